@@ -66,7 +66,8 @@ def test_tasks_import_only_what_tasks_need():
 
 def test_heavy_libraries_are_imported_at_the_top_of_those_files_only_that_are_loaded_late():
     heavy = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib"}
-    late = {"engine.py", "encoder.py", "sampling.py"}
+    late = {"cascade.py", "encoder.py", "engine.py", "loaded.py", "memory.py", "numerics.py", "plain.py",
+            "prefixes.py", "rows.py", "sampling.py", "weighing.py", "writing.py"}  # fmt: skip
     for path, module in modules():
         if path.name in late:
             continue

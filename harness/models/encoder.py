@@ -27,11 +27,11 @@ class Encoder:
 
     def encode(self, request: Request) -> list[int]:
         """The prompt's tokens, at least one."""
-        return self._tokens(request, self._render(request)) or [self.start]
+        return self._tokens(request, self.render(request)) or [self.start]
 
     def choices(self, request: Request, context: list[int]) -> tuple[list[int], ...]:
         """Tokens of each choice, as they stand after the prompt's in the tokens of both."""
-        text = self._render(request)
+        text = self.render(request)
         return tuple(self._after(request, text, context, choice) for choice in request.choices)
 
     def decode(self, tokens: list[int]) -> str:
@@ -50,7 +50,7 @@ class Encoder:
         bos, eos = self.tokenizer.bos_token_id, self.tokenizer.eos_token_id
         return int((eos if bos is None else bos) or 0)
 
-    def _render(self, request: Request) -> str:
+    def render(self, request: Request) -> str:
         """The prompt as one text, through the chat template where it is messages.
 
         Raises:

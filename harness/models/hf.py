@@ -14,15 +14,15 @@ from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
-    from harness.models.engine import Engine
+    from harness.models.loaded import LoadedModel
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 SMALL_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 READ_FILES = {".json", ".jinja", ".model", ".txt", ".safetensors", ".py"}
 
-_loaded: WeakValueDictionary[str, Engine] = WeakValueDictionary()
-"""Engines in use, so that a model which judges itself is loaded once."""
+_loaded: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
+"""Models in use, so that a model which judges itself is loaded once."""
 
 
 class HuggingFaceModel:
@@ -31,12 +31,15 @@ class HuggingFaceModel:
     Args:
         name: a bundled model (`smollm2`), the folder of a checkpoint, or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
-        dtype: `auto` (what the checkpoint holds), `float32`, `bfloat16` or `float16`.
+        dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
+            `bfloat16` or `float16`.
         device: `auto` (an accelerator where there is one), or as torch writes it: `cuda:1`.
-        token_budget: rows times tokens of a batch at most, new tokens counted; halved, for the
-            rest of the run, when memory runs out.
+        token_budget: tokens whose keys and values are held at once; None: as many as free memory
+            holds. Halved, for the rest of the run, when memory runs out.
         chat_template: a Jinja file instead of the checkpoint's own template.
         trust_remote_code: let a checkpoint run Python of its own.
+        check_numerics: measure, once a run, how far the log-probabilities of the same requests
+            move when they are computed in other company; run.json then holds it.
     """
 
     weighs_choices = True
@@ -47,9 +50,10 @@ class HuggingFaceModel:
         revision: str | None = None,
         dtype: str = "auto",
         device: str = "auto",
-        token_budget: int = 16384,
+        token_budget: int | None = None,
         chat_template: str | None = None,
         trust_remote_code: bool = False,
+        check_numerics: bool = False,
     ) -> None:
         self.name = name
         self.revision = revision
@@ -58,7 +62,10 @@ class HuggingFaceModel:
         self.token_budget = token_budget
         self.chat_template = chat_template
         self.trust_remote_code = trust_remote_code
-        self._engine: Engine | None = None
+        self.check_numerics = check_numerics
+        self.numerics: Mapping[str, Any] | None = None
+        """What `check_numerics` found."""
+        self._in_use: dict[str, LoadedModel] = {}
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
@@ -73,8 +80,10 @@ class HuggingFaceModel:
             "backend": "hf",
             "weights": self._weights(folder),
             "dtype": self._dtype(config),
-            "engine": "1",
+            "engine": "2",
         }
+        if self._choices_dtype(config) != identity["dtype"]:
+            identity["choices_dtype"] = self._choices_dtype(config)
         if self.chat_template:
             identity["chat_template"] = self._template_digest()
         return identity
@@ -82,28 +91,45 @@ class HuggingFaceModel:
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
     ) -> Iterator[list[Generation]]:
-        """Answer the requests, longest first, a batch at a time."""
-        if self._engine is None:
-            self._engine = self._load()
-        yield from self._engine.generate(requests, generation, seed)
+        """Answer the requests; those that share a beginning share its computation."""
+        from harness.models.engine import generate
+        from harness.models.numerics import measure
+
+        writing = [request for request in requests if not request.choices]
+        weighing = [request for request in requests if request.choices]
+        dtype = self.identity["dtype"]
+        for some, used in (
+            (writing, dtype),
+            (weighing, self.identity.get("choices_dtype", dtype)),
+        ):
+            if some:
+                loaded = self.load(used)
+                if self.check_numerics and self.numerics is None:
+                    self.numerics = measure(loaded, some)
+                yield from generate(loaded, some, generation, seed)
 
     @property
     def device_used(self) -> str | None:
         """Where it runs, once it does."""
-        return str(self._engine.device) if self._engine else None
+        return next((str(loaded.device) for loaded in self._in_use.values()), None)
 
-    def _load(self) -> Engine:
-        from harness.models.engine import Engine
+    def load(self, dtype: str) -> LoadedModel:
+        """The model in memory, loaded the first time."""
+        if dtype in self._in_use:
+            return self._in_use[dtype]
+        from harness.models.loaded import LoadedModel
 
-        key = fingerprint({**self.identity, "device": self.device, "budget": self.token_budget})
-        engine = _loaded.get(key)
-        if engine is None:
+        weights = fingerprint({**self.identity, "used": dtype})
+        key = fingerprint({"weights": weights, "device": self.device, "budget": self.token_budget})
+        loaded = _loaded.get(key)
+        if loaded is None:
             template = self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
-            engine = _loaded[key] = Engine(
-                self._with_weights(), self.name, self.identity["dtype"], self.device,
+            loaded = _loaded[key] = LoadedModel(
+                self._with_weights(), self.name, dtype, self.device,
                 self.token_budget, template, self.trust_remote_code,
             )  # fmt: skip
-        return engine
+        self._in_use[dtype] = loaded
+        return loaded
 
     @cached_property
     def _folder(self) -> Path:
@@ -147,6 +173,8 @@ class HuggingFaceModel:
         where = f"model={self.name!r}"
         if self.dtype not in DTYPES:
             raise HarnessError(f"backend.dtype={self.dtype!r} is not one of {', '.join(DTYPES)}")
+        if self.token_budget is not None and self.token_budget < 1:
+            raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
         try:
             config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
@@ -183,6 +211,9 @@ class HuggingFaceModel:
         if self.dtype != "auto":
             return self.dtype
         return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+    def _choices_dtype(self, config: Mapping[str, Any]) -> str:
+        return "float32" if self.dtype == "auto" else self._dtype(config)
 
     def _template_digest(self) -> str:
         try:

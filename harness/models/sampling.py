@@ -3,66 +3,79 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 
 import numpy as np
 import torch
-from transformers import (
-    LogitsProcessor,
-    LogitsProcessorList,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from numpy.typing import NDArray
 
 from harness.types import GenerationConfig
 
-
-class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
-    """Draws each token by the inverse of the warped distribution's cumulative sum.
-
-    The draw of a step is a number of a counter-based generator (Philox) keyed by (seed, sample id,
-    index), so neither batch size nor order nor interruption changes what is sampled.
-    """
-
-    def __init__(self, draws: torch.Tensor, prompt_width: int) -> None:
-        self.draws = draws
-        """Shape (rows, steps), uniform in [0, 1)."""
-        self.prompt_width = prompt_width
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """Leave only the drawn token, so that the most probable one is it."""
-        step = input_ids.shape[1] - self.prompt_width
-        sums = scores.float().softmax(-1).cumsum(-1)
-        draw = self.draws[:, step, None].to(sums.device).clamp(max=1 - 2**-24) * sums[:, -1:]
-        chosen = torch.searchsorted(sums, draw, right=True).clamp(max=sums.shape[-1] - 1)
-        return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
+LOOKS = (256, 4096)
+"""Likeliest tokens in which a row's nucleus is looked for, before all of them are sorted."""
 
 
-def samplers(
-    keys: Sequence[tuple[str, int]], prompt_width: int, generation: GenerationConfig, seed: int
-) -> LogitsProcessorList:
-    """What turns a batch's logits into keyed draws: temperature, top-k, top-p, then the draw.
+def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tensor) -> torch.Tensor:
+    """The next token of each row: the most probable one, or one drawn.
+
+    Temperature, then top-k, then top-p (Holtzman et al. 2020) warp the distribution as in
+    transformers; the token is where the cumulative sum of what is left passes the row's draw.
 
     Args:
-        keys: sample id and index of each row.
-        prompt_width: tokens of the padded prompts.
-        generation: temperature above 0.
-        seed: of the run.
+        logits: shape (rows, vocabulary).
+        generation: temperature 0 takes the most probable token.
+        draws: shape (rows,), uniform in [0, 1); not looked at when temperature is 0.
     """
-    warpers = LogitsProcessorList([TemperatureLogitsWarper(generation.temperature)])
+    if generation.temperature == 0:
+        return logits.argmax(-1)
+    probabilities = (logits.float() / generation.temperature).softmax(-1)
+    if not generation.top_k and generation.top_p == 1:
+        return _drawn(probabilities.cumsum(-1), draws)
     if generation.top_k:
-        warpers.append(TopKLogitsWarper(generation.top_k))
-    if generation.top_p < 1:
-        warpers.append(TopPLogitsWarper(generation.top_p))
-    draws = np.stack([uniforms(seed, *key, generation.max_new_tokens) for key in keys])
-    warpers.append(KeyedChoice(torch.tensor(draws, dtype=torch.float32), prompt_width))
-    return warpers
+        kept, tokens = probabilities.topk(min(generation.top_k, probabilities.shape[-1]))
+        whole = kept.sum(-1, keepdim=True)
+        return _of_nucleus(kept, tokens, generation.top_p * whole, draws)
+    chosen = torch.empty(len(draws), dtype=torch.long, device=logits.device)
+    rows = torch.arange(len(draws), device=logits.device)
+    for look in (*LOOKS, probabilities.shape[-1]):
+        kept, tokens = probabilities.topk(min(look, probabilities.shape[-1]))
+        found = (kept.sum(-1) > generation.top_p) | (look >= probabilities.shape[-1])
+        some = rows[found]
+        chosen[some] = _of_nucleus(kept[found], tokens[found], generation.top_p, draws[some])
+        if bool(found.all()):
+            break
+        rows, probabilities = rows[~found], probabilities[~found]
+    return chosen
 
 
-def uniforms(
-    seed: int, sample_id: str, index: int, steps: int
-) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The draws of one generation, shape (steps,), uniform in [0, 1)."""
+def uniforms(seed: int, sample_id: str, index: int, steps: int) -> NDArray[np.float64]:
+    """The draws of one generation, shape (steps,), uniform in [0, 1).
+
+    A counter-based generator (Philox, Salmon et al. 2011) keyed by (seed, sample id, index).
+    """
     key = hashlib.sha256(f"{seed}\0{index}\0{sample_id}".encode()).digest()[:16]
     return np.random.Generator(np.random.Philox(key=int.from_bytes(key, "little"))).random(steps)
+
+
+def _of_nucleus(
+    kept: torch.Tensor, tokens: torch.Tensor, mass: torch.Tensor | float, draws: torch.Tensor
+) -> torch.Tensor:
+    """Draw from the smallest set of the likeliest tokens that holds this mass.
+
+    Args:
+        kept: probabilities, the largest first, shape (rows, looked at).
+        tokens: whose they are.
+        mass: of the nucleus; broadcasts to (rows, 1).
+        draws: shape (rows,).
+    """
+    sums = kept.cumsum(-1)
+    # Whoever comes after the mass is reached is out.
+    sums = kept.masked_fill(sums - kept >= mass, 0.0).cumsum(-1)
+    return tokens.gather(1, _drawn(sums, draws)[:, None])[:, 0]
+
+
+def _drawn(sums: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
+    """Where the cumulative sum passes the draw: never at a token of no probability."""
+    total = sums[:, -1:]
+    below = draws.to(sums)[:, None] * total
+    below = torch.minimum(below, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(sums, below, right=True)[:, 0]

@@ -1,10 +1,10 @@
 """The engine on the bundled model: what it computes, whatever stands beside it in a batch."""
 
-import numpy as np
 import pytest
 import torch
 
-from harness.models.sampling import KeyedChoice, uniforms
+from harness.models.cascade import Slots
+from harness.models.hf import HuggingFaceModel
 from harness.types import Generation, GenerationConfig, HarnessError, Message, Request
 
 GREEDY = GenerationConfig(max_new_tokens=12)
@@ -19,10 +19,27 @@ def chat(text: str) -> tuple[Message, ...]:
     return (Message("user", text),)
 
 
-@pytest.fixture(scope="module")
-def engine(smollm2):
-    list(smollm2.generate([Request("warm", "up")], GenerationConfig(max_new_tokens=1), 0))
-    return smollm2._engine
+@pytest.fixture
+def engine(smollm2, monkeypatch):
+    """What runs the bundled model; as it was before, whatever a test does to it."""
+    loaded = smollm2.load("float32")
+    for name in ("scale", "token_budget"):
+        monkeypatch.setattr(loaded, name, getattr(loaded, name))
+    return loaded
+
+
+@pytest.fixture
+def passes(engine, monkeypatch) -> list[tuple[str, int]]:
+    """What goes through the model: `prefill` or `step`, and how many tokens."""
+    seen = []
+    real = engine.forward
+
+    def forward(tokens, positions, work, last):
+        seen.append(("step" if isinstance(work, Slots) else "prefill", len(tokens)))
+        return real(tokens, positions, work, last)
+
+    monkeypatch.setattr(engine, "forward", forward)
+    return seen
 
 
 def test_greedy_text_is_that_of_transformers_one_prompt_at_a_time(smollm2, engine):
@@ -32,6 +49,7 @@ def test_greedy_text_is_that_of_transformers_one_prompt_at_a_time(smollm2, engin
     for i, prompt in enumerate(prompts):
         ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
         with torch.inference_mode():
+            engine.use_cascade(False)
             for _ in range(GREEDY.max_new_tokens):
                 following = engine.model(ids).logits[:, -1].argmax(-1, keepdim=True)
                 ids = torch.cat([ids, following], dim=1)
@@ -49,12 +67,200 @@ def test_choices_have_the_log_probabilities_of_a_plain_forward_pass(smollm2, eng
     start = len(tokenizer(context)["input_ids"])
     for choice, value in zip(choices, answer.choice_logprobs, strict=True):
         ids = tokenizer(context + choice, return_tensors="pt")["input_ids"]
+        engine.use_cascade(False)
         with torch.inference_mode():
             logprobs = engine.model(ids).logits.float().log_softmax(-1)[0]
         expected = sum(float(logprobs[i - 1, ids[0, i]]) for i in range(start, ids.shape[1]))
         # Sharing the beginning and padding move float32 log-probabilities by a few 1e-5.
         assert value == pytest.approx(expected, abs=2e-4)
     assert (answer.text, answer.finish_reason, answer.prompt_tokens) == (None, "choices", start)
+
+
+HEADER = (
+    "The following questions were asked at a clinic. Answer each of them with care and in plain "
+    "words, and say so where a doctor ought to be seen.\n\n"
+)
+
+
+def variants(n=12) -> list[str]:
+    """Questions with a common header, of unlike lengths."""
+    return [
+        f"{HEADER}A patient of {20 + i} asks about {'very ' * (i % 5)}bad headaches."
+        for i in range(n)
+    ]
+
+
+def test_sharing_moves_log_probabilities_by_float32_noise_only(smollm2, engine):
+    """How much: below 2e-5 nats on average and 2e-4 at most, over 36 choices."""
+    choices = (" Rest and water help.", " I do not know.", " yes")
+    requests = [Request(str(i), text, choices=choices) for i, text in enumerate(variants())]
+    shared = ask(smollm2, requests)
+    moved = []
+    for request in requests:
+        for i, choice in enumerate(choices):
+            one = ask(smollm2, [Request("x", request.prompt, choices=(choice,))])["x", 0]
+            moved.append(
+                abs(one.choice_logprobs[0] - shared[request.sample_id, 0].choice_logprobs[i])
+            )
+    assert sum(moved) / len(moved) < 2e-5
+    assert max(moved) < 2e-4
+
+
+def test_what_prompts_have_in_common_is_computed_once(smollm2, engine, passes):
+    texts = variants()
+    rows = [tuple(engine.encoder.encode(Request("", text))) for text in texts]
+    distinct = {row[:n] for row in rows for n in range(1, len(row) + 1)}
+    choices = (" A", " B", " C", " D")  # one token each: nothing of them needs to be run
+    ask(smollm2, [Request(str(i), text, choices=choices) for i, text in enumerate(texts)])
+    computed = sum(count for _, count in passes)
+    # Beginnings shorter than a segment is worth are computed with each row.
+    assert len(distinct) <= computed < len(distinct) * 1.25
+    assert computed < sum(map(len, rows)) / 3
+
+
+def test_generations_of_one_prompt_share_its_prefill(smollm2, engine, passes):
+    settings = GenerationConfig(n=25, max_new_tokens=3, min_new_tokens=3, temperature=1.0)
+    prompt = variants(1)[0]
+    answers = ask(smollm2, [Request("a", prompt, tuple(range(25)))], settings)
+    length = len(engine.encoder.encode(Request("", prompt)))
+    assert passes == [("prefill", length), ("step", 25), ("step", 25)]
+    assert {g.prompt_tokens for g in answers.values()} == {length}
+
+
+def test_no_token_is_computed_twice_and_none_is_padding(smollm2, engine, passes):
+    requests = [Request(str(i), " ".join(["word"] * (3 + 17 * i))) for i in range(6)]
+    answers = ask(smollm2, requests)
+    needed = len({len(engine.encoder.encode(r)) for r in requests})
+    longest = max(len(engine.encoder.encode(r)) for r in requests)
+    prefilled = sum(count for what, count in passes if what == "prefill")
+    written = sum(count for what, count in passes if what == "step")
+    assert prefilled <= longest + needed * 17
+    assert written == sum(g.tokens - 1 for g in answers.values())
+
+
+def test_rows_that_end_make_room_for_waiting_ones(smollm2, engine, passes, monkeypatch):
+    asks = ("Answer with one word: what colour is snow?", "Tell me a long story about the sea.")
+    requests = [Request(f"{i}{j}", chat(f"{asks[j]} {i}")) for i in range(4) for j in (0, 1)]
+    settings = GenerationConfig(max_new_tokens=40)
+    expected = ask(smollm2, requests, settings)
+    passes.clear()
+    monkeypatch.setattr("harness.models.loaded.MOST_ROWS", 4)
+    answers = ask(smollm2, requests, settings)
+    assert answers == expected
+    steps = [count for what, count in passes if what == "step"]
+    assert max(steps) == 4
+    assert sum(steps) == sum(g.tokens - 1 for g in answers.values())
+    # In fixed batches each would go on until its longest row ends.
+    longest = sorted((g.tokens for g in answers.values()), reverse=True)
+    assert len(steps) < longest[0] + longest[1]
+
+
+def test_generations_are_handed_over_as_they_finish(smollm2, engine):
+    asked = [Request("long", chat("Tell me a story about the sea.")),
+             Request("short", chat("Answer with one word: what colour is snow?"))]  # fmt: skip
+    finished = smollm2.generate(asked, GenerationConfig(max_new_tokens=60), 0)
+    assert [[g.sample_id for g in some] for some in finished] == [["short"], ["long"]]
+
+
+@pytest.mark.parametrize("memory", [1, 60, 130, 400])
+def test_any_budget_gives_the_same_texts(smollm2, engine, memory):
+    requests = [Request(str(i), text, (0, 1)) for i, text in enumerate(variants(5))]
+    settings = GenerationConfig(n=2, max_new_tokens=6, temperature=1.0)
+    expected = ask(smollm2, requests, settings)
+    engine.token_budget = memory
+    assert ask(smollm2, requests, settings) == expected
+
+
+class Memory:
+    """Stands in for a device with room for a number of tokens at once."""
+
+    def __init__(self, engine, monkeypatch, tokens, error):
+        self.real, self.tokens, self.error = engine.forward, tokens, error
+        self.seen = []
+        monkeypatch.setattr(engine, "forward", self.forward)
+
+    def forward(self, tokens, positions, work, last):
+        self.seen.append(len(tokens))
+        if len(tokens) > self.tokens:
+            raise self.error
+        return self.real(tokens, positions, work, last)
+
+
+OUT_OF_MEMORY = (
+    torch.OutOfMemoryError("CUDA out of memory"),
+    RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate"),
+    MemoryError(),
+)
+
+
+@pytest.mark.parametrize("error", OUT_OF_MEMORY, ids=lambda e: type(e).__name__)
+@pytest.mark.parametrize("choices", [(), (" yes", " no")])
+def test_work_is_halved_when_memory_runs_out_and_nothing_is_lost(
+    smollm2, engine, monkeypatch, error, choices
+):
+    requests = [Request(str(i), f"Number {i} is", choices=choices) for i in range(16)]
+    expected = ask(smollm2, requests)
+    monkeypatch.setattr("harness.models.loaded.MOST_ROWS", 16)
+    monkeypatch.setattr("harness.models.loaded.PASS_TOKENS", 64)
+    memory = Memory(engine, monkeypatch, 10, error)
+    answers = ask(smollm2, requests)
+    assert answers.keys() == expected.keys()
+    for key, generation in answers.items():
+        assert generation.text == expected[key].text
+        assert generation.choice_logprobs == pytest.approx(expected[key].choice_logprobs, abs=2e-4)
+    refused = [count for count in memory.seen if count > 10]
+    assert refused
+    assert engine.scale < 1
+    # It is remembered: what comes later is small from the start.
+    memory.seen.clear()
+    ask(smollm2, requests)
+    assert max(memory.seen) <= 10
+
+
+@pytest.mark.parametrize("choices", [(), (" yes", " no")])
+def test_a_single_request_that_memory_cannot_hold_fails_and_the_others_go_on(
+    smollm2, engine, monkeypatch, choices
+):
+    Memory(engine, monkeypatch, 30, torch.OutOfMemoryError("out of memory"))
+    big = Request("big", "word " * 50, choices=choices)
+    small = Request("small", "word", choices=choices)
+    answers = ask(smollm2, [big, small])
+    assert "out of memory on a single request of " in answers["big", 0].error
+    assert answers["small", 0].error is None
+
+
+def test_another_error_of_the_model_ends_the_run(smollm2, engine, monkeypatch):
+    def broken(*_):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(engine, "forward", broken)
+    with pytest.raises(RuntimeError, match="shapes"):
+        ask(smollm2, [Request("a", "word")])
+
+
+def test_the_budget_is_found_from_free_memory(engine, monkeypatch):
+    monkeypatch.setattr("harness.models.loaded.free_bytes", lambda device: 10**9)
+    # 30 layers, keys and values of 3 heads of 64 in float32.
+    assert engine.token_bytes == 30 * 2 * 3 * 64 * 4
+    assert engine._fitting_tokens() == int(10**9 * 0.4) // engine.token_bytes
+
+
+def test_numerics_are_measured_where_asked():
+    model = HuggingFaceModel("smollm2", dtype="bfloat16", check_numerics=True)
+    requests = [Request(str(i), t, choices=(" yes", " no")) for i, t in enumerate(variants())]
+    ask(model, requests)
+    found = model.numerics
+    assert (found["requests"], found["dtype"], found["unit"]) == (12, "bfloat16", "nats")
+    assert 0.001 < found["mean"] < 0.2
+    assert found["mean"] < found["max"] < 1
+    assert HuggingFaceModel("smollm2").numerics is None
+
+
+def test_numerics_hardly_move_in_float32():
+    model = HuggingFaceModel("smollm2", check_numerics=True)
+    ask(model, [Request(str(i), text) for i, text in enumerate(variants())])
+    assert model.numerics["dtype"] == "float32"
+    assert model.numerics["max"] < 2e-4
 
 
 def test_sampling_is_the_same_alone_in_company_and_after_an_interruption(smollm2):
@@ -69,25 +275,6 @@ def test_sampling_is_the_same_alone_in_company_and_after_an_interruption(smollm2
     assert len({g.text for g in together.values()}) == 12
     other_seed = ask(smollm2, rest, settings, seed=4)
     assert all(other_seed[key].text != later[key].text for key in later)
-
-
-def test_draws_follow_the_warped_distribution():
-    logits = torch.tensor([[0.0, 1.0, 2.0, -torch.inf]]).repeat(20_000, 1)
-    draws = torch.tensor([[uniforms(0, str(i), 0, 1)[0]] for i in range(20_000)])
-    choice = KeyedChoice(draws.float(), prompt_width=5)
-    chosen = choice(torch.zeros(20_000, 5), logits).argmax(-1)
-    shares = torch.bincount(chosen, minlength=4) / 20_000
-    expected = logits[0].softmax(-1)
-    # Four standard errors of a share of 20,000 draws are below 0.014.
-    assert torch.allclose(shares, expected, atol=0.014)
-    assert shares[3] == 0
-
-
-def test_draws_are_keyed_by_seed_sample_and_index():
-    keys = [(s, k, i) for s in (0, 1) for k in ("a", "b") for i in (0, 1)]
-    draws = np.array([uniforms(*key, 8) for key in keys])
-    assert len(np.unique(draws)) == draws.size
-    assert np.array_equal(uniforms(0, "a", 0, 8), uniforms(0, "a", 0, 20)[:8])
 
 
 def test_a_stop_string_ends_the_answer_and_is_cut_from_it(smollm2):
@@ -122,52 +309,6 @@ def test_a_prompt_beyond_the_context_fails_alone_and_says_why(smollm2, engine):
     assert answers["long", 0].text is None
     assert f"exceed the model's context of {engine.context}" in answers["long", 0].error
     assert answers["short", 0].error is None
-
-
-def test_batches_are_halved_when_memory_runs_out_and_nothing_is_lost(smollm2, engine, monkeypatch):
-    requests = [Request(str(i), f"Number {i} is") for i in range(9)]
-    expected = ask(smollm2, requests)
-    sizes = []
-    real = engine._write
-
-    def scarce(batch, generation, seed):
-        sizes.append(len(batch))
-        if len(batch) > 2:
-            raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(batch, generation, seed)
-
-    monkeypatch.setattr(engine, "_write", scarce)
-    monkeypatch.setattr(engine, "token_budget", engine.token_budget)
-    answers = ask(smollm2, requests)
-    assert {k: g.text for k, g in answers.items()} == {k: g.text for k, g in expected.items()}
-    assert sizes[:3] == [9, 4, 2]
-    assert max(sizes[2:]) <= 2  # remembered for the rest
-
-
-def test_a_single_request_that_memory_cannot_hold_fails_and_the_others_go_on(
-    smollm2, engine, monkeypatch
-):
-    real = engine._write
-
-    def scarce(batch, generation, seed):
-        if any(unit.request.sample_id == "big" for unit in batch):
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
-        return real(batch, generation, seed)
-
-    monkeypatch.setattr(engine, "_write", scarce)
-    monkeypatch.setattr(engine, "token_budget", engine.token_budget)
-    answers = ask(smollm2, [Request("big", "word " * 50), Request("small", "word")])
-    assert "out of memory on a single request" in answers["big", 0].error
-    assert answers["small", 0].text
-
-
-def test_another_error_of_the_model_ends_the_run(smollm2, engine, monkeypatch):
-    def broken(batch, generation, seed):
-        raise RuntimeError("shapes do not match")
-
-    monkeypatch.setattr(engine, "_write", broken)
-    with pytest.raises(RuntimeError, match="shapes"):
-        ask(smollm2, [Request("a", "word")])
 
 
 def test_a_message_cannot_end_its_own_turn(engine):
