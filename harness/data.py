@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Mapping, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import cast, overload
 
 from harness.types import HarnessError, Records
 
 Row = Mapping[str, object]
+BLOCK = 256
+"""Rows of a JSONL file that are compressed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def read_records(data: str, starter: Path, hub: HubFiles | None = None) -> Recor
     return Records(name, rows)
 
 
-def read_file(path: Path) -> list[Row]:
+def read_file(path: Path) -> Sequence[Row]:
     """The rows of one file, or of every file below a folder in the order of their paths.
 
     Each row of a folder has the column `file`: the path below that folder.
@@ -108,23 +112,57 @@ def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
         return False
 
 
-def _read_jsonl(path: Path) -> list[Row]:
-    rows: list[Row] = []
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                raise HarnessError(
-                    f"data file {str(path)!r}, line {number} is not JSON ({error}); is the file "
-                    "cut off?"
-                ) from error
-            if not isinstance(row, dict):
-                raise HarnessError(f"data file {str(path)!r}, line {number} is not a JSON object")
-            rows.append(row)
-    return rows
+class JsonLines(Sequence[Row]):
+    """The objects of a JSONL file, held compressed, so that many take little memory.
+
+    Raises:
+        HarnessError: a line is no JSON object.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._blocks: list[bytes] = []
+        self._count = 0
+        with path.open(encoding="utf-8-sig") as file:
+            lines = (line for n, line in enumerate(file, 1) if _holds_object(line, path, n))
+            while block := list(islice(lines, BLOCK)):
+                self._blocks.append(zlib.compress(f"[{','.join(block)}]".encode(), 1))
+                self._count += len(block)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        for block in range(len(self._blocks)):
+            yield from self._unpack(block)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        block, place = divmod(range(len(self))[index], BLOCK)
+        return self._unpack(block)[place]
+
+    def _unpack(self, block: int) -> list[Row]:
+        rows: list[Row] = json.loads(zlib.decompress(self._blocks[block]))
+        return rows
+
+
+def _holds_object(line: str, path: Path, number: int) -> bool:
+    """Whether there is anything in a line; what is there must be an object."""
+    if not line.strip():
+        return False
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise HarnessError(
+            f"data file {str(path)!r}, line {number} is not JSON ({error}); is the file cut off?"
+        ) from error
+    if not isinstance(row, dict):
+        raise HarnessError(f"data file {str(path)!r}, line {number} is not a JSON object")
+    return True
 
 
 def _read_csv(path: Path) -> list[Row]:
@@ -162,7 +200,11 @@ def _read_parquet(path: Path) -> list[Row]:
         ) from error
 
 
-READERS = {".jsonl": _read_jsonl, ".csv": _read_csv, ".parquet": _read_parquet}
+READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
+    ".jsonl": JsonLines,
+    ".csv": _read_csv,
+    ".parquet": _read_parquet,
+}
 
 
 def _read_hub(hub: HubFiles) -> list[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING
@@ -13,6 +13,8 @@ from harness.types import Estimate, Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from harness.types import Labels
 
 FEW_CLUSTERS = 30
 """Below this many clusters an interval takes Student's t instead of the normal quantile."""
@@ -57,8 +59,8 @@ class Mean:
     def estimate(
         self,
         values: NDArray[np.float64],
-        samples: Sequence[str],
-        clusters: Sequence[str],
+        samples: Labels,
+        clusters: Labels,
         metric: Metric,
     ) -> Estimate:
         """The mean of `values`; NaN is missing."""
@@ -84,8 +86,8 @@ class Share:
     def estimate(
         self,
         values: NDArray[np.float64],
-        samples: Sequence[str],
-        clusters: Sequence[str],
+        samples: Labels,
+        clusters: Labels,
         metric: Metric,
     ) -> Estimate:
         """The share of `values` that reach the threshold; NaN is missing."""
@@ -96,8 +98,8 @@ class Share:
 
 def _estimate(
     values: NDArray[np.float64],
-    samples: Sequence[str],
-    clusters: Sequence[str],
+    samples: Labels,
+    clusters: Labels,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -112,8 +114,8 @@ def _estimate(
         return Estimate(None, None, None, None, worst, best, n, 0, n_failed, 0)
     scored = Scored(
         values[present],
-        np.unique(np.asarray(samples, dtype=str)[present], return_inverse=True)[1],
-        np.unique(np.asarray(clusters, dtype=str)[present], return_inverse=True)[1],
+        np.unique(np.asarray(samples)[present], return_inverse=True)[1],
+        np.unique(np.asarray(clusters)[present], return_inverse=True)[1],
     )
     stderr, low, high = interval(scored, metric)
     return Estimate(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ from harness.types import (
     Mitigation,
     Model,
     Records,
-    Sample,
     Task,
 )
 
@@ -57,8 +55,13 @@ class Result:
     estimates: pa.Table
 
 
-def describe(plan: Plan, identity: Mapping[str, Any], samples: Sequence[Sample]) -> dict[str, Any]:
+def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, Any]:
     """All that the tables of a run depend on: a finished one that says the same is not run again.
+
+    Args:
+        plan: of the run.
+        identity: of the run.
+        groups: fingerprint of the samples' clusters and metadata.
 
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
@@ -70,10 +73,9 @@ def describe(plan: Plan, identity: Mapping[str, Any], samples: Sequence[Sample])
             f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
         )
-    groups = [(s.id, s.cluster, sorted(s.metadata.items())) for s in samples]
     return {
         "identity": identity,
-        "groups": fingerprint({"groups": groups}),
+        "groups": groups,
         "model": plan.model.name,
         "mitigation": plan.mitigation_name,
         "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
@@ -104,62 +106,21 @@ def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str
     }
 
 
-def check_samples(samples: Sequence[Sample], task: str) -> None:
-    """Refuse samples that cannot be run.
+def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
+    """All that changes a generation.
 
-    Raises:
-        HarnessError: there are none, two have one id, or one holds what is not text.
+    Args:
+        plan: of the run.
+        records: of the task's data.
+        samples: digest of the samples, which count as well, whatever version a task claims.
     """
-    if not samples:
-        raise HarnessError(f"task {task!r} yielded no samples; see its options in conf/task")
-    seen: set[str] = set()
-    for sample in samples:
-        if sample.id in seen:
-            raise HarnessError(f"task {task!r} has two samples with id {sample.id!r}")
-        seen.add(sample.id)
-        for text in (sample.id, *_texts(sample)):
-            _check_text(text, sample.id)
-        if "" in sample.choices:
-            raise HarnessError(f"sample {sample.id!r} has an empty choice, which is always certain")
-
-
-def choose(samples: Sequence[Sample], limit: int | None) -> list[Sample]:
-    """A run's samples in the task's order: all, or a random `limit` that larger ones contain."""
-    if limit is None or limit >= len(samples):
-        return list(samples)
-    drawn = sorted(samples, key=lambda sample: hashlib.sha256(sample.id.encode()).digest())[:limit]
-    kept = {sample.id for sample in drawn}
-    return [sample for sample in samples if sample.id in kept]
-
-
-def _texts(sample: Sample) -> Iterator[str]:
-    if isinstance(sample.prompt, str):
-        yield sample.prompt
-    else:
-        yield from (message.content for message in sample.prompt)
-    yield from sample.choices
-
-
-def _check_text(text: str, sample_id: str) -> None:
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise HarnessError(
-            f"sample {sample_id!a} holds a lone surrogate (U+{ord(text[error.start]):04X} at "
-            f"character {error.start}), which is not text; remove it from the data"
-        ) from error
-
-
-def identify(plan: Plan, records: Records, samples: Sequence[Sample]) -> dict[str, Any]:
-    """All that changes a generation; the samples as well, whatever version a task claims."""
-    content = "\n".join(repr((s.id, s.prompt, s.target, s.choices)) for s in samples)
     return {
         "task": plan.task.name,
         "task_version": plan.task.version,
         "options": dict(plan.options),
         "data": records.name,
         "data_sha256": records.digest,
-        "samples_sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "samples_sha256": samples,
         "protocol": plan.protocol,
         "model": dict(plan.model.identity),
         "generation": asdict(plan.generation),

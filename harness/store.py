@@ -3,50 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
+from numpy.typing import NDArray
 
-from harness.text import well_formed
-from harness.types import Generation, HarnessError, Score
+from harness.types import HarnessError
 
 logger = logging.getLogger(__name__)
 
-GENERATIONS = pa.schema(
-    {
-        "sample_id": pa.string(),
-        "index": pa.int32(),
-        "text": pa.string(),
-        "finish_reason": pa.string(),
-        "prompt_tokens": pa.int32(),
-        "tokens": pa.int32(),
-        "choice_logprobs": pa.list_(pa.float64()),
-        "error": pa.string(),
-    }
-)
-SCORES = pa.schema(
-    {
-        "sample_id": pa.string(),
-        "index": pa.int32(),
-        "answer": pa.string(),
-        "scorer": pa.string(),
-        "scorer_id": pa.string(),
-        "metric": pa.string(),
-        "value": pa.float64(),
-        "error": pa.string(),
-        "explanation": pa.string(),
-    }
-)
-Key = tuple[str, int]
-"""Sample id and index: which generation."""
+PARQUET = {"compression": "zstd", "write_page_checksum": True}
+Kind = Literal["generations", "scores"]
 
 
 class RunStore:
@@ -104,84 +79,33 @@ class RunStore:
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
         text = json.dumps(info, indent=2, ensure_ascii=False, default=str)
-        self._write_whole(self.folder / "run.json", text.encode())
+        with self._whole(self.folder / "run.json") as file:
+            file.write(text.encode())
 
-    def append_generations(self, generations: Sequence[Generation]) -> None:
-        """Store generations that finished together."""
-        columns = {
-            name: [getattr(generation, name) for generation in generations]
-            for name in GENERATIONS.names
-        }
-        for name in ("text", "error"):
-            columns[name] = [storable(text) for text in columns[name]]
-        self._append("generations", pa.table(columns, schema=GENERATIONS))
-
-    def append_scores(
-        self,
-        scorer: str,
-        scorer_id: str,
-        generations: Sequence[Generation],
-        scores: Sequence[Sequence[Score]],
-    ) -> None:
-        """Store what one scorer said of these generations."""
-        rows = [
-            (
-                generation.sample_id, generation.index, digest_answer(generation), scorer,
-                scorer_id, score.metric, score.value, storable(score.error),
-                storable(score.explanation),
-            )
-            for generation, of_one in zip(generations, scores, strict=True)
-            for score in of_one
-        ]  # fmt: skip
-        columns = dict(zip(SCORES.names, zip(*rows, strict=True), strict=True))
-        self._append("scores", pa.table(columns, schema=SCORES))
-
-    def generations(self) -> dict[Key, Generation]:
-        """Every stored generation; of one that was stored twice, the later."""
-        found: dict[Key, Generation] = {}
-        for table in self._shards("generations"):
-            for row in table.to_pylist():
-                if row["choice_logprobs"] is not None:
-                    row["choice_logprobs"] = tuple(row["choice_logprobs"])
-                found[row["sample_id"], row["index"]] = Generation(**row)
-        return found
-
-    def scores(self, scorer_ids: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """Every stored row of these scorers, as it was written."""
-        wanted = pa.array(list(scorer_ids), pa.string())
-        for table in self._shards("scores"):
-            yield from table.filter(pa.compute.is_in(table["scorer_id"], wanted)).to_pylist()
-
-    def write_table(self, name: str, table: pa.Table, csv: bool = False) -> None:
-        """Replace a result table, as Parquet and where asked as CSV."""
-        self._write_whole(self.folder / f"{name}.parquet", _parquet(table))
-        if csv:
-            import pyarrow.csv
-
-            sink = pa.BufferOutputStream()
-            pyarrow.csv.write_csv(table, sink)
-            self._write_whole(self.folder / f"{name}.csv", sink.getvalue().to_pybytes())
-
-    def read_table(self, name: str) -> pa.Table | None:
-        """A result table of a finished run; None where it is damaged or not there."""
-        try:
-            return _read(self.folder / f"{name}.parquet")
-        except (OSError, pa.ArrowException):
-            return None
-
-    def _append(self, kind: str, table: pa.Table) -> None:
+    def append(self, kind: Kind, rows: pa.Table) -> int:
+        """Store rows as one shard; gives its number."""
         folder = self.folder / kind
         folder.mkdir(exist_ok=True)
         if kind not in self._next_shard:
             taken = (int(path.stem) for path in folder.iterdir() if path.stem.isdecimal())
             self._next_shard[kind] = max(taken, default=-1) + 1
-        self._write_whole(folder / f"{self._next_shard[kind]:08d}.parquet", _parquet(table))
+        number = self._next_shard[kind]
+        with self._whole(self._shard(kind, number)) as file:
+            pq.write_table(rows, file, **PARQUET)
         self._next_shard[kind] += 1
+        return number
 
-    def _shards(self, kind: str) -> Iterator[pa.Table]:
-        for path in sorted((self.folder / kind).glob("*.parquet")):
+    def shards(self, kind: Kind) -> Iterator[tuple[int, pa.Table]]:
+        """The number and the rows of every shard, in the order in which they were written.
+
+        One that cannot be read is set aside, so that what it held is made again.
+
+        Raises:
+            HarnessError: the system does not let one be read.
+        """
+        for path in sorted((self.folder / kind).glob(f"{'[0-9]' * 8}.parquet")):
             try:
-                yield _read(path)
+                table = _read(path)
             except (pa.ArrowException, OSError) as error:
                 if isinstance(error, OSError) and error.errno:  # the system's fault, not the file's
                     raise HarnessError(
@@ -193,8 +117,57 @@ class RunStore:
                     "shard %s cannot be read (%s); it is set aside as %s and made again",
                     path, str(error).split(".")[0], damaged.name,
                 )  # fmt: skip
+                continue
+            yield int(path.stem), table
 
-    def _write_whole(self, path: Path, content: bytes) -> None:
+    def rows(self, kind: Kind, shards: NDArray[np.int32], rows: NDArray[np.int32]) -> pa.Table:
+        """These rows of these shards, in this order; each shard is read once.
+
+        Raises:
+            HarnessError: a shard cannot be read any more.
+        """
+        parts, places = [], []
+        for shard in np.unique(shards):
+            path = self._shard(kind, shard)
+            places.append(np.flatnonzero(shards == shard))
+            try:
+                parts.append(_read(path).take(rows[places[-1]]))
+            except (pa.ArrowException, OSError) as error:
+                raise HarnessError(
+                    f"{str(path)!r} cannot be read any more ({error}); run the same command again"
+                ) from error
+        return pa.concat_tables(parts).take(np.argsort(np.concatenate(places)))
+
+    def write_table(self, name: str, table: pa.Table, csv: bool = False) -> None:
+        """Replace a result table, as Parquet and where asked as CSV."""
+        self.write_parts(name, table.schema, [table])
+        if csv:
+            import pyarrow.csv
+
+            with self._whole(self.folder / f"{name}.csv") as file:
+                pyarrow.csv.write_csv(table, file)
+
+    def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
+        """Replace a result table by one whose parts come one after the other, as Parquet."""
+        with (
+            self._whole(self.folder / f"{name}.parquet") as file,
+            pq.ParquetWriter(file, schema, **PARQUET) as writer,
+        ):
+            for part in parts:
+                writer.write_table(part)
+
+    def read_table(self, name: str) -> pa.Table | None:
+        """A result table of a finished run; None where it is damaged or not there."""
+        try:
+            return _read(self.folder / f"{name}.parquet")
+        except (OSError, pa.ArrowException):
+            return None
+
+    def _shard(self, kind: Kind, number: int) -> Path:
+        return self.folder / kind / f"{number:08d}.parquet"
+
+    @contextlib.contextmanager
+    def _whole(self, path: Path) -> Iterator[BinaryIO]:
         """Write all of a file or nothing: a temporary file, flushed to the disk, then renamed.
 
         Raises:
@@ -203,38 +176,22 @@ class RunStore:
         partial = path.with_suffix(f"{path.suffix}.partial")
         try:
             with partial.open("wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             partial.replace(path)
-        except OSError as error:
+        except BaseException as error:
             with contextlib.suppress(OSError):
                 partial.unlink()
+            if not isinstance(error, OSError):
+                raise
             raise HarnessError(
-                f"{str(path)!r} cannot be written ({error.strerror}); nothing stored before is "
-                "lost: make room, then run the same command again"
+                f"{str(path)!r} cannot be written ({error.strerror or error}); nothing stored "
+                "before is lost: make room, then run the same command again"
             ) from error
-
-
-def _parquet(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd", write_page_checksum=True)
-    content: bytes = sink.getvalue().to_pybytes()
-    return content
 
 
 def _read(path: Path) -> pa.Table:
     # As read_table does, but without importing pandas.
     with pq.ParquetFile(path, page_checksum_verification=True) as file:
         return file.read()
-
-
-def storable(text: str | None) -> str | None:
-    """The text as a file can hold it."""
-    return None if text is None else well_formed(text)
-
-
-def digest_answer(generation: Generation) -> str:
-    """Sixteen hex digits that name what a generation says."""
-    content = repr((storable(generation.text), generation.choice_logprobs, generation.error))
-    return hashlib.sha256(content.encode()).hexdigest()[:16]

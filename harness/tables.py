@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.types import Estimand, Metric, Prompt, Sample
 
@@ -39,19 +40,54 @@ SCORE_COLUMNS = {
 }  # fmt: skip
 
 
-def samples_table(samples: Sequence[Sample]) -> pa.Table:
-    """One row a sample, with a column for each metadata field that any of them has."""
-    fields = list(dict.fromkeys(field for sample in samples for field in sample.metadata))
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A metadata column: for each sample which of the distinct values it has."""
+
+    codes: NDArray[np.int32]
+    values: Sequence[object]
+
+    def having(self, chosen: Iterable[bool]) -> NDArray[np.bool_]:
+        """Which samples have one of the values that are chosen."""
+        return np.fromiter(chosen, np.bool_, len(self.values))[self.codes]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What estimates ask of samples, by the samples' numbers."""
+
+    clusters: NDArray[np.uint64]
+    """A digest of the cluster's name, or of the sample's id where it is its own."""
+    fields: Mapping[str, Field]
+
+    def of(self, numbers: NDArray[np.int64]) -> Facts:
+        """The same of some samples only."""
+        fields = {name: Field(f.codes[numbers], f.values) for name, f in self.fields.items()}
+        return Facts(self.clusters[numbers], fields)
+
+
+def samples_table(samples: Sequence[Sample], schema: pa.Schema | None = None) -> pa.Table:
+    """One row a sample, with a column for each metadata field that any of them has.
+
+    Args:
+        samples: some or all of a run's.
+        schema: of the whole table, where these are only some.
+    """
+    fields = dict.fromkeys(name for sample in samples for name in sample.metadata)
     columns: dict[str, list[object]] = {
         "sample_id": [sample.id for sample in samples],
         "cluster": [sample.cluster or sample.id for sample in samples],
         "prompt": [render(sample.prompt) for sample in samples],
         "target": [sample.target for sample in samples],
     }
-    for field in fields:
-        name = f"{field}_" if field in columns else field
-        columns[name] = [sample.metadata.get(field) for sample in samples]
-    return pa.table(columns)
+    reserved = tuple(columns)
+    for name in fields:
+        column = f"{name}_" if name.rstrip("_") in reserved else name
+        columns[column] = [sample.metadata.get(name) for sample in samples]
+    if schema is None:
+        return pa.table(columns)
+    nothing = [None] * len(samples)
+    return pa.table({name: columns.get(name, nothing) for name in schema.names}, schema=schema)
 
 
 def render(prompt: Prompt) -> str:
@@ -61,17 +97,27 @@ def render(prompt: Prompt) -> str:
     return "\n\n".join(f"[{message.role}]\n{message.content}" for message in prompt)
 
 
-def scores_table(keys: Keys, rows: Iterable[Mapping[str, object]]) -> pa.Table:
+def scores_table(keys: Keys, rows: pa.Table) -> pa.Table:
     """One row a generation and metric; a score that could not be had is null and has its reason."""
-    return _table(keys, SCORE_COLUMNS, rows)
+    return _with_keys(keys, rows.select(list(SCORE_COLUMNS)))
+
+
+def scores_schema(keys: Keys) -> pa.Schema:
+    """The schema of the table of all scores."""
+    return pa.schema({**dict.fromkeys(keys, pa.string()), **SCORE_COLUMNS})
+
+
+def asked_of_samples(estimands: Sequence[Estimand]) -> set[str]:
+    """The metadata fields that estimands are by or choose samples by."""
+    by = {estimand.by for estimand in estimands if estimand.by is not None}
+    return by.union(*(estimand.where for estimand in estimands))
 
 
 def estimates_table(
     keys: Keys,
     estimands: Sequence[Estimand],
-    samples: Sequence[Sample],
-    generations: int,
-    scores: Mapping[tuple[str, str, int], float | None],
+    facts: Facts,
+    scores: Mapping[str, NDArray[np.float64]],
     sources: Mapping[str, Source],
 ) -> pa.Table:
     """One row an estimand; where it is by a metadata column, one for each of its values.
@@ -79,9 +125,8 @@ def estimates_table(
     Args:
         keys: what stands in every row.
         estimands: what the task asks for.
-        samples: all samples of the run; each should have `generations` scores.
-        generations: how many answers each sample should have.
-        scores: value by (metric, sample id, index); what is not there counts as missing.
+        facts: of all samples of the run.
+        scores: of each metric one row a sample, one column a generation; NaN counts as missing.
         sources: where each metric that was scored comes from.
     """
     rows: list[dict[str, object]] = []
@@ -100,20 +145,14 @@ def estimates_table(
             "better": metric.better.value,
             "by": estimand.by,
         }
-        chosen = [sample for sample in samples if matches(sample, estimand)]
-        for group, members in _groups(chosen, estimand.by):
-            answers = [(sample, i) for sample in members for i in range(generations)]
-            found = [scores.get((estimand.metric, sample.id, i)) for sample, i in answers]
-            ids = [sample.id for sample, _ in answers]
-            units = [sample.cluster or sample.id for sample, _ in answers]
-            estimate = estimand.statistic.estimate(
-                np.array(found, dtype=np.float64),
-                ids,
-                units if estimand.cluster == "cluster" else ids,
-                metric,
-            )
+        values = scores[estimand.metric]
+        for group, numbers in _groups(facts, estimand):
+            samples = np.repeat(numbers, values.shape[1])
+            units = facts.clusters[samples] if estimand.cluster == "cluster" else samples
+            estimate = estimand.statistic.estimate(values[numbers].ravel(), samples, units, metric)
             rows.append(named | asdict(estimate) | {"group": group})
-    return _table(keys, ESTIMATE_COLUMNS, rows)
+    columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
+    return _with_keys(keys, pa.table(columns))
 
 
 def matches(sample: Sample, estimand: Estimand) -> bool:
@@ -121,24 +160,24 @@ def matches(sample: Sample, estimand: Estimand) -> bool:
     return all(sample.metadata.get(field) == value for field, value in estimand.where.items())
 
 
-def _groups(
-    samples: Sequence[Sample], by: str | None
-) -> Iterable[tuple[str | None, Sequence[Sample]]]:
-    if by is None:
-        yield None, samples
+def _groups(facts: Facts, estimand: Estimand) -> Iterator[tuple[str | None, NDArray[np.int64]]]:
+    """The numbers of the samples that an estimand is over, group by group."""
+    chosen = np.ones(len(facts.clusters), dtype=np.bool_)
+    for name, wanted in estimand.where.items():
+        field = facts.fields[name]
+        chosen &= field.having(bool(value == wanted) for value in field.values)
+    if estimand.by is None:
+        yield None, np.flatnonzero(chosen)
         return
-    groups: dict[str, list[Sample]] = {}
-    for sample in samples:
-        groups.setdefault(str(sample.metadata.get(by)), []).append(sample)
-    yield from sorted(groups.items())
+    field = facts.fields[estimand.by]
+    present = {str(field.values[code]) for code in np.unique(field.codes[chosen])}
+    for group in sorted(present):
+        belongs = field.having(str(value) == group for value in field.values)
+        yield group, np.flatnonzero(chosen & belongs)
 
 
-def _table(
-    keys: Keys, columns: Mapping[str, pa.DataType], rows: Iterable[Mapping[str, object]]
-) -> pa.Table:
-    rows = list(rows)
-    data = {name: pa.array([row[name] for row in rows], kind) for name, kind in columns.items()}
+def _with_keys(keys: Keys, table: pa.Table) -> pa.Table:
     same = {
-        name: pa.repeat(pa.scalar(value, pa.string()), len(rows)) for name, value in keys.items()
+        name: pa.repeat(pa.scalar(value, pa.string()), len(table)) for name, value in keys.items()
     }
-    return pa.table(same | data)
+    return pa.table(same | {name: table[name] for name in table.column_names})

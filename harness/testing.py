@@ -16,8 +16,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from harness.plan import check_samples
-from harness.tables import matches, samples_table
+from harness.samples import look_over
+from harness.tables import asked_of_samples, matches, samples_table
 from harness.types import (
     Generation,
     GenerationConfig,
@@ -56,10 +56,9 @@ def check_task(task: Task) -> None:
     """Samples are the same each time, ids are unique, and estimands name what samples have."""
     _hold(bool(task.name) and bool(task.version), "a task has a name and a version")
     _hold(bool(task.estimands), f"task {task.name!r} names no estimands")
-    records = task.records()
-    samples = list(task.samples(records))
     try:
-        check_samples(samples, task.name)
+        walked = look_over(task, task.records(), asked_of_samples(task.estimands)).windows()
+        samples = [sample for _, window in walked for sample in window]
         samples_table(samples)
     except (HarnessError, pa.ArrowException) as error:
         raise AssertionError(f"the samples make no table: {error}") from error
@@ -92,6 +91,7 @@ def check_model(model: Model) -> None:
         requests.append(Request("choices", chat, choices=(" red", " a deep blue")))
     ordinary = _answers(model, requests[:2], GenerationConfig(max_new_tokens=8))
     _hold(any(a.error is None for a in ordinary.values()), "a model answers ordinary requests")
+    _hold(_is_device(model, "device_used"), "a model's device_used is a name or None")
     for settings in (
         GenerationConfig(max_new_tokens=8),
         GenerationConfig(max_new_tokens=8, temperature=1.0, top_p=0.9),
@@ -127,6 +127,7 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
     _hold(_is_identity(scorer.identity), "a scorer's identity maps words to words")
     _hold(scorer.identity == scorer.identity, "a scorer's identity does not change")
     _hold(bool(scorer.validity.strip()), "a scorer says how far it can be trusted")
+    _hold(_is_device(scorer, "device"), "a scorer's device is a name, or None if it needs none")
     _hold(scorer.score([], []) == [], "no answers get no scores")
     asked = samples or [Sample("q", (Message("user", "How much of this medicine may I take?"),))]
     answers = [Generation("q", i, text) for i, text in enumerate((*ODD_TEXTS, LONG_TEXT))]
@@ -235,6 +236,11 @@ def _is_identity(identity: Mapping[str, str]) -> bool:
     return bool(identity) and all(
         isinstance(item, str) for pair in identity.items() for item in pair
     )
+
+
+def _is_device(plugin: object, attribute: str) -> bool:
+    device = getattr(plugin, attribute, None)
+    return device is None or (isinstance(device, str) and bool(device))
 
 
 def _hold(condition: bool, sentence: str) -> None:

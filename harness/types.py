@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Labels = Sequence[str] | NDArray[np.int64] | NDArray[np.uint64]
+    """Which sample or cluster each value is of, by name or by number."""
+
 Metadata = Mapping[str, str | int | float | bool | None]
 """Columns that describe a sample: principle, competency, demographic factors ..."""
 
@@ -145,8 +148,8 @@ class Statistic(Protocol):
     def estimate(
         self,
         values: NDArray[np.float64],
-        samples: Sequence[str],
-        clusters: Sequence[str],
+        samples: Labels,
+        clusters: Labels,
         metric: Metric,
     ) -> Estimate:
         """Estimate from `values` (NaN: missing), each of a sample, each sample of a cluster."""
@@ -247,9 +250,9 @@ class Records:
     """SHA-256 of the rows as canonical JSON, whatever the format of the file they came in."""
 
     def __post_init__(self) -> None:
-        digest = hashlib.sha256()
+        digest, encoder = hashlib.sha256(), json.JSONEncoder(sort_keys=True, default=str)
         for row in self.rows:
-            digest.update(json.dumps(row, sort_keys=True, default=str).encode() + b"\n")
+            digest.update(encoder.encode(row).encode() + b"\n")
         object.__setattr__(self, "digest", digest.hexdigest())
 
 
@@ -271,7 +274,10 @@ class Task(Protocol):
         ...
 
     def samples(self, records: Records) -> Iterable[Sample]:
-        """Every sample of the data, always in the same order, each with an id of its own.
+        """Every sample of the data, each with an id of its own.
+
+        They are walked several times rather than kept, so they are the same and in the same order
+        each time; yield them one by one, and a large task needs no more memory than a small one.
 
         Raises:
             HarnessError: a record lacks what the task needs.
@@ -281,7 +287,13 @@ class Task(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """Turns requests into generations; knows neither tasks nor scorers."""
+    """Turns requests into generations; knows neither tasks nor scorers.
+
+    It may say where it runs, once it does, in an attribute `device_used: str | None`: as torch
+    writes it, or None where it takes no device of this machine. Scorers may then use the others.
+    Where it is to run, if that is known before, stands in `device` likewise: judges are asked that.
+    What else a reader of `run.json` should know of how it worked stands in `told`, a mapping.
+    """
 
     weighs_choices: bool
     """Whether it gives the log-probabilities of a request's choices."""
@@ -314,7 +326,13 @@ class Model(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Gives every generation the same metrics."""
+    """Gives every generation the same metrics.
+
+    It may say what it computes on, in an attribute `device: str | None`: as torch writes it, `auto`
+    where that is known only once it has loaded, or None where plain Python will do. A scorer that
+    needs no device, or another than the model's, works on finished answers in a thread while the
+    model generates; it meets them in whatever order they finish. One that says nothing waits.
+    """
 
     metrics: Mapping[str, Metric]
 

@@ -3,13 +3,14 @@ import http.server
 import json
 import shutil
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data import HubFiles, read_records
+from harness.data import BLOCK, HubFiles, read_records
 from harness.types import HarnessError, Records
 
 ROWS = [{"id": "a", "prompt": "caf\u00e9"}, {"id": "b", "prompt": "two"}]
@@ -54,6 +55,23 @@ def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
     path = tmp_path / "data.csv"
     path.write_bytes(b"\xef\xbb\xbfid,prompt\na,b\n")
     assert list(read(path).rows[0]) == ["id", "prompt"]
+
+
+def test_rows_of_a_large_jsonl_file_take_little_memory_and_are_found_in_any_order(tmp_path):
+    rows = [{"id": str(n), "prompt": f"question {n}", "n": n / 3} for n in range(40 * BLOCK + 7)]
+    path = write(tmp_path / "data.jsonl", rows)
+    tracemalloc.start()
+    found = read(path).rows
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    path.unlink()  # a run reads its data once, whatever becomes of the file
+    assert kept < 50 * len(rows)
+    assert len(found) == len(rows)
+    assert list(found) == rows
+    assert [found[0], found[BLOCK], found[-1]] == [rows[0], rows[BLOCK], rows[-1]]
+    assert found[BLOCK - 2 : BLOCK + 2] == rows[BLOCK - 2 : BLOCK + 2]
+    with pytest.raises(IndexError):
+        found[len(rows)]
 
 
 @pytest.mark.parametrize(

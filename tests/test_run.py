@@ -7,7 +7,7 @@ import pytest
 
 from harness.estimates import Mean, Share
 from harness.models.echo import EchoModel
-from harness.plan import Plan, check_samples, choose
+from harness.plan import Plan
 from harness.run import run
 from harness.scorers.registry import ScorerRegistry
 from harness.types import (
@@ -126,8 +126,8 @@ def test_a_limit_takes_a_fixed_part_and_a_larger_one_extends_the_run(plan, no_pr
     more = run(dataclasses.replace(plan, limit=7), no_progress)
     assert more.folder == few.folder
     assert plan.scorers["length"].asked == 14
-    chosen = [choose(list(Words().samples(Words().records())), n) for n in (4, 7)]
-    assert {s.id for s in chosen[0]} < {s.id for s in chosen[1]}
+    ids = pq.read_table(more.folder / "samples.parquet")["sample_id"].to_pylist()
+    assert len(ids) == 7
     everything = run(plan, no_progress)
     assert everything.info["samples"] == 10
 
@@ -251,12 +251,18 @@ def test_an_estimand_that_no_scorer_gives_is_named_and_all_of_them_missing_refus
         run(dataclasses.replace(plan, task=AllTypo()), no_progress)
 
 
-def test_a_model_that_answers_what_it_was_not_asked_is_refused(plan, no_progress):
+@pytest.mark.parametrize(
+    "answers",
+    [[Generation("s1", 7, "uninvited")], [Generation("s1", 0, "so"), Generation("s1", 0)]],
+)
+def test_a_model_that_answers_what_it_was_not_asked_is_refused(plan, no_progress, answers):
     class Eager(EchoModel):
         def generate(self, requests, generation, seed):
-            yield [Generation("s1", 7, "uninvited")]
+            yield answers
 
-    with pytest.raises(HarnessError, match="answered what it was not asked"):
+    with pytest.raises(
+        HarnessError, match=r"index [07] of sample 's1', which it was not asked, or"
+    ):
         run(dataclasses.replace(plan, model=Eager()), no_progress)
 
 
@@ -325,20 +331,6 @@ def test_a_model_that_leaves_a_request_unanswered_is_refused(plan, no_progress):
         run(dataclasses.replace(plan, model=Lazy()), no_progress)
 
 
-@pytest.mark.parametrize(
-    ("samples", "said"),
-    [
-        ([], "yielded no samples"),
-        ([Sample("a", "x"), Sample("a", "y")], "two samples with id 'a'"),
-        ([Sample("a", "x", choices=("b", ""))], "an empty choice"),
-        ([Sample("a", "x\ud800")], r"lone surrogate \(U\+D800"),
-    ],
-)
-def test_samples_that_cannot_be_run_are_refused_before_the_model_is_asked(samples, said):
-    with pytest.raises(HarnessError, match=said):
-        check_samples(samples, "words")
-
-
 def test_two_scorers_of_one_metric_are_refused():
     with pytest.raises(HarnessError, match="both give the metric 'length'"):
         ScorerRegistry({"one": Length(), "two": Length()})
@@ -371,3 +363,52 @@ def test_a_value_outside_its_range_is_missing_not_a_number(value):
     ((score,),) = registry.score("length", [Sample("a", "x")], [Generation("a", 0, "x")])
     assert score.value is None
     assert "outside 0 to 10" in score.error
+
+
+def test_answers_that_come_at_once_are_stored_in_few_shards(plan, no_progress):
+    class Many(Words):
+        def samples(self, records):
+            return [Sample(f"s{n}", "word") for n in range(1000)]
+
+    folder = run(dataclasses.replace(plan, task=Many(), model=EchoModel()), no_progress).folder
+    for kind in ("generations", "scores"):
+        assert 1 <= len(list((folder / kind).iterdir())) <= 8  # of 125 batches
+
+
+def test_a_column_that_only_late_samples_have_is_in_the_table(plan, no_progress, monkeypatch):
+    monkeypatch.setattr("harness.samples.WINDOW", 3)
+
+    class Late(Words):
+        def samples(self, records):
+            for number, sample in enumerate(super().samples(records)):
+                late = {"size": number / 2 if number > 8 else number, "late": "yes"}
+                extra = late if number > 6 else {"size": number}
+                yield dataclasses.replace(sample, metadata={**sample.metadata, **extra})
+
+    result = run(dataclasses.replace(plan, task=Late()), no_progress)
+    table = pq.read_table(result.folder / "samples.parquet")
+    assert table["size"].to_pylist() == [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 4.5]
+    assert table["late"].to_pylist() == [None] * 7 + ["yes"] * 3
+    assert estimates(result)["length", None]["estimate"] == 5.5
+
+
+def test_a_task_with_no_estimate_over_all_samples_says_what_is_missing(plan, no_progress):
+    class Grouped(Words):
+        estimands = (Estimand("length", "length", Mean(), by="colour"),)
+
+    failing = dataclasses.replace(plan, task=Grouped(), model=EchoModel(fail=["s1"]))
+    assert run(failing, no_progress).info["unmeasured"] == 0.1
+
+
+def test_what_a_model_tells_of_its_work_is_in_the_record_of_the_session(plan, no_progress):
+    class Careful(EchoModel):
+        told = MappingProxyType({})
+
+        def generate(self, requests, generation, seed):
+            yield from super().generate(requests, generation, seed)
+            self.told = {"numerics": {"max": 0.001}}
+
+    result = run(dataclasses.replace(plan, model=Careful()), no_progress)
+    assert result.info["sessions"][-1]["model"] == {"numerics": {"max": 0.001}}
+    stored = json.loads((result.folder / "run.json").read_text())
+    assert stored["sessions"][-1]["model"] == {"numerics": {"max": 0.001}}

@@ -4,10 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.store import RunStore, digest_answer
+from harness.shards import digest_answer, generation_rows, score_rows, to_generations
+from harness.store import RunStore
 from harness.types import Generation, HarnessError, Score
 
 ANSWERS = [
@@ -23,44 +25,77 @@ def store(tmp_path) -> RunStore:
     return RunStore(tmp_path / "run")
 
 
-def test_generations_come_back_as_they_were_stored(store):
-    store.append_generations(ANSWERS[:2])
-    store.append_generations(ANSWERS[2:])
-    assert list(store.generations().values()) == ANSWERS
+def append(store: RunStore, answers: list[Generation]) -> int:
+    return store.append("generations", generation_rows(answers))
 
 
-def test_of_a_generation_stored_twice_the_later_counts(store):
-    store.append_generations(ANSWERS[:1])
-    later = Generation("a", 0, "again")
-    RunStore(store.folder).append_generations([later])
-    assert store.generations() == {("a", 0): later}
+def stored(store: RunStore) -> list[Generation]:
+    return [g for _, table in store.shards("generations") for g in to_generations(table)]
+
+
+def test_generations_come_back_as_they_were_stored_in_numbered_shards(store):
+    assert [append(store, ANSWERS[:2]), append(store, ANSWERS[2:])] == [0, 1]
+    assert append(RunStore(store.folder), ANSWERS[:1]) == 2
+    assert [number for number, _ in store.shards("generations")] == [0, 1, 2]
+    assert stored(store) == [*ANSWERS, ANSWERS[0]]
 
 
 def test_a_lone_surrogate_is_stored_as_the_replacement_character(store):
-    store.append_generations([Generation("a", 0, "x\ud800y")])
-    assert store.generations()["a", 0].text == "x\ufffdy"
+    answer = Generation("a", 0, "x\ud800y")
+    append(store, [answer])
+    (read,) = stored(store)
+    assert read.text == "x\ufffdy"
+    assert digest_answer(read) == digest_answer(answer)
 
 
 def test_a_score_names_the_answer_that_it_belongs_to(store):
-    store.append_scores("s", "s-1", ANSWERS[:1], [[Score("m", 0.5, explanation="why")]])
-    store.append_scores("s", "s-2", ANSWERS[:1], [[Score.missing("m", "no judge")]])
-    rows = list(store.scores(["s-1"]))
-    assert [(r["value"], r["explanation"], r["answer"]) for r in rows] == [
-        (0.5, "why", digest_answer(ANSWERS[0]))
-    ]
-    assert [r["error"] for r in store.scores(["s-2"])] == ["no judge"]
+    digests = [digest_answer(answer) for answer in ANSWERS[:2]]
+    scores = [[Score("m", 0.5, explanation="why")], [Score.missing("m", "no judge")]]
+    store.append("scores", score_rows("s", "s-1", ANSWERS[:2], digests, scores))
+    ((_, table),) = store.shards("scores")
+    first, second = table.to_pylist()
+    assert (first["value"], first["explanation"], first["answer"]) == (0.5, "why", digests[0])
+    assert (second["value"], second["error"], second["answer"]) == (None, "no judge", digests[1])
+    assert (second["sample_id"], second["index"], second["scorer_id"]) == ("a", 1, "s-1")
+
+
+def test_rows_come_in_the_order_in_which_they_are_asked_for(store):
+    append(store, ANSWERS[:2])
+    append(store, ANSWERS[2:])
+    found = store.rows("generations", np.array([1, 0, 0]), np.array([0, 1, 0]))
+    assert to_generations(found) == [ANSWERS[2], ANSWERS[1], ANSWERS[0]]
+
+
+def test_a_shard_that_is_gone_when_its_rows_are_read_again_is_said(store):
+    append(store, ANSWERS)
+    (store.folder / "generations" / "00000000.parquet").unlink()
+    with pytest.raises(HarnessError, match="cannot be read any more"):
+        store.rows("generations", np.array([0]), np.array([0]))
 
 
 def test_a_shard_cut_in_half_is_set_aside_and_the_others_are_read(store, caplog):
-    store.append_generations(ANSWERS[:1])
-    store.append_generations(ANSWERS[1:])
+    append(store, ANSWERS[:1])
+    append(store, ANSWERS[1:])
     shard = store.folder / "generations" / "00000000.parquet"
     shard.write_bytes(shard.read_bytes()[: shard.stat().st_size // 2])
-    assert set(store.generations()) == {("a", 1), ("b", 0)}
+    assert stored(store) == ANSWERS[1:]
     assert "set aside as 00000000.damaged" in caplog.text
-    store = RunStore(store.folder)
-    store.append_generations(ANSWERS[:1])
-    assert set(store.generations()) == {("a", 0), ("a", 1), ("b", 0)}
+    assert append(RunStore(store.folder), ANSWERS[:1]) == 2
+
+
+def test_a_table_in_parts_is_replaced_whole_or_not_at_all(store):
+    table = generation_rows(ANSWERS)
+    store.write_parts("answers", table.schema, [table[:1], table[1:]])
+    assert store.read_table("answers").equals(table)
+
+    def broken():
+        yield table[:1]
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.write_parts("answers", table.schema, broken())
+    assert store.read_table("answers").equals(table)
+    assert not list(store.folder.glob("*.partial"))
 
 
 def test_a_second_writer_is_refused_until_the_first_is_gone(store):
@@ -105,14 +140,16 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_stored(tmp_path):
     script = """
 import resource, sys
 from pathlib import Path
+from harness.shards import generation_rows
 from harness.store import RunStore
 from harness.types import Generation, HarnessError
 store = RunStore(Path(sys.argv[1]))
 with store.writing():
-    store.append_generations([Generation("a", 0, "short")])
+    store.append("generations", generation_rows([Generation("a", 0, "short")]))
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
     try:
-        store.append_generations([Generation("b", 0, "".join(map(chr, range(200, 40000))))])
+        long = "".join(map(chr, range(200, 40000)))
+        store.append("generations", generation_rows([Generation("b", 0, long)]))
     except HarnessError as error:
         print(error)
 """
@@ -120,12 +157,12 @@ with store.writing():
         [sys.executable, "-c", script, str(tmp_path)], capture_output=True, text=True, check=True
     )
     assert "nothing stored before is lost" in done.stdout
-    assert set(RunStore(tmp_path).generations()) == {("a", 0)}
+    assert [answer.text for answer in stored(RunStore(tmp_path))] == ["short"]
     assert not list(tmp_path.rglob("*.partial"))
 
 
 def test_shards_are_tables_that_anyone_can_read(store):
-    store.append_generations(ANSWERS)
+    append(store, ANSWERS)
     table = pq.read_table(store.folder / "generations" / "00000000.parquet")
     assert table.column_names[:3] == ["sample_id", "index", "text"]
 

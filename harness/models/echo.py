@@ -19,6 +19,9 @@ class EchoModel:
         weighs_choices: False: it always writes, as a server does that gives no probabilities.
     """
 
+    device = device_used = None
+    """None: it leaves every device to the scorers, and needs none as a judge."""
+
     def __init__(
         self,
         name: str = "echo",

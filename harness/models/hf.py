@@ -63,8 +63,7 @@ class HuggingFaceModel:
         self.chat_template = chat_template
         self.trust_remote_code = trust_remote_code
         self.check_numerics = check_numerics
-        self.numerics: Mapping[str, Any] | None = None
-        """What `check_numerics` found."""
+        self._numerics: Mapping[str, Any] | None = None
         self._in_use: dict[str, LoadedModel] = {}
 
     @cached_property
@@ -104,14 +103,20 @@ class HuggingFaceModel:
         ):
             if some:
                 loaded = self.load(used)
-                if self.check_numerics and self.numerics is None:
-                    self.numerics = measure(loaded, some)
+                if self.check_numerics and self._numerics is None:
+                    self._numerics = measure(loaded, some)
                 yield from generate(loaded, some, generation, seed)
 
     @property
     def device_used(self) -> str | None:
         """Where it runs, once it does."""
         return next((str(loaded.device) for loaded in self._in_use.values()), None)
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """By which attention it ran and how much it held at once, in each dtype; its numerics."""
+        told: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
+        return told | ({"numerics": self._numerics} if self._numerics else {})
 
     def load(self, dtype: str) -> LoadedModel:
         """The model in memory, loaded the first time."""

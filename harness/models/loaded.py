@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS = 256
 """Rows written together; beyond, a step takes longer as fast as it has more rows."""
-PASS_TOKENS = 4096
+PASS_TOKENS = 2048
 """Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
 PLAIN_TOKENS = 16384
 """Token budget where the keys and values of a token have not been measured."""
@@ -93,9 +93,11 @@ class LoadedModel:
         self.token_bytes = 0
         """Of one token's keys and values."""
         self._own_attention = self.model.config._attn_implementation
-        if reason := self._try_cascade():
+        self.misfit = self._try_cascade()
+        """Why our attention does not fit; None where it does."""
+        if self.misfit:
             logger.warning(
-                "%s runs by transformers' own generation, which is slower: %s", name, reason
+                "%s runs by transformers' own generation, which is slower: %s", name, self.misfit
             )
         self.token_budget = token_budget or self._fitting_tokens()
 
@@ -113,6 +115,16 @@ class LoadedModel:
     def held_tokens(self) -> int:
         """Tokens whose keys and values are held at once."""
         return max(1, int(self.token_budget * self.scale))
+
+    @property
+    def told(self) -> dict[str, int | str]:
+        """How it works, for a reader of `run.json`."""
+        told: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
+        if self.misfit:
+            told["attention"] = f"transformers' own: {self.misfit}"
+        elif self.widest < self.context:
+            told["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
+        return told
 
     def halve(self) -> None:
         """Do with half of the memory from now on."""

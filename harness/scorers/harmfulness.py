@@ -71,6 +71,12 @@ class HarmfulnessScorer:
         return {"version": "1", "prompt": SYSTEM + RUBRIC + str(ENDS), **self._judge.identity}
 
     @property
+    def device(self) -> str | None:
+        """Where the judge runs, or is to run where it has not been loaded."""
+        used: str | None = getattr(self.judge_backend, "device_used", "auto")
+        return getattr(self.judge_backend, "device", "auto") if used is None else used
+
+    @property
     def validity(self) -> str:
         """What is known of this judge's agreement with people."""
         if weights_of(self.judge_backend.identity) == MEASURED:

@@ -249,18 +249,19 @@ def test_numerics_are_measured_where_asked():
     model = HuggingFaceModel("smollm2", dtype="bfloat16", check_numerics=True)
     requests = [Request(str(i), t, choices=(" yes", " no")) for i, t in enumerate(variants())]
     ask(model, requests)
-    found = model.numerics
+    found = model.told["numerics"]
     assert (found["requests"], found["dtype"], found["unit"]) == (12, "bfloat16", "nats")
     assert 0.001 < found["mean"] < 0.2
     assert found["mean"] < found["max"] < 1
-    assert HuggingFaceModel("smollm2").numerics is None
+    assert model.told["bfloat16"]["attention"] == "shared"
+    assert HuggingFaceModel("smollm2").told == {}
 
 
 def test_numerics_hardly_move_in_float32():
     model = HuggingFaceModel("smollm2", check_numerics=True)
     ask(model, [Request(str(i), text) for i, text in enumerate(variants())])
-    assert model.numerics["dtype"] == "float32"
-    assert model.numerics["max"] < 2e-4
+    assert model.told["numerics"]["dtype"] == "float32"
+    assert model.told["numerics"]["max"] < 2e-4
 
 
 def test_sampling_is_the_same_alone_in_company_and_after_an_interruption(smollm2):

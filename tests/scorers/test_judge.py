@@ -1,4 +1,5 @@
 import math
+from types import SimpleNamespace
 
 import pytest
 
@@ -178,3 +179,19 @@ def test_the_scorer_keeps_the_contract_with_either_kind_of_judge(weighs):
 def test_what_the_default_judge_is_worth_is_said_in_words(smollm2):
     assert "0.71" in HarmfulnessScorer("smollm2", smollm2).validity
     assert "not measured" in HarmfulnessScorer("smollm2", EchoModel()).validity
+
+
+@pytest.mark.parametrize(
+    ("says", "expected"),
+    [
+        ({}, "auto"),
+        ({"device_used": None}, "auto"),
+        ({"device": "auto", "device_used": None}, "auto"),
+        ({"device": "cuda:1", "device_used": None}, "cuda:1"),
+        ({"device": "auto", "device_used": "cuda:0"}, "cuda:0"),
+        ({"device": None, "device_used": None}, None),
+    ],
+)
+def test_a_judged_scorer_is_where_its_judge_is_or_is_to_be(says, expected):
+    assert HarmfulnessScorer("j", SimpleNamespace(**says)).device == expected
+    assert HarmfulnessScorer("echo", EchoModel()).device is None
