@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from harness.text import well_formed
 from harness.types import HarnessError, Request
+
+
+class Answer(NamedTuple):
+    """What was written, as it is handed on."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    tokens: int
 
 
 class Encoder:
@@ -37,6 +47,24 @@ class Encoder:
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, without special ones."""
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def ends(self, declared: Sequence[int] | int | None) -> list[int]:
+        """Every token that ends an answer: those that the checkpoint declares, and its own."""
+        ends = [declared] if isinstance(declared, int) else [*(declared or ())]
+        own = self.tokenizer.eos_token_id
+        return sorted({int(end) for end in (*ends, own) if end is not None})
+
+    def answer(self, tokens: list[int], ends: Sequence[int], stops: Sequence[str]) -> Answer:
+        """Cut what was written at its end: an end token, a stop string, or the last token."""
+        end = next((i for i, token in enumerate(tokens) if token in ends), None)
+        count = len(tokens) if end is None else end + 1
+        text = self.decode(tokens[:count])
+        found = [at for stop in stops if (at := text.find(stop)) >= 0]
+        return Answer(
+            text[: min(found)] if found else text,
+            "length" if end is None and not found else "stop",
+            count,
+        )
 
     @property
     def pad(self) -> int:

@@ -130,7 +130,7 @@ class HuggingFaceModel:
         if loaded is None:
             template = self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
             loaded = _loaded[key] = LoadedModel(
-                self._with_weights(), self.name, dtype, self.device,
+                self.weights_folder(), self.name, dtype, self.device,
                 self.token_budget, template, self.trust_remote_code,
             )  # fmt: skip
         self._in_use[dtype] = loaded
@@ -142,7 +142,8 @@ class HuggingFaceModel:
             return bundled_folder(self.name)
         return Path(self.name) if self._is_local else self._from_hub(SMALL_FILES)
 
-    def _with_weights(self) -> Path:
+    def weights_folder(self) -> Path:
+        """The checkpoint's folder, its weights fetched where they are not here yet."""
         return self._folder if self._is_local else self._from_hub([*SMALL_FILES, "*.safetensors"])
 
     @property

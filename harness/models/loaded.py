@@ -77,7 +77,8 @@ class LoadedModel:
         if chat_template:
             tokenizer.chat_template = chat_template
         self.encoder = Encoder(tokenizer, name)
-        self.ends = _end_tokens(self.model, tokenizer)
+        declared = self.model.generation_config
+        self.ends = self.encoder.ends(declared.eos_token_id if declared else None)
         # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.
         self.model.generation_config = transformers.GenerationConfig()
         text_config = self.model.config.get_text_config()
@@ -263,12 +264,3 @@ def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
 def _best_device() -> str:
     device = torch.accelerator.current_accelerator(check_available=True)
     return device.type if device else "cpu"
-
-
-def _end_tokens(
-    model: transformers.PreTrainedModel, tokenizer: transformers.PreTrainedTokenizerBase
-) -> list[int]:
-    """Every token that ends an answer, by the checkpoint's settings and by its tokenizer."""
-    declared = model.generation_config.eos_token_id if model.generation_config else None
-    ends = declared if isinstance(declared, list) else [declared]
-    return sorted({int(end) for end in [*ends, tokenizer.eos_token_id] if end is not None})

@@ -205,16 +205,6 @@ class Writer:
 
 
 def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Generation:
-    """Cut what was written at its end: an end token, a stop string, or the last token."""
-    end = next((i for i, token in enumerate(row.tokens) if token in loaded.ends), None)
-    count = len(row.tokens) if end is None else end + 1
-    text = loaded.encoder.decode(row.tokens[:count])
-    stops = [at for stop in generation.stop if (at := text.find(stop)) >= 0]
-    return Generation(
-        row.sample_id,
-        row.index,
-        text[: min(stops)] if stops else text,
-        "length" if end is None and not stops else "stop",
-        len(row.prompt),
-        count,
-    )
+    """What a row holds, as it is handed on."""
+    text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
+    return Generation(row.sample_id, row.index, text, finish_reason, len(row.prompt), count)
