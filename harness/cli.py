@@ -6,6 +6,7 @@ import logging
 import os
 import pkgutil
 import sys
+import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
@@ -15,6 +16,7 @@ import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import InstantiationException
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -32,28 +34,40 @@ INTERRUPTED = 130
 def main() -> None:
     """`python -m harness` and the console script `harness`."""
     register()
-    codes: list[int] = []
-    composed = False
-
-    def job(cfg: DictConfig) -> None:
-        nonlocal composed
-        composed = True
-        codes.append(run_config(cfg))
-
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the sentence is ours
     try:
-        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(job)()
+        hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name="config")(_job)()
+    except RunFailedError as failed:
+        sys.exit(failed.code)
     except KeyboardInterrupt:
         print(
             "\nstopped; nothing stored is lost, the same command goes on from here", file=sys.stderr
         )
-        codes.append(INTERRUPTED)
-    except Exception as error:
-        if composed:  # nothing of the command line, but a fault of ours
-            raise
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - whatever Hydra raises for a wrong command line
         print(f"error: {_sentence(error)}", file=sys.stderr)
-        codes.append(USER_ERROR)
-    sys.exit(max(codes, default=0))
+        sys.exit(USER_ERROR)
+    sys.exit(0)
+
+
+class RunFailedError(Exception):
+    """A run of a sweep has failed and has said why; travels from the process that it ran in."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def _job(cfg: DictConfig) -> None:
+    try:
+        code = run_config(cfg)
+    except Exception:  # noqa: BLE001 - nothing of the command line, but a fault of ours
+        traceback.print_exc()
+        code = USER_ERROR
+    if HydraConfig.get().mode is RunMode.RUN:
+        sys.exit(code)
+    if code:
+        raise RunFailedError(code)  # Hydra ends the sweep first, then raises it, with its overrides
 
 
 def _sentence(error: Exception) -> str:

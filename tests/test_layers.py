@@ -19,7 +19,7 @@ FLOORS = (
 HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib", "ray",
          "vllm"}  # fmt: skip
 ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain", "prefixes",
-          "rows", "sampling", "weighing", "writing"}  # fmt: skip
+          "rows", "sampling", "vllm_engine", "weighing", "writing"}  # fmt: skip
 """The rooms of `harness.models` that are imported only once a model is loaded."""
 
 

@@ -1,0 +1,369 @@
+"""Replicas answer as the model does, whatever becomes of them; none of it lost, none doubled."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter
+from functools import partial
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from harness.models.cluster import Share, connect
+from harness.models.echo import EchoModel
+from harness.models.hf import HuggingFaceModel
+from harness.models.ray import RayModel
+from harness.testing import check_model
+from harness.types import GenerationConfig, HarnessError, Request
+
+SETTINGS = GenerationConfig(max_new_tokens=8)
+REQUESTS = [Request(f"s{i}", f"prompt {i} of many", (0, 1)) for i in range(60)]
+FRAIL = '''
+import os
+import signal
+import time
+from pathlib import Path
+
+from harness.models.echo import EchoModel
+from harness.types import HarnessError
+
+
+class Frail(EchoModel):
+    """Echoes one request at a time; a file named after a sample in `folder` is an instruction."""
+
+    def __init__(self, folder, pause=0.0, **options):
+        super().__init__(**options)
+        self.folder = Path(folder)
+        self.pause = pause
+
+    def generate(self, requests, generation, seed):
+        for request in requests:
+            (self.folder / f"{os.getpid()}.pid").touch()
+            for what in self.folder.glob(f"*.{request.sample_id}"):
+                self.obey(what)
+            for answers in super().generate([request], generation, seed):
+                time.sleep(self.pause)
+                yield answers
+
+    def obey(self, what):
+        if what.stem == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what.stem == "die-once":
+            what.unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if what.stem == "refuse":
+            raise HarnessError("put this right")
+        if what.stem == "break":
+            raise ValueError("a fault")
+'''
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster():
+    """One cluster of this machine for all tests, ended with them."""
+    connect(None)
+    yield
+    sys.modules["ray"].shutdown()
+
+
+@pytest.fixture
+def frail(tmp_path, monkeypatch):
+    """A model that does as it is told, in a module that replicas find as this process does."""
+    name = f"frail_{tmp_path.name.replace('-', '_')}"
+    (tmp_path / f"{name}.py").write_text(FRAIL)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    return partial(__import__(name).Frail, str(tmp_path))
+
+
+def replicated(make, **options) -> RayModel:
+    return RayModel(make, **({"replicas": 2, "cpus": 0.5, "chunk": 8} | options))
+
+
+def answers(model, requests=REQUESTS):
+    given = [g for some in model.generate(requests, SETTINGS, 0) for g in some]
+    assert set(Counter((g.sample_id, g.index) for g in given).values()) <= {1}
+    return {(g.sample_id, g.index): g for g in given}
+
+
+def pids(folder: Path) -> set[int]:
+    return {int(path.stem) for path in folder.glob("*.pid")}
+
+
+def test_it_keeps_the_contract_of_models():
+    check_model(replicated(EchoModel))
+
+
+def test_name_identity_and_weighing_are_the_model_s_own():
+    echo = partial(EchoModel, name="parrot", answer="hello", weighs_choices=False)
+    model = RayModel(echo)
+    assert (model.name, model.weighs_choices) == ("parrot", False)
+    assert model.identity == echo().identity
+    assert RayModel(echo, name="judge").name == "judge"
+
+
+def test_requests_are_shared_by_replicas_that_live_on(frail, tmp_path):
+    model = replicated(partial(frail, pause=0.02))
+    expected = answers(EchoModel())
+    assert answers(model) == expected
+    first = pids(tmp_path)
+    assert len(first) == 2
+    assert os.getpid() not in first
+    assert answers(model) == expected
+    assert pids(tmp_path) == first
+    assert model.device_used is None  # as the echo says of itself
+
+
+def test_answers_come_while_others_are_worked_on(frail):
+    model = replicated(partial(frail, pause=0.05), replicas=1)
+    arrivals = [time.monotonic() for _ in model.generate(REQUESTS[:20], SETTINGS, 0)]
+    assert len(arrivals) == 20
+    assert arrivals[-1] - arrivals[0] > 0.5
+
+
+def test_no_requests_start_nothing(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert list(replicated(EchoModel).generate([], SETTINGS, 0)) == []
+
+
+def test_a_replica_that_dies_is_replaced_and_what_it_left_is_asked_again(frail, tmp_path, caplog):
+    (tmp_path / "die-once.s17").touch()
+    assert answers(replicated(partial(frail, pause=0.02))) == answers(EchoModel())
+    assert caplog.text.count("a replica has died and is replaced, because its worker process") == 1
+    assert len(pids(tmp_path)) == 3
+
+
+def test_a_replica_that_is_killed_from_outside_loses_and_doubles_nothing(frail, tmp_path):
+    model = replicated(partial(frail, pause=0.02))
+    given = []
+    for some in model.generate(REQUESTS, SETTINGS, 0):
+        given += some
+        if len(given) == 40:
+            os.kill(min(pids(tmp_path)), signal.SIGKILL)
+    assert len(given) == 120
+    assert {(g.sample_id, g.index): g for g in given} == answers(EchoModel())
+    assert len(pids(tmp_path)) == 3
+
+
+def test_a_replica_that_dies_between_calls_is_replaced(frail, tmp_path):
+    model = replicated(frail, replicas=1)
+    assert answers(model) == answers(EchoModel())
+    (pid,) = pids(tmp_path)
+    os.kill(pid, signal.SIGKILL)
+    assert answers(model) == answers(EchoModel())
+
+
+def test_too_many_deaths_are_one_sentence(frail, tmp_path):
+    (tmp_path / "die.s17").touch()
+    model = replicated(frail, restarts=2)
+    given = []
+    with pytest.raises(HarnessError, match=r"3 replicas have died, more than backend\.restarts=2"):
+        given.extend(g for some in model.generate(REQUESTS, SETTINGS, 0) for g in some)
+    assert len(pids(tmp_path)) >= 3
+
+
+def test_what_the_user_can_put_right_is_said_as_the_model_says_it(frail, tmp_path):
+    (tmp_path / "refuse.s17").touch()
+    with pytest.raises(HarnessError, match=r"^put this right$") as caught:
+        answers(replicated(frail))
+    assert type(caught.value) is HarnessError
+
+
+def test_a_fault_ends_the_run_with_what_it_says(frail, tmp_path):
+    (tmp_path / "break.s17").touch()
+    with pytest.raises(ValueError, match="a fault"):
+        answers(replicated(frail))
+
+
+def test_another_model_on_another_machine_is_refused(tmp_path):
+    (tmp_path / "answer").write_text("one")
+    model = replicated(lambda: EchoModel(answer=(tmp_path / "answer").read_text()))
+    assert "one" in model.identity["answer"]
+    (tmp_path / "answer").write_text("other")
+    with pytest.raises(HarnessError, match="is not the one here: answer differ"):
+        answers(model)
+
+
+def test_a_run_that_is_broken_off_ends_at_once(frail):
+    model = replicated(partial(frail, pause=0.5))
+    stream = model.generate(REQUESTS, SETTINGS, 0)
+    next(stream)
+    started = time.monotonic()
+    stream.close()
+    assert time.monotonic() - started < 2
+    model.replica.keywords["pause"] = 0.0
+    assert answers(model) == answers(EchoModel())
+
+
+def test_an_idle_model_makes_room_for_another(frail, tmp_path):
+    whole = {"replicas": 1, "cpus": float(os.cpu_count() or 1)}
+    one, other = replicated(frail, **whole), replicated(EchoModel, **whole)
+    for _ in range(2):
+        assert answers(one) == answers(other)
+    assert len(pids(tmp_path)) == 2
+
+
+def test_a_replica_s_threads_are_its_cpus(smollm2):
+    answer = replicated(ThreadCount, replicas=1, cpus=1)
+    ((generation,),) = answer.generate([Request("a", "x")], SETTINGS, 0)
+    assert generation.text == "1"
+
+
+class ThreadCount(EchoModel):
+    """Answers with how many threads torch uses."""
+
+    def generate(self, requests, generation, seed):
+        import torch
+
+        self.answer = str(torch.get_num_threads())
+        return super().generate(requests, generation, seed)
+
+
+def test_a_real_model_answers_as_it_does_without_ray(smollm2):
+    requests = [Request(f"r{i}", f"The capital of {x} is") for i, x in enumerate(("Chad", "Peru"))]
+    model = replicated(partial(HuggingFaceModel, "smollm2"), replicas=1, cpus=1)
+    assert model.identity == smollm2.identity
+    assert answers(model, requests) == answers(smollm2, requests)
+    assert model.device_used == str(smollm2.device_used).partition(":")[0]
+
+
+BIG = {"CPU": 16.0, "GPU": 4.0}
+
+
+@pytest.mark.parametrize(
+    ("machines", "asked", "share"),
+    [
+        ([{"CPU": 8.0}], ("auto", "auto", "auto"), (1, 8, 0)),
+        ([{"CPU": 8.0}], (2, "auto", "auto"), (2, 4, 0)),
+        ([{"CPU": 8.0}], (3, "auto", "auto"), (3, 2, 0)),
+        ([{"CPU": 8.0}], (16, 0.5, "auto"), (16, 0.5, 0)),
+        ([{"CPU": 8.0}, {"CPU": 4.0}], (3, "auto", "auto"), (3, 4, 0)),
+        ([BIG, BIG, {"GPU": 8.0}], ("auto", "auto", "auto"), (8, 1, 1)),
+        ([BIG, {"CPU": 64.0}], (2, "auto", 2), (2, 1, 2)),
+        ([BIG, {"CPU": 64.0}], (2, "auto", 0), (2, 32, 0)),
+        ([BIG], ("auto", 8, 0.5), (2, 8, 0.5)),
+    ],
+)
+def test_a_cluster_is_shared_out(machines, asked, share):
+    assert Share.of(machines, *asked) == Share(*share)
+
+
+@pytest.mark.parametrize(
+    ("machines", "asked"),
+    [
+        ([{"CPU": 2.0}], (3, "auto", "auto")),
+        ([{"CPU": 2.0}], ("auto", 4, "auto")),
+        ([{"CPU": 2.0}], (1, "auto", 1)),
+        ([BIG], (5, "auto", "auto")),
+        ([], ("auto", "auto", "auto")),
+    ],
+)
+def test_what_can_never_be_placed_is_said_and_not_waited_for(machines, asked):
+    with pytest.raises(HarnessError, match=r"too many: the cluster has room for \d+; ask for"):
+        Share.of(machines, *asked)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"replicas": 0},
+        {"replicas": "all"},
+        {"cpus": 0},
+        {"gpus": -1},
+        {"chunk": 0},
+        {"restarts": -1},
+    ],
+)
+def test_a_wrong_option_is_said_before_anything_starts(option):
+    ((name, value),) = option.items()
+    with pytest.raises(HarnessError, match=rf"backend\.{name}={value!r} must be at least"):
+        _ = RayModel(EchoModel, **option).identity
+
+
+def test_a_missing_package_says_how_to_install_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(HarnessError, match=r'pip install "harness\[ray\]"'):
+        answers(replicated(EchoModel))
+
+
+ECHO = ("backend=ray", "backend@backend.replica=echo", "backend.replicas=2", "scorer=[refusal]")
+
+
+def test_the_command_line_goes_on_with_what_another_backend_began(harness, tmp_path):
+    began = harness("backend=echo", "scorer=[refusal]", "limit=10")
+    done = harness(*ECHO, "limit=40", "backend.cpus=0.5", "generation.n=1")
+    assert done.returncode == 0, done.stderr
+    assert began.stderr == done.stderr == ""
+    assert done.stdout.startswith("med_harm version")
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    shards = [pq.read_table(path) for path in (folder / "generations").glob("*.parquet")]
+    assert len(shards) >= 2
+    assert len({s for shard in shards for s in shard["sample_id"].to_pylist()}) == 40
+    assert sum(map(len, shards)) == 40
+
+
+def test_a_cluster_that_runs_already_is_used(harness, tmp_path):
+    ray = connect(None)
+    known = len(ray.nodes())
+    address = ray.get_runtime_context().gcs_address
+    done = harness(*ECHO, "limit=10", "backend.cpus=0.5", f"backend.address='{address}'")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert len(ray.nodes()) == known
+
+
+def test_help_and_finished_runs_need_no_ray(harness, tmp_path):
+    harness("backend=echo", "scorer=[refusal]", "limit=5")
+    (tmp_path / "site" / "ray").mkdir(parents=True)
+    (tmp_path / "site" / "ray" / "__init__.py").write_text("raise ImportError('imported')")
+    path = {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), os.environ.get("PYTHONPATH", "")])
+    }
+    assert harness(*ECHO, "--help", **path).returncode == 0
+    assert harness(*ECHO, "limit=5", **path).returncode == 0
+    more = harness(*ECHO, "limit=6", **path)
+    assert more.returncode == 1
+    assert more.stderr == 'error: backend=ray needs Ray: pip install "harness[ray]"\n'
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["backend.replicas=0"], "backend.replicas=0 must be at least 1"),
+        (["backend.replicas=1.5"], "backend.replicas=1.5 must be int or str"),
+        (["backend.replicas=999"], "the cluster has room for"),
+        (
+            ["backend.address='localhost:1'"],
+            "backend.address='localhost:1' leads to no Ray cluster",
+        ),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(harness, arguments, said):
+    done = harness(*ECHO, "limit=3", *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+
+
+def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path):
+    (tmp_path / "frail.py").write_text(textwrap.dedent(FRAIL))
+    command = [
+        sys.executable, "-m", "harness", *ECHO, "limit=40", "backend.cpus=0.5", "backend.chunk=4",
+        "backend.replica._target_=frail.Frail", f"+backend.replica.folder={tmp_path}",
+        "+backend.replica.pause=0.3",
+    ]  # fmt: skip
+    run = subprocess.Popen(
+        command, cwd=tmp_path, start_new_session=True, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    while not list(tmp_path.glob("results/runs/*/generations/*.parquet")) and run.poll() is None:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    out, errors = run.communicate(timeout=20)
+    assert run.returncode == 130, errors
+    assert out == ""
+    assert errors.strip() == "stopped; nothing stored is lost, the same command goes on from here"
