@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import itertools
+import logging
 import os
+import subprocess
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
@@ -30,6 +33,16 @@ ENVIRONMENT = {
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",  # a fork would inherit threads that are at work
 }
+WATCH = """
+import select, sys, psutil
+watched, seen = psutil.Process(int(sys.argv[1])), set()
+while not select.select([sys.stdin], [], [], 1)[0]:  # its end, which comes with the process's
+    seen.update(watched.children(recursive=True))
+for process in seen - {psutil.Process()}:
+    if process.is_running():
+        process.kill()
+"""
+"""Of a process that outlives ours; psutil knows a process from another with the same number."""
 
 
 class Engine:
@@ -50,41 +63,43 @@ class Engine:
     ) -> None:
         for variable, value in ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
+        logging.getLogger("vllm").setLevel(logging.ERROR)  # until it has read its environment
+        watcher = _end_processes_with_this_one()
         trusted = bool(settings["trust_remote_code"])
         try:
             with _output_to_stderr():
                 import vllm
 
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
-                self._vllm = vllm.AsyncLLMEngine.from_engine_args(
-                    vllm.AsyncEngineArgs(
-                        model=str(folder),
-                        generation_config="vllm",  # not the checkpoint's own sampling defaults
-                        logprobs_mode="raw_logprobs",
-                        disable_log_stats=True,
-                        **settings,
-                    )
+                arguments = vllm.AsyncEngineArgs(
+                    model=str(folder),
+                    generation_config="vllm",  # not the checkpoint's own sampling defaults
+                    logprobs_mode="raw_logprobs",
+                    disable_log_stats=True,
+                    **settings,
                 )
+                # Held here alone: something in vLLM keeps the frames that import it.
+                self._core = [vllm.AsyncLLMEngine.from_engine_args(arguments)]
         except Exception as error:
             said = " ".join(str(error).split())[:300]
             raise HarnessError(
                 f"model={name!r} cannot be loaded by vLLM ({type(error).__name__}: {said}); what "
                 "it says above may tell more"
             ) from error
-        weakref.finalize(self, self._vllm.shutdown)
+        self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
+        weakref.finalize(self, _end, self._core, self._loop, watcher)
         if chat_template:
             tokenizer.chat_template = chat_template
         self.encoder = Encoder(tokenizer, name)
-        config = self._vllm.model_config
+        config = self._core[0].model_config
         try:
             declared = Declared.from_pretrained(folder)
         except OSError:  # a checkpoint need not have one
             declared = Declared.from_model_config(config.hf_config)
         self.ends = self.encoder.ends(declared.eos_token_id)
         self.context = int(config.max_model_len)
-        self.device = str(self._vllm.vllm_config.device_config.device_type)
+        self.device = str(self._core[0].vllm_config.device_config.device_type)
         self._outstanding = OUTSTANDING * int(settings.get("data_parallel_size", 1))
-        self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         self._numbers = itertools.count()
 
     def generate(
@@ -199,7 +214,7 @@ class Engine:
             output_kind=vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
         number = str(next(self._numbers))
-        outputs = self._vllm.generate({"prompt_token_ids": tokens}, parameters, number)
+        outputs = self._core[0].generate({"prompt_token_ids": tokens}, parameters, number)
         return [output async for output in outputs][-1]
 
 
@@ -222,6 +237,28 @@ def _reason(error: Exception) -> str:
             "goes on from here"
         ) from error
     return said
+
+
+def _end(
+    core: list[Any], loop: asyncio.AbstractEventLoop, watcher: subprocess.Popen[bytes]
+) -> None:
+    core.pop().shutdown()
+    listeners = asyncio.all_tasks(loop)
+    for listener in listeners:
+        listener.cancel()
+    loop.run_until_complete(asyncio.gather(*listeners, return_exceptions=True))
+    loop.close()
+    gc.collect()  # vLLM's own end needs modules that are gone when the interpreter ends
+    watcher.communicate()
+
+
+def _end_processes_with_this_one() -> subprocess.Popen[bytes]:
+    """Have vLLM's processes killed where this one is: they would go on, and keep the memory."""
+    return subprocess.Popen(
+        [sys.executable, "-c", WATCH, str(os.getpid())],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ import importlib.util
 import json
 import subprocess
 import sys
+import time
 
+import psutil
 import pytest
 
 from harness.models.vllm import VllmModel
@@ -127,3 +129,25 @@ def test_the_command_line_prints_its_table_and_nothing_else(tmp_path):
     info = json.loads((folder / "run.json").read_text())
     assert info["sessions"][0]["device"] == "cpu"
     assert info["sessions"][0]["model"]["gpu_memory_utilization"] == 0.25
+
+
+@needs_vllm
+def test_processes_of_a_killed_run_end_with_it_and_the_same_command_goes_on(tmp_path):
+    command = [
+        sys.executable, "-m", "harness", "task=med_harm", "backend=vllm", "limit=40",
+        "scorer=[refusal]", "generation.max_new_tokens=64", "backend.gpu_memory_utilization=0.25",
+        "backend.max_model_len=1024", "backend.max_num_seqs=4",
+    ]  # fmt: skip
+    run = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
+    while not list(tmp_path.glob("results/runs/*/generations/*.parquet")) and run.poll() is None:
+        time.sleep(0.2)
+    children = psutil.Process(run.pid).children(recursive=True)
+    assert len(children) > 1
+    run.kill()
+    run.wait()
+    _, alive = psutil.wait_procs(children, timeout=10)
+    assert alive == []
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "40 generations, 0 of them failed" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stderr
