@@ -28,6 +28,9 @@ NAME = "harness_cascade"
 MASKED = -1e30
 LARGEST_SCORES = 2**27
 """Attention scores held at once at most; beyond, the fused kernel that holds none is taken."""
+LONG = 16
+"""Segments so many times as long as the longest row are read once for all rows; copies of shorter
+ones beside each row's own cost less (as seen on a CPU in float32)."""
 GROWTH = 64
 """Tokens by which the slots grow."""
 
@@ -125,6 +128,11 @@ class Level:
         index = [tokens + [0] * (most - len(tokens)) for tokens in members]
         self._index, self._place = torch.tensor(index, device=device), place.to(device)
 
+    def of_rows(self, layer: int, which: int) -> Tensor:
+        """Keys (0) or values (1) of each row's segment, shape (rows, heads, width, head width)."""
+        held = self.layers[layer][which]
+        return held.expand(len(self.group), -1, -1, -1) if len(held) == 1 else held[self.group]
+
     def attend(self, layer: int, query: Tensor) -> Part:
         """One product for all tokens of a group."""
         tokens, kv_heads, repeat, width = query.shape
@@ -178,15 +186,18 @@ class Prefill:
             self._place = there.flatten().nonzero()[:, 0]
         self._causal = steps[:, None] >= steps
         self._mask: Tensor | None = None
+        self._bias: Tensor | None = None
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Own tokens causally, segments wholly."""
         self.kept.append((keys, values))
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        if self._shared > self._longest and self._rows > 1 and scores <= LARGEST_SCORES:
+        if not self.levels or scores > LARGEST_SCORES:
+            return self._fused(layer, *rows)
+        if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
-        return self._fused(layer, *rows)
+        return self._joined(layer, *rows)
 
     def _in_parts(
         self, layer: int, packed: Tensor, query: Tensor, keys: Tensor, values: Tensor
@@ -201,28 +212,41 @@ class Prefill:
         own = self._unpadded(out.flatten(0, 1)), self._unpadded(total.flatten(0, 1))
         return _together([own, *(level.attend(layer, packed) for level in self.levels)])
 
+    def _joined(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Where they are not: one product a row over copies of the segments and the own tokens."""
+        rows, longest, kv_heads, repeat, width = query.shape
+        keys, values = self._with_segments(layer, keys, values)
+        turned = query.permute(0, 2, 3, 1, 4).reshape(rows, kv_heads, repeat * longest, width)
+        scores = torch.matmul(turned, keys.transpose(-1, -2)).float()
+        by_token = scores.view(rows, kv_heads, repeat, longest, -1)
+        if self._bias is None:
+            self._bias = (~self._whole_mask() * MASKED)[:, :, None]
+        by_token += self._bias
+        out = torch.matmul(scores.softmax(-1).to(values.dtype), values)
+        out = out.view(rows, kv_heads, repeat, longest, -1).permute(0, 3, 1, 2, 4)
+        return self._unpadded(out.flatten(0, 1))
+
     def _fused(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Where rows are long: one fused kernel over copies of the segments and the own tokens."""
+        """Where there are no segments, or too many scores to be held: one fused kernel."""
         rows, longest, kv_heads, repeat, width = query.shape
         query = query.reshape(rows, longest, kv_heads * repeat, width).transpose(1, 2)
-        mask = None
-        if self.levels:
-            above = [level.layers[layer] for level in self.levels]
-            groups = [level.group for level in self.levels]
-            keys, values = (
-                torch.cat(
-                    [*(pair[i][g] for pair, g in zip(above, groups, strict=True)), own], dim=2
-                )
-                for i, own in enumerate((keys.transpose(1, 2), values.transpose(1, 2)))
-            )
-            mask = self._whole_mask()
-        else:
-            keys, values = keys.transpose(1, 2), values.transpose(1, 2)
+        mask = self._whole_mask() if self.levels else None
+        keys, values = self._with_segments(layer, keys, values)
         out = scaled_dot_product_attention(
             query, keys, values, mask, is_causal=mask is None, scale=1.0, enable_gqa=repeat > 1
         )
         out = out.transpose(1, 2).reshape(rows * longest, kv_heads, repeat, -1)
         return self._unpadded(out)
+
+    def _with_segments(self, layer: int, keys: Tensor, values: Tensor) -> Sequence[Tensor]:
+        """Each row's keys and values behind copies of those above it."""
+        own = keys.transpose(1, 2), values.transpose(1, 2)
+        if not self.levels:
+            return own
+        return [
+            torch.cat([*(level.of_rows(layer, i) for level in self.levels), own[i]], dim=2)
+            for i in (0, 1)
+        ]
 
     def _whole_mask(self) -> Tensor:
         if self._mask is None:
@@ -340,21 +364,19 @@ def _part(query: Tensor, keys: Tensor, values: Tensor, bias: Tensor | None) -> P
     """
     scores = torch.matmul(query, keys.transpose(-1, -2)).float()
     if bias is not None:
-        scores = scores + bias
-    most = scores.amax(-1, keepdim=True)
-    weights = (scores - most).exp_()
-    total = weights.sum(-1, keepdim=True)
-    out = torch.matmul(weights.to(values.dtype), values).float() / total
-    return out, (most + total.log())[..., 0]
+        scores += bias
+    weights = scores.softmax(-1)
+    out = torch.matmul(weights.to(values.dtype), values).float()
+    # The largest weight is exp(score - total), so that the total need not be summed again.
+    return out, scores.amax(-1) - weights.amax(-1).log()
 
 
 def _together(parts: Sequence[Part]) -> Tensor:
-    if len(parts) == 1:
-        return parts[0][0]
-    shares = torch.stack([total for _, total in parts]).softmax(0)
-    out = shares[0, ..., None] * parts[0][0]
-    for share, (more, _) in zip(shares[1:], parts[1:], strict=True):
-        out += share[..., None] * more
+    """Attention over all the keys from attention over each part of them."""
+    out, total = parts[0]
+    for more, other in parts[1:]:
+        out = torch.lerp(out, more, (other - total).sigmoid()[..., None])
+        total = torch.logaddexp(total, other)
     return out
 
 

@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 MOST_ROWS = 256
 """Rows written together; beyond, a step takes longer as fast as it has more rows."""
-PASS_TOKENS = 2048
+PASS_TOKENS = 1536
 """Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
 PLAIN_TOKENS = 16384
 """Token budget where the keys and values of a token have not been measured."""
