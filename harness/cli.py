@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
-import pkgutil
 import sys
 import traceback
-from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import InstantiationException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import CONF_DIR, check, protocol_label, register
+from harness.plugins import make
 from harness.types import HarnessError, Mitigation, Model, Scorer, Task
 
 logger = logging.getLogger(__name__)
@@ -103,15 +100,12 @@ def _run(cfg: DictConfig) -> int:
     from harness.scorers.registry import ScorerRegistry
 
     plan = Plan(
-        task=_make("task", cfg.task, Task),
-        model=_make("backend", cfg.backend, Model),
+        task=make("task", cfg.task, Task),
+        model=make("backend", cfg.backend, Model),
         scorers=ScorerRegistry(
-            {
-                str(name): _make(f"scorers.{name}", node, Scorer)
-                for name, node in cfg.scorers.items()
-            }
+            {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
         ),
-        mitigation=_make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
+        mitigation=make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
         mitigation_name=_mitigation_name(),
         generation=OmegaConf.to_object(cfg.generation),  # type: ignore[arg-type]
         protocol=protocol_label(cfg),
@@ -155,52 +149,6 @@ def _resolve(cfg: DictConfig) -> dict[str, Any]:
             f"the configuration does not resolve: {str(error).splitlines()[0]}"
         ) from error
     return resolved  # type: ignore[return-value]
-
-
-def _make(where: str, node: Any, kind: type) -> Any:
-    """The object that a YAML names by its `_target_`.
-
-    Raises:
-        HarnessError: it cannot be made, or lacks what its kind has.
-    """
-    if not isinstance(node, Mapping | DictConfig) or "_target_" not in node:
-        raise HarnessError(f"{where}={node!r} names no class; its YAML needs a `_target_`")
-    _check_types(where, node)
-    try:
-        made = hydra.utils.instantiate(node, _convert_="all")
-    except InstantiationException as error:
-        if isinstance(error.__cause__, HarnessError):
-            raise error.__cause__ from error
-        raise HarnessError(f"{where} cannot be made: {' '.join(str(error).split())}") from error
-    members = {name for name in {**vars(kind), **kind.__annotations__} if name[0] != "_"}
-    lacking = sorted(members - set(dir(made)))
-    if lacking:
-        raise HarnessError(
-            f"{where}: {node['_target_']} is no {kind.__name__.lower()}: it lacks "
-            f"{', '.join(lacking)} (see harness/types.py)"
-        )
-    return made
-
-
-def _check_types(where: str, node: Mapping[Any, Any]) -> None:
-    """Refuse a plain value that is not of the type that the class declares for it.
-
-    Raises:
-        HarnessError: with the value and the type.
-    """
-    try:
-        hints = get_type_hints(vars(pkgutil.resolve_name(node["_target_"]))["__init__"])
-    except (ImportError, AttributeError, ValueError, TypeError, KeyError, NameError):
-        return  # what is no class of ours is said when it is made
-    for name, value in node.items():
-        hint = hints.get(name)
-        kinds = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
-        plain = kinds <= {str, int, float, bool, NoneType}
-        if plain and type(value) not in kinds and not (type(value) is int and float in kinds):
-            allowed = " or ".join(
-                sorted("null" if k is NoneType else str(getattr(k, "__name__", k)) for k in kinds)
-            )
-            raise HarnessError(f"{where}.{name}={value!r} must be {allowed}")
 
 
 def _mitigation_name() -> str:

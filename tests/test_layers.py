@@ -4,8 +4,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("harness.types", "harness.text"),
-    ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.tables",
-     "harness.store", "harness.shards", "harness.gathered"),
+    ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
+     "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.models", "harness.scorers", "harness.mitigations", "tasks"),
     ("harness.plan", "harness.samples"),
     ("harness.stored",),
