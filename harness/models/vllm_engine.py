@@ -71,6 +71,9 @@ class Engine:
                 import vllm
 
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
+                if vllm.platforms.current_platform.is_cpu():
+                    # Of a prompt read in parts a generator is wound back, which a CPU's cannot be.
+                    settings = {"enable_chunked_prefill": False, **settings}
                 arguments = vllm.AsyncEngineArgs(
                     model=str(folder),
                     generation_config="vllm",  # not the checkpoint's own sampling defaults
@@ -128,7 +131,9 @@ class Engine:
                 if not running:
                     return
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                yield [generation for task in done for generation in task.result()]
+                yield [
+                    generation for answers in await asyncio.gather(*done) for generation in answers
+                ]
         finally:
             for task in running:
                 task.cancel()  # which vLLM takes as word that nobody waits for it

@@ -105,6 +105,15 @@ def test_noise_is_keyed_by_request(model):
 
 
 @needs_vllm
+def test_more_sampled_prompts_than_are_read_at_once(model):
+    settings = GenerationConfig(n=5, max_new_tokens=2, temperature=1.0)
+    asked = [
+        Request(str(i), f"{i}: " + "and then it rained, " * 40, tuple(range(5))) for i in range(40)
+    ]
+    assert not [g.error for g in ask(model, asked, settings).values() if g.error]
+
+
+@needs_vllm
 def test_what_nobody_waits_for_is_given_up(model):
     settings = GenerationConfig(max_new_tokens=900, min_new_tokens=900)
     finished = model.generate([*questions(40), Request("long", "word " * 2000)], settings, 0)
