@@ -18,7 +18,8 @@ def blocks(language: str) -> list[str]:
 
 
 def commands() -> list[str]:
-    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    whole = [block.replace("\\\n", " ") for block in blocks("sh")]
+    lines = [line.split("  #")[0].strip() for block in whole for line in block.splitlines()]
     shell = [line for line in lines if line.startswith("python -m harness")]
     made = [re.search(r'ARGS="(.*)"', line) for line in lines]
     return shell + [f"python -m harness {found[1]}" for found in made if found]
@@ -26,12 +27,12 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_every_command_is_one_that_composes(command, tmp_path):
-    arguments = shlex.split(command)[3:]
+    _, _, module, *arguments = shlex.split(command)
     if "--multirun" in arguments:
         arguments.remove("--multirun")
         arguments = [argument.split(",")[0] for argument in arguments]
     done = subprocess.run(
-        [sys.executable, "-m", "harness", "--cfg", "job", "--resolve", *arguments],
+        [sys.executable, "-m", module, "--cfg", "job", "--resolve", *arguments],
         cwd=tmp_path, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
