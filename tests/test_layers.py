@@ -3,7 +3,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    ("harness.types", "harness.text"),
+    ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.models", "harness.scorers", "harness.mitigations", "tasks"),
