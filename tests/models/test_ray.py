@@ -59,6 +59,10 @@ class Frail(EchoModel):
             raise HarnessError("put this right")
         if what.stem == "break":
             raise ValueError("a fault")
+        if what.stem == "count-threads":
+            import torch
+
+            self.answer = str(torch.get_num_threads())
 '''
 
 
@@ -106,7 +110,7 @@ def test_name_identity_and_weighing_are_the_model_s_own():
 
 
 def test_requests_are_shared_by_replicas_that_live_on(frail, tmp_path):
-    model = replicated(partial(frail, pause=0.02))
+    model = replicated(partial(frail, pause=0.05))
     expected = answers(EchoModel())
     assert answers(model) == expected
     first = pids(tmp_path)
@@ -133,19 +137,19 @@ def test_a_replica_that_dies_is_replaced_and_what_it_left_is_asked_again(frail, 
     (tmp_path / "die-once.s17").touch()
     assert answers(replicated(partial(frail, pause=0.02))) == answers(EchoModel())
     assert caplog.text.count("a replica has died and is replaced, because its worker process") == 1
-    assert len(pids(tmp_path)) == 3
 
 
-def test_a_replica_that_is_killed_from_outside_loses_and_doubles_nothing(frail, tmp_path):
+def test_a_replica_that_is_killed_from_outside_loses_and_doubles_nothing(frail, tmp_path, caplog):
     model = replicated(partial(frail, pause=0.02))
-    given = []
+    given, killed = [], False
     for some in model.generate(REQUESTS, SETTINGS, 0):
         given += some
-        if len(given) == 40:
+        if len(given) >= 40 and not killed:
             os.kill(min(pids(tmp_path)), signal.SIGKILL)
+            killed = True
     assert len(given) == 120
     assert {(g.sample_id, g.index): g for g in given} == answers(EchoModel())
-    assert len(pids(tmp_path)) == 3
+    assert caplog.text.count("a replica has died and is replaced") == 1
 
 
 def test_a_replica_that_dies_between_calls_is_replaced(frail, tmp_path):
@@ -206,20 +210,11 @@ def test_an_idle_model_makes_room_for_another(frail, tmp_path):
     assert len(pids(tmp_path)) == 2
 
 
-def test_a_replica_s_threads_are_its_cpus(smollm2):
-    answer = replicated(ThreadCount, replicas=1, cpus=1)
-    ((generation,),) = answer.generate([Request("a", "x")], SETTINGS, 0)
+def test_a_replica_s_threads_are_its_cpus(frail, tmp_path):
+    (tmp_path / "count-threads.a").touch()
+    model = replicated(frail, replicas=1, cpus=1)
+    ((generation,),) = model.generate([Request("a", "x")], SETTINGS, 0)
     assert generation.text == "1"
-
-
-class ThreadCount(EchoModel):
-    """Answers with how many threads torch uses."""
-
-    def generate(self, requests, generation, seed):
-        import torch
-
-        self.answer = str(torch.get_num_threads())
-        return super().generate(requests, generation, seed)
 
 
 def test_a_real_model_answers_as_it_does_without_ray(smollm2):
