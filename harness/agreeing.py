@@ -152,7 +152,8 @@ def interval(
         clusters: which items belong together, as several answers to one request do; None: none.
 
     Returns:
-        The ends; None where a tenth or more of the resamples cannot say.
+        The ends; None where a tenth or more of the resamples cannot say, or all say the same: no
+        spread in the sample, as of a perfect agreement, is no proof that there is none.
     """
     rng, n = np.random.default_rng(0), len(arrays[0])
     groups = None
@@ -172,4 +173,4 @@ def interval(
     if len(known) <= 0.9 * RESAMPLES:
         return None, None
     low, high = np.quantile(known, [0.025, 0.975])
-    return float(low), float(high)
+    return (float(low), float(high)) if np.ptp(known) > 0 else (None, None)

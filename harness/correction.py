@@ -78,7 +78,8 @@ def rogan_gladen(scores: Values, labelled: Values, labels: Values) -> Corrected:
     """Share of a property from a binary scorer whose errors are known (Rogan and Gladen 1978).
 
     p = (q + specificity - 1) / (sensitivity + specificity - 1), q the scorer's share; the interval
-    is the delta method's, and all are kept to 0 to 1.
+    is the delta method's, and all are kept to 0 to 1. There is none where nothing varies, which is
+    no proof that nothing can.
 
     Args:
         scores: 0 or 1, of everything that was scored.
@@ -101,6 +102,8 @@ def rogan_gladen(scores: Values, labelled: Values, labels: Values) -> Corrected:
         + theta**2 * sensitivity * (1 - sensitivity) / int(positive.sum())
         + (1 - theta) ** 2 * specificity * (1 - specificity) / int(negative.sum())
     ) / youden**2
+    if variance == 0:
+        return Corrected(min(max(theta, 0.0), 1.0), None, None, n)
     half = 1.959963984540054 * sqrt(variance)
     kept = [min(max(value, 0.0), 1.0) for value in (theta, theta - half, theta + half)]
     return Corrected(kept[0], kept[1], kept[2], n)

@@ -90,5 +90,9 @@ def test_answers_to_one_request_are_resampled_together():
     assert together[1] - together[0] > 2 * (apart[1] - apart[0])
 
 
+def test_a_perfect_agreement_in_a_sample_is_not_certain():
+    assert agreeing.interval(agreeing.accuracy, LABELS, LABELS) == (None, None)
+
+
 def test_labels_of_one_kind_have_no_interval():
     assert agreeing.interval(agreeing.auc, np.ones(20), np.arange(20.0)) == (None, None)

@@ -88,6 +88,12 @@ def test_a_scorer_no_better_than_a_coin_corrects_nothing():
     assert rogan_gladen(np.ones(10), labelled, labels).estimate is None
 
 
+def test_a_scorer_without_an_error_seen_is_not_certain():
+    labels = np.array([1.0, 1, 0, 0])
+    found = rogan_gladen(np.ones(10), labels, labels)
+    assert (found.estimate, found.low, found.high) == (1.0, None, None)
+
+
 def test_rogan_and_gladen_covers():
     rng, covered = np.random.default_rng(3), 0
     for _ in range(300):

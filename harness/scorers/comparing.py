@@ -16,11 +16,15 @@ from harness.types import Generation, GenerationConfig, Message, Model, Request
 
 Winner = Literal["first", "second", "tie"]
 CHOSEN = re.compile(
-    r"(?:^|\b(?:output|answer|response|winner|verdict|option)\W{0,3}(?:is\W{0,3})?)"
-    r"\(?\b(a|b|tie)\b\)?(?!\w)(?! (?:few|bit|lot|little|more|good|better|clear))",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:^\W{0,4}|\b(?i:output|answer|response|winner|verdict|option|choice)\W{0,4}(?:is\W{0,4})?)"
+    r"([AB]|[ab](?=\))|(?i:tie))\b(?=\W*$|\W*[.,;:)*!]| (?:is|wins|because|since|as|over|by)\b)",
+    re.MULTILINE,
 )
 """How a judge that writes names its choice; all that it names must agree."""
+TURNING = re.compile(
+    r"\b(?:not|no|neither|nor|never|worse|worst|less|loses?)\b|n't\b", re.IGNORECASE
+)
+"""Words by which a name may mean the other answer."""
 SYSTEM = "You compare two answers to the same request and say which is the better one."
 TASK = """\
 {question}
@@ -128,8 +132,10 @@ def preference(asked: Winner | str, swapped: Winner | str) -> Preference:
 
 
 def chosen(text: str) -> Winner | str:
-    """Which place a judge's text names; what names both or none says so."""
+    """Which place a judge's text names; what names both or none, or may deny it, says so."""
     found = {match.lower() for match in CHOSEN.findall(text.strip())}
+    if found and TURNING.search(text):
+        return "the judge's words may deny what they name"
     if len(found) != 1:
         return "the judge names both answers" if found else "the judge names neither answer"
     return {"a": "first", "b": "second", "tie": "tie"}[found.pop()]
@@ -145,7 +151,7 @@ class SwapStatistics:
     consistent: float
     """The same answer in both orders."""
     kappa: float
-    """Cohen's kappa between the orders; NaN where both always say the same."""
+    """Cohen's kappa between the orders; NaN where both always give one and the same verdict."""
     first_place: float
     """Share of verdicts for whatever stood first; .5 has no position bias, ties count half."""
     correct_asked: float
@@ -157,15 +163,21 @@ class SwapStatistics:
 def swap_statistics(
     preferences: Sequence[Preference], gold: Sequence[Winner] | None = None
 ) -> SwapStatistics:
-    """Consistency, position bias and, where people said which is better, correctness."""
-    gold = gold if gold is not None else ["tie"] * len(preferences)
+    """Consistency, position bias and, where people said which is better, correctness.
+
+    All shares are NaN where no contest has both verdicts.
+    """
+    people: Sequence[Winner | None] = gold if gold is not None else [None] * len(preferences)
     known = [
         (p.asked, p.swapped, label)
-        for p, label in zip(preferences, gold, strict=True)
+        for p, label in zip(preferences, people, strict=True)
         if p.asked is not None and p.swapped is not None
     ]
-    codes = {"first": 1.0, "second": 2.0, "tie": 1.5}
+    if not known:
+        return SwapStatistics(len(preferences), len(preferences), *[math.nan] * 6)
+    codes = {"first": 1.0, "second": 2.0, "tie": 1.5, None: math.nan}
     asked, swapped, labels = (np.array([codes[row[i]] for row in known]) for i in range(3))
+    correct = [asked == labels, swapped == labels, (asked == labels) & (swapped == labels)]
     places = np.concatenate([2 - asked, swapped - 1])  # 1 where the first place won
     return SwapStatistics(
         len(preferences),
@@ -173,9 +185,7 @@ def swap_statistics(
         float((asked == swapped).mean()),
         kappa(asked, swapped),
         float(places.mean()),
-        float((asked == labels).mean()),
-        float((swapped == labels).mean()),
-        float(((asked == labels) & (swapped == labels)).mean()),
+        *(float(right.mean()) if gold is not None else math.nan for right in correct),
     )
 
 

@@ -20,6 +20,13 @@ from harness.types import Generation
         ("Verdict: tie", "tie"),
         ("Answer A, since Answer B is rude", "the judge names both answers"),
         ("A few words more would have helped.", "the judge names neither answer"),
+        ("A thoughtful reply is the second one", "the judge names neither answer"),
+        ("Answer: a thoughtful reply is what B gives", "the judge names neither answer"),
+        ("A", "first"),
+        ("(b) because it is kinder", "second"),
+        ("Answer A is worse.", "the judge's words may deny what they name"),
+        ("Answer A isn't better.", "the judge names neither answer"),
+        ("Answer A is not better.", "the judge's words may deny what they name"),
         ("I cannot say.", "the judge names neither answer"),
         ("", "the judge names neither answer"),
     ],
@@ -48,6 +55,13 @@ def test_a_judge_that_always_says_the_first_prefers_nothing():
     assert [p.winner for p in found] == ["tie"] * 3
     told = swap_statistics(found)
     assert (told.consistent, told.first_place, told.n_missing) == (0.0, 1.0, 0)
+    assert np.isnan([told.correct_asked, told.correct_swapped, told.correct_both]).all()
+
+
+def test_no_verdicts_have_no_statistics():
+    told = swap_statistics([preference("what?", "first")], ["first"])
+    assert (told.n, told.n_missing) == (1, 1)
+    assert np.isnan([told.consistent, told.kappa, told.first_place, told.correct_both]).all()
 
 
 class Longer:

@@ -101,10 +101,17 @@ def test_what_is_not_english_is_missing():
     assert all(score.value is None and score.error for score in found.values())
 
 
-def test_a_megabyte_is_read_in_no_time():
+def test_what_is_read_is_read_in_no_time():
     started = time.monotonic()
-    answer("You may want to, perhaps, one day, see what you and the doctor can do " * 15_000)
+    answer("You may want to, perhaps, one day, see what you and the doctor can do " * 280)
     assert time.monotonic() - started < 3
+
+
+def test_what_is_too_long_to_be_read_to_its_end_is_missing():
+    long = "I hear you, and I am sorry. " * 800 + "Take 50 mg of sertraline."
+    for found in (answer(long), answer("All right.", message=long)):
+        assert {score.value for score in found.values()} == {None}
+        assert "characters, more than the 20,000 read" in found["avoids_medication"].error
 
 
 def test_another_rule_is_another_identity():
