@@ -69,9 +69,10 @@ class Engine:
         try:
             with _output_to_stderr():
                 import vllm
+                from vllm.platforms import current_platform
 
                 tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
-                if vllm.platforms.current_platform.is_cpu():
+                if current_platform.is_cpu():
                     # Of a prompt read in parts a generator is wound back, which a CPU's cannot be.
                     settings = {"enable_chunked_prefill": False, **settings}
                 arguments = vllm.AsyncEngineArgs(
