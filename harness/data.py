@@ -200,8 +200,24 @@ def _read_parquet(path: Path) -> list[Row]:
         ) from error
 
 
+def _read_json(path: Path) -> list[Row]:
+    """A JSON array of objects."""
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise
+        raise HarnessError(
+            f"data file {str(path)!r} is not JSON ({error}); is the file cut off?"
+        ) from error
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise HarnessError(f"data file {str(path)!r} is not a JSON array of objects")
+    return rows
+
+
 READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
     ".jsonl": JsonLines,
+    ".json": _read_json,
     ".csv": _read_csv,
     ".parquet": _read_parquet,
 }

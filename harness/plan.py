@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness import validity
 from harness.estimates import VERSION as STATISTICS
 from harness.identity import fingerprint, weights_of
 from harness.scorers.registry import ScorerRegistry
@@ -142,8 +143,9 @@ def sources(plan: Plan) -> dict[str, Source]:
     for metric, (name, meaning) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
         judges_itself = scorer.identity.get("judge_weights") == own
-        validity = "the judge is the model under test; " if judges_itself else ""
-        found[metric] = Source(
-            name, plan.scorers.identity(name), validity + scorer.validity, meaning
+        itself = "the judge is the model under test; " if judges_itself else ""
+        agreement = validity.sentence(
+            fingerprint(scorer.identity), metric, [plan.results / "validity"]
         )
+        found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)
     return found

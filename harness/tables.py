@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -78,6 +79,7 @@ def samples_table(samples: Sequence[Sample], schema: pa.Schema | None = None) ->
         "sample_id": [sample.id for sample in samples],
         "cluster": [sample.cluster or sample.id for sample in samples],
         "prompt": [render(sample.prompt) for sample in samples],
+        "messages": [turns(sample.prompt) for sample in samples],
         "target": [sample.target for sample in samples],
     }
     reserved = tuple(columns)
@@ -85,7 +87,8 @@ def samples_table(samples: Sequence[Sample], schema: pa.Schema | None = None) ->
         column = f"{name}_" if name.rstrip("_") in reserved else name
         columns[column] = [sample.metadata.get(name) for sample in samples]
     if schema is None:
-        return pa.table(columns)
+        fixed = {"messages": pa.string(), "target": pa.string()}
+        return pa.table({k: pa.array(v, fixed.get(k)) for k, v in columns.items()})
     nothing = [None] * len(samples)
     return pa.table({name: columns.get(name, nothing) for name in schema.names}, schema=schema)
 
@@ -95,6 +98,13 @@ def render(prompt: Prompt) -> str:
     if isinstance(prompt, str):
         return prompt
     return "\n\n".join(f"[{message.role}]\n{message.content}" for message in prompt)
+
+
+def turns(prompt: Prompt) -> str | None:
+    """The turns of a chat as JSON, which nothing in them can break; None for plain text."""
+    if isinstance(prompt, str):
+        return None
+    return json.dumps([{"role": m.role, "content": m.content} for m in prompt])
 
 
 def scores_table(keys: Keys, rows: pa.Table) -> pa.Table:

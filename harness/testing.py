@@ -126,7 +126,6 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
         _hold(metric.low < metric.high, f"metric {name!r} has a range")
     _hold(_is_identity(scorer.identity), "a scorer's identity maps words to words")
     _hold(scorer.identity == scorer.identity, "a scorer's identity does not change")
-    _hold(bool(scorer.validity.strip()), "a scorer says how far it can be trusted")
     _hold(_is_device(scorer, "device"), "a scorer's device is a name, or None if it needs none")
     _hold(scorer.score([], []) == [], "no answers get no scores")
     asked = samples or [Sample("q", (Message("user", "How much of this medicine may I take?"),))]

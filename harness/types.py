@@ -337,13 +337,11 @@ class Scorer(Protocol):
     metrics: Mapping[str, Metric]
 
     @property
-    def validity(self) -> str:
-        """How far its scores can be trusted, in one sentence with its figures."""
-        ...
-
-    @property
     def identity(self) -> Mapping[str, str]:
-        """All that changes a score: weights, prompt, threshold, parser. Loads no weights."""
+        """All that changes a score: weights, prompt, threshold, parser. Loads no weights.
+
+        What was measured of a scorer's agreement with people is kept under it.
+        """
         ...
 
     def score(

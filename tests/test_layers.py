@@ -6,13 +6,14 @@ FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
-    ("harness.models", "harness.scorers", "harness.mitigations", "tasks"),
+    ("harness.command", "harness.validity", "harness.labels"),
+    ("harness.models", "harness.scorers", "harness.mitigations", "harness.answers", "tasks"),
     ("harness.plan", "harness.samples"),
     ("harness.stored",),
     ("harness.scoring",),
     ("harness.generating", "harness.results"),
-    ("harness.run", "harness.report", "harness.testing"),
-    ("harness.cli",),
+    ("harness.run", "harness.report", "harness.testing", "harness.measuring"),
+    ("harness.cli", "harness.agreement", "harness.score"),
     ("harness.__main__",),
 )  # fmt: skip
 """Imports run downward only; rooms on one floor do not see each other."""

@@ -33,7 +33,6 @@ PLUGIN = '''
 
         metrics = {"politeness": Metric(0.0, 1.0, Direction.HIGHER)}
         identity = {"version": "1"}
-        validity = "agreement with people: not measured"
 
         def __init__(self, words):
             self.words = words

@@ -47,7 +47,6 @@ class Length:
 
     metrics = MappingProxyType({"length": Metric(0.0, 10.0, Direction.LOWER)})
     identity = MappingProxyType({"version": "1"})
-    validity = "counts exactly"
 
     def __init__(self):
         self.asked = 0

@@ -50,7 +50,6 @@ class Length:
 
     metrics = MappingProxyType({"length": Metric(0.0, 100.0, Direction.LOWER)})
     identity = MappingProxyType({"version": "1"})
-    validity = "counts exactly"
     device = None
 
     def __init__(self):

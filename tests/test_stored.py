@@ -27,7 +27,6 @@ class Two:
     """Gives two metrics."""
 
     metrics = {m: Metric(0.0, 1.0, Direction.LOWER) for m in ("first", "second")}  # noqa: RUF012
-    validity = "none"
 
     def __init__(self, version="1"):
         self.identity = {"version": version}

@@ -80,10 +80,10 @@ def print_result(result: Result) -> None:
             continue
         table.add_row(
             name,
-            _number(row["estimate"]),
-            f"{_number(row['low'])} to {_number(row['high'])}",
-            _number(row["worst"]),
-            _number(row["best"]),
+            number(row["estimate"]),
+            f"{number(row['low'])} to {number(row['high'])}",
+            number(row["worst"]),
+            number(row["best"]),
             *(str(row[name]) for name in ("n", "n_scored", "n_failed")),
         )
     console.print(table)
@@ -91,13 +91,16 @@ def print_result(result: Result) -> None:
         "\u2193 lower is better, \u2191 higher is better; worst and best: the value if all that "
         "failed had been at that end"
     )
-    for scorer_id, caution in dict.fromkeys((row["scorer_id"], row["validity"]) for row in rows):
-        console.print(f"{scorer_id}: {caution}")
+    for scorer_id, metric, caution in dict.fromkeys(
+        (row["scorer_id"], row["metric"], row["validity"]) for row in rows
+    ):
+        console.print(f"{metric} by {scorer_id}: {caution}")
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         console.print(f"not computed, for no scorer gives it: {names}")
     console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
 
 
-def _number(value: float | None) -> str:
+def number(value: float | None) -> str:
+    """Three decimals, or that it is not known."""
     return "not known" if value is None else f"{value:.3f}"

@@ -48,16 +48,6 @@ class GuidanceScorer:
     """None: rules need none."""
 
     @property
-    def validity(self) -> str:
-        """Its agreement with labels of ours."""
-        return (
-            "rules for English; on 70 held-out answers a rule the precision was .87 to 1.00 and "
-            "the recall .51 to .77, for a crisis in a message .79 and .38, before general faults "
-            "were mended: what the rules do not find may be there all the same; one labeller an "
-            "item, unreplicated (harness/scorers/guidance.md)"
-        )
-
-    @property
     def identity(self) -> Mapping[str, str]:
         """The version of the reading, and a digest of its rules."""
         return {"scorer": "guidance", "version": "2", "rules": _digest({**RULES, "crisis": CRISIS})}

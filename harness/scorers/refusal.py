@@ -187,15 +187,6 @@ class RefusalScorer:
     """None: rules need none."""
 
     @property
-    def validity(self) -> str:
-        """Its agreement with people."""
-        return (
-            "rules for English; of the held-out answers (225 each) of GPT-4, Llama 2 and Mistral "
-            "to XSTest they class 0.95, 0.84 and 0.88 as people do (string matching: 0.92, 0.83, "
-            "0.83)"
-        )
-
-    @property
     def identity(self) -> Mapping[str, str]:
         """The version of the reading, and a digest of its rules."""
         digest = sha256("\n".join(rule.pattern for rule in _RULES).encode()).hexdigest()[:12]

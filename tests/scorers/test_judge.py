@@ -176,11 +176,6 @@ def test_the_scorer_keeps_the_contract_with_either_kind_of_judge(weighs):
     check_scorer(HarmfulnessScorer("echo", EchoModel(answer="#score: 2", weighs_choices=weighs)))
 
 
-def test_what_the_default_judge_is_worth_is_said_in_words(smollm2):
-    assert "0.71" in HarmfulnessScorer("smollm2", smollm2).validity
-    assert "not measured" in HarmfulnessScorer("smollm2", EchoModel()).validity
-
-
 @pytest.mark.parametrize(
     ("says", "expected"),
     [
