@@ -13,7 +13,8 @@ FLOORS = (
     ("harness.scoring",),
     ("harness.generating", "harness.results"),
     ("harness.run", "harness.report", "harness.testing", "harness.measuring"),
-    ("harness.cli", "harness.agreement", "harness.score"),
+    ("harness.reviewing",),
+    ("harness.cli", "harness.agreement", "harness.score", "harness.review"),
     ("harness.__main__",),
 )  # fmt: skip
 """Imports run downward only; rooms on one floor do not see each other."""
