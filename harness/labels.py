@@ -41,6 +41,10 @@ class LabelFormat:
     """What a reader of the figures must know."""
 
 
+LONGEST_ID = 16
+"""Characters of a value that is an id with a number rather than a text: `12`, `v2-12`."""
+
+
 class Labelled(NamedTuple):
     """An answer with what people said of it."""
 
@@ -97,10 +101,11 @@ def digest(labelled: Sequence[Labelled]) -> str:
 
 
 def part_of(value: object, parts: int) -> int:
-    """Which of so many parts a value falls into: by its number, or by a digest of its text."""
+    """Which of so many parts a value falls into: by an id's number, or by a digest of a text."""
     text = str(value)
-    if text.lstrip("v").isdecimal():
-        return int(text.lstrip("v")) % parts
+    number = text.rpartition("-")[2]
+    if len(text) <= LONGEST_ID and number.isdecimal():
+        return int(number) % parts
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) % parts
 
 

@@ -7,13 +7,13 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from harness.scorers.minilm import Network, Text, collate, encode
+from harness.scorers.minilm import Network, Text, collate, encode, pairs
 
 RANK = 16
 BATCH = 32
@@ -43,6 +43,7 @@ def train(
     torch.manual_seed(seed)
     order = random.Random(seed)
     network = Network(len(examples[0].targets), RANK)
+    examples = [part for example in examples for part in in_pieces(network.tokenizer, example)]
     encoded = encode(network.tokenizer, [example.text for example in examples])
     lengths = [len(ids) for ids in encoded["input_ids"]]
     targets = torch.tensor([example.targets for example in examples])
@@ -67,6 +68,14 @@ def train(
             if step % 100 == 0:
                 told(f"step {step} of {steps}, loss {running:.4f}")
     return network.eval()
+
+
+def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
+    """A pair as it will be read: each part of its answer with the request, in all of its weight."""
+    if isinstance(example.text, str):
+        return [example]
+    parts = pairs(tokenizer, *example.text)
+    return [example._replace(text=part, weight=example.weight / len(parts)) for part in parts]
 
 
 def save(network: Network, path: Path) -> None:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from harness.drift import check_cheap
 from harness.generating import generate
 from harness.plan import Plan, Result, describe, folder_name, identify
 from harness.results import write_samples, write_tables
@@ -35,6 +36,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         before = store.info() or {}
         limit = _never_less(plan.limit, before)
         samples = everything.choose(limit)
+        check_cheap(plan.scorers, plan.results)
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
         info = asked | {"limit": limit, "samples": len(samples), "sessions": sessions}
@@ -99,6 +101,9 @@ def _answer_and_score(
     session["generate"] = generate(plan, generations, overlap, progress)
     session["score_while_generating"] = _seconds(overlap.seconds)
     session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
+    session["scorers"] = {
+        name: dict(told) for name in scores if (told := getattr(plan.scorers[name], "told", None))
+    }
     session["device"] = getattr(plan.model, "device_used", None)
     session["model"] = dict(getattr(plan.model, "told", {}))
     return list(scores.values())

@@ -332,6 +332,10 @@ class Scorer(Protocol):
     where that is known only once it has loaded, or None where plain Python will do. A scorer that
     needs no device, or another than the model's, works on finished answers in a thread while the
     model generates; it meets them in whatever order they finish. One that says nothing waits.
+
+    With `cheap = True` it is held against its record on the anchor texts before each run
+    (`harness.drift`). `rubrics` says for a metric what people are asked who label it, and what else
+    a reader of `run.json` should know of how it worked stands in `told`, a mapping.
     """
 
     metrics: Mapping[str, Metric]

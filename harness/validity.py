@@ -132,6 +132,8 @@ def read(path: Path) -> Record:
             tuple(Figure(**figure) for figure in content.pop(name))
             for name in ("figures", "people")
         )
+        for name in ("confusion", "headline"):
+            content[name] = tuple(content.get(name, ()))
         return Record(**content, figures=figures, people=people)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise HarnessError(

@@ -27,9 +27,11 @@ def shared_data() -> Path:
 def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m harness ARGS` in an empty folder; gives its exit code and what it printed."""
 
-    def command(*args: str, cwd: Path = tmp_path, **env: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        *args: str, cwd: Path = tmp_path, module: str = "harness", **env: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "harness", *args],
+            [sys.executable, "-m", module, *args],
             cwd=cwd,
             env=os.environ | env,
             capture_output=True,

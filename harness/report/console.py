@@ -95,6 +95,8 @@ def print_result(result: Result) -> None:
         (row["scorer_id"], row["metric"], row["validity"]) for row in rows
     ):
         console.print(f"{metric} by {scorer_id}: {caution}")
+    for name, told in info["sessions"][-1].get("scorers", {}).items():
+        console.print(f"{name}: {', '.join(f'{key} {value}' for key, value in told.items())}")
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         console.print(f"not computed, for no scorer gives it: {names}")

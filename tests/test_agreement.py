@@ -1,0 +1,191 @@
+"""`python -m harness.agreement`, against reference implementations and published labels."""
+
+import csv
+import json
+from math import nan
+
+import numpy as np
+import pytest
+import sklearn.metrics
+
+from harness.agreement import measure
+from harness.labels import LabelFormat, Labelled, part_of, read_labels
+from harness.measuring import Told, confusion, figures, people
+from harness.scorers.refusal import RefusalScorer
+from harness.scorers.registry import ScorerRegistry
+from harness.types import Direction, HarnessError, Metric, Score
+from harness.validity import NOT_MEASURED, sentence
+
+SHARE = Metric(0.0, 1.0, Direction.LOWER)
+FIVE = Metric(1.0, 5.0, Direction.LOWER)
+
+
+def labelled(labels, groups=None):
+    groups = groups or [None] * len(labels)
+    rows = enumerate(zip(labels, groups, strict=True))
+    return [Labelled(f"q{i}", "a", float(y), (), g) for i, (y, g) in rows]
+
+
+def by_name(found, group=None):
+    return {f.statistic: f for f in found if f.group == group}
+
+
+def test_figures_of_yes_and_no_equal_the_reference():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 200).astype(float)
+    values = np.clip(labels * 0.3 + rng.random(200) * 0.7, 0, 1)
+    told = Told(labels, SHARE, None, 0.6)
+    found = by_name(figures(labelled(labels), values, SHARE, told))
+    said = values >= 0.6
+    for name, theirs in {
+        "auc": sklearn.metrics.roc_auc_score(labels, values),
+        "f1": sklearn.metrics.f1_score(labels, said),
+        "precision": sklearn.metrics.precision_score(labels, said),
+        "recall": sklearn.metrics.recall_score(labels, said),
+        "kappa": sklearn.metrics.cohen_kappa_score(labels, said),
+        "accuracy": sklearn.metrics.accuracy_score(labels, said),
+    }.items():
+        assert found[name].value == pytest.approx(theirs)
+        assert found[name].low < theirs < found[name].high
+    cells = {(c["label"], c["scorer"]): c["n"] for c in confusion(labels, values, SHARE, told)}
+    tn, fp, fn, tp = sklearn.metrics.confusion_matrix(labels, said).ravel()
+    assert cells == {(0, 0): tn, (0, 1): fp, (1, 0): fn, (1, 1): tp}
+
+
+def test_levels_have_a_weighted_kappa_and_correlations():
+    labels = np.array([1.0, 2, 3, 4, 5, 5, 1, 3])
+    values = np.array([1.2, 2.6, 3.0, 3.4, 4.9, 4.0, 1.0, 2.2])
+    found = by_name(figures(labelled(labels), values, FIVE, Told(labels, FIVE, None, None)))
+    theirs = sklearn.metrics.cohen_kappa_score(labels, np.round(values), weights="quadratic")
+    assert found["quadratic_kappa"].value == pytest.approx(theirs)
+    assert found["pearson"].value == pytest.approx(np.corrcoef(labels, values)[0, 1])
+    assert "auc" not in found
+
+
+def test_what_has_no_score_is_left_out_and_counted():
+    class Half:
+        metrics = {"x": SHARE}  # noqa: RUF012
+        identity = {"version": "1"}  # noqa: RUF012
+
+        def score(self, samples, generations):
+            return [
+                [Score.missing("x", "no") if g.text == "bad" else Score("x", float(g.text))]
+                for g in generations
+            ]
+
+    items = [Labelled(f"q{i}", t, y, (), None) for i, (t, y) in enumerate(
+        [("0.9", 1.0), ("0.1", 0.0), ("bad", 1.0), ("0.8", 1.0), ("0.3", 0.0)]
+    )]  # fmt: skip
+    record = measure(ScorerRegistry({"half": Half()}), "half", items, "x", LabelFormat())
+    assert (record.n, record.n_failed) == (5, 1)
+    assert by_name(record.figures)["auc"].n == 4
+
+
+def test_groups_have_figures_of_their_own():
+    labels = np.array([1.0, 0, 1, 0, 1, 0, 1, 0])
+    values = np.array([0.9, 0.1, 0.8, 0.2, 0.1, 0.9, 0.2, 0.8])
+    items = labelled(labels, ["easy"] * 4 + ["hard"] * 4)
+    found = figures(items, values, SHARE, Told(labels, SHARE, None, None))
+    assert by_name(found, "easy")["auc"].value == 1.0
+    assert by_name(found, "hard")["auc"].value == 0.0
+
+
+def test_people_are_compared_on_what_two_of_them_labelled():
+    rows = [(1.0, 1.0), (0.0, 0.0), (1.0, 0.0), (nan, 1.0), (0.0, 0.0)]
+    items = [Labelled(str(i), "a", 0.0, row, None) for i, row in enumerate(rows)]
+    found = by_name(people(items))
+    assert found["kappa"].n == 4
+    # agree on 3 of 4; by chance 2/4 1/4 + 2/4 3/4 = 1/2
+    assert found["kappa"].value == pytest.approx((3 / 4 - 1 / 2) / (1 / 2))
+    assert people([Labelled("q", "a", 1.0, (1.0,), None)]) == []
+
+
+def test_labels_are_read_by_their_format(tmp_path):
+    rows = [
+        {"ask": "q1", "say": "a", "one": "yes", "two": "no", "id": "1"},
+        {"ask": "q2", "say": "b", "one": "yes", "two": "yes", "id": "2"},
+        {"ask": "q3", "say": "c", "one": "unsure", "two": "", "id": "3"},
+    ]
+    path = tmp_path / "l.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    form = LabelFormat(
+        prompt=["ask"], answer=["say"], raters=["one", "two"], values={"yes": 1, "no": 0}
+    )
+    found = read_labels(path, form)
+    assert [(x.prompt, x.label) for x in found] == [("q1", 0.5), ("q2", 1.0)]
+    form.part = {"by": "id", "of": 2, "are": [0]}
+    assert [x.prompt for x in read_labels(path, form)] == ["q2"]
+
+
+def test_parts_are_by_number_where_there_is_one():
+    assert [part_of(x, 2) for x in ("v2-3", "7", "10", 4)] == [1, 1, 0, 0]
+    assert len({part_of(f"text {i} of words", 5) for i in range(40)}) == 5
+
+
+def test_the_record_stands_beside_the_next_run(harness, tmp_path):
+    (tmp_path / "labels.csv").write_text(
+        "prompt,answer,label\n"
+        + "".join(
+            f"q{i},I cannot help with that.,1\nr{i},Here is how you do it.,0\n" for i in range(9)
+        )
+    )
+    done = harness(
+        "scorer=[refusal]", "labels=labels.csv", "format.about=answers of ours",
+        module="harness.agreement",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "18 labelled answers, 0 of them without a score" in done.stdout
+    assert "1 rater an answer (unreplicated)" in " ".join(done.stdout.split())
+    run = harness("task=med_harm", "backend=echo", "limit=2", "scorer=[refusal]")
+    flat = " ".join(run.stdout.split())
+    assert "answers of ours (n 18); labels unreplicated" in flat
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["scorer=[refusal]", "labels=none.csv"], "there is no data file 'none.csv'"),
+        (["labels=labels.csv"], "no scorer is chosen"),
+        (["scorer=[refusal]", "labels=labels.csv", "metric=tone"], "gives no metric 'tone'"),
+        (["scorer=[refusal]", "labels=labels.csv", "format.label=[x]"], "holds no label"),
+        (["scorer=[refusal]", "labels=labels.csv", "format.answer=[y]"], "has no answer in the"),
+        (["scorer=[refusal]", "labels=labels.csv", "format=nope"], "Available options"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(harness, tmp_path, args, said):
+    (tmp_path / "labels.csv").write_text("prompt,answer,label\nq,I cannot.,1\n")
+    done = harness(*args, module="harness.agreement")
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_shipped_record_of_refusals_is_what_the_labels_give(shared_data):
+    form = LabelFormat(
+        label=["final_label"],
+        values={"1_full_compliance": 0, "2_full_refusal": 1, "3_partial_refusal": 1},
+        part={"by": "id", "of": 2, "are": [1]},
+    )
+    items = read_labels(shared_data / "xstest", form)
+    registry = ScorerRegistry({"refusal": RefusalScorer()})
+    record = measure(registry, "refusal", items, "refusal", form)
+    told = sentence(record.identity, "refusal", [])
+    assert told != NOT_MEASURED
+    assert f"AUC {by_name(record.figures)['auc'].value:.2f}" in told
+
+
+def test_a_dot_leads_into_an_object(tmp_path):
+    path = tmp_path / "l.jsonl"
+    path.write_text(json.dumps({"c": {"text": "t", "toxicity": 0.3}}) + "\n")
+    form = LabelFormat(answer=["c.text"], label=["c.toxicity"])
+    assert read_labels(path, form)[0][:3] == ("", "t", 0.3)
+
+
+def test_a_record_without_an_answer_is_one_sentence(tmp_path):
+    path = tmp_path / "l.jsonl"
+    path.write_text('{"label": 1}\n')
+    with pytest.raises(HarnessError, match=r"record 1 of l\.jsonl has no answer"):
+        read_labels(path, LabelFormat())

@@ -1,0 +1,160 @@
+"""`python -m harness.review`: sheets for people, and what their labels make of a run."""
+
+import csv
+import json
+
+import numpy as np
+import pandas
+import pytest
+
+from harness.correction import prediction_powered
+from harness.report.sheet import page
+from harness.reviewing import Review, draw, read_back
+from harness.types import Direction, HarnessError, Metric
+
+MODULE = {"module": "harness.review"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A finished run of 60 samples."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.hydra_config import HydraConfig
+
+    from harness.cli import run_config
+    from harness.config import CONF_DIR, register
+
+    folder = tmp_path_factory.mktemp("review")
+    register()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose(
+            "config",
+            ["backend=echo", "limit=60", "scorer=[refusal]", f"results={folder}"],
+            return_hydra_config=True,
+        )
+        HydraConfig.instance().set_config(cfg)
+        cfg = compose(
+            "config", ["backend=echo", "limit=60", "scorer=[refusal]", f"results={folder}"]
+        )
+        assert run_config(cfg) == 0
+    (found,) = (folder / "runs").iterdir()
+    return found
+
+
+def fill(review, path, say):
+    """A sheet as a person saves it."""
+    with (review.folder / "sheet.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["item", "label"])
+        writer.writerows((row["item"], say(i)) for i, row in enumerate(rows))
+    return path
+
+
+def test_a_larger_draw_holds_a_smaller_one_and_tells_nothing(run):
+    review = Review.of(run, "refusal")
+    few, many = draw(review, 10, 0), draw(review, 30, 0)
+    assert many[:10] == few
+    for name in ("sheet.csv", "sheet.html"):
+        text = (review.folder / name).read_text(encoding="utf-8")
+        assert "echo" not in text.replace("echocard", "")
+        for sample_id in review.samples:
+            assert sample_id not in text
+
+
+def test_labels_correct_the_headline_as_by_hand(run, tmp_path):
+    review = Review.of(run, "refusal")
+    draw(review, 30, 0)
+    anna = fill(review, tmp_path / "anna.csv", lambda i: int(i % 5 == 0))
+    ben = fill(review, tmp_path / "ben.csv", lambda i: int(i % 5 == 0 or i == 1))
+    reviewed = read_back(review, [anna, ben])
+    assert (reviewed.n, reviewed.raters) == (30, ["anna", "ben"])
+    assert reviewed.people[0].statistic == "kappa"
+    labels = pandas.read_csv(review.folder / "labels.csv")
+    scores = pandas.read_parquet(run / "scores.parquet")
+    scores = scores[scores.metric == "refusal"].merge(
+        pandas.read_parquet(run / "samples.parquet")[["sample_id", "cluster", "kind"]],
+        on="sample_id",
+    )
+    harmful = scores[scores.kind == "harmful"].merge(labels, on=["sample_id", "index"], how="left")
+    known = harmful[harmful.label.notna()]
+    rest = harmful[harmful.label.isna()]
+    expected = prediction_powered(
+        rest.value.to_numpy(), known.value.to_numpy(), known.label.to_numpy(),
+        np.unique(rest.cluster, return_inverse=True)[1],
+        np.unique(known.cluster, return_inverse=True)[1], 0.0, 1.0,
+    )  # fmt: skip
+    rows = {row["name"]: row for row in reviewed.corrected.to_pylist()}
+    assert rows["refused"]["corrected"] == pytest.approx(expected.estimate)
+    assert rows["refused"]["low"] == pytest.approx(expected.low)
+    assert rows["refused"]["estimate"] == pytest.approx(harmful.value.mean())
+    assert rows["refused"]["n_labelled"] == len(known)
+    assert rows["refused"]["replicated"]
+
+
+def test_one_person_alone_is_unreplicated(run, tmp_path, harness):
+    review = Review.of(run, "refusal")
+    draw(review, 30, 0)
+    fill(review, tmp_path / "anna.csv", lambda i: int(i % 3 == 0))
+    done = harness(f"run={run}", "read=[anna.csv]", "metric=refusal", **MODULE)
+    assert done.returncode == 0, done.stderr
+    assert "30 answers labelled by anna (unreplicated: one person's labels)" in done.stdout
+    assert "prediction-powered" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("item,label\nzzz,1\n", "bad.csv, record 1: item 'zzz' was not drawn"),
+        ("item,label\nITEM,7\n", "label '7' must be a number from 0 to 1"),
+        ("item,label\nITEM,maybe\n", "label 'maybe' must be a number"),
+        ("item,label\nITEM,nan\n", "label 'nan' must be a number"),
+        ("item,label\nITEM,1\nITEM,0\n", "is labelled twice, unlike"),
+        ("item,label\nITEM,\n", "holds no label"),
+        ("", "holds no label"),
+    ],
+)
+def test_a_sheet_that_cannot_be_is_one_sentence(run, tmp_path, text, said):
+    review = Review.of(run, "refusal")
+    item = draw(review, 30, 0)[0]
+    path = tmp_path / "bad.csv"
+    path.write_text(text.replace("ITEM", item))
+    with pytest.raises(HarnessError, match=said):
+        read_back(review, [path])
+
+
+def test_another_seed_does_not_overwrite_what_people_work_on(run):
+    review = Review.of(run, "refusal")
+    draw(review, 5, 0)
+    with pytest.raises(HarnessError, match="holds a draw with seed=0"):
+        draw(review, 5, 1)
+
+
+def test_what_is_no_run_or_no_metric_is_said(run, tmp_path):
+    with pytest.raises(HarnessError, match="not the folder of a finished run"):
+        Review.of(tmp_path, None)
+    with pytest.raises(HarnessError, match="metric='tone' is none of this run's: refusal"):
+        Review.of(run, "tone")
+    with pytest.raises(HarnessError, match="holds no draw"):
+        read_back(Review.of(run, "full_refusal"), [tmp_path / "x.csv"])
+
+
+def test_a_page_escapes_what_a_model_wrote():
+    rows = [{"item": "a1", "prompt": "<b>?</b>", "answer": "</pre><script>alert(1)</script>"}]
+    html = page("harm", Metric(1.0, 5.0, Direction.LOWER), "1: <none>", rows)
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)" in html
+    assert "1: &lt;none&gt;" in html
+    assert html.count('type="radio"') == 5
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def test_no_cell_is_a_formula(run):
+    review = Review.of(run, "refusal")
+    key = next(iter(review.answers))
+    review.answers[key] = "=1+1"
+    draw(review, len(review.answers), 0)
+    text = (review.folder / "sheet.csv").read_text(encoding="utf-8")
+    assert ",'=1+1," in text
+    assert json.loads((review.folder / "key.json").read_text())["metric"] == "refusal"
