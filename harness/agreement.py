@@ -21,7 +21,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from harness.command import command_line, resolve
 from harness.identity import fingerprint
-from harness.labels import LabelFormat, Labelled, digest, read_labels
+from harness.labels import LabelFormat, Labelled, digest, part_of, read_labels
 from harness.measuring import Told, confusion, figures, people
 from harness.plugins import make
 from harness.scorers.registry import ScorerRegistry
@@ -38,6 +38,7 @@ class AgreementConfig:
     labels: str = MISSING
     metric: str | None = None
     threshold: float | None = None
+    n: int | None = None
     results: str = "results"
     format: LabelFormat = field(default_factory=LabelFormat)
     scorers: dict[str, Any] = field(default_factory=dict)
@@ -105,6 +106,10 @@ def _work(cfg: DictConfig) -> int:
     assert isinstance(form, LabelFormat)
     form.about = form.about or path.name
     labelled = read_labels(path, form)
+    if cfg.n is not None:
+        if cfg.n < 2:
+            raise HarnessError(f"n={cfg.n} must be at least 2")
+        labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
     scorers = ScorerRegistry(
         {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
     )

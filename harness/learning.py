@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as save_bytes
 from torch import Tensor
 
 from harness.scorers.minilm import Network, Text, collate, encode, pairs
@@ -19,6 +19,10 @@ RANK = 16
 BATCH = 32
 RATE = 1e-3
 """Peak of the learning rate, reached after a tenth of the steps and left along a cosine."""
+
+
+PARTS = 3
+"""Of a long answer so many are trained on."""
 
 
 class Example(NamedTuple):
@@ -71,10 +75,10 @@ def train(
 
 
 def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
-    """A pair as it will be read: each part of its answer with the request, in all of its weight."""
+    """A pair as it will be read: the first parts of its answer, each with the request."""
     if isinstance(example.text, str):
         return [example]
-    parts = pairs(tokenizer, *example.text)
+    parts = pairs(tokenizer, *example.text)[:PARTS]
     return [example._replace(text=part, weight=example.weight / len(parts)) for part in parts]
 
 
@@ -83,7 +87,7 @@ def save(network: Network, path: Path) -> None:
     outputs = network.head[-1].out_features
     told = json.dumps({"outputs": outputs, "rank": RANK})
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(network.trained(), path, {"harness": told})
+    path.write_bytes(save_bytes(network.trained(), {"harness": told}))
 
 
 def _rate(step: int, steps: int) -> float:

@@ -81,7 +81,7 @@ def empathy(data: Path) -> Iterator[Example]:
 
 RECIPES = {
     "toxicity_offline": (toxicity, 4),
-    "harmfulness_offline": (harmfulness, 4),
+    "harmfulness_offline": (harmfulness, 3),
     "empathy_offline": (empathy, 12),
 }
 """For each scorer its examples and how often each is seen."""

