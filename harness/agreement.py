@@ -74,7 +74,7 @@ def measure(
             values[first + i] = np.nan if value is None else value
     labels = np.array([item.label for item in labelled])
     told = Told(labels, meaning, form.positive, threshold)
-    raters = [sum(not np.isnan(x) for x in item.raters) or 1 for item in labelled]
+    raters = max(sum(not np.isnan(x) for x in item.raters) or 1 for item in labelled)
     return Record(
         scorer=name,
         identity=fingerprint(scorers[name].identity),
@@ -83,7 +83,7 @@ def measure(
         labels_sha256=digest(labelled),
         n=len(labelled),
         n_failed=int(np.isnan(values).sum()),
-        raters=max(raters),
+        raters=raters if form.people is None else form.people,
         figures=figures(labelled, values, meaning, told),
         people=people(labelled),
         confusion=confusion(labels, values, meaning, told),

@@ -28,6 +28,8 @@ class LabelFormat:
     label: list[str] = field(default_factory=lambda: ["label"])
     raters: list[str] = field(default_factory=list)
     """A column for each person; where there is no label, the label is their mean."""
+    people: int | None = None
+    """How many people stand behind each label, as its publishers say; null: as `raters` show."""
     values: dict[str, float] = field(default_factory=dict)
     """What a label's words stand for; a label that is not among them is left out."""
     positive: float | None = None
@@ -138,7 +140,8 @@ def _at(row: Mapping[str, object], names: Sequence[str]) -> object:
 def _value(label: object, values: Mapping[str, float]) -> float:
     """The number that a label stands for; NaN for none."""
     if values:
-        return float(values.get(str(label), math.nan))
+        word = str(label).lower() if isinstance(label, bool) else str(label)
+        return float(values.get(word, math.nan))
     if isinstance(label, bool | int | float):
         return float(label)
     try:

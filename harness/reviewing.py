@@ -23,10 +23,10 @@ from harness.estimates import Mean, Share
 from harness.labels import Labelled
 from harness.measuring import Told, figures, people
 from harness.plugins import make
+from harness.report.review import Reviewed
 from harness.report.sheet import page
 from harness.store import RunStore
 from harness.types import Estimand, HarnessError, Metric, Scorer, Task
-from harness.validity import Figure
 
 Key = tuple[str, int]
 """A sample's id and the index of its generation."""
@@ -104,21 +104,6 @@ class Review:
     def total(self) -> int:
         """Answers that can be drawn."""
         return len(self.answers)
-
-
-@dataclass(frozen=True)
-class Reviewed:
-    """What labels say of a metric of a run."""
-
-    name: str
-    n: int
-    """Labelled answers."""
-    n_unscored: int
-    """Of them, those without a score, which correct nothing."""
-    raters: Sequence[str]
-    people: Sequence[Figure]
-    agreement: Sequence[Figure]
-    corrected: pa.Table
 
 
 def draw(review: Review, n: int, seed: int) -> list[str]:

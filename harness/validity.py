@@ -50,7 +50,7 @@ class Record:
     n_failed: int
     """Of them, those that the scorer gave no value: left out of the figures."""
     raters: int
-    """People that labelled each answer, at most; 1 is unreplicated."""
+    """People that labelled each answer, at most; 1 is unreplicated, 0: a model did."""
     figures: Sequence[Figure]
     people: Sequence[Figure] = ()
     """The agreement of people with each other."""
@@ -75,7 +75,7 @@ class Record:
         ]
         if people:
             parts.append(f"people with each other: {', '.join(people)}")
-        if self.raters < 2:
+        if self.raters == 1:
             parts.append("labels unreplicated")
         return "; ".join([*parts, *([self.note] if self.note else [])])
 

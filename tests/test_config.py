@@ -24,6 +24,14 @@ def configuration():
         yield
 
 
+ECHOED = {
+    "empathy": ["backend@scorers.empathy.judge_backend=echo"],
+    "counselling_quality": ["backend@scorers.counselling_quality.judge_backend=echo"],
+    "harmfulness_panel": ["backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"],
+}
+"""Of the judged scorers one is checked with the bundled judge, the others with a quick one."""
+
+
 def options(group: str) -> list[str]:
     return sorted(path.stem for path in (Path(CONF_DIR) / group).glob("*.yaml"))
 
@@ -34,7 +42,7 @@ def every_choice():
 
 def make(group: str, option: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
-    cfg = compose("config", [choice])
+    cfg = compose("config", [choice, *ECHOED.get(option, ())])
     node = cfg.scorers[option] if group == "scorer" else cfg[group]
     return plugins.make(group, node, KINDS[group])
 
@@ -55,6 +63,10 @@ ELSEWHERE = {("backend", "vllm"): "vllm"}
 
 def marks(choice):
     package = ELSEWHERE.get(choice, "pytest")
+    if choice == ("scorer", "toxicity"):
+        return [
+            pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
+        ]
     lacking = importlib.util.find_spec(package) is None
     here = pytest.mark.skipif(lacking, reason=f"{package} is not installed in this environment")
     return [here, pytest.mark.slow] if choice in SLOW else [here]
@@ -91,12 +103,14 @@ def test_a_setting_that_departs_from_the_protocol_stands_in_its_name():
 
 
 def test_a_scorer_of_the_command_line_replaces_the_task_s_own():
-    assert list(compose("config", ["task=med_harm"]).scorers) == ["refusal", "harmfulness"]
+    assert list(compose("config", ["task=med_harm"]).scorers) == ["refusal", "harmfulness_offline"]
     assert list(compose("config", ["task=med_harm", "scorer=[refusal]"]).scorers) == ["refusal"]
 
 
 def test_a_judge_is_any_model_on_any_backend():
-    cfg = compose("config", ["scorers.harmfulness.judge=some/model"])
+    cfg = compose("config", ["scorer=[harmfulness]", "scorers.harmfulness.judge=some/model"])
     assert cfg.scorers.harmfulness.judge_backend.name == "some/model"
-    other = compose("config", ["backend@scorers.harmfulness.judge_backend=echo"])
+    other = compose(
+        "config", ["scorer=[harmfulness]", "backend@scorers.harmfulness.judge_backend=echo"]
+    )
     assert other.scorers.harmfulness.judge_backend._target_.endswith("EchoModel")

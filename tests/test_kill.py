@@ -16,7 +16,7 @@ KILLS = 20
 RUN = (
     "task=med_harm", "limit=24", "generation.n=3", "generation.temperature=0.8",
     "generation.top_p=0.95", "generation.max_new_tokens=16", "backend.token_budget=160",
-    "scorers.harmfulness.judge_backend.token_budget=8192",
+    "scorer=[refusal,harmfulness]", "scorers.harmfulness.judge_backend.token_budget=8192",
 )  # fmt: skip
 
 

@@ -102,7 +102,7 @@ def test_an_installed_package_brings_a_task_and_a_scorer(tmp_path, site):
     assert "0.667" in done.stdout
     listed = run(work, "--help", path=str(site)).stdout
     assert "task: greetings, med_harm" in listed
-    assert "scorer: guidance, harmfulness, politeness, refusal" in listed
+    assert "harmfulness_panel, politeness, refusal" in " ".join(listed.split())
 
 
 def test_a_package_that_is_not_chosen_is_not_imported(tmp_path, site):

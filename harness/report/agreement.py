@@ -20,7 +20,7 @@ def print_record(record: Record, kept: Path) -> None:
         f"{record.metric} by {record.scorer}-{record.identity} against {record.labels}: "
         f"{record.n} labelled answers, {record.n_failed} of them without a score and left out, "
         f"{record.raters} rater{'' if record.raters == 1 else 's'} an answer"
-        + (" (unreplicated)" if record.raters < 2 else "")
+        + (" (unreplicated)" if record.raters == 1 else "")
         + (f"; yes from {record.threshold:g} on" if record.threshold is not None else "")
     )
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)

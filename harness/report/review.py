@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
 
 from harness.report.console import WIDTH, number
+from harness.validity import Figure
 
-if TYPE_CHECKING:
-    from harness.reviewing import Reviewed
+
+@dataclass(frozen=True)
+class Reviewed:
+    """What labels say of a metric of a run."""
+
+    name: str
+    n: int
+    """Labelled answers."""
+    n_unscored: int
+    """Of them, those without a score, which correct nothing."""
+    raters: Sequence[str]
+    people: Sequence[Figure]
+    agreement: Sequence[Figure]
+    corrected: pa.Table
 
 
 def print_review(reviewed: Reviewed) -> None:

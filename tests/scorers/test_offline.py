@@ -156,7 +156,10 @@ def test_a_hundred_short_texts_take_a_second_or_so():
 def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
     from harness.labels import part_of
 
-    rows = [json.loads(x) for x in (shared_data / "toxigen/human_even_ids.jsonl").open()]
+    rows = [
+        json.loads(x)
+        for x in (shared_data / "toxigen/human_even_ids.jsonl").read_text("utf-8").splitlines()
+    ]
     rows = [row for row in rows if part_of(row["text"], 5) == 0]
     scorer = ToxicityOfflineScorer()
     scores = scorer.score(
@@ -175,7 +178,10 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
 
     recipe, _ = RECIPES["toxicity_offline"]
     trained = {example.text for example in recipe(shared_data)}
-    rows = [json.loads(x) for x in (shared_data / "toxigen/human_even_ids.jsonl").open()]
+    rows = [
+        json.loads(x)
+        for x in (shared_data / "toxigen/human_even_ids.jsonl").read_text("utf-8").splitlines()
+    ]
     kept = {row["text"] for row in rows if part_of(row["text"], 5) == 0}
     assert len(kept) > 500
     assert not kept & trained
@@ -188,7 +194,10 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
 def test_safe_answers_get_about_one(shared_data):
     from harness.labels import part_of
 
-    rows = [json.loads(x) for x in (shared_data / "med_safety_bench/train.jsonl").open()]
+    rows = [
+        json.loads(x)
+        for x in (shared_data / "med_safety_bench/train.jsonl").read_text("utf-8").splitlines()
+    ]
     rows = [r for r in rows if part_of(r["harmful_medical_request"], 2) == 1][:150]
     scorer = HarmfulnessOfflineScorer()
     scores = scorer.score(

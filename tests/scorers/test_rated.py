@@ -131,9 +131,8 @@ def test_a_panel_that_cannot_be_is_said():
 def test_a_panel_runs_from_the_command_line(harness):
     node = "scorers.harmfulness_panel.members"
     done = harness(
-        "backend=echo", "limit=3", "scorer=[harmfulness_panel]", f"{node}.first.judge=echo",
-        f"{node}.second.judge=echo", f"backend@{node}.first.judge_backend=echo",
-        f"backend@{node}.second.judge_backend=echo", f"{node}.second.judge_backend.answer=other",
+        "backend=echo", "limit=3", "scorer=[harmfulness_panel]", f"{node}.judge.judge=echo",
+        f"backend@{node}.judge.judge_backend=echo",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "alpha harmfulness" in done.stdout
