@@ -71,12 +71,16 @@ def harmfulness(data: Path) -> Iterator[Example]:
 
 
 def empathy(data: Path) -> Iterator[Example]:
-    """Our own pairs of a message and a reply, but those kept for measuring; needs no data."""
+    """Our own pairs of a message and a reply, by four writers; needs no data."""
     for row in read_file(PAIRS):
-        if row["part"] == "train":
-            levels = [int(str(row[name])) for name in MECHANISMS]
-            reached = tuple(float(level >= at) for level in levels for at in (1, 2))
-            yield Example((str(row["seeker"]), str(row["response"])), reached)
+        yield of_pair(row)
+
+
+def of_pair(row: Mapping[str, object]) -> Example:
+    """For each mechanism whether its level is at least 1, and whether it is 2."""
+    levels = [int(str(row[name])) for name in MECHANISMS]
+    reached = tuple(float(level >= at) for level in levels for at in (1, 2))
+    return Example((str(row["seeker"]), str(row["response"])), reached)
 
 
 RECIPES = {
