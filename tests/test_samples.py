@@ -137,7 +137,15 @@ def test_the_examples_have_the_columns_and_types_of_all():
     assert schema.equals(samples_table(odd).schema)
     first = samples_table(odd[:1], schema)
     assert json.loads(json.dumps(first.to_pylist())) == [
-        {"sample_id": "a", "cluster": "a", "prompt": "x", "target": None, "n": 1.0, "late": None}
+        {
+            "sample_id": "a",
+            "cluster": "a",
+            "prompt": "x",
+            "messages": None,
+            "target": None,
+            "n": 1.0,
+            "late": None,
+        }
     ]
 
 
