@@ -347,7 +347,7 @@ def test_what_cannot_be_is_one_sentence(harness, arguments, said):
 def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path):
     (tmp_path / "frail.py").write_text(textwrap.dedent(FRAIL))
     command = [
-        sys.executable, "-m", "harness", *ECHO, "limit=40", "backend.cpus=0.5", "backend.chunk=4",
+        sys.executable, "-m", "harness", *ECHO, "limit=150", "backend.cpus=0.5", "backend.chunk=4",
         "backend.replica._target_=frail.Frail", f"+backend.replica.folder={tmp_path}",
         "+backend.replica.pause=0.3",
     ]  # fmt: skip
