@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import transformers
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoTokenizer
 
+from harness.scorers.minilm import batches, split
 from harness.types import HarnessError
 
 CLASSES = (
@@ -27,8 +27,6 @@ RENAMED = {
     "severe_toxic": "severe_toxicity",
 }
 """Labels of the first checkpoint, as the later ones call them."""
-BATCH_TOKENS = 8192
-"""Tokens of a batch, padding included."""
 
 
 class DetoxifyModel:
@@ -85,40 +83,17 @@ class DetoxifyModel:
         encoded = self.tokenizer(list(texts), truncation=True, max_length=self.tokens)
         lengths = [len(ids) for ids in encoded["input_ids"]]
         found = np.zeros((len(texts), len(self.columns)))
-        batch: list[int] = []
-        for number in [*sorted(range(len(texts)), key=lambda i: lengths[i]), None]:
-            full = number is None or (len(batch) + 1) * lengths[number] > BATCH_TOKENS
-            if batch and full:
-                rows = [{k: encoded[k][i] for k in encoded} for i in batch]
-                padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
-                with torch.inference_mode():
-                    logits = self.model(**padded).logits
-                found[batch] = torch.sigmoid(logits).double().cpu().numpy()[:, self.columns]
-                batch = []
-            if number is not None:
-                batch.append(number)
+        for numbers in batches(lengths):
+            rows = [{k: encoded[k][i] for k in encoded} for i in numbers]
+            padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
+            with torch.inference_mode():
+                logits = self.model(**padded).logits
+            found[numbers] = torch.sigmoid(logits).double().cpu().numpy()[:, self.columns]
         return found
 
     def pieces(self, text: str) -> list[str]:
         """The text in parts that are read whole, cut at the ends of sentences or else of tokens."""
-        room = self.tokens - 2
-        sentences = [s for s in re.split(r"(?<=[.!?;])\s+|\n+", text) if s]
-        encoded = self.tokenizer(
-            sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )
-        parts: list[str] = []
-        held: list[str] = []
-        size = 0
-        for sentence, places in zip(sentences, encoded["offset_mapping"], strict=True):
-            for first in range(0, len(places), room):
-                cut = places[first : first + room]
-                if size + len(cut) > room:
-                    parts.append(" ".join(held))
-                    held, size = [], 0
-                held.append(sentence[cut[0][0] : cut[-1][1]])
-                size += len(cut)
-        parts += [" ".join(held)] if held else []
-        return parts or [text]
+        return split(self.tokenizer, text, self.tokens - 2)
 
 
 def _read(checkpoint: Path) -> tuple[dict[str, Any], list[str], dict[str, torch.Tensor]]:

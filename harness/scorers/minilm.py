@@ -222,10 +222,10 @@ def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
 
 def split(tokenizer: Any, text: str, room: int) -> list[str]:
     """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
-    sentences = re.split(r"(?<=[.!?;])\s+|\n+", text)
-    offsets = tokenizer(sentences, add_special_tokens=False, return_offsets_mapping=True)[
-        "offset_mapping"
-    ]
+    sentences = [part for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part]
+    offsets = tokenizer(
+        sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )["offset_mapping"]
     parts: list[str] = []
     held: list[str] = []
     size = 0
