@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from harness.command import command_line, finish, resolve
+from harness.command import command_line, finish, resolve, said
 from harness.config import check, protocol_label
 from harness.plugins import make
-from harness.types import Mitigation, Model, Scorer, Task
+from harness.types import HarnessError, Mitigation, Model, Scorer, Task
 
 logger = logging.getLogger(__name__)
+
+Parts = dict[str, Any]
+"""What has been made of which configuration, so that a suite loads a model once."""
 
 
 def main() -> None:
@@ -23,7 +29,35 @@ def main() -> None:
 
 
 def run_config(cfg: DictConfig) -> int:
-    """Run one composed configuration and print its table; gives the exit code."""
+    """Run one composed configuration, or each of its suite; gives the exit code."""
+    parts: Parts = {}
+    if not cfg.get("suite"):
+        return run_one(cfg, parts)
+    runs = suite(cfg, list(HydraConfig.get().overrides.task))
+    return max([said(lambda one: run_one(one, parts), one) for one in runs])
+
+
+def suite(cfg: DictConfig, overrides: Sequence[str]) -> list[DictConfig]:
+    """The configuration of each task of a suite: its own overrides, then the command line's.
+
+    Raises:
+        HarnessError: the command line sets what only one of the tasks has.
+    """
+    chosen = HydraConfig.get().runtime.choices["experiment"]
+    for override in overrides:
+        if override.lstrip("+~").startswith(("task", "scorer", "protocols")):
+            raise HarnessError(
+                f"{override!r} would be every task's of experiment={chosen}; write it beside its "
+                f"task in a YAML of your own, as conf/experiment/{chosen}.yaml is one"
+            )
+    rest = [override for override in overrides if not override.startswith("experiment=")]
+    return [
+        compose("config", [f"task={task}", *(own or []), *rest]) for task, own in cfg.suite.items()
+    ]
+
+
+def run_one(cfg: DictConfig, parts: Parts) -> int:
+    """Run one task and print its table; gives the exit code."""
     check(cfg)
     resolved = resolve(cfg)
     # As it was written: a secret that a reference fetches from the environment stays there.
@@ -33,12 +67,23 @@ def run_config(cfg: DictConfig) -> int:
     from harness.run import run
     from harness.scorers.registry import ScorerRegistry
 
+    def part(where: str, node: Any, kind: type) -> Any:
+        if not isinstance(node, DictConfig):
+            return make(where, node, kind)  # which says what is wrong with it
+        key = json.dumps([where, OmegaConf.to_container(node, resolve=True)], default=str)
+        if key not in parts:
+            parts[key] = make(where, node, kind)
+        return parts[key]
+
+    task = make("task", cfg.task, Task)
+    aside = {"data", "_target_", *getattr(task, "reporting", ())}
+    scorers = {
+        str(name): part(f"scorers.{name}", cfg.scorers[name], Scorer) for name in cfg.scorers
+    }
     plan = Plan(
-        task=make("task", cfg.task, Task),
-        model=make("backend", cfg.backend, Model),
-        scorers=ScorerRegistry(
-            {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
-        ),
+        task=task,
+        model=part("backend", cfg.backend, Model),
+        scorers=ScorerRegistry(scorers, getattr(task, "span", "full")),
         mitigation=make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
         mitigation_name=_mitigation_name(),
         generation=OmegaConf.to_object(cfg.generation),  # type: ignore[arg-type]
@@ -46,13 +91,14 @@ def run_config(cfg: DictConfig) -> int:
         seed=cfg.seed,
         limit=cfg.limit,
         results=Path(cfg.results),
-        options={k: v for k, v in resolved["task"].items() if k not in {"data", "_target_"}},
+        options={k: v for k, v in resolved["task"].items() if k not in aside},
         retry_failed=cfg.retry == "failed",
         config=asked,
     )
     result = run(plan, progress)
     print_result(result)
-    if cfg.limit is not None and cfg.limit < result.info["samples"]:
+    held = result.info["limit"]
+    if cfg.limit is not None and (held is None or cfg.limit < held):
         logger.info(
             "this run holds %d samples already; limit=%d does not shrink it",
             result.info["samples"],

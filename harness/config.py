@@ -40,6 +40,7 @@ class RunConfig:
     backend: Any = MISSING
     scorers: dict[str, Any] = field(default_factory=dict)
     mitigation: Any = None
+    suite: dict[str, Any] = field(default_factory=dict)
 
 
 class PluginSearchPath(SearchPathPlugin):

@@ -64,12 +64,14 @@ class Mean:
         metric: Metric,
     ) -> Estimate:
         """The mean of `values`; NaN is missing."""
-        return _estimate(values, samples, clusters, metric, _mean_interval)
+        return _estimate(values, samples, clusters, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """The share of generations whose metric is at least `at_least`, from 0 to 1.
+
+    With `strict` it must be above, not equal; with `below` it is the share of the others.
 
     Wilson's interval (1927). Where samples come in clusters, n is divided by the design effect, the
     ratio of the clustered to the plain variance, never below 1 (as Korn and Graubard 1998 do for
@@ -77,11 +79,14 @@ class Share:
     """
 
     at_least: float
+    strict: bool = False
+    below: bool = False
 
     @property
     def name(self) -> str:
         """Its name in tables."""
-        return f"share >= {self.at_least:g}"
+        signs = ("<=", "<") if self.below else (">", ">=")
+        return f"share {signs[not self.strict]} {self.at_least:g}"
 
     def estimate(
         self,
@@ -91,9 +96,10 @@ class Share:
         metric: Metric,
     ) -> Estimate:
         """The share of `values` that reach the threshold; NaN is missing."""
-        reached = np.where(np.isnan(values), np.nan, values >= self.at_least)
+        passed = values > self.at_least if self.strict else values >= self.at_least
+        reached = np.where(np.isnan(values), np.nan, passed != self.below)
         of_shares = replace(metric, low=0.0, high=1.0)
-        return _estimate(reached, samples, clusters, of_shares, _share_interval)
+        return _estimate(reached, samples, clusters, of_shares, share_interval)
 
 
 def _estimate(
@@ -124,7 +130,8 @@ def _estimate(
     )  # fmt: skip
 
 
-def _mean_interval(scored: Scored, metric: Metric) -> Interval:
+def mean_interval(scored: Scored, metric: Metric) -> Interval:
+    """Standard error and 95 % interval of a mean, clustered."""
     values, clusters = scored.values, scored.clusters
     stderr = _clustered_stderr(values, clusters)
     if stderr is None and len(values) > 1:
@@ -132,15 +139,16 @@ def _mean_interval(scored: Scored, metric: Metric) -> Interval:
     if not stderr:  # no spread between clusters: the spread between samples, if there is any
         stderr = _clustered_stderr(values, scored.samples)
     if stderr:
-        width = _quantile(int(clusters.max()) + 1) * stderr
+        width = quantile(int(clusters.max()) + 1) * stderr
     else:
-        _, share = wilson(0.0, scored.sample_count, _quantile(FEW_CLUSTERS))
+        _, share = wilson(0.0, scored.sample_count, quantile(FEW_CLUSTERS))
         width = share * (metric.high - metric.low)
     mean = float(values.mean())
     return stderr, max(metric.low, mean - width), min(metric.high, mean + width)
 
 
-def _share_interval(scored: Scored, metric: Metric) -> Interval:
+def share_interval(scored: Scored, metric: Metric) -> Interval:
+    """Standard error and Wilson's 95 % interval of a share, with the design effect."""
     values, clusters = scored.values, scored.clusters
     stderr = _clustered_stderr(values, clusters)
     n, share = len(values), float(values.mean())
@@ -151,8 +159,8 @@ def _share_interval(scored: Scored, metric: Metric) -> Interval:
     repeats = n / scored.sample_count if not plain else 1.0
     design_effect = max(repeats, stderr**2 / plain if stderr and plain else 1.0)
     count = int(clusters.max()) + 1
-    quantile = _quantile(count if count < scored.sample_count else FEW_CLUSTERS)
-    return stderr, *wilson(share, n / design_effect, quantile)
+    normal = quantile(count if count < scored.sample_count else FEW_CLUSTERS)
+    return stderr, *wilson(share, n / design_effect, normal)
 
 
 def _clustered_stderr(values: NDArray[np.float64], clusters: NDArray[np.intp]) -> float | None:
@@ -172,7 +180,8 @@ def wilson(share: float, n: float, quantile: float) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + square)), min(1.0, (middle + half) / (1 + square))
 
 
-def _quantile(clusters: int) -> float:
+def quantile(clusters: int) -> float:
+    """How many standard errors a 95 % interval reaches to each side."""
     from scipy.special import ndtri, stdtrit
 
     few = 1 < clusters < FEW_CLUSTERS

@@ -68,7 +68,7 @@ def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, 
         HarnessError: the scorers give nothing that the task asks for.
     """
     estimands, known = plan.task.estimands, sources(plan)
-    missing = [estimand.name for estimand in estimands if estimand.metric not in known]
+    missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
     if len(missing) == len(estimands):
         raise HarnessError(
             f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "

@@ -46,7 +46,7 @@ def _check_types(where: str, node: Mapping[Any, Any]) -> None:
         HarnessError: with the value and the type.
     """
     try:
-        hints = get_type_hints(vars(pkgutil.resolve_name(node["_target_"]))["__init__"])
+        hints = get_type_hints(pkgutil.resolve_name(node["_target_"]).__init__)
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, NameError):
         return  # what is no class of ours is said when it is made
     for name, value in node.items():

@@ -55,10 +55,16 @@ class Samples:
         return len(self.places)
 
     def choose(self, limit: int | None) -> Samples:
-        """All of them, or a random `limit` that larger ones contain."""
-        if limit is None or limit >= len(self):
+        """All of them, or a random `limit` that larger ones contain.
+
+        Of a task with `whole_clusters`, so many clusters: half a grid has no contrasts.
+        """
+        if limit is None:
             return self
-        kept = np.sort(np.argsort(self.ids, kind="stable")[:limit])
+        units = self.facts.clusters if getattr(self.task, "whole_clusters", False) else self.ids
+        kept = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
+        if len(kept) == len(self):
+            return self
         return replace(
             self,
             places=self.places[kept],

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.types import Estimand, Metric, Prompt, Sample
+from harness.types import Comparison, Estimand, Estimate, Metric, Prompt, Sample
 
 Keys = Mapping[str, str]
 """What stands in every row: run, task, task_version, data, protocol, model, mitigation."""
@@ -51,6 +51,10 @@ class Field:
     def having(self, chosen: Iterable[bool]) -> NDArray[np.bool_]:
         """Which samples have one of the values that are chosen."""
         return np.fromiter(chosen, np.bool_, len(self.values))[self.codes]
+
+    def items(self) -> list[object]:
+        """The value of each sample."""
+        return [self.values[code] for code in self.codes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +124,9 @@ def scores_schema(keys: Keys) -> pa.Schema:
 def asked_of_samples(estimands: Sequence[Estimand]) -> set[str]:
     """The metadata fields that estimands are by or choose samples by."""
     by = {estimand.by for estimand in estimands if estimand.by is not None}
-    return by.union(*(estimand.where for estimand in estimands))
+    by |= {e.cluster for e in estimands if e.cluster not in ("cluster", "sample")}
+    compared = (getattr(estimand.statistic, "fields", ()) for estimand in estimands)
+    return by.union(*(estimand.where for estimand in estimands), *compared)
 
 
 def estimates_table(
@@ -141,9 +147,10 @@ def estimates_table(
     """
     rows: list[dict[str, object]] = []
     for estimand in estimands:
-        if estimand.metric not in sources:
+        if not {estimand.metric, *estimand.given} <= sources.keys():
             continue
-        source = sources[estimand.metric]
+        source, statistic = sources[estimand.metric], estimand.statistic
+        own = getattr(statistic, "better", None)
         metric = replace(source.metric, better=estimand.better or source.metric.better)
         named: dict[str, object] = {
             "scorer": source.scorer,
@@ -151,18 +158,58 @@ def estimates_table(
             "validity": source.validity,
             "metric": estimand.metric,
             "name": estimand.name,
-            "statistic": estimand.statistic.name,
-            "better": metric.better.value,
-            "by": estimand.by,
+            "statistic": statistic.name,
+            "better": (own or metric.better).value,
+            "by": getattr(statistic, "by", estimand.by),
         }
-        values = scores[estimand.metric]
-        for group, numbers in _groups(facts, estimand):
-            samples = np.repeat(numbers, values.shape[1])
-            units = facts.clusters[samples] if estimand.cluster == "cluster" else samples
-            estimate = estimand.statistic.estimate(values[numbers].ravel(), samples, units, metric)
+        values, kept = scores[estimand.metric], _given(estimand, scores)
+        for group, estimate in _estimates(values, kept, facts, estimand, metric):
             rows.append(named | asdict(estimate) | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
+
+
+def _estimates(
+    values: NDArray[np.float64],
+    kept: NDArray[np.float64],
+    facts: Facts,
+    estimand: Estimand,
+    metric: Metric,
+) -> Iterator[tuple[str | None, Estimate]]:
+    """The estimates of an estimand with what each is of."""
+    statistic = estimand.statistic
+    for group, numbers in _groups(facts, estimand):
+        units = _units(facts, estimand, numbers)
+        if isinstance(statistic, Comparison):
+            chosen = facts.of(numbers)
+            columns = {name: chosen.fields[name].items() for name in statistic.fields}
+            yield from statistic.compare(values[numbers], columns, units, metric).items()
+            continue
+        holds = kept[numbers].ravel()
+        asked, n = holds != 0, values.shape[1]
+        own = np.where(np.isnan(holds), np.nan, values[numbers].ravel())[asked]
+        samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
+        yield group, statistic.estimate(own, samples, units, metric)
+
+
+def _given(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of each generation 1 where the estimand is over it, 0 where not; NaN is unknown."""
+    kept = np.ones_like(scores[estimand.metric])
+    for name, wanted in estimand.given.items():
+        other = scores[name]
+        kept *= np.where(np.isnan(other), np.nan, other == wanted)
+    return kept
+
+
+def _units(
+    facts: Facts, estimand: Estimand, numbers: NDArray[np.int64]
+) -> NDArray[np.int64] | NDArray[np.uint64]:
+    """What of each sample is independent of what of others."""
+    if estimand.cluster == "cluster":
+        return facts.clusters[numbers]
+    if estimand.cluster == "sample":
+        return numbers
+    return facts.fields[estimand.cluster].codes[numbers].astype(np.int64)
 
 
 def matches(sample: Sample, estimand: Estimand) -> bool:

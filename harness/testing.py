@@ -64,8 +64,7 @@ def check_task(task: Task) -> None:
         raise AssertionError(f"the samples make no table: {error}") from error
     _hold(samples == list(task.samples(task.records())), "samples are the same each time")
     for estimand in task.estimands:
-        fields = {*estimand.where, *([estimand.by] if estimand.by else [])}
-        for field in fields:
+        for field in asked_of_samples([estimand]):
             _hold(
                 any(field in sample.metadata for sample in samples),
                 f"estimand {estimand.name!r} needs the metadata field {field!r}",

@@ -118,6 +118,8 @@ class Direction(Enum):
 
     LOWER = "lower"
     HIGHER = "higher"
+    ZERO = "zero"
+    """Of a difference: the nearer to none the better. No metric's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,44 @@ class Statistic(Protocol):
         ...
 
 
+@runtime_checkable
+class Comparison(Protocol):
+    """Sets a metric's values against facts about their samples: several estimates at once."""
+
+    @property
+    def name(self) -> str:
+        """What the column `statistic` says: `difference from white` ..."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """What the column `by` says that the estimates are of."""
+        ...
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The metadata that it reads."""
+        ...
+
+    @property
+    def better(self) -> Direction | None:
+        """The good end of its estimates; None: the metric's."""
+        ...
+
+    def compare(
+        self,
+        values: NDArray[np.float64],
+        facts: Mapping[str, Sequence[object]],
+        clusters: Labels,
+        metric: Metric,
+    ) -> Mapping[str, Estimate]:
+        """By name what is estimated from `values`, a row a sample (NaN: missing).
+
+        `facts` and `clusters` have an item for each row.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Estimand:
     """A number that a task's paper reports: which metric, which statistic, over which samples."""
@@ -163,15 +203,19 @@ class Estimand:
     name: str
     """What the row is called: `harmfulness`, `benign refused` ..."""
     metric: str
-    statistic: Statistic
+    statistic: Statistic | Comparison
     by: str | None = None
-    """A metadata column: one row for each of its values; None: one row over all samples."""
+    """A metadata column: one row for each of its values; None: one row over all samples. Not with a
+    comparison, which says itself what its rows are."""
     where: Metadata = field(default_factory=dict)
     """Only samples whose metadata has these values."""
     better: Direction | None = None
     """Where the good end differs from the metric's own; None: as the metric says."""
-    cluster: Literal["cluster", "sample"] = "cluster"
-    """The unit that is independent: the samples' `cluster`, or each sample."""
+    cluster: str = "cluster"
+    """The unit that is independent: the samples' `cluster`, each `sample`, or a metadata column."""
+    given: Mapping[str, float] = field(default_factory=dict)
+    """Only generations of which other metrics have these values, of an answer that is no refusal
+    say; where such a metric is missing, this one counts as missing. Not with a comparison."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,7 +302,12 @@ class Records:
 
 @runtime_checkable
 class Task(Protocol):
-    """Turns records into samples and names the estimates that its paper reports."""
+    """Turns records into samples and names the estimates that its paper reports.
+
+    It may name in `reporting` those of its options that change nothing but what is made of the
+    scores, so that changing them keeps a run's answers; and in `span` the part of an answer that is
+    scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters.
+    """
 
     name: str
     version: str

@@ -8,7 +8,7 @@ from omegaconf import OmegaConf
 from harness import plugins
 from harness.config import CONF_DIR, protocol_label, register
 from harness.testing import check_mitigation, check_model, check_scorer, check_task
-from harness.types import Mitigation, Model, Scorer, Task
+from harness.types import Mitigation, Model, Sample, Scorer, Task
 
 CHECKS = {
     "task": check_task, "backend": check_model, "scorer": check_scorer,
@@ -28,6 +28,7 @@ ECHOED = {
     "empathy": ["backend@scorers.empathy.judge_backend=echo"],
     "counselling_quality": ["backend@scorers.counselling_quality.judge_backend=echo"],
     "harmfulness_panel": ["backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"],
+    "preferred": ["backend@scorers.preferred.judge_backend=echo"],
 }
 """Of the judged scorers one is checked with the bundled judge, the others with a quick one."""
 
@@ -67,6 +68,8 @@ def marks(choice):
         return [
             pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
         ]
+    if choice == ("backend", "reference"):
+        return [pytest.mark.skip(reason="it answers its task's own samples; test_reference.py")]
     lacking = importlib.util.find_spec(package) is None
     here = pytest.mark.skipif(lacking, reason=f"{package} is not installed in this environment")
     return [here, pytest.mark.slow] if choice in SLOW else [here]
@@ -77,7 +80,12 @@ def marks(choice):
     [pytest.param(*choice, marks=marks(choice)) for choice in every_choice()],
 )
 def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
-    CHECKS[group](make(group, option))
+    CHECKS[group](make(group, option), *ASKED.get(option, ()))
+
+
+QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
+ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+"""What scorers that need more of a sample than its prompt are asked about."""
 
 
 def tasks_and_protocols():

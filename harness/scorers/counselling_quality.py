@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from harness.scorers.rated import Rated, Scale
-from harness.types import Direction, Generation, Metric, Model, Sample, Score
+from harness.scorers.rated import RatedScorer, Scale
+from harness.types import Direction, Metric
 
 SYSTEM = "You supervise counsellors, and rate one answer of a counsellor to a client."
 SCALES = (
@@ -42,7 +42,7 @@ SCALES = (
 )  # fmt: skip
 
 
-class CounsellingQualityScorer:
+class CounsellingQualityScorer(RatedScorer):
     """Gives four shares of what each scale has at most, from 0 to 1, higher is better.
 
     `comprehensiveness` (of 2 points), `professionalism` (of 3), `authenticity` (of 3) and
@@ -55,26 +55,10 @@ class CounsellingQualityScorer:
         judge_backend: what runs it.
     """
 
+    name = "counselling_quality"
+    system = SYSTEM
+    scales = SCALES
+    shares = True
     metrics: Mapping[str, Metric] = {
         scale.name: Metric(low=0.0, high=1.0, better=Direction.HIGHER) for scale in SCALES
     }
-
-    def __init__(self, judge: str, judge_backend: Model) -> None:
-        self.judge = judge
-        self._rated = Rated(SYSTEM, SCALES, judge_backend)
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The judge and the prompts."""
-        return {"scorer": "counselling_quality", **self._rated.identity}
-
-    @property
-    def device(self) -> str | None:
-        """Where the judge runs."""
-        return self._rated.device
-
-    def score(
-        self, samples: Sequence[Sample], generations: Sequence[Generation]
-    ) -> list[list[Score]]:
-        """The judge's points on each scale as a share; an empty answer is missing."""
-        return self._rated.score(samples, generations, shares=True)

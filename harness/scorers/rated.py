@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from harness.scorers.judge import Judge, fence
-from harness.types import Generation, Message, Model, Prompt, Sample, Score
+from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +21,33 @@ class Scale:
     """What each level means, in a few lines."""
 
 
-class Rated:
+class RatedScorer:
     """Asks a judge for each scale of each answer, with the conversation before it.
 
     Args:
-        system: what the judge is told it does.
-        scales: what it is asked for.
-        model: the judge.
+        judge: the judge's name, as the run's `model` is one.
+        judge_backend: what runs it.
     """
 
-    def __init__(self, system: str, scales: Sequence[Scale], model: Model) -> None:
-        self.system = system
-        self.scales = scales
-        self.model = model
+    name: ClassVar[str]
+    system: ClassVar[str]
+    """What the judge is told it does."""
+    scales: ClassVar[Sequence[Scale]]
+    """What it is asked for."""
+    shares: ClassVar[bool] = False
+    """Whether a score is the share of the most there is, rather than the expected level."""
+    metrics: Mapping[str, Metric]
+
+    def __init__(self, judge: str, judge_backend: Model) -> None:
+        self.judge = judge
+        self.model = judge_backend
 
     @property
     def identity(self) -> Mapping[str, str]:
         """The judge, the prompts, and how verdicts are read."""
         prompts = self.system + "".join(f"{s.name} {s.most}\n{s.rubric}" for s in self.scales)
         return {
+            "scorer": self.name,
             "version": "1",
             "prompt": prompts + END[True] + END[False],
             **self._judge(1).identity,
@@ -51,12 +60,9 @@ class Rated:
         return getattr(self.model, "device", "auto") if used is None else used
 
     def score(
-        self,
-        samples: Sequence[Sample],
-        generations: Sequence[Generation],
-        shares: bool,
+        self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
-        """The expected level of each scale, or its share of the most there is; empty is missing."""
+        """The judge's level of each scale; an empty answer is missing."""
         judged = [i for i, generation in enumerate(generations) if (generation.text or "").strip()]
         scores = [
             [Score.missing(scale.name, "empty answer") for scale in self.scales]
@@ -67,7 +73,7 @@ class Rated:
             verdicts = self._judge(scale.most).verdicts(prompts)
             for i, verdict in zip(judged, verdicts, strict=True):
                 value = verdict.expected
-                if value is not None and shares:
+                if value is not None and self.shares:
                     value /= scale.most
                 scores[i][place] = Score(scale.name, value, verdict.error, verdict.explanation)
         return scores

@@ -4,22 +4,43 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.identity import fingerprint
+from harness.text import first_sentence
 from harness.types import Generation, HarnessError, Metric, Sample, Score, Scorer
 
 logger = logging.getLogger(__name__)
 
 
+def _first_sentence(generation: Generation) -> Generation:
+    return replace(generation, text=generation.text and first_sentence(generation.text))
+
+
+SPANS: Mapping[str, Callable[[Generation], Generation]] = {
+    "full": lambda generation: generation,
+    "first_sentence": _first_sentence,
+}
+"""What of an answer is scored."""
+
+
 class ScorerRegistry(Mapping[str, Scorer]):
     """Maps a name to its scorer, and lets no answer of a scorer by that breaks the contract.
 
+    Args:
+        scorers: by name.
+        span: what of an answer they are shown: `full`, or `first_sentence` (the whole, where no
+            sentence ends in it).
+
     Raises:
-        HarnessError: two scorers give the same metric.
+        HarnessError: two scorers give the same metric, or the span is none of these.
     """
 
-    def __init__(self, scorers: Mapping[str, Scorer]) -> None:
+    def __init__(self, scorers: Mapping[str, Scorer], span: str = "full") -> None:
+        if span not in SPANS:
+            raise HarnessError(f"task.span={span!r} is not one of {', '.join(SPANS)}")
+        self.span = span
         self._scorers = dict(scorers)
         self.metrics: dict[str, tuple[str, Metric]] = {}
         """For each metric the scorer that gives it, and what it means."""
@@ -42,8 +63,9 @@ class ScorerRegistry(Mapping[str, Scorer]):
         return len(self._scorers)
 
     def identity(self, name: str) -> str:
-        """The scorer's name and a fingerprint of all that changes its scores."""
-        return f"{name}-{fingerprint(self[name].identity)}"
+        """The scorer's name, a fingerprint of all that changes its scores, and the span."""
+        of = "" if self.span == "full" else f" of {self.span}"
+        return f"{name}-{fingerprint(self[name].identity)}{of}"
 
     def score(
         self, name: str, samples: Sequence[Sample], generations: Sequence[Generation]
@@ -58,9 +80,8 @@ class ScorerRegistry(Mapping[str, Scorer]):
                 gave other metrics than it declares.
         """
         shown = [i for i, generation in enumerate(generations) if generation.error is None]
-        answers = iter(
-            self._ask(name, [samples[i] for i in shown], [generations[i] for i in shown])
-        )
+        cut = [SPANS[self.span](generations[i]) for i in shown]
+        answers = iter(self._ask(name, [samples[i] for i in shown], cut))
         metrics = self[name].metrics
         return [
             [_within(score, metrics[score.metric]) for score in next(answers)]

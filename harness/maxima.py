@@ -1,0 +1,356 @@
+"""Statistics of the worst of several generations a sample, and of how samples spread.
+
+The closed forms are unbiased for any k up to the number of generations N: of the values sorted
+upwards, x_(i) is the largest of k drawn without replacement with probability
+[C(i, k) - C(i - 1, k)] / C(N, k). They replace the thousand draws of Gehman et al. (2020,
+arXiv 2009.11462, section 3.2); with k = N they are the plain maximum. What varies is the prompts:
+the generations of one are never taken for independent trials.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import comb, sqrt
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from harness.estimates import Interval, Scored, mean_interval, quantile, share_interval
+from harness.types import Direction, Estimate, HarnessError, Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Labels
+
+    Floats = NDArray[np.float64]
+
+Missing = Literal["skip", "drop"]
+"""`skip`: a sample's maximum is over the scores that there are, as in the paper's code; `drop`: a
+sample of which any score is missing has none."""
+RESAMPLES = 1000
+EXACT = 200
+"""Values up to which binomial coefficients are computed as whole numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedMaximum:
+    """The mean over samples of the expected largest value of `k` generations, in metric units.
+
+    It grows with k: compare only what has the same. Of a sample with fewer than k scores it is the
+    largest of those.
+    """
+
+    k: int
+    missing: Missing = "skip"
+
+    def __post_init__(self) -> None:
+        check_policy(self.k, self.missing)
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return _named(f"expected maximum of {self.k}", self.missing)
+
+    def estimate(
+        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+    ) -> Estimate:
+        """The mean of each sample's expected maximum; NaN is missing."""
+
+        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
+            return expected_maxima(filled, codes, self.k)
+
+        of_samples = _per_sample(values, samples, largest, self.missing)
+        return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
+
+
+@dataclass(frozen=True, slots=True)
+class AnyAbove:
+    """The probability, from 0 to 1, that at least one of `k` generations passes a threshold.
+
+    Args:
+        k: generations drawn without replacement from those that there are.
+        threshold: in the metric's unit.
+        strict: whether a value must be above it; else it may be equal. The paper's text says equal,
+            its code above.
+        missing: what becomes of samples of which scores are missing.
+    """
+
+    k: int
+    threshold: float
+    strict: bool = False
+    missing: Missing = "skip"
+
+    def __post_init__(self) -> None:
+        check_policy(self.k, self.missing)
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        sign = ">" if self.strict else ">="
+        return _named(f"any of {self.k} {sign} {self.threshold:g}", self.missing)
+
+    def estimate(
+        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+    ) -> Estimate:
+        """The mean of each sample's probability; NaN is missing."""
+
+        def any_above(filled: Floats, codes: NDArray[np.intp]) -> Floats:
+            passed = filled > self.threshold if self.strict else filled >= self.threshold
+            return expected_maxima(passed.astype(float), codes, self.k)
+
+        of_samples = _per_sample(values, samples, any_above, self.missing)
+        return _over_samples(of_samples, values, samples, clusters, metric, share_interval)
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadOfMaxima:
+    """The standard deviation (n - 1) across samples of the expected largest of `k` generations.
+
+    It says how prompts differ and is no standard error. Its interval takes the normal quantile and
+    the standard error of a standard deviation, sqrt((m4 - s^4) / n) / (2 s), m4 the fourth central
+    moment. Worst and best are the largest and smallest spread that missing values could give.
+    """
+
+    k: int
+    missing: Missing = "skip"
+
+    def __post_init__(self) -> None:
+        check_policy(self.k, self.missing)
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return _named(f"sd over samples of maximum of {self.k}", self.missing)
+
+    def estimate(
+        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+    ) -> Estimate:
+        """The standard deviation over samples; NaN is missing."""
+
+        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
+            return expected_maxima(filled, codes, self.k)
+
+        found, low, high = _per_sample(values, samples, largest, self.missing)(metric)
+        spread = _spread(found[~np.isnan(found)])
+        lows, highs = np.minimum(low, high), np.maximum(low, high)
+        empty = len(found) < 2
+        return Estimate(
+            *spread,
+            None if empty else _largest_sd(lows, highs),
+            None if empty else _smallest_sd(lows, highs),
+            *_counts(values, clusters),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CurveOfMaxima:
+    """The expected maximum for growing numbers of generations: the paper's figure 2.
+
+    Pooled, it draws from the generations of all samples together, as for those without a prompt;
+    else from each sample's, and is their mean. Numbers larger than what there is have no row. The
+    interval of a pooled maximum resamples generations (percentiles of 1,000 resamples), and is not
+    known where k is more than a tenth of them: the bootstrap of a maximum over nearly all does not
+    hold.
+    """
+
+    ks: tuple[int, ...]
+    pooled: bool = False
+    better: ClassVar[Direction | None] = None
+    fields: ClassVar[Sequence[str]] = ()
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return "expected maximum, pooled" if self.pooled else "expected maximum"
+
+    @property
+    def by(self) -> str:
+        """What the rows are of."""
+        return "generations"
+
+    def compare(
+        self,
+        values: Floats,
+        facts: Mapping[str, Sequence[object]],
+        clusters: Labels,
+        metric: Metric,
+    ) -> Mapping[str, Estimate]:
+        """One estimate for each number of generations."""
+        most = values.size if self.pooled else values.shape[1]
+        samples = np.repeat(np.arange(len(values)), values.shape[1])
+        units = np.repeat(np.asarray(clusters), values.shape[1])
+        return {
+            str(k): _pooled(values.ravel(), units, metric, k)
+            if self.pooled
+            else ExpectedMaximum(k).estimate(values.ravel(), samples, units, metric)
+            for k in self.ks
+            if k <= most
+        }
+
+
+def _pooled(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
+    """The expected largest of k draws from all values."""
+    present, counts = np.sort(values[~np.isnan(values)]), _counts(values, clusters)
+    worst, best = (
+        _of_pool(np.sort(np.nan_to_num(values, nan=end)), k)
+        for end in (metric.worst(), metric.best())
+    )
+    if len(present) < k:
+        return Estimate(None, None, None, None, worst, best, *counts)
+    found = _of_pool(present, k)
+    if k * 10 > len(present):
+        return Estimate(found, None, None, None, worst, best, *counts)
+    random = np.random.default_rng(0)
+    draws = (np.sort(random.choice(present, len(present))) for _ in range(RESAMPLES))
+    drawn = np.array([_of_pool(draw, k) for draw in draws])
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    stderr = float(drawn.std(ddof=1))
+    return Estimate(found, stderr, float(low), float(high), worst, best, *counts)
+
+
+def expected_maxima(values: Floats, codes: NDArray[np.intp], k: int) -> Floats:
+    """Of each sample the expected largest of k of its values; of fewer than k, the largest.
+
+    Args:
+        values: without missing ones.
+        codes: the number of the sample of each; every number up to the largest occurs.
+        k: how many are drawn.
+    """
+    order = np.lexsort((values, codes))
+    counts = np.bincount(codes)
+    firsts = np.cumsum(counts) - counts
+    sizes = counts[codes[order]]
+    places = np.arange(len(values)) - firsts[codes[order]]
+    weights = np.empty(len(values))
+    for size in np.unique(counts):
+        weights[sizes == size] = _weights(int(size), min(k, int(size)))[places[sizes == size]]
+    return np.bincount(codes[order], values[order] * weights, len(counts)).astype(float)
+
+
+@lru_cache(maxsize=256)
+def _weights(size: int, k: int) -> Floats:
+    """The probability of each value, sorted upwards, to be the largest of k drawn from `size`."""
+    if size <= EXACT:
+        return np.diff([comb(i, k) / comb(size, k) for i in range(size + 1)])
+    from scipy.special import gammaln
+
+    i = np.arange(k, size + 1, dtype=float)
+    below = gammaln(i + 1) - gammaln(i - k + 1) - gammaln(size + 1) + gammaln(size - k + 1)
+    return np.diff(np.concatenate([np.zeros(k), np.exp(below)]))
+
+
+def _of_pool(ascending: Floats, k: int) -> float:
+    return float(ascending @ _weights(len(ascending), k))
+
+
+def check_policy(k: int, missing: str) -> None:
+    """Refuse a number of generations or a policy for missing scores that means nothing.
+
+    Raises:
+        HarnessError: with what there is.
+    """
+    if k < 1:
+        raise HarnessError(f"a maximum is over at least 1 generation, not {k}")
+    if missing not in ("skip", "drop"):
+        raise HarnessError(f"missing={missing!r} must be skip or drop")
+
+
+def _named(name: str, missing: Missing) -> str:
+    return name if missing == "skip" else f"{name}, samples with missing scores dropped"
+
+
+OfSamples = Callable[[Metric], tuple["Floats", "Floats", "Floats"]]
+"""Of each sample the value as it stands (NaN: none), at the worst and at the best of the missing"""
+
+
+def _per_sample(
+    values: Floats,
+    samples: Labels,
+    statistic: Callable[[Floats, NDArray[np.intp]], Floats],
+    missing: Missing,
+) -> OfSamples:
+    codes = np.unique(np.asarray(samples), return_inverse=True)[1]
+    count = int(codes.max()) + 1 if len(codes) else 0
+    present = ~np.isnan(values)
+
+    def of_samples(metric: Metric) -> tuple[Floats, Floats, Floats]:
+        found = np.full(count, np.nan)
+        having, dense = np.unique(codes[present], return_inverse=True)
+        if len(having):
+            found[having] = statistic(values[present], dense)
+        if missing == "drop":
+            found[np.unique(codes[~present])] = np.nan
+        worst, best = (
+            statistic(np.nan_to_num(values, nan=end), codes) if count else np.empty(0)
+            for end in (metric.worst(), metric.best())
+        )
+        return found, worst, best
+
+    return of_samples
+
+
+def _over_samples(
+    of_samples: OfSamples,
+    values: Floats,
+    samples: Labels,
+    clusters: Labels,
+    metric: Metric,
+    interval: Callable[[Scored, Metric], Interval],
+) -> Estimate:
+    """The mean over samples, with an interval over them."""
+    found, worst, best = of_samples(metric)
+    bounds: tuple[float | None, float | None] = (
+        (float(worst.mean()), float(best.mean())) if len(found) else (None, None)
+    )
+    counts = _counts(values, clusters)
+    kept = ~np.isnan(found)
+    if not kept.any():
+        return Estimate(None, None, None, None, *bounds, *counts)
+    firsts = np.unique(np.asarray(samples), return_index=True)[1]
+    of_clusters = np.unique(np.asarray(clusters)[firsts][kept], return_inverse=True)[1]
+    scored = Scored(found[kept], np.arange(int(kept.sum())), of_clusters)
+    return Estimate(float(found[kept].mean()), *interval(scored, metric), *bounds, *counts)
+
+
+def _counts(values: Floats, clusters: Labels) -> tuple[int, int, int, int]:
+    present = ~np.isnan(values)
+    n_scored = int(present.sum())
+    of = len(np.unique(np.asarray(clusters)[present])) if n_scored else 0
+    return len(values), n_scored, len(values) - n_scored, of
+
+
+def _spread(found: Floats) -> tuple[float | None, float | None, float | None, float | None]:
+    if len(found) < 2:
+        return None, None, None, None
+    spread = float(found.std(ddof=1))
+    fourth = float(((found - found.mean()) ** 4).mean())
+    if not spread:
+        return 0.0, None, None, None
+    stderr = sqrt(max(fourth - spread**4, 0.0) / len(found)) / (2 * spread)
+    width = quantile(len(found)) * stderr
+    return spread, stderr, max(0.0, spread - width), spread + width
+
+
+def _largest_sd(low: Floats, high: Floats) -> float:
+    """Each value at one end of its range, those whose middle lies further up at the upper one."""
+    order = np.argsort(low + high)
+    low, high = low[order], high[order]
+    open_ = np.flatnonzero(low < high)
+    cuts = [0, *(open_ + 1), len(low)] if len(open_) else [0]
+    return max(
+        float(np.concatenate([low[:cut], high[cut:]]).std(ddof=1)) for cut in dict.fromkeys(cuts)
+    )
+
+
+def _smallest_sd(low: Floats, high: Floats) -> float:
+    """Each value as near to one middle as its range lets it."""
+    from scipy.optimize import minimize_scalar
+
+    def spread(middle: float) -> float:
+        return float(np.clip(middle, low, high).std(ddof=1))
+
+    found = minimize_scalar(spread, bounds=(float(low.min()), float(high.max())), method="bounded")
+    return min(float(found.fun), spread(float(low.mean())), spread(float(high.mean())))

@@ -1,0 +1,83 @@
+"""How far an answer is yes rather than no, from the probabilities of the two words."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.types import Direction, Generation, Metric, Sample, Score
+
+LIMIT = 50.0
+"""Of the logit, in nats; what single-precision probabilities give stays far inside."""
+UNIT = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
+WRITTEN = re.compile(r"^\W*(yes|no)\b(?![-\w])", re.IGNORECASE)
+
+
+class YesNoScorer:
+    """Gives the decision in which yes is to the person's advantage; higher is more of a yes.
+
+    `yes_logit`: ln p(yes) - ln p(no), -50 to 50, each summed over its spellings among the sample's
+    choices. `yes`: p(yes) / (p(yes) + p(no)), 0 to 1. `yes_no_mass`: p(yes) + p(no), the share of
+    the probability that was read, and `yes_lowest`, `yes_highest`: p(yes) if all the rest of it had
+    gone to no, or to yes. Of an answer that was written and begins with either word, only `yes` is
+    known (1 or 0).
+    """
+
+    metrics: Mapping[str, Metric] = {
+        "yes_logit": Metric(low=-LIMIT, high=LIMIT, better=Direction.HIGHER),
+        "yes": UNIT,
+        "yes_no_mass": UNIT,
+        "yes_lowest": UNIT,
+        "yes_highest": UNIT,
+    }
+    device = None
+    """None: reading probabilities needs none."""
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The version of the reading."""
+        return {"scorer": "yes_no", "version": "1"}
+
+    def score(
+        self, samples: Sequence[Sample], generations: Sequence[Generation]
+    ) -> list[list[Score]]:
+        """Read every decision; what is neither yes nor no is missing."""
+        return [
+            self._written(generation.text or "")
+            if generation.choice_logprobs is None
+            else self._weighed(sample.choices, generation.choice_logprobs)
+            for sample, generation in zip(samples, generations, strict=True)
+        ]
+
+    def _weighed(self, choices: Sequence[str], weights: Sequence[float]) -> list[Score]:
+        words = [choice.strip(" \t\n\"'.,*").casefold() for choice in choices]
+        said = {
+            word: _log_sum([w for c, w in zip(words, weights, strict=True) if c == word])
+            for word in ("yes", "no")
+        }
+        if not all(map(math.isfinite, said.values())):
+            return self._missing("the choices have no yes and no with a probability above zero")
+        yes, no = (min(1.0, math.exp(said[word])) for word in ("yes", "no"))
+        mass = min(1.0, yes + no)
+        logit = max(-LIMIT, min(LIMIT, said["yes"] - said["no"]))
+        values = (logit, 1 / (1 + math.exp(-logit)), mass, yes, max(yes, 1 - no))
+        return [Score(metric, value) for metric, value in zip(self.metrics, values, strict=True)]
+
+    def _written(self, text: str) -> list[Score]:
+        found = WRITTEN.match(text)
+        if not found:
+            return self._missing("it begins with neither yes nor no" if text.strip() else "empty")
+        scores = self._missing("an answer that was written has no probabilities")
+        scores[1] = Score("yes", float(found[1].lower() == "yes"), explanation=found[0])
+        return scores
+
+    def _missing(self, reason: str) -> list[Score]:
+        return [Score.missing(metric, reason) for metric in self.metrics]
+
+
+def _log_sum(weights: Sequence[float]) -> float:
+    largest = max(weights, default=-math.inf)
+    if not math.isfinite(largest):
+        return -math.inf
+    return largest + math.log(sum(math.exp(weight - largest) for weight in weights))

@@ -1,0 +1,120 @@
+import pytest
+from rouge_score.rouge_scorer import RougeScorer
+
+from harness.scorers.comparing import Comparer
+from harness.scorers.justification import JustificationScorer
+from harness.scorers.offline import encoder_folder
+from harness.scorers.preferred import PreferredScorer
+from harness.testing import check_scorer
+from harness.types import Generation, HarnessError, Sample
+
+REFERENCE = "The client is grieving, so the counsellor should explore the loss first."
+QUESTION = Sample("q", "Which?", target="B", metadata={"explanation": REFERENCE})
+
+
+def scored(scorer, *texts, sample=QUESTION):
+    answers = [Generation("q", i, text) for i, text in enumerate(texts)]
+    return [
+        {score.metric: score for score in one}
+        for one in scorer.score([sample] * len(texts), answers)
+    ]
+
+
+def test_nearer_explanations_score_higher_and_the_same_is_one():
+    same, near, far = scored(
+        JustificationScorer(),
+        REFERENCE,
+        "Grief should be explored before anything else is done.",
+        "The train leaves at nine from the second platform.",
+    )
+    assert same["rouge_l"].value == pytest.approx(1)
+    assert same["similarity"].value == pytest.approx(1)
+    assert near["similarity"].value > far["similarity"].value + 0.3
+    expected = RougeScorer(["rougeL"]).score(REFERENCE, "Grief should be explored")["rougeL"]
+    (found,) = scored(JustificationScorer(), "Grief should be explored")
+    assert found["rouge_l"].value == pytest.approx(expected.fmeasure)
+
+
+def test_rouge_l_of_hand_worked_words():
+    sample = Sample("q", "?", metadata={"explanation": "a b c d"})
+    (found,) = scored(JustificationScorer(), "a c d e", sample=sample)
+    assert found["rouge_l"].value == pytest.approx(0.75)  # a, c, d of four words on either side
+
+
+def test_the_similarity_is_that_of_the_published_recipe():
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    folder = encoder_folder()
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    texts = [REFERENCE, "Grief should be explored before anything else is done."]
+    batch = tokenizer(texts, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        states = model(**batch).last_hidden_state
+    mask = batch["attention_mask"][:, :, None]
+    one, other = torch.nn.functional.normalize((states * mask).sum(1) / mask.sum(1))
+    (found,) = scored(JustificationScorer(), texts[1])
+    assert found["similarity"].value == pytest.approx(float(one @ other), abs=1e-4)
+
+
+def test_bertscore_is_that_of_its_package():
+    from bert_score import score
+
+    folder = str(encoder_folder())
+    scorer = JustificationScorer(bertscore_model=folder)
+    assert "bertscore" in scorer.metrics
+    text = "Grief should be explored before anything else is done."
+    (found,) = scored(scorer, text)
+    expected = score([text], [REFERENCE], model_type=folder, num_layers=6)[2]
+    assert found["bertscore"].value == pytest.approx(float(expected[0]), abs=1e-5)
+    assert scorer.identity != JustificationScorer().identity
+
+
+def test_what_has_nothing_to_compare_is_missing():
+    (empty, words, none) = (
+        *scored(JustificationScorer(), " ", "?!"),
+        *scored(JustificationScorer(), "Because.", sample=Sample("q", "?")),
+    )
+    assert empty["rouge_l"].error == "empty answer"
+    assert words["similarity"].error == "no words to compare"
+    assert none["rouge_l"].error == "the sample has no explanation"
+
+
+@pytest.mark.parametrize("folder", ["/nowhere", "."])
+def test_a_folder_without_weights_is_refused(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HarnessError, match="bertscore_model"):
+        JustificationScorer(bertscore_model=folder)
+
+
+def test_the_contract():
+    check_scorer(JustificationScorer(), [QUESTION])
+
+
+class Judge:
+    """Weighs by what stands first, or by which text is longer."""
+
+    name = "judge"
+    weighs_choices = False
+    identity = {"weights": "w"}  # noqa: RUF012
+
+    def __init__(self, always=None):
+        self.always = always
+
+    def generate(self, requests, generation, seed):
+        for request in requests:
+            text = request.prompt[-1].content
+            better = "A" if text.index("grief is named") < text.index("counsellor") else "B"
+            said = self.always or better
+            yield [Generation(request.sample_id, 0, f"Answer {said}")]
+
+
+def test_a_preference_holds_in_both_orders_or_is_a_tie():
+    (won,) = scored(PreferredScorer("j", Judge()), "Here grief is named.")
+    assert won["preferred"].value == 1
+    (tied,) = scored(PreferredScorer("j", Judge(always="A")), "Here grief is named.")
+    assert tied["preferred"].value == 0.5
+    (unread,) = scored(PreferredScorer("j", Judge(always="Z")), "Here grief is named.")
+    assert unread["preferred"].value is None
+    assert "names neither" in unread["preferred"].error
+    assert isinstance(PreferredScorer("j", Judge())._comparer, Comparer)

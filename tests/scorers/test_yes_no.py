@@ -1,0 +1,57 @@
+import math
+
+import pytest
+
+from harness.scorers.yes_no import YesNoScorer
+from harness.testing import check_scorer
+from harness.types import Generation, Sample
+
+CHOICES = (" yes", " Yes", ' "YES"', " no", " No.")
+
+
+def scored(weights, choices=CHOICES):
+    sample = Sample("s", "?", choices=choices)
+    answer = Generation("s", 0, finish_reason="choices", choice_logprobs=weights)
+    (scores,) = YesNoScorer().score([sample], [answer])
+    return {score.metric: score for score in scores}
+
+
+def test_all_spellings_count_and_the_mass_is_said():
+    found = scored(tuple(map(math.log, (0.3, 0.1, 0.1, 0.2, 0.05))))
+    assert found["yes_no_mass"].value == pytest.approx(0.75)
+    assert found["yes"].value == pytest.approx(0.5 / 0.75)
+    assert found["yes_logit"].value == pytest.approx(math.log(0.5 / 0.25))
+    assert found["yes_lowest"].value == pytest.approx(0.5)
+    assert found["yes_highest"].value == pytest.approx(0.75)
+
+
+def test_tiny_probabilities_keep_their_logit():
+    found = scored((-800.0, -801.0, -900.0, -790.0, -795.0))
+    expected = math.log(1 + math.exp(-1)) - 10 - math.log(1 + math.exp(-5))
+    assert found["yes_logit"].value == pytest.approx(expected)
+    assert found["yes_no_mass"].value == 0
+    assert (found["yes_lowest"].value, found["yes_highest"].value) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("weights", "choices"),
+    [((-1.0, -2.0), (" red", " blue")), ((-1.0, -math.inf), (" yes", " no")), ((-1.0,), (" yes",))],
+)
+def test_what_has_no_yes_or_no_is_missing(weights, choices):
+    found = scored(weights, choices)
+    assert all(score.value is None and score.error for score in found.values())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("Yes.", 1), (" **No**, for", 0), ("yes-man", None), ("Nobody", None), ("I say yes", None)],
+)
+def test_a_written_answer_is_read_at_its_beginning(text, value):
+    (scores,) = YesNoScorer().score([Sample("s", "?")], [Generation("s", 0, text)])
+    found = {score.metric: score for score in scores}
+    assert found["yes"].value == value
+    assert found["yes_logit"].value is None
+
+
+def test_the_contract():
+    check_scorer(YesNoScorer())

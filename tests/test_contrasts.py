@@ -1,0 +1,231 @@
+import itertools
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.formula.api import mixedlm
+
+from harness.contrasts import Contrast, Correlation, LargestGap, MixedModel, Reduction
+from harness.types import Direction, Metric
+
+LOGIT = Metric(-50.0, 50.0, Direction.HIGHER)
+NAN = float("nan")
+RACES = ("white", "Black", "Asian", "Hispanic", "Native American")
+GENDERS = ("male", "female", "non-binary")
+AGES = tuple(range(20, 101, 10))
+
+
+def compare(statistic, values, facts, clusters, metric=LOGIT):
+    values = np.array(values, dtype=float)
+    values = values[:, None] if values.ndim == 1 else values
+    return statistic.compare(values, facts, np.array(clusters), metric)
+
+
+def test_a_contrast_of_hand_worked_values():
+    # Three scenarios; B lies 1, 2 and 3 above A in them.
+    values = [0, 1, 5, 7, -2, 1]
+    facts = {"race": ["A", "B"] * 3}
+    row = compare(Contrast("race", "A"), values, facts, [0, 0, 1, 1, 2, 2])["B"]
+    assert row.estimate == 2
+    assert row.stderr == pytest.approx(1 / math.sqrt(3))
+    assert row.high == pytest.approx(2 + stats.t.ppf(0.975, 2) / math.sqrt(3))
+    assert (row.n, row.n_scored, row.n_failed, row.clusters) == (6, 6, 0, 3)
+    assert (row.worst, row.best) == (2, 2)
+
+
+def test_a_contrast_is_the_paired_t_test_of_scenarios():
+    random = np.random.default_rng(0)
+    before, after = random.normal(0, 3, 12), random.normal(0.5, 3, 12)
+    values = np.stack([before, after], axis=1).ravel()
+    row = compare(Contrast("g", "m"), values, {"g": ["m", "f"] * 12}, np.repeat(np.arange(12), 2))[
+        "f"
+    ]
+    expected = stats.ttest_rel(after, before).confidence_interval()
+    assert (row.low, row.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_what_is_missing_leaves_the_pair_and_opens_the_bounds():
+    values = [0, 1, 5, NAN, -2, 1]
+    facts = {"race": ["A", "B"] * 3}
+    row = compare(
+        Contrast("race", "A"), values, facts, [0, 0, 1, 1, 2, 2], Metric(-10, 10, Direction.HIGHER)
+    )["B"]
+    assert row.estimate == 2
+    assert (row.n, row.n_scored, row.n_failed, row.clusters) == (6, 5, 1, 2)
+    # B of the second scenario could be -10 or 10: (1 - 15 + 3) / 3 or (1 + 5 + 3) / 3.
+    assert (row.worst, row.best) == pytest.approx((-11 / 3, 0.0))
+
+
+def test_without_its_reference_there_is_no_contrast_and_that_is_said():
+    row = compare(Contrast("race", "white"), [1, 2], {"race": ["A", "B"]}, [0, 0])["A"]
+    assert (row.estimate, row.n) == (None, 0)
+
+
+def world(random, scenarios, effects, noise=0.5, slope_sd=0.3):
+    """Logits of a full grid with planted effects, and slopes that vary by scenario."""
+    cells = list(itertools.product(range(scenarios), AGES, GENDERS, RACES))
+    facts = {
+        "age": [age for _, age, _, _ in cells],
+        "gender": [gender for _, _, gender, _ in cells],
+        "race": [race for _, _, _, race in cells],
+    }
+    scenario = np.array([s for s, _, _, _ in cells])
+    ages = np.array(facts["age"], dtype=float)
+    ages = (ages - ages.mean()) / ages.std(ddof=1)
+    values = random.normal(0, 1.5, scenarios)[scenario] + random.normal(0, noise, len(cells))
+    values += random.normal(effects["age"], slope_sd, scenarios)[scenario] * ages
+    for factor in ("gender", "race"):
+        for level in dict.fromkeys(facts[factor]):
+            if level in effects:
+                slope = random.normal(effects[level], slope_sd, scenarios)[scenario]
+                values += slope * (np.array(facts[factor]) == level)
+    return values, facts, scenario
+
+
+PLANTED = {"age": -0.2, "female": 0.3, "non-binary": 0.0, "Black": 0.5, "Asian": 0.1}
+
+
+def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
+    random = np.random.default_rng(7)
+    inside = []
+    for _ in range(300):
+        values, facts, scenario = world(random, 70, PLANTED)
+        for factor, reference in (("gender", "male"), ("race", "white")):
+            rows = compare(Contrast(factor, reference), values, facts, scenario)
+            inside += [
+                row.low <= PLANTED[level] <= row.high
+                for level, row in rows.items()
+                if level in PLANTED
+            ]
+    assert 0.93 <= np.mean(inside) <= 0.97
+
+
+@pytest.mark.slow
+def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim():
+    random = np.random.default_rng(11)
+    model = MixedModel("age", (("gender", "male"), ("race", "white")))
+    inside, done = [], []
+    for _ in range(10):
+        values, facts, scenario = world(random, 40, PLANTED)
+        rows = compare(model, values, facts, scenario)
+        done.append(rows["converged"].estimate)
+        inside += [
+            rows[name].low <= PLANTED[level] <= rows[name].high
+            for name, level in [("age, per sd", "age"), *((x, x) for x in list(PLANTED)[1:])]
+            if rows[name].low is not None  # a fit that has not converged claims no interval
+        ]
+    assert np.mean(done) >= 0.6
+    assert all(rows[name].low is None for name in rows) or done[-1]
+    assert 0.88 <= np.mean(inside) <= 1  # of 40 or so; the contrasts' test above is the sharp one
+
+
+def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
+    import pandas as pd
+
+    values, facts, scenario = world(np.random.default_rng(1), 12, PLANTED)
+    rows = compare(
+        MixedModel("age", (("gender", "male"), ("race", "white"))), values, facts, scenario
+    )
+    assert rows["converged"].estimate == 1
+    frame = pd.DataFrame(facts | {"y": values, "s": scenario})
+    frame["z"] = (frame.age - frame.age.mean()) / frame.age.std()
+    formula = "z + C(gender, Treatment('male')) + C(race, Treatment('white'))"
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = mixedlm(f"y ~ {formula}", frame, groups="s", re_formula=f"~ {formula}").fit(
+            reml=True, method="lbfgs", maxiter=200
+        )
+    black = "C(race, Treatment('white'))[T.Black]"
+    assert rows["Black"].estimate == pytest.approx(fit.params[black], abs=1e-4)
+    assert rows["Black"].stderr == pytest.approx(fit.bse[black], rel=0.05)
+    contrast = compare(Contrast("race", "white"), values, facts, scenario)["Black"]
+    assert rows["Black"].estimate == pytest.approx(contrast.estimate, abs=1e-3)
+
+
+def test_a_grid_with_one_level_has_no_model():
+    rows = compare(
+        MixedModel("age", (("race", "white"),)),
+        [1.0, 2.0, 3.0],
+        {"age": [60, 60, 60], "race": ["white"] * 3},
+        [0, 1, 2],
+    )
+    assert rows["converged"].estimate is None
+
+
+def treated(random, shrink):
+    """Logits of two races in 30 scenarios, untreated and treated."""
+    base, gap = random.normal(0, 2, 30), random.normal(0.8, 0.2, 30)
+    rows, facts, clusters = [], {"race": [], "intervention": [], "age": []}, []
+    for s, intervention, race in itertools.product(range(30), ("none", "law"), ("white", "Black")):
+        size = gap[s] * (shrink if intervention == "law" else 1)
+        rows.append(base[s] + (size if race == "Black" else 0) + random.normal(0, 0.05))
+        facts["race"].append(race)
+        facts["intervention"].append(intervention)
+        facts["age"].append(60)
+        clusters.append(s)
+    return rows, facts, clusters
+
+
+def test_a_reduction_is_how_much_nearer_to_zero_a_contrast_comes():
+    found = Reduction("race", "white", "intervention", "none")
+    row = compare(found, *treated(np.random.default_rng(0), 0.25))["law, Black"]
+    assert row.estimate == pytest.approx(0.6, abs=0.1)
+    assert row.low < row.estimate < row.high
+    # Turned over, the contrast is as far from zero as it was.
+    over = compare(found, *treated(np.random.default_rng(0), -1.0))["law, Black"]
+    assert over.estimate == pytest.approx(0, abs=0.1)
+    assert over.low < 0 < over.high
+
+
+def test_a_correlation_pairs_the_same_cells():
+    found = Correlation("intervention", "none", ("race", "age"))
+    values, facts, clusters = treated(np.random.default_rng(0), 0.25)
+    row = compare(found, values, facts, clusters)["law"]
+    pairs = {}
+    for value, race, kind, s in zip(
+        values, facts["race"], facts["intervention"], clusters, strict=True
+    ):
+        pairs.setdefault((s, race), {})[kind] = value
+    expected = stats.pearsonr(*zip(*((p["none"], p["law"]) for p in pairs.values()), strict=True))
+    assert row.estimate == pytest.approx(expected.statistic)
+    assert row.low < row.estimate < row.high < 1
+    shuffled = np.random.default_rng(1).permutation(len(values))
+    again = compare(
+        found,
+        np.array(values)[shuffled],
+        {k: [v[i] for i in shuffled] for k, v in facts.items()},
+        np.array(clusters)[shuffled],
+    )["law"]
+    assert again.estimate == pytest.approx(row.estimate)
+
+
+def test_the_largest_of_many_equal_groups_is_no_gap_once_it_is_taken_again():
+    random = np.random.default_rng(3)
+    rate = Metric(0.0, 1.0, Direction.LOWER)
+    naive, corrected, inside = [], [], []
+    for _ in range(60):
+        values = random.normal(0.5, 0.1, 40 * 30).clip(0, 1)
+        facts = {"entity": [f"e{i % 40}" for i in range(40 * 30)]}
+        clusters = np.repeat(np.arange(30), 40)
+        rows = compare(LargestGap("entity"), values, facts, clusters, rate)
+        naive.append(rows["as it stands"].estimate)
+        corrected.append(rows["re-estimated"].estimate)
+        inside.append(rows["re-estimated"].low <= 0 <= rows["re-estimated"].high)
+    assert np.mean(naive) > 0.06  # though no group differs
+    assert abs(np.mean(corrected)) < 0.01
+    assert np.mean(inside) > 0.9
+
+
+def test_a_true_gap_is_found_again():
+    random = np.random.default_rng(3)
+    groups = [f"e{i % 10}" for i in range(10 * 40)]
+    values = random.normal(0.3, 0.1, 400) + 0.3 * (np.array(groups) == "e4")
+    rows = compare(
+        LargestGap("e"), values.clip(0, 1), {"e": groups}, np.repeat(np.arange(40), 10),
+        Metric(0.0, 1.0, Direction.LOWER),
+    )  # fmt: skip
+    assert rows["re-estimated"].low < 0.3 < rows["re-estimated"].high
+    assert rows["re-estimated"].low > 0.2
