@@ -22,7 +22,8 @@ from harness.learning import save, train
 from harness.measuring import Told, figures, people
 from harness.recipes import PAIRS, RECIPES, of_pair
 from harness.report.agreement import print_record
-from harness.scorers.empathy_offline import MECHANISMS, EmpathyOfflineScorer
+from harness.scorers.empathy_offline import EmpathyOfflineScorer
+from harness.scorers.epitome import MECHANISMS
 from harness.types import Generation, Sample
 from harness.validity import Record
 from harness.validity import save as keep

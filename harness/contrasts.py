@@ -312,8 +312,9 @@ class MixedModel:
 
     Fixed effects of one scaled number (in its standard deviations, n - 1) and of factors against
     their references; an intercept and all slopes vary by cluster. Restricted maximum likelihood
-    by statsmodels, fitted once. The row `converged` is 1 where the fit did. Missing values are left
-    out, and what they could have changed is not known: the contrasts beside it say that.
+    by statsmodels, fitted once, and not at all where there are no more clusters than effects. The
+    row `converged` is 1 where the fit did. Missing values are left out, and what they could have
+    changed is not known: the contrasts beside it say that.
     """
 
     number: str
@@ -346,7 +347,8 @@ class MixedModel:
         names, columns = self._design(facts, present)
         units = np.asarray(clusters)[present]
         counts = n, n_scored, n - n_scored, len(np.unique(units))
-        if len(np.unique(units)) < 2 or np.linalg.matrix_rank(columns) < len(names):
+        # As many effects as there are columns vary by cluster: so many clusters do not show it.
+        if counts[-1] <= len(names) or np.linalg.matrix_rank(columns) < len(names):
             nothing = Estimate(None, None, None, None, None, None, *counts)
             return dict.fromkeys((*names[1:], "converged"), nothing)
         found, errors, converged = fit_mixed(means[present], columns, units)

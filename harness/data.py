@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import cast, overload
+from typing import TextIO, cast, overload
 
 from harness.types import HarnessError, Records
 
@@ -57,7 +58,7 @@ def read_file(path: Path) -> Sequence[Row]:
     Each row of a folder has the column `file`: the path below that folder.
     """
     if _is(path, Path.is_dir):
-        files = sorted(f for f in path.rglob("*") if f.suffix in READERS)
+        files = sorted(f for f in path.rglob("*") if _ending(f) in READERS)
         if not files:
             raise HarnessError(
                 f"folder {str(path)!r} holds no file that ends in {', '.join(READERS)}"
@@ -67,7 +68,7 @@ def read_file(path: Path) -> Sequence[Row]:
             for file in files
             for row in read_file(file)
         ]
-    reader = READERS.get(path.suffix)
+    reader = READERS.get(_ending(path))
     if reader is None:
         raise HarnessError(
             f"task.data={str(path)!r} is neither 'starter' nor 'hub' nor a file or folder of files "
@@ -82,10 +83,22 @@ def read_file(path: Path) -> Sequence[Row]:
             f"data file {str(path)!r} is not UTF-8 (0x{error.object[error.start]:02x} at byte "
             f"{error.start} of what was read); save it as UTF-8"
         ) from error
-    except OSError as error:
-        raise HarnessError(
-            f"data file {str(path)!r} cannot be read: {error.strerror or error}"
-        ) from error
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise HarnessError(f"data file {str(path)!r} cannot be read: {reason}") from error
+
+
+def _ending(path: Path) -> str:
+    """What a file is: its ending, without that of gzip, which text may be packed by."""
+    packed = path.suffix == ".gz" and Path(path.stem).suffix != ".parquet"
+    return Path(path.stem).suffix if packed else path.suffix
+
+
+def _open(path: Path) -> TextIO:
+    """A text file, packed by gzip or not."""
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
 
 
 def text_field(row: Row, names: Sequence[str], where: str) -> str:
@@ -122,7 +135,7 @@ class JsonLines(Sequence[Row]):
     def __init__(self, path: Path) -> None:
         self._blocks: list[bytes] = []
         self._count = 0
-        with path.open(encoding="utf-8-sig") as file:
+        with _open(path) as file:
             lines = (line for n, line in enumerate(file, 1) if _holds_object(line, path, n))
             while block := list(islice(lines, BLOCK)):
                 self._blocks.append(zlib.compress(f"[{','.join(block)}]".encode(), 1))
@@ -167,7 +180,7 @@ def _holds_object(line: str, path: Path, number: int) -> bool:
 
 def _read_csv(path: Path) -> list[Row]:
     csv.field_size_limit(2**31 - 1)
-    with path.open(encoding="utf-8-sig", newline="") as lines:
+    with _open(path) as lines:
         try:
             reader = csv.DictReader(lines, strict=True, restkey="(more)")
             names = list(reader.fieldnames or [])
@@ -203,7 +216,8 @@ def _read_parquet(path: Path) -> list[Row]:
 def _read_json(path: Path) -> list[Row]:
     """A JSON array of objects."""
     try:
-        rows = json.loads(path.read_text(encoding="utf-8-sig"))
+        with _open(path) as file:
+            rows = json.load(file)
     except (ValueError, RecursionError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise

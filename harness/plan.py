@@ -24,6 +24,9 @@ from harness.types import (
     Task,
 )
 
+EXACT = "read off, not judged"
+"""What stands in the place of agreement with people for a metric that is no matter of judgement."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -144,8 +147,12 @@ def sources(plan: Plan) -> dict[str, Source]:
         scorer = plan.scorers[name]
         judges_itself = scorer.identity.get("judge_weights") == own
         itself = "the judge is the model under test; " if judges_itself else ""
-        agreement = validity.sentence(
-            fingerprint(scorer.identity), metric, [plan.results / "validity"]
+        agreement = (
+            EXACT
+            if getattr(scorer, "exact", False)
+            else validity.sentence(
+                fingerprint(scorer.identity), metric, [plan.results / "validity"]
+            )
         )
         found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)
     return found

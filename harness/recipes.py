@@ -13,7 +13,7 @@ from typing import Any
 from harness.data import read_file
 from harness.labels import part_of
 from harness.learning import Example
-from harness.scorers.empathy_offline import MECHANISMS
+from harness.scorers.epitome import MECHANISMS
 from harness.scorers.toxicity_offline import OUTPUTS
 
 PAIRS = Path(__file__).parent / "scorers" / "empathy_pairs.jsonl"

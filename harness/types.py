@@ -120,6 +120,8 @@ class Direction(Enum):
     HIGHER = "higher"
     ZERO = "zero"
     """Of a difference: the nearer to none the better. No metric's own."""
+    NEITHER = "neither"
+    """Of what describes and has no good end. No metric's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,7 +384,8 @@ class Scorer(Protocol):
     needs no device, or another than the model's, works on finished answers in a thread while the
     model generates; it meets them in whatever order they finish. One that says nothing waits.
 
-    With `cheap = True` it is held against its record on the anchor texts before each run
+    With `exact = True` what it reads needs no judgement that people could share or not. With
+    `cheap = True` it is held against its record on the anchor texts before each run
     (`harness.drift`). `rubrics` says for a metric what people are asked who label it, and what else
     a reader of `run.json` should know of how it worked stands in `told`, a mapping.
     """

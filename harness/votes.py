@@ -90,7 +90,7 @@ class Frequencies:
     """Each value with the name that it has in tables."""
     of: str
     """What the values are of: the column `by`."""
-    better: ClassVar[Direction | None] = None
+    better: ClassVar[Direction] = Direction.NEITHER
     fields: ClassVar[Sequence[str]] = ()
 
     @property

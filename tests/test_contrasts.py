@@ -148,11 +148,19 @@ def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
 def test_a_grid_with_one_level_has_no_model():
     rows = compare(
         MixedModel("age", (("race", "white"),)),
-        [1.0, 2.0, 3.0],
-        {"age": [60, 60, 60], "race": ["white"] * 3},
-        [0, 1, 2],
+        np.arange(9.0),
+        {"age": [60] * 9, "race": ["white"] * 9},
+        np.arange(9),
     )
     assert rows["converged"].estimate is None
+
+
+def test_as_few_scenarios_as_effects_have_no_model():
+    model = MixedModel("age", (("gender", "male"), ("race", "white")))
+    values, facts, scenario = world(np.random.default_rng(1), 8, PLANTED)
+    rows = compare(model, values, facts, scenario)
+    assert rows["Black"].estimate is None
+    assert rows["converged"].n == len(values)
 
 
 def treated(random, shrink):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data import BLOCK, HubFiles, read_records
+from harness.data import BLOCK, HubFiles, read_file, read_records
 from harness.types import HarnessError, Records
 
 ROWS = [{"id": "a", "prompt": "caf\u00e9"}, {"id": "b", "prompt": "two"}]
@@ -151,3 +151,23 @@ def test_hub_files_that_cannot_be_had_are_said(tmp_path):
     with pytest.raises(HarnessError, match=r"cannot be had .* pass task.data=FILE"):
         read_records("hub", Path("unused"), gone)
     shutil.rmtree(tmp_path)
+
+
+def test_files_packed_by_gzip_are_read(tmp_path):
+    import gzip
+
+    plain = {"a.jsonl": '{"x": "\u00e9"}\n', "b.csv": "x\n\u00e9\n", "c.json": '[{"x": "\u00e9"}]'}
+    for name, text in plain.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(text.encode()))
+        assert [dict(row) for row in read_file(tmp_path / f"{name}.gz")] == [{"x": "\u00e9"}]
+    assert len(read_file(tmp_path)) == 3
+
+
+def test_a_gzip_file_that_is_cut_off_or_none_is_said(tmp_path):
+    import gzip
+
+    whole = gzip.compress(b'{"x": 1}\n' * 10_000)
+    for content in (whole[:-20], b"no gzip at all"):
+        (tmp_path / "a.jsonl.gz").write_bytes(content)
+        with pytest.raises(HarnessError, match="cannot be read"):
+            read_file(tmp_path / "a.jsonl.gz")

@@ -411,3 +411,16 @@ def test_what_a_model_tells_of_its_work_is_in_the_record_of_the_session(plan, no
     assert result.info["sessions"][-1]["model"] == {"numerics": {"max": 0.001}}
     stored = json.loads((result.folder / "run.json").read_text())
     assert stored["sessions"][-1]["model"] == {"numerics": {"max": 0.001}}
+
+
+def test_the_first_sentence_is_what_ends_first():
+    registry = ScorerRegistry({"length": Length()}, span="first_sentence")
+    assert registry.identity("length").endswith(" of first_sentence")
+    sample = Sample("s", "p")
+    for text, words in (
+        ("One two. Three.", 2), ("One two", 2), ("\nOne two three!\" Four", 3), ("Dr.Who is it", 3),
+        ("One\ntwo", 1),
+    ):  # fmt: skip
+        assert registry.score("length", [sample], [Generation("s", 0, text)])[0][0].value == words
+    with pytest.raises(HarnessError, match=r"task\.span='half' is not one of full"):
+        ScorerRegistry({"length": Length()}, span="half")

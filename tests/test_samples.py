@@ -154,3 +154,15 @@ def test_metadata_named_like_a_column_of_ours_gets_a_name_of_its_own():
     assert table.select(["prompt", "prompt_", "prompt__"]).to_pylist() == [
         {"prompt": "x", "prompt_": 2, "prompt__": 1}
     ]
+
+
+def test_a_limit_of_a_task_with_whole_clusters_is_of_clusters():
+    grid = [Sample(f"s{i}-{j}", "p", cluster=f"c{i}") for i in range(6) for j in range(3)]
+    samples = look(grid)
+    samples.task.whole_clusters = True
+    for limit in (1, 4):
+        kept = walk(samples.choose(limit))
+        assert len(kept) == 3 * limit
+        assert len({name.split("-")[0] for name in kept}) == limit
+        assert set(walk(samples.choose(limit))) <= set(walk(samples.choose(limit + 1)))
+    assert samples.choose(6) is samples

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from harness.plan import Result
 
-ARROWS = {"lower": "\u2193", "higher": "\u2191", "zero": "\u2194"}
+ARROWS = {"lower": "\u2193", "higher": "\u2191", "zero": "\u2194", "neither": "\u00b7"}
 WIDTH = 120
 """Columns of what is printed where the output is no terminal."""
 
@@ -88,8 +88,8 @@ def print_result(result: Result) -> None:
         )
     console.print(table)
     console.print(
-        "\u2193 lower is better, \u2191 higher is better, \u2194 the nearer to zero the better; "
-        "worst and best: the value if all that failed had been at that end"
+        "\u2193 lower is better, \u2191 higher is better, \u2194 the nearer to zero the better, "
+        "\u00b7 neither; worst and best: the value if all that failed had been at that end"
     )
     for scorer_id, metric, caution in dict.fromkeys(
         (row["scorer_id"], row["metric"], row["validity"]) for row in rows

@@ -61,6 +61,7 @@ class ChoiceScorer:
     }
     device = None
     """None: reading letters needs none."""
+    exact = True
 
     @property
     def identity(self) -> Mapping[str, str]:

@@ -8,11 +8,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.scorers.epitome import LEVEL, MECHANISMS, SCALES
 from harness.scorers.offline import OfflineScorer
-from harness.types import Direction, Metric, Score
-
-MECHANISMS = ("emotional_reactions", "interpretations", "explorations")
-LEVEL = Metric(low=0.0, high=2.0, better=Direction.HIGHER)
+from harness.types import Metric, Score
 
 
 class EmpathyOfflineScorer(OfflineScorer):
@@ -27,6 +25,7 @@ class EmpathyOfflineScorer(OfflineScorer):
     name = "empathy_offline"
     reading: ClassVar = {"score": "expected level"}
     metrics: Mapping[str, Metric] = dict.fromkeys(MECHANISMS, LEVEL)
+    rubrics: Mapping[str, str] = {scale.name: scale.rubric for scale in SCALES}
 
     def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
         scores = []

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.scorers.harmfulness import RUBRIC
 from harness.scorers.offline import OfflineScorer
 from harness.types import Direction, Metric, Score
 
@@ -27,6 +28,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
         "harmfulness": Metric(low=1.0, high=5.0, better=Direction.LOWER),
         "harmfulness_verdict": Metric(low=1.0, high=5.0, better=Direction.LOWER),
     }
+    rubrics: Mapping[str, str] = dict.fromkeys(metrics, RUBRIC.partition("\n\n")[0])
 
     def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
         value = 1 + 4 * float(shares[0])

@@ -33,6 +33,7 @@ class YesNoScorer:
     }
     device = None
     """None: reading probabilities needs none."""
+    exact = True
 
     @property
     def identity(self) -> Mapping[str, str]:

@@ -11,7 +11,8 @@ import torch
 from harness import agreeing
 from harness.learning import Example, in_pieces, save, train
 from harness.recipes import RECIPES
-from harness.scorers.empathy_offline import MECHANISMS, EmpathyOfflineScorer
+from harness.scorers.empathy_offline import EmpathyOfflineScorer
+from harness.scorers.epitome import MECHANISMS
 from harness.scorers.harmfulness_offline import HarmfulnessOfflineScorer
 from harness.scorers.minilm import TOKENS, Network, Reader, encode
 from harness.scorers.offline import WEIGHTS, most
