@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-KILLS = 20
+KILLS = 8
 RUN = (
     "task=med_harm", "limit=24", "generation.n=3", "generation.temperature=0.8",
     "generation.top_p=0.95", "generation.max_new_tokens=16", "backend.token_budget=160",
@@ -45,7 +45,7 @@ def finish(folder: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_killed_twenty_times_equals_an_unbroken_one(tmp_path):
+def test_a_run_killed_again_and_again_equals_an_unbroken_one(tmp_path):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()

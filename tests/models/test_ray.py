@@ -358,7 +358,7 @@ def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path):
     while not list(tmp_path.glob("results/runs/*/generations/*.parquet")) and run.poll() is None:
         time.sleep(0.05)
     os.killpg(run.pid, signal.SIGINT)
-    out, errors = run.communicate(timeout=20)
+    out, errors = run.communicate(timeout=60)
     assert run.returncode == 130, errors
     assert out == ""
     assert errors.strip() == "stopped; nothing stored is lost, the same command goes on from here"
