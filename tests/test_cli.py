@@ -16,8 +16,9 @@ JUDGED_BY_ECHO = (
 
 def test_help_lists_the_groups(harness):
     shown = harness("--help").stdout
-    for group in ("task: med_harm", "backend: ", "scorer: ", "mitigation: "):
+    for group in ("task: ", "backend: ", "scorer: ", "mitigation: ", "experiment: card"):
         assert group in shown
+    assert ", med_harm, " in shown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""Four-option questions on client vignettes, after CounselingBench; see README.md here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from harness.data import read_file, read_records, text_field
+from harness.estimates import Mean, Share
+from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
+from harness.votes import Frequencies, MajorityVote
+
+STARTER = Path(__file__).with_name("items.jsonl")
+SHOTS = Path(__file__).with_name("shots.jsonl")
+"""Worked examples, which are never among the items that are evaluated."""
+LETTERS = "ABCD"
+VIGNETTE = {
+    "Client": ("patient", "Patient Demographic"),
+    "Presenting problem": ("problem", "Presenting Problem"),
+    "Mental status": ("mental_status", "Mental Status Exam"),
+    "Other information": ("context", "Other Contexts"),
+}
+ASKED = {
+    "letters": "Which answer is best? Give its letter.",
+    "written": 'Which answer is best? End with "Answer: " and its letter, and write nothing else.',
+    "explained": (
+        "Which answer is best? Reason step by step about each option in a few sentences, then end "
+        'with a line "Answer: " and its letter.'
+    ),
+}
+OPTIONS = tuple(f"option_{letter}" for letter in LETTERS)
+PLACES = tuple((letter, float(place)) for place, letter in enumerate(LETTERS, 1))
+
+
+class CounselingQA:
+    """How accurate a model is on what counsellors are examined in.
+
+    Args:
+        data: `starter`, or a file with the published columns.
+        answer: `letters` (weighed by their probabilities), `written`, or `explained` (reasoned
+            first).
+        shots: worked examples before each question, from a set of their own.
+        shuffle: put the options of each question in an order of its own.
+    """
+
+    name = "counseling_qa"
+    version = "1"
+    estimands = (
+        Estimand("accuracy", "accuracy", Share(at_least=1)),
+        Estimand("accuracy, unparsed is wrong", "accuracy_strict", Share(at_least=1)),
+        Estimand("majority vote", "offset", MajorityVote(), better=Direction.HIGHER),
+        Estimand("parsed", "parsed", Share(at_least=1)),
+        Estimand("guessing", "chance", Mean()),
+        Estimand("accuracy", "accuracy", Share(at_least=1), "competency"),
+        Estimand("accuracy", "accuracy", Share(at_least=1), "target_letter"),
+        Estimand("chosen", "position", Frequencies(PLACES, "letter")),
+        Estimand("always this letter is right", "target_position", Frequencies(PLACES, "letter")),
+        Estimand("overlap with the explanation", "rouge_l", Mean()),
+        Estimand("similarity to the explanation", "similarity", Mean()),
+        Estimand("BERTScore with the explanation", "bertscore", Mean()),
+        Estimand("preferred to the explanation", "preferred", Mean()),
+    )
+
+    def __init__(
+        self,
+        data: str = "starter",
+        answer: str = "letters",
+        shots: int = 0,
+        shuffle: bool = False,
+    ) -> None:
+        if answer not in ASKED:
+            raise HarnessError(f"task.answer={answer!r} is not one of {', '.join(ASKED)}")
+        examples = read_file(SHOTS)
+        if not 0 <= shots <= len(examples):
+            raise HarnessError(f"task.shots={shots} must be from 0 to {len(examples)}")
+        self.data = data
+        self.answer = answer
+        self.shots = examples[:shots]
+        self.shuffle = shuffle
+
+    def records(self) -> Records:
+        """The starter set or the user's file."""
+        return read_records(self.data, STARTER)
+
+    def samples(self, records: Records) -> Iterator[Sample]:
+        """One sample a question; what is asked about one vignette is a cluster."""
+        before: list[Message] = []
+        for number, row in enumerate(self.shots, 1):
+            shot = self._sample(row, f"example {number}", f"example-{number}")
+            reason = f"{shot.metadata['explanation']}\n" if self.answer == "explained" else ""
+            before += [*shot.prompt[:1], Message("assistant", f"{reason}Answer: {shot.target}")]
+        for number, row in enumerate(records.rows, 1):
+            where = f"record {number} of {records.name!r}"
+            yield self._sample(row, where, f"{records.name}-{number}", before)
+
+    def _sample(
+        self, row: Mapping[str, object], where: str, name: str, before: Sequence[Message] = ()
+    ) -> Sample:
+        case = {title: _first(row, names) for title, names in VIGNETTE.items()}
+        question = text_field(row, ("question", "Question"), where)
+        options = [text_field(row, (c.lower(), f"Choice {c}"), where) for c in LETTERS]
+        right = options[_target(row, options, where)]
+        name = str(row.get("id") or name)
+        if self.shuffle:
+            options.sort(key=lambda text: hashlib.sha256(f"{name} {text}".encode()).digest())
+        target = LETTERS[options.index(right)]
+        lines = [f"{title}: {text}" for title, text in case.items() if text]
+        listed = [f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=True)]
+        asked = "\n".join([*lines, "", question, *listed, "", ASKED[self.answer]])
+        weighed = self.answer == "letters"
+        lead = [Message("assistant", "Answer:")] if weighed else []
+        words: dict[str, str | int] = dict(zip(OPTIONS, options, strict=True))
+        vignette = str(row.get("vignette") or hashlib.sha256("\n".join(lines).encode()).hexdigest())
+        return Sample(
+            id=name,
+            prompt=(*before, Message("user", asked), *lead),
+            target=target,
+            choices=tuple(f" {letter}" for letter in LETTERS) if weighed else (),
+            cluster=vignette[:16],
+            metadata=words
+            | {
+                "competency": _first(row, ("competency", "Competency")) or "not stated",
+                "target_letter": target,
+                "options": len(LETTERS),
+                "explanation": _first(row, ("explanation", "Explanation for correct answer")),
+            },
+        )
+
+
+def _first(row: Mapping[str, object], names: Sequence[str]) -> str:
+    return next((str(row[name]).strip() for name in names if row.get(name)), "")
+
+
+def _target(row: Mapping[str, object], options: Sequence[str], where: str) -> int:
+    """Which option is right: given by its letter, or by its text."""
+    said = text_field(row, ("answer", "Correct Answer"), where).strip()
+    found = [i for i, text in enumerate(options) if text.strip().casefold() == said.casefold()]
+    if not found and said.strip("().").upper() in LETTERS and len(said.strip("().")) == 1:
+        found = [LETTERS.index(said.strip("().").upper())]
+    if len(found) != 1:
+        raise HarnessError(
+            f"{where}: the right answer {said[:60]!r} is the text or letter of "
+            f"{len(found) or 'none'} of the four choices"
+        )
+    return found[0]

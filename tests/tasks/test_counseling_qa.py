@@ -1,0 +1,160 @@
+import csv
+import json
+from collections import Counter
+
+import pytest
+
+from harness.data import read_file
+from harness.testing import check_task
+from harness.types import HarnessError
+from tasks.counseling_qa import SHOTS, STARTER, CounselingQA
+
+COMPETENCIES = {
+    "intake, assessment and diagnosis",
+    "treatment planning",
+    "counselling skills and interventions",
+    "professional practice and ethics",
+    "core counselling attributes",
+}
+
+
+def samples(**options):
+    task = CounselingQA(**options)
+    return list(task.samples(task.records()))
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"answer": "explained", "shots": 5}, {"answer": "written", "shuffle": True}]
+)
+def test_the_contract(options):
+    check_task(CounselingQA(**options))
+
+
+def test_the_starter_set_has_its_size_and_balance():
+    found = samples()
+    assert len(found) >= 120
+    counts = Counter(s.metadata["competency"] for s in found)
+    assert set(counts) == COMPETENCIES
+    assert min(counts.values()) >= 15
+    letters = Counter(s.target for s in found)
+    assert max(letters.values()) - min(letters.values()) <= 1
+    assert all(s.metadata["explanation"] for s in found)
+    assert len({s.cluster for s in found}) <= len(found) / 2 + 1
+
+
+def test_the_right_answer_cannot_be_told_by_its_length():
+    rows = read_file(STARTER)
+    longest = sum(
+        len(row[row["answer"].lower()]) == max(len(row[c]) for c in "abcd") for row in rows
+    )
+    shortest = sum(
+        len(row[row["answer"].lower()]) == min(len(row[c]) for c in "abcd") for row in rows
+    )
+    assert longest / len(rows) < 0.4
+    assert shortest / len(rows) < 0.4
+
+
+def test_examples_are_none_of_the_items():
+    items = {(row["problem"], row["question"]) for row in read_file(STARTER)}
+    shots = [(row["problem"], row["question"]) for row in read_file(SHOTS)]
+    assert not items & set(shots)
+    assert len({problem for problem, _ in shots}) == len(shots) == 5
+
+
+def test_letters_are_weighed_and_the_written_are_not():
+    weighed, written = samples()[0], samples(answer="written")[0]
+    assert weighed.choices == (" A", " B", " C", " D")
+    assert weighed.prompt[-1].role == "assistant"
+    assert written.choices == ()
+    assert written.prompt[-1].role == "user"
+    assert weighed.id == written.id
+
+
+def test_shots_come_before_with_their_answers():
+    shot = samples(shots=2)[0]
+    assert [m.role for m in shot.prompt] == ["user", "assistant"] * 3
+    assert shot.prompt[1].content == "Answer: A"
+    explained = samples(shots=1, answer="explained")[0]
+    assert explained.prompt[1].content.endswith("\nAnswer: A")
+    assert len(explained.prompt[1].content) > 100
+
+
+def test_shuffling_moves_the_target_with_its_option():
+    plain = {s.id: s for s in samples()}
+    moved = samples(shuffle=True)
+    for sample in moved:
+        before = plain[sample.id]
+        right = before.metadata[f"option_{before.target}"]
+        assert sample.metadata[f"option_{sample.target}"] == right
+        options = {s.metadata[f"option_{c}"] for s in (before, sample) for c in "ABCD"}
+        assert len(options) == 4
+    assert sum(s.target != plain[s.id].target for s in moved) > len(moved) / 2
+    assert [s.target for s in samples(shuffle=True)] == [s.target for s in moved]
+
+
+PUBLISHED = {
+    "Source": "x", "Exam Name": "y", "Question #": "1", "Patient Demographic": "Age: 30",
+    "Presenting Problem": "Low mood", "Mental Status Exam": "Flat", "Other Contexts": "",
+    "Question": "What first?", "Choice A": "Wait", "Choice B": "Ask", "Choice C": "Refer",
+    "Choice D": "Stop", "Correct Answer": "Ask", "Explanation for correct answer": "It is safe.",
+}  # fmt: skip
+
+
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        table = csv.DictWriter(file, list(PUBLISHED))
+        table.writeheader()
+        table.writerows(rows)
+    return str(path)
+
+
+def test_published_columns_are_read_and_a_case_is_a_cluster(tmp_path):
+    other = PUBLISHED | {"Question": "And then?", "Correct Answer": "(c)"}
+    found = samples(data=write(tmp_path / "p.csv", [PUBLISHED, other]))
+    assert [s.target for s in found] == ["B", "C"]
+    assert found[0].cluster == found[1].cluster
+    assert "Client: Age: 30" in found[0].prompt[0].content
+    assert "Other information" not in found[0].prompt[0].content
+    assert found[0].metadata["competency"] == "not stated"
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"Correct Answer": "Call"}, "the right answer 'Call' is the text or letter of none"),
+        ({"Choice A": "Ask"}, "of 2 of the four choices"),
+        ({"Choice D": " "}, "'Choice D' is ' ', not a text"),
+        ({"Question": ""}, "'Question' is '', not a text"),
+    ],
+)
+def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, change, said):
+    with pytest.raises(HarnessError) as caught:
+        samples(data=write(tmp_path / "p.csv", [PUBLISHED | change]))
+    assert said in str(caught.value)
+    assert "record 1 of 'p.csv'" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [({"answer": "sung"}, "task.answer='sung'"), ({"shots": 6}, "task.shots=6 must be from 0 to")],
+)
+def test_options_that_mean_nothing_are_refused(options, said):
+    with pytest.raises(HarnessError, match=said):
+        CounselingQA(**options)
+
+
+def test_a_run_of_an_echo_has_no_accuracy_and_does_not_read_as_wrong_or_right(harness, tmp_path):
+    path = tmp_path / "p.csv"
+    write(path, [PUBLISHED])
+    done = harness("task=counseling_qa", "protocol=written", f"task.data={path}", "backend=echo")
+    assert done.returncode == 3  # too much is missing
+    rows = {
+        line.split("(")[0].strip(" \u2191"): line.split()
+        for line in done.stdout.splitlines()
+        if "(" in line
+    }
+    assert "known" in rows["accuracy"]
+    assert "0.000" in rows["accuracy, unparsed is wrong"]
+    assert json.loads(next((tmp_path / "results/runs").glob("*/run.json")).read_text())[
+        "unmeasured"
+    ] == pytest.approx(1)

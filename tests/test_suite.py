@@ -1,0 +1,80 @@
+"""`experiment=...`: several tasks on one model, each with a folder of its own."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def suite(tmp_path):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "two.yaml").write_text(
+        "# @package _global_\n"
+        "suite:\n"
+        '  med_harm: ["scorer=[refusal]"]\n'
+        "  real_toxicity_prompts: [task.unprompted=0]\n"
+    )
+    return ["--config-dir", "conf", "experiment=two", "backend=echo", "limit=3"]
+
+
+def runs(folder):
+    found = [json.loads(p.read_text()) for p in folder.glob("results/runs/*/run.json")]
+    return {info["identity"]["task"]: info for info in found}
+
+
+def test_each_task_of_a_suite_has_a_run_with_its_own_overrides(harness, tmp_path, suite):
+    done = harness(*suite, "seed=7")
+    assert done.returncode == 0, done.stderr
+    found = runs(tmp_path)
+    assert set(found) == {"med_harm", "real_toxicity_prompts"}
+    assert all(info["identity"]["seed"] == 7 for info in found.values())
+    assert list(found["med_harm"]["scorers"]) == ["refusal"]
+    assert found["real_toxicity_prompts"]["samples"] == 3
+    assert done.stdout.count("run folder:") == 2
+
+
+def test_a_task_that_fails_does_not_keep_the_others_from_running(harness, tmp_path, suite):
+    path = tmp_path / "conf" / "experiment" / "two.yaml"
+    path.write_text(path.read_text().replace("[task.unprompted=0]", "[task.data=nothing.csv]"))
+    path.write_text(path.read_text() + "  persona_toxicity: []\n")
+    done = harness(*suite)
+    assert done.returncode == 1
+    assert "there is no data file 'nothing.csv'" in done.stderr
+    assert set(runs(tmp_path)) == {"med_harm", "persona_toxicity"}
+
+
+@pytest.mark.parametrize("override", ["task=med_harm", "task.data=x.csv", "scorer=[refusal]"])
+def test_what_only_one_task_has_is_refused(harness, tmp_path, suite, override):
+    done = harness(*suite, override)
+    assert done.returncode == 1
+    assert f"{override!r} would be every task's of experiment=two" in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, suite):
+    path = tmp_path / "conf" / "experiment" / "two.yaml"
+    path.write_text(path.read_text().replace('"scorer=[refusal]"', '"scorer=[refusal]"'))
+    done = harness(*suite, "protocol=palm")
+    assert done.returncode == 1
+    assert "protocol='palm' is not one of this task's: fast, paper" in done.stderr
+    assert set(runs(tmp_path)) == {"real_toxicity_prompts"}
+
+
+def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
+    from hydra import compose, initialize_config_dir
+
+    from harness import cli
+    from harness.config import CONF_DIR, register
+
+    register()
+    made = []
+    monkeypatch.setattr(cli, "_mitigation_name", lambda: "none")
+    monkeypatch.setattr(
+        cli, "make", lambda where, *rest, make=cli.make: made.append(where) or make(where, *rest)
+    )
+    parts: dict = {}
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for task in ("real_toxicity_prompts", "persona_toxicity"):
+            overrides = [f"task={task}", "backend=echo", "limit=2", f"results={tmp_path}"]
+            assert cli.run_one(compose("config", overrides), parts) in (0, 3)
+    assert made.count("backend") == made.count("scorers.toxicity_offline") == 1
