@@ -11,7 +11,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import atanh, sqrt, tanh
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -385,6 +385,9 @@ def fit_mixed(
 ) -> tuple[list[float], list[float], bool]:
     """Coefficients and standard errors of the fixed effects, and whether the fit converged.
 
+    The optimiser starts from the moments of the clusters' own least squares fits: from its own
+    start it can stop far below the maximum and say that it has converged.
+
     Args:
         values: of each sample.
         columns: of the fixed effects, all of which vary by cluster too.
@@ -395,10 +398,36 @@ def fit_mixed(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what they say stands in `converged`
         fit = MixedLM(values, columns, groups=clusters, exog_re=columns).fit(
-            reml=True, method="lbfgs", maxiter=200
+            reml=True,
+            method="lbfgs",
+            maxiter=200,
+            start_params=_moments(values, columns, np.asarray(clusters)),
         )
     count = columns.shape[1]
     return fit.params[:count].tolist(), fit.bse[:count].tolist(), bool(fit.converged)
+
+
+def _moments(values: Floats, columns: Floats, clusters: NDArray[Any]) -> Any:
+    """Where to start: means, covariance and residual of the least squares fit of each cluster."""
+    from statsmodels.regression.mixed_linear_model import MixedLMParams
+
+    count, found, noise, inverses = columns.shape[1], [], [], []
+    for cluster in np.unique(clusters):
+        own = clusters == cluster
+        x, y = columns[own], values[own]
+        if len(y) <= count or np.linalg.matrix_rank(x) < count:
+            continue  # a cluster of which too much is missing
+        coefficients, *_ = np.linalg.lstsq(x, y, rcond=None)
+        found.append(coefficients)
+        noise.append(((y - x @ coefficients) ** 2).sum() / (len(y) - count))
+        inverses.append(np.linalg.inv(x.T @ x))
+    if len(found) <= count or not np.mean(noise):
+        return None
+    residual = float(np.mean(noise))
+    covariance = np.cov(np.array(found).T) - residual * np.mean(inverses, axis=0)
+    sizes, axes = np.linalg.eigh(covariance / residual)
+    relative = (axes * np.maximum(sizes, 1e-6)) @ axes.T
+    return MixedLMParams.from_components(np.mean(found, axis=0), cov_re=relative)
 
 
 def interval_of(

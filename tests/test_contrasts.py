@@ -115,7 +115,7 @@ def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim
             for name, level in [("age, per sd", "age"), *((x, x) for x in list(PLANTED)[1:])]
             if rows[name].low is not None  # a fit that has not converged claims no interval
         ]
-    assert np.mean(done) >= 0.6
+    assert np.mean(done) >= 0.8
     assert all(rows[name].low is None for name in rows) or done[-1]
     assert 0.88 <= np.mean(inside) <= 1  # of 40 or so; the contrasts' test above is the sharp one
 
@@ -123,7 +123,7 @@ def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim
 def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
     import pandas as pd
 
-    values, facts, scenario = world(np.random.default_rng(1), 12, PLANTED)
+    values, facts, scenario = world(np.random.default_rng(3), 40, PLANTED)
     rows = compare(
         MixedModel("age", (("gender", "male"), ("race", "white"))), values, facts, scenario
     )
@@ -140,9 +140,23 @@ def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
         )
     black = "C(race, Treatment('white'))[T.Black]"
     assert rows["Black"].estimate == pytest.approx(fit.params[black], abs=1e-4)
-    assert rows["Black"].stderr == pytest.approx(fit.bse[black], rel=0.05)
+    assert rows["Black"].stderr == pytest.approx(fit.bse[black], rel=0.1)
     contrast = compare(Contrast("race", "white"), values, facts, scenario)["Black"]
     assert rows["Black"].estimate == pytest.approx(contrast.estimate, abs=1e-3)
+
+
+def test_effects_that_are_small_beside_what_scenarios_differ_by_are_fitted_to_the_end():
+    # From its own start the optimiser stops here at twice the standard errors.
+    values, facts, scenario = world(
+        np.random.default_rng(5), 40, {"age": 0.005, "female": -0.02, "Black": 0.004}, 0.02, 0.01
+    )
+    rows = compare(
+        MixedModel("age", (("gender", "male"), ("race", "white"))), values, facts, scenario
+    )
+    for factor, reference, level in (("gender", "male", "female"), ("race", "white", "Black")):
+        contrast = compare(Contrast(factor, reference), values, facts, scenario)[level]
+        assert rows[level].estimate == pytest.approx(contrast.estimate, abs=1e-4)
+        assert rows[level].stderr == pytest.approx(contrast.stderr, rel=0.05)
 
 
 def test_a_grid_with_one_level_has_no_model():

@@ -91,10 +91,11 @@ def print_result(result: Result) -> None:
         "\u2193 lower is better, \u2191 higher is better, \u2194 the nearer to zero the better, "
         "\u00b7 neither; worst and best: the value if all that failed had been at that end"
     )
-    for scorer_id, metric, caution in dict.fromkeys(
-        (row["scorer_id"], row["metric"], row["validity"]) for row in rows
-    ):
-        console.print(f"{metric} by {scorer_id}: {caution}")
+    cautions: dict[tuple[str, str], dict[str, None]] = {}
+    for row in rows:
+        cautions.setdefault((row["scorer_id"], row["validity"]), {})[row["metric"]] = None
+    for (scorer_id, caution), metrics in cautions.items():
+        console.print(f"{', '.join(metrics)} by {scorer_id}: {caution}")
     for name, told in info["sessions"][-1].get("scorers", {}).items():
         console.print(f"{name}: {', '.join(f'{key} {value}' for key, value in told.items())}")
     if info["not_computed"]:
