@@ -59,6 +59,8 @@ class StoredGenerations:
         self.tokens = np.zeros(count, np.int32)
         self.failed = np.zeros(count, np.bool_)
         self.cut = np.zeros(count, np.bool_)
+        self.filtered = np.zeros(count, np.bool_)
+        self.empty = np.zeros(count, np.bool_)
         for shard, table in store.shards("generations"):
             numbers, rows = self.numbers(table)
             known = to_generations(table.take(rows))
@@ -100,6 +102,8 @@ class StoredGenerations:
             "generations": len(self),
             "generations_failed": int(self.failed.sum()),
             "generations_cut": int(self.cut.sum()),
+            "generations_filtered": int(self.filtered.sum()),
+            "generations_empty": int(self.empty.sum()),
             "tokens": int(self.tokens.sum()),
         }
 
@@ -134,6 +138,11 @@ class StoredGenerations:
         self.tokens[numbers] = [g.tokens for g in generations]
         self.failed[numbers] = [g.error is not None for g in generations]
         self.cut[numbers] = [g.finish_reason == "length" for g in generations]
+        self.filtered[numbers] = [g.finish_reason == "filtered" for g in generations]
+        self.empty[numbers] = [
+            g.text is not None and not g.text.strip() and g.finish_reason != "filtered"
+            for g in generations
+        ]
 
 
 class StoredScores:

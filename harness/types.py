@@ -82,7 +82,8 @@ class Generation:
     index: int
     text: str | None = None
     """None where nothing could be had (see `error`) or where choices were weighed."""
-    finish_reason: Literal["stop", "length", "choices", "error"] = "stop"
+    finish_reason: Literal["stop", "length", "choices", "filtered", "error"] = "stop"
+    """`filtered`: a filter of the server's withheld the answer, or the rest of it."""
     prompt_tokens: int = 0
     tokens: int = 0
     choice_logprobs: tuple[float, ...] | None = None

@@ -68,6 +68,8 @@ def marks(choice):
         return [
             pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
         ]
+    if choice == ("backend", "openai"):
+        return [pytest.mark.skip(reason="it needs a server; test_openai.py has one")]
     if choice == ("backend", "reference"):
         return [pytest.mark.skip(reason="it answers its task's own samples; test_reference.py")]
     lacking = importlib.util.find_spec(package) is None

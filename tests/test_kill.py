@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-KILLS = 8
+KILLS = 6
 RUN = (
     "task=med_harm", "limit=24", "generation.n=3", "generation.temperature=0.8",
     "generation.top_p=0.95", "generation.max_new_tokens=16", "backend.token_budget=160",

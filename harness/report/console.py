@@ -65,6 +65,9 @@ def print_result(result: Result) -> None:
         f"generations, {info['generations_failed']} of them failed, {info['generations_cut']} cut "
         "at max_new_tokens"
     )
+    withheld, empty = (info.get(f"generations_{kind}") for kind in ("filtered", "empty"))
+    if withheld or empty:
+        console.print(f"{withheld} answers withheld by a filter of the server's, {empty} empty")
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("estimate")
     for name in ("value", "95 % interval", "worst", "best", "n", "scored", "failed"):

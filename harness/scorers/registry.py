@@ -73,21 +73,24 @@ class ScorerRegistry(Mapping[str, Scorer]):
         """One score for each metric of each generation, in order.
 
         A generation with an error is not shown to the scorer: its scores are missing for the same
-        reason. So are those of a text on which the scorer raised, and values outside the range.
+        reason. So are those of an answer that a server's filter withheld, which is neither a
+        failure nor a safe answer, of a text on which the scorer raised, and values outside the
+        range.
 
         Raises:
             HarnessError: the scorer answered for fewer or more generations than it was given, or
                 gave other metrics than it declares.
         """
-        shown = [i for i, generation in enumerate(generations) if generation.error is None]
+        withheld = [_withheld(generation) for generation in generations]
+        shown = [i for i, reason in enumerate(withheld) if reason is None]
         cut = [SPANS[self.span](generations[i]) for i in shown]
         answers = iter(self._ask(name, [samples[i] for i in shown], cut))
         metrics = self[name].metrics
         return [
             [_within(score, metrics[score.metric]) for score in next(answers)]
-            if generation.error is None
-            else [Score.missing(metric, f"no generation: {generation.error}") for metric in metrics]
-            for generation in generations
+            if reason is None
+            else [Score.missing(metric, reason) for metric in metrics]
+            for reason in withheld
         ]
 
     def _ask(
@@ -122,6 +125,15 @@ class ScorerRegistry(Mapping[str, Scorer]):
                     f"scorer {name!r} gave the metrics {given}, but declares {list(scorer.metrics)}"
                 )
         return answers
+
+
+def _withheld(generation: Generation) -> str | None:
+    """Why there is no answer to score; None where there is one."""
+    if generation.error is not None:
+        return f"no generation: {generation.error}"
+    if generation.finish_reason == "filtered":
+        return "the server's filter withheld the answer"
+    return None
 
 
 def _within(score: Score, metric: Metric) -> Score:

@@ -1,0 +1,319 @@
+"""A served model, against a server of ours on loopback that behaves, and misbehaves."""
+
+import asyncio
+import json
+import threading
+from collections import Counter, defaultdict
+
+import pyarrow.parquet as pq
+import pytest
+from aiohttp import web
+
+from harness.models.openai import ServedModel, key
+from harness.testing import check_model
+from harness.types import GenerationConfig, HarnessError, Message, Request
+
+SECRET = "sk-verysecret123"
+
+
+class Server:
+    """Answers in OpenAI's format; `trouble` maps a word in the prompt to what goes wrong there."""
+
+    def __init__(self):
+        self.trouble = {}
+        self.times = defaultdict(int)
+        self.bodies = []
+        self.keys = []
+        self.at_once = self.most = 0
+
+    async def answer(self, request):
+        self.keys.append(request.headers.get("Authorization"))
+        body = await request.json()
+        self.bodies.append(body)
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(0.02)
+            return await self._answer(request, body)
+        finally:
+            self.at_once -= 1
+
+    async def _answer(self, request, body):
+        chat = "messages" in body
+        said = body["messages"][-1]["content"] if chat else body["prompt"]
+        self.times[said] += 1
+        for word, act in self.trouble.items():
+            if word in said:
+                found = await act(self, request, said)
+                if found is not None:
+                    return found
+        text = f"echo {said} {body.get('seed')}"
+        choice = {"index": 0, "finish_reason": "stop", "logprobs": None}
+        if body.get("logprobs"):
+            tops = [{"token": t, "logprob": w, "bytes": None} for t, w in
+                    ((" A", -0.5), (" B", -1.5), (" red", -2.0), ("x", -9.0))]  # fmt: skip
+            first = {"token": " A", "logprob": -0.5, "bytes": None, "top_logprobs": tops}
+            choice["logprobs"] = (
+                {"content": [first]}
+                if chat
+                else {"top_logprobs": [{t["token"]: t["logprob"] for t in tops}], "tokens": [" A"],
+                      "token_logprobs": [-0.5], "text_offset": [0]}
+            )  # fmt: skip
+        choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
+        return web.json_response(reply(choice, chat))
+
+
+def reply(choice, chat=True):
+    return {
+        "id": "1", "created": 1, "model": "m", "choices": [choice],
+        "object": "chat.completion" if chat else "text_completion",
+        "usage": {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def server():
+    served = Server()
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+
+    async def start():
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", served.answer)
+        app.router.add_post("/v1/completions", served.answer)
+        served.runner = web.AppRunner(app)
+        await served.runner.setup()
+        site = web.TCPSite(served.runner, "127.0.0.1", 0)
+        await site.start()
+        port = site._server.sockets[0].getsockname()[1]
+        served.url = f"http://127.0.0.1:{port}/v1"
+        ready.set()
+
+    def work():
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(start())
+        loop.run_forever()
+        loop.run_until_complete(served.runner.cleanup())
+        loop.close()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert ready.wait(20)
+    yield served
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(20)
+
+
+def asks(*texts, indices=(0,)):
+    return [Request(text, (Message("user", text),), indices) for text in texts]
+
+
+def answers(model, requests, seed=0, **settings):
+    found = {}
+    for some in model.generate(requests, GenerationConfig(max_new_tokens=8, **settings), seed):
+        for generation in some:
+            found[generation.sample_id, generation.index] = generation
+    return found
+
+
+def test_it_keeps_the_contract(server):
+    check_model(ServedModel("m", server.url))
+
+
+def test_each_generation_has_a_seed_of_its_own_that_nothing_beside_it_changes(server):
+    model = ServedModel("m", server.url)
+    found = answers(model, asks("one", "two", indices=(0, 3)), seed=5)
+    assert found["two", 3].text == f"echo two {key(5, 'two', 3)}"
+    assert len({g.text for g in found.values()}) == 4
+    again = answers(model, [Request("two", (Message("user", "two"),), (3,))], seed=5)
+    assert again["two", 3].text == found["two", 3].text
+    assert (found["two", 3].prompt_tokens, found["two", 3].tokens) == (3, 2)
+
+
+def test_messages_go_to_chat_and_text_to_completions_with_their_settings(server):
+    model = ServedModel("m", server.url, seeds=False, extra={"repetition_penalty": 1.1})
+    answers(model, [Request("raw", "Once"), *asks("hello")], top_k=40, temperature=0.5)
+    raw, chat = sorted(server.bodies, key=lambda body: "messages" in body)
+    assert (raw["prompt"], chat["messages"]) == ("Once", [{"role": "user", "content": "hello"}])
+    for body in (raw, chat):
+        assert (body["temperature"], body["top_k"], body["max_tokens"]) == (0.5, 40, 8)
+        assert body["repetition_penalty"] == 1.1
+        assert "seed" not in body
+
+
+def test_no_more_requests_than_allowed_are_under_way(server):
+    found = answers(ServedModel("m", server.url, concurrency=3), asks(*map(str, range(20))))
+    assert len(found) == 20
+    assert server.most == 3
+
+
+def status(code, times=10**6, headers=None, text="down"):
+    async def act(server, request, said):
+        if server.times[said] <= times:
+            body = {"error": {"message": f"{text} {SECRET}", "code": code}}
+            return web.json_response(body, status=code, headers=headers)
+        return None
+
+    return act
+
+
+async def resets(server, request, said):
+    request.transport.abort()
+    return web.Response()
+
+
+async def stalls(server, request, said):
+    await asyncio.sleep(3)
+
+
+async def half(server, request, said):
+    response = web.StreamResponse(headers={"Content-Length": "1000"})
+    await response.prepare(request)
+    await response.write(b'{"id": "1", "choices": [{"mess')
+    request.transport.abort()
+    return response
+
+
+async def garbage(server, request, said):
+    return web.Response(text="<html>busy</html>", content_type="application/json")
+
+
+async def other(server, request, said):
+    return web.json_response({"choices": []})
+
+
+async def filtered(server, request, said):
+    message = {"role": "assistant", "content": None}
+    return web.json_response(
+        reply({"index": 0, "finish_reason": "content_filter", "message": message})
+    )
+
+
+async def silent(server, request, said):
+    message = {"role": "assistant", "content": ""}
+    return web.json_response(reply({"index": 0, "finish_reason": "stop", "message": message}))
+
+
+def test_what_a_second_try_mends_is_mended(server):
+    server.trouble = {
+        "busy": status(429, times=2, headers={"Retry-After": "0.1"}),
+        "down": status(503, times=1),
+    }
+    found = answers(ServedModel("m", server.url, retries=3), asks("busy", "down", "well"))
+    assert all(g.error is None for g in found.values())
+    assert Counter(server.times) == {"busy": 3, "down": 2, "well": 1}
+
+
+def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    server.trouble = {
+        "down": status(500), "long": status(400, text="context too long"), "reset": resets,
+        "stall": stalls, "half": half, "garbage": garbage, "other": other,
+    }  # fmt: skip
+    model = ServedModel("m", server.url, retries=1, timeout=0.5)
+    found = answers(model, asks(*server.trouble, "well"))
+    reasons = {name: generation.error for (name, _), generation in found.items()}
+    assert reasons.pop("well") is None
+    assert "500" in reasons["down"]
+    assert "context too long" in reasons["long"]
+    assert reasons["stall"] == "no answer within 0.5 seconds"
+    assert "connection failed" in reasons["reset"]
+    assert "connection failed" in reasons["half"] or "cannot be read" in reasons["half"]
+    assert "cannot be read" in reasons["garbage"]
+    assert "cannot be read" in reasons["other"]
+    assert server.keys[0] == f"Bearer {SECRET}"
+    assert not any(SECRET in reason for reason in reasons.values())
+    assert server.times["down"] == 2
+    assert server.times["long"] == 1
+
+
+@pytest.mark.parametrize(("code", "said"), [(401, "does not take the key"), (404, "no such model")])
+def test_what_every_request_would_meet_ends_the_run(server, monkeypatch, code, said):
+    monkeypatch.setenv("OTHER_KEY", SECRET)
+    server.trouble = {"": status(code)}
+    model = ServedModel("m", server.url, api_key_env="OTHER_KEY")
+    with pytest.raises(HarnessError, match=said) as caught:
+        answers(model, asks("a", "b"))
+    assert SECRET not in str(caught.value)
+
+
+def test_a_filter_and_silence_are_neither_failures_nor_answers(server):
+    server.trouble = {"taboo": filtered, "silence": silent}
+    found = answers(ServedModel("m", server.url), asks("taboo", "silence"))
+    assert found["taboo", 0].finish_reason == "filtered"
+    assert found["silence", 0].finish_reason == "stop"
+    assert [g.error for g in found.values()] == [None, None]
+    assert [g.text for g in found.values()] == ["", ""]
+
+
+def test_choices_are_weighed_by_the_first_token(server):
+    model = ServedModel("m", server.url, choices=True, continues=True)
+    prompt = (Message("user", "Which?"), Message("assistant", "Answer:"))
+    found = answers(model, [Request("q", prompt, choices=(" A", " B", " C"))])
+    assert found["q", 0].choice_logprobs == (-0.5, -1.5, float("-inf"))
+    assert server.bodies[0]["continue_final_message"] is True
+    assert server.bodies[0]["max_tokens"] == 1
+    none = answers(model, [Request("q", prompt, choices=(" Y", " Z"))])
+    assert "none of Y, Z is among" in none["q", 0].error
+
+
+@pytest.mark.parametrize(
+    ("options", "request_", "said"),
+    [
+        ({}, Request("q", (Message("user", "?"),), choices=(" A",)), "set backend.choices=true"),
+        ({"choices": True}, Request("q", "?", choices=(" a b",)), "' a b' is not one word"),
+        ({}, Request("q", (Message("user", "?"), Message("assistant", "So"))), "continues=true"),
+    ],
+)
+def test_what_a_server_cannot_be_asked_is_said_before_it_is(server, options, request_, said):
+    with pytest.raises(HarnessError, match=said):
+        answers(ServedModel("m", server.url, **options), [request_])
+    assert server.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"base_url": "localhost:8000"}, "is no address of a server"),
+        ({"base_url": "http://me:pw@host/v1"}, "holds a user or a password"),
+        ({"concurrency": 0}, "backend.concurrency=0 must be at least 1"),
+        ({"timeout": 0.0}, "backend.timeout=0.0 must be a number of seconds above 0"),
+    ],
+)
+def test_options_that_mean_nothing_are_refused(options, said):
+    with pytest.raises(HarnessError, match=said) as caught:
+        ServedModel("m", **{"base_url": "http://localhost/v1"} | options)
+    assert "pw" not in str(caught.value)
+
+
+def test_a_run_keeps_what_failed_apart_and_asks_it_again(harness, server, tmp_path):
+    prompts = ["down", "taboo", "silence", "well", "fine"]
+    (tmp_path / "own.jsonl").write_text(
+        "".join(json.dumps({"prompt": p, "category": 1, "id": p}) + "\n" for p in prompts)
+    )
+    server.trouble = {"down": status(500), "taboo": filtered, "silence": silent}
+    command = [
+        "task=med_harm", "task.data=own.jsonl", "backend=openai", f"backend.base_url={server.url}",
+        "backend.retries=0", "scorer=[refusal]", "model=m",
+    ]  # fmt: skip
+    done = harness(*command, OPENAI_API_KEY=SECRET)
+    assert done.returncode == 3, done.stderr
+    assert "1 answers withheld by a filter of the server's, 1 empty" in done.stdout
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    info = json.loads((folder / "run.json").read_text())
+    assert (info["generations_failed"], info["generations_filtered"]) == (1, 1)
+    rows = pq.read_table(folder / "scores.parquet").to_pylist()
+    reasons = {r["sample_id"]: r["error"] for r in rows if r["metric"] == "refusal"}
+    assert reasons["taboo"] == "the server's filter withheld the answer"
+    assert reasons["silence"] == "empty answer"
+    assert reasons["down"].startswith("no generation: the server answered 500")
+    assert reasons["well"] is reasons["fine"] is None
+    server.trouble.pop("down")
+    asked = server.times["well"]
+    again = harness(*command, "retry=failed", OPENAI_API_KEY=SECRET)
+    assert again.returncode == 3  # the filter and the silence stay
+    assert server.times["well"] == asked
+    info = json.loads((folder / "run.json").read_text())
+    assert info["generations_failed"] == 0
+    for path in tmp_path.rglob("*"):
+        assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
