@@ -185,7 +185,9 @@ def collate(
 
 def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
     """Each part of an answer with the end of the request."""
-    places = tokenizer(request, add_special_tokens=False, return_offsets_mapping=True)
+    places = tokenizer(
+        request, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
     kept = places["offset_mapping"][-REQUEST:]
     end = request[kept[0][0] :] if kept else ""
     return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
