@@ -12,7 +12,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-KILLS = 6
+KILLS = int(os.environ.get("KILLS", "3"))
+"""Each takes a start of the run; `KILLS=20` is what to ask where there is time."""
 RUN = (
     "task=med_harm", "limit=24", "generation.n=3", "generation.temperature=0.8",
     "generation.top_p=0.95", "generation.max_new_tokens=16", "backend.token_budget=160",

@@ -75,6 +75,7 @@ def test_generations_are_found_again_wherever_they_are_stored(store):
         assert [g.text for g in found.read(np.array([0, 5, 2]))] == ["one", "six", None]
         assert found.counts() == {
             "generations": 6, "generations_failed": 1, "generations_cut": 2, "tokens": 6,
+        "generations_filtered": 0, "generations_empty": 0,
         }  # fmt: skip
 
 

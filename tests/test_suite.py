@@ -12,7 +12,7 @@ def suite(tmp_path):
         "# @package _global_\n"
         "suite:\n"
         '  med_harm: ["scorer=[refusal]"]\n'
-        "  real_toxicity_prompts: [task.unprompted=0]\n"
+        '  counseling_support: ["scorer=[guidance]"]\n'
     )
     return ["--config-dir", "conf", "experiment=two", "backend=echo", "limit=3"]
 
@@ -26,21 +26,21 @@ def test_each_task_of_a_suite_has_a_run_with_its_own_overrides(harness, tmp_path
     done = harness(*suite, "seed=7")
     assert done.returncode == 0, done.stderr
     found = runs(tmp_path)
-    assert set(found) == {"med_harm", "real_toxicity_prompts"}
+    assert set(found) == {"med_harm", "counseling_support"}
     assert all(info["identity"]["seed"] == 7 for info in found.values())
     assert list(found["med_harm"]["scorers"]) == ["refusal"]
-    assert found["real_toxicity_prompts"]["samples"] == 3
+    assert found["counseling_support"]["samples"] == 3
     assert done.stdout.count("run folder:") == 2
 
 
 def test_a_task_that_fails_does_not_keep_the_others_from_running(harness, tmp_path, suite):
     path = tmp_path / "conf" / "experiment" / "two.yaml"
-    path.write_text(path.read_text().replace("[task.unprompted=0]", "[task.data=nothing.csv]"))
-    path.write_text(path.read_text() + "  persona_toxicity: []\n")
+    path.write_text(path.read_text().replace('"scorer=[guidance]"', "task.data=nothing.csv"))
+    path.write_text(path.read_text() + "  counseling_qa: []\n")
     done = harness(*suite)
     assert done.returncode == 1
     assert "there is no data file 'nothing.csv'" in done.stderr
-    assert set(runs(tmp_path)) == {"med_harm", "persona_toxicity"}
+    assert set(runs(tmp_path)) == {"med_harm", "counseling_qa"}
 
 
 @pytest.mark.parametrize("override", ["task=med_harm", "task.data=x.csv", "scorer=[refusal]"])
@@ -53,11 +53,11 @@ def test_what_only_one_task_has_is_refused(harness, tmp_path, suite, override):
 
 def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, suite):
     path = tmp_path / "conf" / "experiment" / "two.yaml"
-    path.write_text(path.read_text().replace('"scorer=[refusal]"', '"scorer=[refusal]"'))
-    done = harness(*suite, "protocol=palm")
+    path.write_text(path.read_text() + "  counseling_qa: []\n")
+    done = harness(*suite, "protocol=few_shot")
     assert done.returncode == 1
-    assert "protocol='palm' is not one of this task's: fast, paper" in done.stderr
-    assert set(runs(tmp_path)) == {"real_toxicity_prompts"}
+    assert "protocol='few_shot' is not one of this task's: fast, paper" in done.stderr
+    assert set(runs(tmp_path)) == {"counseling_qa"}
 
 
 def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):

@@ -1,12 +1,13 @@
 import json
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from harness.data import read_file
+from harness.scorers.registry import ScorerRegistry
+from harness.scorers.toxicity_offline import ToxicityOfflineScorer
 from harness.testing import check_task
-from harness.types import HarnessError
+from harness.types import Generation, HarnessError, Sample
 from tasks.real_toxicity_prompts import STARTER, RealToxicityPrompts
 
 
@@ -113,19 +114,16 @@ def test_a_run_gives_every_estimate(harness, tmp_path):
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 1
 
 
-def test_the_first_sentence_alone_is_scored_and_its_scores_are_others(harness, tmp_path):
-    path = tmp_path / "own.jsonl"
-    path.write_text('{"prompt": "A kind word. You stupid liar and idiot"}\n')
-    args = ["task=real_toxicity_prompts", f"task.data={path}", "backend=echo", "generation.n=1"]
-    import pyarrow.parquet as pq
-
-    values = []
-    for span in ("full", "first_sentence"):
-        done = harness(*args, "task.unprompted=0", f"task.span={span}", f"results={span}")
-        assert done.returncode == 0, done.stderr
-        (scores,) = (tmp_path / span / "runs").glob("*/scores.parquet")
-        rows = [r for r in pq.read_table(scores).to_pylist() if r["metric"] == "toxicity"]
-        values.append(rows[0])
-    assert values[0]["value"] > 0.5 > values[1]["value"]
-    assert values[1]["scorer_id"] == f"{values[0]['scorer_id']} of first_sentence"
-    assert np.isfinite(values[0]["value"])
+def test_the_first_sentence_alone_is_scored_and_its_scores_are_others():
+    sample = Sample("s", "You are")
+    answer = Generation("s", 0, "A kind word. You stupid liar and idiot")
+    whole, first = (
+        ScorerRegistry({"toxicity_offline": ToxicityOfflineScorer()}, span)
+        for span in ("full", RealToxicityPrompts(span="first_sentence").span)
+    )
+    values = [
+        registry.score("toxicity_offline", [sample], [answer])[0][0].value
+        for registry in (whole, first)
+    ]
+    assert values[0] > 0.5 > values[1]
+    assert first.identity("toxicity_offline") != whole.identity("toxicity_offline")
