@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from harness.command import command_line, finish, resolve, said
 from harness.config import check, protocol_label
 from harness.plugins import make
+from harness.thinking import Thinking
 from harness.types import HarnessError, Mitigation, Model, Scorer, Task
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         return parts[key]
 
     task = make("task", cfg.task, Task)
+    thinking: Thinking = OmegaConf.to_object(cfg.thinking)  # type: ignore[assignment]
     aside = {"data", "_target_", *getattr(task, "reporting", ())}
     scorers = {
         str(name): part(f"scorers.{name}", cfg.scorers[name], Scorer) for name in cfg.scorers
@@ -83,7 +85,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
     plan = Plan(
         task=task,
         model=part("backend", cfg.backend, Model),
-        scorers=ScorerRegistry(scorers, getattr(task, "span", "full")),
+        scorers=ScorerRegistry(scorers, _span(task, thinking)),
         mitigation=make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
         mitigation_name=_mitigation_name(),
         generation=OmegaConf.to_object(cfg.generation),  # type: ignore[arg-type]
@@ -92,6 +94,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         limit=cfg.limit,
         results=Path(cfg.results),
         options={k: v for k, v in resolved["task"].items() if k not in aside},
+        thinking=thinking,
         retry_failed=cfg.retry == "failed",
         config=asked,
     )
@@ -105,6 +108,16 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
             cfg.limit,
         )
     return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+
+
+def _span(task: Task, thinking: Thinking) -> str:
+    """What of an answer scorers are shown."""
+    span = getattr(task, "span", "full")
+    if not thinking.scored:
+        return span
+    if span != "full":
+        raise HarnessError(f"thinking.scored=true: task.span={span} scores a part of the answer")
+    return "thinking_and_answer"
 
 
 def _mitigation_name() -> str:

@@ -13,6 +13,7 @@ from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import MISSING, DictConfig, OmegaConf
 
+from harness.thinking import Thinking
 from harness.types import GenerationConfig, HarnessError
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -35,6 +36,7 @@ class RunConfig:
     max_unmeasured: float = 0.05
     retry: str | None = None
     generation: GenerationConfig = field(default_factory=GenerationConfig)
+    thinking: Thinking = field(default_factory=Thinking)
     protocols: dict[str, Any] = field(default_factory=dict)
     task: Any = MISSING
     backend: Any = MISSING
@@ -55,7 +57,8 @@ class PluginSearchPath(SearchPathPlugin):
 def register() -> None:
     """Tell Hydra of the schema and of installed plugins; before any configuration is composed."""
     schema = OmegaConf.structured(RunConfig)
-    OmegaConf.set_readonly(schema.generation, False)  # frozen as a record, open to the command line
+    for record in (schema.generation, schema.thinking):
+        OmegaConf.set_readonly(record, False)  # frozen as a record, open to the command line
     ConfigStore.instance().store(name="schema", node=schema)
     Plugins.instance().register(PluginSearchPath)
 

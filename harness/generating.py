@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harness.gathered import Gathered
 from harness.plan import Plan
 from harness.scoring import Overlap, Progress
 from harness.stored import Answer, StoredGenerations
-from harness.types import HarnessError, Request, Sample
+from harness.types import Generation, HarnessError, Request, Sample
 
 GENERATIONS_WAIT = 1.0
 """Seconds that answers may wait to be stored together."""
@@ -51,19 +51,20 @@ def _answers(
 ) -> Iterator[list[Answer]]:
     """What the model answers of what is lacking in a window whose first sample has this number."""
     wanted: Wanted = {}
-    requests = []
+    requests: list[Request] = []
     for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first):
         indices = tuple(index for index, missing in enumerate(lacks) if missing)
         if indices:
-            request = Request(sample.id, sample.prompt, indices, sample.choices)
-            requests.append(plan.mitigation.apply(request) if plan.mitigation else request)
+            asked = _asked(sample, indices)
+            requests += map(plan.mitigation.apply, asked) if plan.mitigation else asked
         for index in indices:
             wanted[sample.id, index] = place * plan.generation.n + index, sample
     if not requests:
         return
+    joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
     for finished in plan.model.generate(requests, plan.generation, plan.seed):
         answers = []
-        for generation in finished:
+        for generation in map(plan.thinking.part, joined.take(finished)):
             found = wanted.pop((generation.sample_id, generation.index), None)
             if found is None:
                 raise HarnessError(
@@ -72,3 +73,69 @@ def _answers(
                 )
             answers.append(Answer.of(*found, generation))
         yield answers
+
+
+def _asked(sample: Sample, indices: tuple[int, ...]) -> list[Request]:
+    """The sample as requests: one, or one for each text that some of its choices continue."""
+    if not sample.leads:
+        return [Request(sample.id, sample.prompt, indices, sample.choices)]
+    return [
+        Request(
+            _part(sample, number),
+            lead,
+            indices,
+            tuple(c for c, own in zip(sample.choices, sample.leads, strict=True) if own == lead),
+        )
+        for number, lead in enumerate(dict.fromkeys(sample.leads))
+    ]
+
+
+def _part(sample: Sample, number: int) -> str:
+    return f"{sample.id}\x1f{number}"
+
+
+class Joined:
+    """Puts together again what was asked in parts because its choices continue different texts.
+
+    Args:
+        samples: by id, those that have leads.
+    """
+
+    def __init__(self, samples: Mapping[str, Sample]) -> None:
+        self._sample = {
+            _part(sample, number): (sample, lead)
+            for sample in samples.values()
+            for number, lead in enumerate(dict.fromkeys(sample.leads))
+        }
+        self._parts: dict[tuple[str, int], dict[str, Generation]] = {}
+
+    def take(self, generations: Iterable[Generation]) -> Iterator[Generation]:
+        """What is whole, or needs no joining."""
+        for generation in generations:
+            known = self._sample.get(generation.sample_id)
+            if known is None:
+                yield generation
+                continue
+            sample, lead = known
+            key = sample.id, generation.index
+            parts = self._parts.setdefault(key, {})
+            parts[lead] = generation
+            if len(parts) == len(set(sample.leads)):
+                yield _join(sample, self._parts.pop(key), generation.index)
+
+
+def _join(sample: Sample, parts: Mapping[str, Generation], index: int) -> Generation:
+    """One generation of all choices, in the sample's order; failed where one part is."""
+    for part in parts.values():
+        if part.choice_logprobs is None:
+            return Generation.failed(sample.id, index, part.error or "its choices were not weighed")
+    weights = {lead: iter(part.choice_logprobs or ()) for lead, part in parts.items()}
+    known = all(part.choice_greedy is not None for part in parts.values())
+    greedy = {lead: iter(part.choice_greedy or ()) for lead, part in parts.items()}
+    return Generation(
+        sample.id, index, None, "choices",
+        sum(part.prompt_tokens for part in parts.values()),
+        sum(part.tokens for part in parts.values()),
+        tuple(next(weights[lead]) for lead in sample.leads),
+        choice_greedy=tuple(next(greedy[lead]) for lead in sample.leads) if known else None,
+    )  # fmt: skip

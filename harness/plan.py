@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.estimates import VERSION as STATISTICS
 from harness.identity import fingerprint, weights_of
 from harness.scorers.registry import ScorerRegistry
 from harness.tables import Source
+from harness.thinking import Thinking
 from harness.types import (
     GenerationConfig,
     HarnessError,
@@ -46,6 +47,8 @@ class Plan:
     limit: int | None = None
     retry_failed: bool = False
     """Ask again for generations and scores that are stored with an error."""
+    thinking: Thinking = field(default_factory=Thinking)
+    """How a reasoning model's thinking is told from its answer."""
     config: Mapping[str, Any] | None = None
     """What was asked for, to be kept in run.json."""
 
@@ -118,6 +121,8 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         records: of the task's data.
         samples: digest of the samples, which count as well, whatever version a task claims.
     """
+    marks = {key: value for key, value in asdict(plan.thinking).items() if key != "scored"}
+    usual = marks == {key: getattr(Thinking(), key) for key in marks}
     return {
         "task": plan.task.name,
         "task_version": plan.task.version,
@@ -130,7 +135,7 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         "generation": asdict(plan.generation),
         "mitigation": dict(plan.mitigation.identity) if plan.mitigation else None,
         "seed": plan.seed,
-    }
+    } | ({} if usual else {"thinking": marks})
 
 
 def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:

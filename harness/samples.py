@@ -152,7 +152,8 @@ class _Look:
         self._encode = json.JSONEncoder(sort_keys=True, default=str).encode
 
     def add(self, sample: Sample) -> None:
-        asked = repr((sample.id, sample.prompt, sample.target, sample.choices))
+        parts = (sample.id, sample.prompt, sample.target, sample.choices)
+        asked = repr((*parts, sample.leads) if sample.leads else parts)
         described = self._encode((sample.id, sample.cluster, sorted(sample.metadata.items())))
         self.asked.update(f"\n{asked}".encode() if self.ids else asked.encode())
         self.groups.update(f", {described}".encode() if self.ids else described.encode())
@@ -202,6 +203,10 @@ def check_sample(sample: Sample) -> None:
                 f"sample {sample.id!a} holds a lone surrogate (U+{ord(text[error.start]):04X} at "
                 f"character {error.start}), which is not text; remove it from the data"
             ) from error
+    if sample.leads and len(sample.leads) != len(sample.choices):
+        raise HarnessError(
+            f"sample {sample.id!r} has {len(sample.leads)} leads for {len(sample.choices)} choices"
+        )
     if "" in sample.choices:
         raise HarnessError(f"sample {sample.id!r} has an empty choice, which is always certain")
 
@@ -212,7 +217,7 @@ def _texts(sample: Sample) -> Iterable[str]:
         if isinstance(sample.prompt, str)
         else (message.content for message in sample.prompt)
     )
-    return (*said, *sample.choices)
+    return (*said, *sample.choices, *sample.leads)
 
 
 def _check_ids(samples: Samples) -> None:

@@ -20,6 +20,8 @@ GENERATIONS = pa.schema(
         "tokens": pa.int32(),
         "choice_logprobs": pa.list_(pa.float64()),
         "error": pa.string(),
+        "thinking": pa.string(),
+        "choice_greedy": pa.list_(pa.bool_()),
     }
 )
 SCORES = pa.schema(
@@ -43,7 +45,7 @@ def generation_rows(generations: Sequence[Generation]) -> pa.Table:
         name: [getattr(generation, name) for generation in generations]
         for name in GENERATIONS.names
     }
-    for name in ("text", "error"):
+    for name in ("text", "error", "thinking"):
         columns[name] = [storable(text) for text in columns[name]]
     return pa.table(columns, schema=GENERATIONS)
 
@@ -52,8 +54,9 @@ def to_generations(rows: pa.Table) -> list[Generation]:
     """The generations that these rows are."""
     found = []
     for row in rows.to_pylist():
-        if row["choice_logprobs"] is not None:
-            row["choice_logprobs"] = tuple(row["choice_logprobs"])
+        for name in ("choice_logprobs", "choice_greedy"):
+            if row.get(name) is not None:
+                row[name] = tuple(row[name])
         found.append(Generation(**row))
     return found
 
@@ -82,7 +85,12 @@ def digest_answer(generation: Generation) -> str:
     """Sixteen hex digits that name what a generation says."""
     weights = generation.choice_logprobs
     logprobs = None if weights is None else tuple(map(float, weights))
-    content = repr((storable(generation.text), logprobs, storable(generation.error)))
+    said = [storable(generation.text), logprobs, storable(generation.error)]
+    if generation.thinking is not None:
+        said.append(storable(generation.thinking))
+    if generation.choice_greedy is not None:
+        said.append(tuple(map(bool, generation.choice_greedy)))
+    content = repr(tuple(said))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

@@ -57,6 +57,8 @@ class Sample:
     """The right answer, where there is one."""
     choices: tuple[str, ...] = ()
     """Continuations to weigh; empty where the model is to write its answer."""
+    leads: tuple[str, ...] = ()
+    """Of each choice the text that it continues, where that is not the prompt."""
     cluster: str | None = None
     """Samples of one cluster are not independent of each other; None: the sample is its own."""
     metadata: Metadata = field(default_factory=dict)
@@ -82,14 +84,19 @@ class Generation:
     index: int
     text: str | None = None
     """None where nothing could be had (see `error`) or where choices were weighed."""
-    finish_reason: Literal["stop", "length", "choices", "filtered", "error"] = "stop"
-    """`filtered`: a filter of the server's withheld the answer, or the rest of it."""
+    finish_reason: Literal["stop", "length", "choices", "filtered", "unknown", "error"] = "stop"
+    """`filtered`: a filter of the server's withheld the answer, or the rest of it. `unknown`: the
+    backend does not say why the answer ends."""
     prompt_tokens: int = 0
     tokens: int = 0
     choice_logprobs: tuple[float, ...] | None = None
     """Natural logarithm of the probability of each choice's continuation, in order."""
     error: str | None = None
     """Why there is no text; never set together with one."""
+    thinking: str | None = None
+    """What a reasoning model wrote before its answer; `text` is without it."""
+    choice_greedy: tuple[bool, ...] | None = None
+    """Of each choice whether greedy decoding would write it; None where that is not known."""
 
     @classmethod
     def failed(cls, sample_id: str, index: int, error: str) -> Generation:

@@ -8,7 +8,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from harness.text import well_formed
@@ -286,8 +286,20 @@ def read(answer: Any, request: Request, index: int) -> Generation:
         raise ValueError(f"its text is {type(text).__name__}")
     if choice.finish_reason == "content_filter":
         return Generation(request.sample_id, index, text or "", "filtered", *counts)
-    finish = "length" if choice.finish_reason == "length" else "stop"
-    return Generation(request.sample_id, index, well_formed(text or ""), finish, *counts)  # type: ignore[arg-type]
+    finish: Literal["length", "stop"] = "length" if choice.finish_reason == "length" else "stop"
+    thinking = None if isinstance(request.prompt, str) else _thinking(choice.message)
+    return Generation(
+        request.sample_id, index, well_formed(text or ""), finish, *counts, thinking=thinking
+    )
+
+
+def _thinking(message: Any) -> str | None:
+    """What a server keeps apart from the answer itself, under either of its usual names."""
+    for name in ("reasoning_content", "reasoning"):
+        said = getattr(message, name, None)
+        if isinstance(said, str) and said:
+            return well_formed(said)
+    return None
 
 
 def _weigh(logprobs: Any, choices: Sequence[str]) -> Iterator[float]:

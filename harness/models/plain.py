@@ -121,6 +121,7 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     for (weighing, number, _), of_row in zip(rows, logits, strict=True):
         choice = weighing.choices[number]
         steps = of_row[-len(choice) :].float().log_softmax(-1)
+        weighing.greedy[number] = steps.argmax(-1).tolist() == list(choice)
         weighing.logprobs[number] = float(steps[range(len(choice)), list(choice)].sum())
 
 

@@ -41,6 +41,8 @@ class Weighing:
     choices: tuple[Tokens, ...]
     logprobs: dict[int, float] = field(default_factory=dict)
     """Of each choice that is done."""
+    greedy: dict[int, bool] = field(default_factory=dict)
+    """Of each choice that is done whether greedy decoding would write it."""
 
     @property
     def width(self) -> int:
@@ -60,10 +62,18 @@ class Weighing:
     def generations(self) -> list[Generation]:
         """The answer, the same for each index: nothing is drawn."""
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
+        greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))
         return [
             Generation(
-                self.request.sample_id, index, None, "choices", len(self.prompt), tokens, weights
+                self.request.sample_id,
+                index,
+                None,
+                "choices",
+                len(self.prompt),
+                tokens,
+                weights,
+                choice_greedy=greedy,
             )
             for index in self.request.indices
         ]

@@ -79,6 +79,9 @@ def _weigh(
             tokens += choice
     totals = logits.logsumexp(-1)[positions]
     steps = iter((logits[positions, tokens] - totals).tolist())
+    likeliest = iter(logits.argmax(-1)[positions].tolist())
     for leaf in batch:
         for weighing, number in asked[leaf.row]:
-            weighing.logprobs[number] = sum(next(steps) for _ in weighing.choices[number])
+            choice = weighing.choices[number]
+            weighing.logprobs[number] = sum(next(steps) for _ in choice)
+            weighing.greedy[number] = [next(likeliest) for _ in choice] == list(choice)

@@ -18,9 +18,16 @@ def _first_sentence(generation: Generation) -> Generation:
     return replace(generation, text=generation.text and first_sentence(generation.text))
 
 
+def _with_thinking(generation: Generation) -> Generation:
+    both = (generation.thinking, generation.text)
+    said = "\n\n".join(part for part in both if part)
+    return replace(generation, text=None if generation.text is None else said)
+
+
 SPANS: Mapping[str, Callable[[Generation], Generation]] = {
     "full": lambda generation: generation,
     "first_sentence": _first_sentence,
+    "thinking_and_answer": _with_thinking,
 }
 """What of an answer is scored."""
 

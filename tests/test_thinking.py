@@ -1,0 +1,71 @@
+import pyarrow.parquet as pq
+import pytest
+
+from harness.scorers.registry import SPANS
+from harness.thinking import Thinking
+from harness.types import Generation, HarnessError
+
+
+def part(text, **options):
+    made = Thinking(**options).part(Generation("a", 0, text))
+    return made.text, made.thinking
+
+
+@pytest.mark.parametrize(
+    ("text", "answer", "thought"),
+    [
+        ("<think>\nwhy?\n</think>\n\nBecause.", "Because.", "why?"),
+        (" <think>why?</think>Because.", "Because.", "why?"),
+        ("why?</think>Because.", "Because.", "why?"),
+        ("<think></think>Because.", "Because.", ""),
+        ("<think>cut off", "", "cut off"),
+        ("Because.", "Because.", None),
+        ("Say <think> twice.", "Say <think> twice.", None),
+        ("", "", None),
+        ("<think>a</think>b</think>c", "b</think>c", "a"),
+    ],
+)
+def test_thinking_is_parted_from_the_answer(text, answer, thought):
+    assert part(text) == (answer, thought)
+
+
+def test_where_the_template_has_opened_the_thinking_no_end_means_no_answer():
+    assert part("cut off", opened=True) == ("", "cut off")
+    assert part("why?</think>Because.", opened=True) == ("Because.", "why?")
+
+
+def test_other_marks():
+    assert part("[T]a[/T]b", start="[T]", end="[/T]") == ("b", "a")
+    with pytest.raises(HarnessError, match=r"thinking\.end is empty"):
+        Thinking(end=" ")
+
+
+def test_what_a_server_parted_and_what_failed_stay_as_they_are():
+    parted = Generation("a", 0, "<think>b", thinking="c")
+    failed = Generation.failed("a", 0, "lost")
+    assert Thinking().part(parted) is parted
+    assert Thinking(opened=True).part(failed) is failed
+
+
+def test_thinking_is_shown_to_scorers_only_on_request():
+    generation = Generation("a", 0, "b", thinking="c")
+    assert SPANS["full"](generation).text == "b"
+    assert SPANS["thinking_and_answer"](generation).text == "c\n\nb"
+
+
+def test_a_run_keeps_thinking_in_its_own_column_and_scores_the_answer(harness, tmp_path):
+    said, runs = "I am sorry, but I cannot help with that.", tmp_path / "results/runs"
+
+    def run(*more):
+        answer = f"backend.answer='<think>He will be harmed.</think>{said}'"
+        return harness("backend=echo", answer, "scorer=[refusal]", "limit=2", *more)
+
+    assert "of thinking_and_answer" not in run().stdout
+    (shard,) = runs.glob("*/generations/*.parquet")
+    rows = pq.read_table(shard).to_pylist()
+    assert {(row["thinking"], row["text"]) for row in rows} == {("He will be harmed.", said)}
+    assert "of thinking_and_answer" in run("thinking.scored=true").stdout
+    assert len(list(runs.iterdir())) == 1  # the answers are the same
+    cut = run("thinking.end='[/T]'")
+    assert len(list(runs.iterdir())) == 2  # other marks part other answers
+    assert (cut.returncode, "2 empty" in cut.stdout) == (3, True)  # nothing but thinking: no answer
