@@ -63,8 +63,10 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
     resolved = resolve(cfg)
     # As it was written: a secret that a reference fetches from the environment stays there.
     asked: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
+    from harness.forecast import forecast
     from harness.plan import Plan
     from harness.report.console import print_result, progress
+    from harness.report.forecast import print_forecast
     from harness.run import run
     from harness.scorers.registry import ScorerRegistry
 
@@ -98,6 +100,9 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         retry_failed=cfg.retry == "failed",
         config=asked,
     )
+    if cfg.forecast:
+        print_forecast(forecast(plan))
+        return 0
     result = run(plan, progress)
     print_result(result)
     held = result.info["limit"]

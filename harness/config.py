@@ -35,6 +35,7 @@ class RunConfig:
     results: str = "results"
     max_unmeasured: float = 0.05
     retry: str | None = None
+    forecast: bool = False
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     thinking: Thinking = field(default_factory=Thinking)
     protocols: dict[str, Any] = field(default_factory=dict)

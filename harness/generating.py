@@ -9,7 +9,7 @@ from harness.gathered import Gathered
 from harness.plan import Plan
 from harness.scoring import Overlap, Progress
 from harness.stored import Answer, StoredGenerations
-from harness.types import Generation, HarnessError, Request, Sample
+from harness.types import Generation, HarnessError, Mitigation, Request, Sample
 
 GENERATIONS_WAIT = 1.0
 """Seconds that answers may wait to be stored together."""
@@ -55,8 +55,7 @@ def _answers(
     for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first):
         indices = tuple(index for index, missing in enumerate(lacks) if missing)
         if indices:
-            asked = _asked(sample, indices)
-            requests += map(plan.mitigation.apply, asked) if plan.mitigation else asked
+            requests += requests_of(sample, indices, plan.mitigation)
         for index in indices:
             wanted[sample.id, index] = place * plan.generation.n + index, sample
     if not requests:
@@ -75,8 +74,15 @@ def _answers(
         yield answers
 
 
-def _asked(sample: Sample, indices: tuple[int, ...]) -> list[Request]:
-    """The sample as requests: one, or one for each text that some of its choices continue."""
+def requests_of(
+    sample: Sample, indices: tuple[int, ...], mitigation: Mitigation | None
+) -> list[Request]:
+    """The sample as it is asked: one request, or one for each text that its choices continue."""
+    asked = _plainly(sample, indices)
+    return [mitigation.apply(request) for request in asked] if mitigation else asked
+
+
+def _plainly(sample: Sample, indices: tuple[int, ...]) -> list[Request]:
     if not sample.leads:
         return [Request(sample.id, sample.prompt, indices, sample.choices)]
     return [

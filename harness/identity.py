@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,6 +14,11 @@ def fingerprint(content: Mapping[str, object]) -> str:
     """Eight hex digits that differ wherever the content differs."""
     canonical = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()[:8]
+
+
+def machine() -> str:
+    """Eight hex digits for this machine, by which its runs are told from others'."""
+    return fingerprint({"node": platform.node(), "of": platform.machine(), "cpus": os.cpu_count()})
 
 
 def weights_of(identity: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from harness.drift import check_cheap
 from harness.generating import generate
+from harness.identity import machine
 from harness.plan import Plan, Result, describe, folder_name, identify
 from harness.results import write_samples, write_tables
 from harness.samples import Samples, look_over
@@ -76,6 +77,7 @@ def _session(plan: Plan) -> dict[str, Any]:
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": _versions(),
+        "machine": machine(),
         "config": plan.config,
     }
 

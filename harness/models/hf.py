@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from harness.identity import digest_file, digest_files, fingerprint
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.sizes import token_bytes, weight_bytes
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
@@ -117,6 +118,29 @@ class HuggingFaceModel:
         """By which attention it ran and how much it held at once, in each dtype; its numerics."""
         told: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
         return told | ({"numerics": self._numerics} if self._numerics else {})
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, and of the choices after it; loads the tokenizer alone."""
+        from transformers import AutoTokenizer
+
+        from harness.models.encoder import Encoder
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            self._folder, trust_remote_code=self.trust_remote_code
+        )
+        if self.chat_template:
+            tokenizer.chat_template = Path(self.chat_template).read_text(encoding="utf-8")
+        encoder = Encoder(tokenizer, self.name)
+        counts = []
+        for request in requests:
+            prompt = encoder.encode(request)
+            counts.append(len(prompt) + sum(map(len, encoder.choices(request, prompt))))
+        return counts
+
+    def memory(self) -> tuple[int | None, int | None]:
+        """Bytes of the weights, and of the keys and values of one token."""
+        folder, dtype = self._folder, self.identity["dtype"]
+        return weight_bytes(folder, dtype), token_bytes(self._check(folder), dtype)
 
     def load(self, dtype: str) -> LoadedModel:
         """The model in memory, loaded the first time."""

@@ -45,7 +45,11 @@ class ServedModel:
         choices: weigh choices of one word by the probabilities of the first token, where the server
             gives them (`logprobs`); one that is not among the 20 likeliest counts as impossible.
         extra: what else each request's body holds.
+        prices: of a million tokens, `input` and `output`, from which a forecast has its cost.
     """
+
+    asks_each = True
+    """Each generation is a request of its own."""
 
     device_used = None
     """None: it takes no device of this machine."""
@@ -62,6 +66,7 @@ class ServedModel:
         continues: bool = False,
         choices: bool = False,
         extra: Mapping[str, Any] | None = None,
+        prices: Mapping[str, float] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -89,6 +94,15 @@ class ServedModel:
         self.continues = continues
         self.weighs_choices = choices
         self.extra = dict(extra or {})
+        given = {name: price for name, price in (prices or {}).items() if price is not None}
+        if given and not (
+            given.keys() == {"input", "output"} and all(price >= 0 for price in given.values())
+        ):
+            raise HarnessError(
+                f"backend.prices={given} must give input and output, each at least 0, of a million "
+                "tokens"
+            )
+        self.prices = given or None
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
