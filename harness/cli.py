@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from harness.command import command_line, finish, resolve, said
 from harness.config import check, protocol_label
 from harness.plugins import make
 from harness.thinking import Thinking
-from harness.types import HarnessError, Mitigation, Model, Scorer, Task
+from harness.types import GenerationConfig, HarnessError, Mitigation, Model, Scorer, Task
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +91,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         scorers=ScorerRegistry(scorers, _span(task, thinking)),
         mitigation=make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
         mitigation_name=_mitigation_name(),
-        generation=OmegaConf.to_object(cfg.generation),  # type: ignore[arg-type]
+        generation=_generation(cfg, task),
         protocol=protocol_label(cfg),
         seed=cfg.seed,
         limit=cfg.limit,
@@ -113,6 +114,14 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
             cfg.limit,
         )
     return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+
+
+def _generation(cfg: DictConfig, task: Task) -> GenerationConfig:
+    """What the task itself says of how answers are generated, where the command line does not."""
+    said: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
+    given = {o.lstrip("+~").split("=")[0] for o in HydraConfig.get().overrides.task}
+    own = getattr(task, "settings", {})
+    return replace(said, **{k: v for k, v in own.items() if f"generation.{k}" not in given})
 
 
 def _span(task: Task, thinking: Thinking) -> str:

@@ -32,11 +32,22 @@ def write_tables(
     store, samples = generations.store, generations.samples
     keys = row_keys(plan, identity, store.folder.name)
     values = np.full((len(generations), len(plan.scorers.metrics)), np.nan)
+    metrics = list(plan.scorers.metrics)
+    said = {
+        metrics.index(estimand.metric): np.full(len(generations), None, dtype=object)
+        for estimand in plan.task.estimands
+        if getattr(estimand.statistic, "explained", False) and estimand.metric in metrics
+    }
 
     def parts() -> Iterator[pa.Table]:
         for first in range(0, len(generations), READ_AT_ONCE):
             rows, present = scores_of(scores, first, first + READ_AT_ONCE)
             values[first : first + READ_AT_ONCE][present] = rows["value"].to_numpy()
+            if said:
+                words = np.full(present.shape, None, dtype=object)
+                words[present] = rows["explanation"].to_numpy(zero_copy_only=False)
+                for column, kept in said.items():
+                    kept[first : first + READ_AT_ONCE] = words[:, column]
             yield scores_table(keys, rows)
 
     store.write_parts("scores", scores_schema(keys), parts())
@@ -49,6 +60,7 @@ def write_tables(
             for column, metric in enumerate(plan.scorers.metrics)
         },
         sources(plan),
+        {metrics[column]: kept.reshape(-1, plan.generation.n) for column, kept in said.items()},
     )
     store.write_table("estimates", estimates, csv=True)
     return estimates, _unmeasured(estimates, values)

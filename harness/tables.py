@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -135,6 +136,7 @@ def estimates_table(
     facts: Facts,
     scores: Mapping[str, NDArray[np.float64]],
     sources: Mapping[str, Source],
+    explanations: Mapping[str, NDArray[np.object_]] | None = None,
 ) -> pa.Table:
     """One row an estimand; where it is by a metadata column, one for each of its values.
 
@@ -144,6 +146,7 @@ def estimates_table(
         facts: of all samples of the run.
         scores: of each metric one row a sample, one column a generation; NaN counts as missing.
         sources: where each metric that was scored comes from.
+        explanations: of the metrics that a statistic with `explained` is over, shaped as scores.
     """
     rows: list[dict[str, object]] = []
     for estimand in estimands:
@@ -162,7 +165,10 @@ def estimates_table(
             "better": (own or metric.better).value,
             "by": getattr(statistic, "by", estimand.by),
         }
-        values, kept = scores[estimand.metric], _given(estimand, scores)
+        values: NDArray[Any] = scores[estimand.metric]
+        kept = _given(estimand, scores)
+        if getattr(statistic, "explained", False):
+            values = (explanations or {})[estimand.metric]
         for group, estimate in _estimates(values, kept, facts, estimand, metric):
             rows.append(named | asdict(estimate) | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
@@ -170,7 +176,7 @@ def estimates_table(
 
 
 def _estimates(
-    values: NDArray[np.float64],
+    values: NDArray[Any],
     kept: NDArray[np.float64],
     facts: Facts,
     estimand: Estimand,
@@ -187,7 +193,8 @@ def _estimates(
             continue
         holds = kept[numbers].ravel()
         asked, n = holds != 0, values.shape[1]
-        own = np.where(np.isnan(holds), np.nan, values[numbers].ravel())[asked]
+        missing: Any = None if values.dtype == object else np.nan
+        own = np.where(np.isnan(holds), missing, values[numbers].ravel())[asked]
         samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
         yield group, statistic.estimate(own, samples, units, metric)
 

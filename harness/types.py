@@ -157,6 +157,8 @@ class Statistic(Protocol):
         """What the column `statistic` says: `mean`, `share >= 4` ..."""
         ...
 
+    # One with `explained = True` is given the explanations of the scores instead of their values.
+
     def estimate(
         self,
         values: NDArray[np.float64],
@@ -316,7 +318,8 @@ class Task(Protocol):
 
     It may name in `reporting` those of its options that change nothing but what is made of the
     scores, so that changing them keeps a run's answers; and in `span` the part of an answer that is
-    scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters.
+    scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters. What
+    it itself says of how answers are generated stands in `settings`, by `GenerationConfig`'s names.
     """
 
     name: str
