@@ -41,6 +41,10 @@ def every_choice():
     return [(group, option) for group in KINDS for option in options(group) if option != "none"]
 
 
+ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
+"""Plugins whose documents are on a hub; tests/tasks/test_lm_eval.py has some of its own."""
+
+
 def make(group: str, option: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
     cfg = compose("config", [choice, *ECHOED.get(option, ())])
@@ -52,12 +56,14 @@ def test_every_group_has_options():
     assert {group for group, _ in every_choice()} == set(KINDS)
 
 
-@pytest.mark.parametrize(("group", "option"), every_choice())
+@pytest.mark.parametrize(
+    ("group", "option"), [choice for choice in every_choice() if choice not in ON_A_HUB]
+)
 def test_every_config_composes_and_makes_what_its_group_promises(group, option):
     make(group, option)  # which refuses what lacks a member of its kind
 
 
-SLOW = {("backend", "hf"), ("scorer", "harmfulness")}
+SLOW = {("backend", "hf"), ("backend", "lm_eval"), ("scorer", "harmfulness")}
 ELSEWHERE = {("backend", "vllm"): "vllm"}
 """Plugins that need a package which has an environment of its own."""
 
@@ -68,6 +74,8 @@ def marks(choice):
         return [
             pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
         ]
+    if choice in ON_A_HUB:
+        return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     if choice == ("backend", "openai"):
         return [pytest.mark.skip(reason="it needs a server; test_openai.py has one")]
     if choice == ("backend", "reference"):
@@ -100,7 +108,8 @@ def tasks_and_protocols():
 
 @pytest.mark.parametrize(("task", "protocol"), list(tasks_and_protocols()))
 def test_every_protocol_of_every_task_resolves(task, protocol):
-    cfg = compose("config", [f"task={task}", f"protocol={protocol}"])
+    named = ["task.name=toxigen"] if task == "lm_eval" else []
+    cfg = compose("config", [f"task={task}", f"protocol={protocol}", *named])
     OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     OmegaConf.to_object(cfg.generation)
     assert protocol_label(cfg) == protocol

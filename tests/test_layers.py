@@ -18,7 +18,8 @@ FLOORS = (
     ("harness.run", "harness.forecast", "harness.testing", "harness.measuring"),
     ("harness.report",),
     ("harness.reviewing", "harness.recipes"),
-    ("harness.cli", "harness.agreement", "harness.score", "harness.review", "harness.train"),
+    ("harness.cli", "harness.agreement", "harness.score", "harness.review", "harness.train",
+     "harness.lm_eval_tasks"),
     ("harness.__main__",),
 )  # fmt: skip
 """Imports run downward only; rooms on one floor do not see each other."""
@@ -29,7 +30,7 @@ ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain
 """The rooms of `harness.models` that are imported only once a model is loaded."""
 
 LATE = {"harness.scorers.minilm", "harness.scorers.detoxify_model", "harness.learning",
-        "harness.recipes"}  # fmt: skip
+        "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
 """Those of others that are imported only once their weights are needed."""
 
 

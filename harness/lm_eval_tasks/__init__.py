@@ -1,0 +1,1 @@
+"""This project's tasks for lm-eval: a folder for its `--include_path`."""

@@ -1,0 +1,231 @@
+"""A task of this project as lm-eval runs it: our prompts and scorers, lm-eval's models."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from typing import Any
+
+import datasets
+import numpy as np
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from lm_eval.api.instance import Instance
+from lm_eval.api.task import ConfigurableTask
+from omegaconf import OmegaConf
+
+from harness.config import CONF_DIR, check, register
+from harness.plugins import make
+from harness.samples import Samples, look_over
+from harness.scorers.registry import ScorerRegistry
+from harness.tables import Source, asked_of_samples, estimates_table
+from harness.types import (
+    Comparison,
+    Direction,
+    Estimand,
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Sample,
+    Scorer,
+    Task,
+)
+
+SIDES = {"": "estimate", "_low": "low", "_high": "high", "_worst": "worst"}
+"""What stands beside each estimate, by the end of its name."""
+UNMEASURED = "_unmeasured"
+Item = tuple[int, Sequence[Any]]
+"""Which sample, and what the model answered: texts, or one list of log-probabilities."""
+
+
+class HarnessTask(ConfigurableTask):  # type: ignore[misc]
+    """Asks what `python -m harness task=NAME` asks, and reports its headline estimates.
+
+    Beside each stand its 95 % interval (`_low`, `_high`), its value if all that could not be scored
+    were at the bad end (`_worst`), and the share that could not be scored (`_unmeasured`).
+
+    The YAML names it `harness_NAME`; `overrides` are those of this project's command line.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        given = dict(config)
+        given.pop("class", None)
+        name = str(given["task"]).removeprefix("harness_")
+        self._ours, self._scorers, self._settings = _make(name, given.pop("overrides", []))
+        records = self._ours.records()
+        everything = look_over(self._ours, records, asked_of_samples(self._ours.estimands))
+        self._samples: Samples = everything
+        self._sample: list[Sample] = [s for _, window in everything.windows() for s in window]
+        weighs = {bool(sample.choices) for sample in self._sample}
+        if len(weighs) > 1 or any(sample.leads for sample in self._sample):
+            raise HarnessError(f"task {name!r} cannot be asked by lm-eval; run it by itself")
+        self._weighs = weighs.pop()
+        super().__init__(config=given | self._described())
+
+    def _described(self) -> dict[str, Any]:
+        """What lm-eval's YAML would say."""
+        settings, n = self._settings, 1 if self._weighs else self._settings.n
+        generation: dict[str, Any] = {
+            "until": list(settings.stop),
+            "max_gen_toks": settings.max_new_tokens,
+            "do_sample": settings.temperature > 0,
+            "temperature": settings.temperature,
+        }
+        if settings.temperature and settings.top_p < 1:
+            generation["top_p"] = settings.top_p
+        if settings.temperature and settings.top_k:
+            generation["top_k"] = settings.top_k
+        if settings.min_new_tokens:
+            generation["min_new_tokens"] = settings.min_new_tokens
+        keep = [{"function": "take_first_k", "k": n}]
+        described: dict[str, Any] = {
+            "output_type": "multiple_choice" if self._weighs else "generate_until",
+            "custom_dataset": self._documents,
+            "test_split": "test",
+            "num_fewshot": 0,
+            "doc_to_text": _number,
+            "doc_to_target": _number,
+            "metric_list": [
+                {"metric": name, "aggregation": function, "higher_is_better": higher}
+                for name, (function, higher) in self._reported.items()
+            ],
+            "metadata": {"version": self._ours.version},
+        }
+        if self._weighs:
+            described["doc_to_choice"] = self._choices
+        else:
+            described |= {
+                "repeats": n,
+                "generation_kwargs": generation,
+                "filter_list": [{"name": "none", "filter": keep}],
+            }
+        return described
+
+    def _documents(self, **_: Any) -> dict[str, Any]:
+        rows = [{"number": number, "id": s.id} for number, s in enumerate(self._sample)]
+        return {"test": datasets.Dataset.from_list(rows)}
+
+    def _choices(self, doc: Mapping[str, Any]) -> list[str]:
+        return list(self._sample[doc["number"]].choices)
+
+    def fewshot_context(self, doc: Mapping[str, Any], num_fewshot: int = 0, **given: Any) -> Any:
+        """The prompt, through the model's chat template where it is messages.
+
+        Raises:
+            HarnessError: it is messages, and lm-eval was not told to use the template.
+        """
+        prompt = self._sample[doc["number"]].prompt
+        if isinstance(prompt, str):
+            return prompt
+        template = given.get("chat_template")
+        if not given.get("apply_chat_template") or template is None:
+            raise HarnessError(
+                f"task {self.config.task} asks in messages: run lm_eval with --apply_chat_template"
+            )
+        turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
+        return template(turns, add_generation_prompt=turns[-1]["role"] != "assistant")
+
+    def construct_requests(self, doc: Any, ctx: Any, **given: Any) -> Any:
+        """One request for an answer, or one for each choice, which continues the text as it is."""
+        given.pop("apply_chat_template", None)
+        given.pop("chat_template", None)
+        if not self._weighs:
+            arguments = (ctx, dict(self.config.generation_kwargs))
+            return Instance("generate_until", doc, arguments, 0, **given)
+        return [
+            Instance("loglikelihood", doc, (ctx, choice), number, **given)
+            for number, choice in enumerate(self._choices(doc))
+        ]
+
+    def process_results(self, doc: Any, results: Sequence[Any]) -> dict[str, Item]:
+        """What was answered, under the name of everything that is reported of it."""
+        if self._weighs:
+            said: Sequence[Any] = [[float(logprob) for logprob, _ in results]]
+        else:
+            first = results[0]
+            said = [first] if isinstance(first, str) else list(first)
+        return dict.fromkeys(self._reported, (int(doc["number"]), said))
+
+    @cached_property
+    def _reported(self) -> dict[str, tuple[Callable[[Sequence[Item]], float], bool]]:
+        """By the name at lm-eval how it is taken from all answers, and if more is better."""
+        found: dict[str, tuple[Callable[[Sequence[Item]], float], bool]] = {}
+        for estimand in self._ours.estimands:
+            whole = estimand.by is None and not isinstance(estimand.statistic, Comparison)
+            if not whole or not {estimand.metric, *estimand.given} <= self._scorers.metrics.keys():
+                continue
+            name = _slug(estimand.name)
+            if name in found:
+                name = _slug(f"{estimand.name} {estimand.statistic.name}")
+            own = estimand.better or self._scorers.metrics[estimand.metric][1].better
+            for end, column in SIDES.items():
+                taken = partial(self._take, estimand, column)
+                found[name + end] = (taken, own is Direction.HIGHER)
+            found[name + UNMEASURED] = (partial(self._take, estimand, None), False)
+        return found
+
+    def _take(self, estimand: Estimand, column: str | None, items: Sequence[Item]) -> float:
+        """One number of an estimate; NaN where there is none."""
+        numbers = np.array([number for number, _ in items], dtype=np.int64)
+        order = np.argsort(numbers, kind="stable")
+        scores = self._score(tuple(items[place] for place in order))
+        sources = {
+            metric: Source(name, self._scorers.identity(name), "", meaning)
+            for metric, (name, meaning) in self._scorers.metrics.items()
+        }
+        facts = self._samples.facts.of(numbers[order])
+        (row,) = estimates_table({}, [estimand], facts, scores, sources).to_pylist()
+        if column is None:
+            return float(row["n_failed"] / row["n"]) if row["n"] else math.nan
+        return math.nan if row[column] is None else float(row[column])
+
+    def _score(self, items: Sequence[Item]) -> Mapping[str, Any]:
+        """The scores of all answers, a row a sample; what was scored last is kept."""
+        key = repr(items)
+        if getattr(self, "_last", (None, None))[0] == key:
+            return self._last[1]  # type: ignore[no-any-return, has-type]
+        pairs = [
+            (self._sample[number], _generation(self._sample[number], index, one))
+            for number, said in items
+            for index, one in enumerate(said)
+        ]
+        samples, generations = [s for s, _ in pairs], [g for _, g in pairs]
+        found = {}
+        for name in self._scorers:
+            scored = self._scorers.score(name, samples, generations)
+            for place, metric in enumerate(self._scorers[name].metrics):
+                values = [scores[place].value for scores in scored]
+                found[metric] = np.array(values, dtype=np.float64).reshape(len(items), -1)
+        self._last = (key, found)
+        return found
+
+
+def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, GenerationConfig]:
+    """The task, its scorers and its protocol's settings, as the command line would make them."""
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("config", [f"task={name}", *overrides])
+    check(cfg)
+    task = make("task", cfg.task, Task)
+    scorers = {str(n): make(f"scorers.{n}", cfg.scorers[n], Scorer) for n in cfg.scorers}
+    settings: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
+    settings = replace(settings, **getattr(task, "settings", {}))
+    return task, ScorerRegistry(scorers, getattr(task, "span", "full")), settings
+
+
+def _generation(sample: Sample, index: int, said: Any) -> Generation:
+    if isinstance(said, str):
+        return Generation(sample.id, index, said)
+    return Generation(sample.id, index, None, "choices", choice_logprobs=tuple(said))
+
+
+def _number(doc: Mapping[str, Any]) -> str:
+    return str(doc["number"])
+
+
+def _slug(words: str) -> str:
+    return re.sub(r"\W+", "_", words).strip("_").lower()
