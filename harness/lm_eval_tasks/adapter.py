@@ -88,6 +88,7 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
             "num_fewshot": 0,
             "doc_to_text": _number,
             "doc_to_target": _number,
+            "process_results": self._answered,  # without it lm-eval looks for metrics on a hub
             "metric_list": [
                 {"metric": name, "aggregation": function, "higher_is_better": higher}
                 for name, (function, higher) in self._reported.items()
@@ -140,7 +141,11 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
             for number, choice in enumerate(self._choices(doc))
         ]
 
-    def process_results(self, doc: Any, results: Sequence[Any]) -> dict[str, Item]:
+    def __deepcopy__(self, memo: Any) -> HarnessTask:
+        """Itself: lm-eval copies a task's configuration, and a judge's weights are not for that."""
+        return self
+
+    def _answered(self, doc: Any, results: Sequence[Any]) -> dict[str, Item]:
         """What was answered, under the name of everything that is reported of it."""
         if self._weighs:
             said: Sequence[Any] = [[float(logprob) for logprob, _ in results]]
