@@ -1,0 +1,67 @@
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from harness.models.bundled import bundled_folder
+from harness.models.openai import ServedModel
+from harness.types import GenerationConfig, Request
+from tasks.med_harm import MedHarm
+
+SERVE = shutil.which("transformers", path=Path(sys.executable).parent)
+START = 120.0
+"""Seconds that a server may take to listen."""
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Where `transformers serve` answers for the bundled model."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = tmp_path_factory.mktemp("serve") / "log"
+    with log.open("wb") as told:
+        server = subprocess.Popen(
+            [SERVE, "serve", "--host", "127.0.0.1", "--port", str(port), "--device", "cpu"],
+            env=os.environ | {"HF_HUB_OFFLINE": "1"}, stdout=told, stderr=told,
+        )  # fmt: skip
+    try:
+        deadline = time.monotonic() + START
+        while time.monotonic() < deadline and server.poll() is None:
+            with (
+                contextlib.suppress(OSError),
+                urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5),
+            ):
+                break
+            time.sleep(0.3)
+        else:
+            pytest.fail(f"transformers serve did not start: {log.read_text()[-2000:]}")
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
+def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_all_of_med_harm(address, smollm2):
+    task = MedHarm()
+    requests = [Request(s.id, s.prompt) for s in task.samples(task.records())]
+    settings = GenerationConfig(max_new_tokens=int(os.environ.get("SERVED_TOKENS", "8")))
+    served = ServedModel(str(bundled_folder("smollm2")), address, concurrency=4)
+    ours = texts(smollm2, requests, settings)
+    theirs = texts(served, requests, settings)
+    assert len(ours) == 288
+    assert theirs == ours
+
+
+def texts(model, requests, settings):
+    answers = [one for part in model.generate(requests, settings, 0) for one in part]
+    return {one.sample_id: (one.text, one.error) for one in answers}
