@@ -51,14 +51,16 @@ def address(tmp_path_factory):
 
 @pytest.mark.slow
 @pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
-def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_all_of_med_harm(address, smollm2):
+def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_med_harm(address, smollm2):
+    """Every sixth request; all 288 of them (four minutes on two cores) with SERVED=all."""
     task = MedHarm()
-    requests = [Request(s.id, s.prompt) for s in task.samples(task.records())]
-    settings = GenerationConfig(max_new_tokens=int(os.environ.get("SERVED_TOKENS", "8")))
-    served = ServedModel(str(bundled_folder("smollm2")), address, concurrency=4)
+    step = 1 if os.environ.get("SERVED") == "all" else 6
+    requests = [Request(s.id, s.prompt) for s in task.samples(task.records())][::step]
+    settings = GenerationConfig(max_new_tokens=8)
+    served = ServedModel(str(bundled_folder("smollm2")), address, concurrency=1)
     ours = texts(smollm2, requests, settings)
     theirs = texts(served, requests, settings)
-    assert len(ours) == 288
+    assert len(ours) == 288 // step
     assert theirs == ours
 
 
