@@ -45,11 +45,10 @@ class ServedModel:
         choices: weigh choices of one word by the probabilities of the first token, where the server
             gives them (`logprobs`); one that is not among the 20 likeliest counts as impossible.
         extra: what else each request's body holds.
+        together: ask for all generations of a prompt in one request (`n`), where the server has it:
+            the prompt is paid for once, and the noise is keyed by the request, not by each answer.
         prices: of a million tokens, `input` and `output`, from which a forecast has its cost.
     """
-
-    asks_each = True
-    """Each generation is a request of its own."""
 
     device_used = None
     """None: it takes no device of this machine."""
@@ -66,6 +65,7 @@ class ServedModel:
         continues: bool = False,
         choices: bool = False,
         extra: Mapping[str, Any] | None = None,
+        together: bool = False,
         prices: Mapping[str, float] | None = None,
     ) -> None:
         parts = urlsplit(base_url)
@@ -93,6 +93,9 @@ class ServedModel:
         self.seeds = seeds
         self.continues = continues
         self.weighs_choices = choices
+        self.together = together
+        self.asks_each = not together
+        """Whether each generation is a request of its own."""
         self.extra = dict(extra or {})
         given = {name: price for name, price in (prices or {}).items() if price is not None}
         if given and not (
@@ -108,6 +111,8 @@ class ServedModel:
     def identity(self) -> Mapping[str, str]:
         """The address and the model's name there: what stands behind them is not known."""
         identity = {"backend": "openai", "weights": f"{self.name} at {self.base_url}"}
+        if self.together:
+            identity["together"] = "true"
         if self.extra:
             identity["extra"] = repr(sorted(self.extra.items()))
         return identity
@@ -125,9 +130,9 @@ class ServedModel:
         loop = asyncio.new_event_loop()
         client, room = self._client(), asyncio.Semaphore(self.concurrency)
         tasks = [
-            loop.create_task(self._answer(client, room, request, index, generation, seed))
+            loop.create_task(self._answer(client, room, request, indices, generation, seed))
             for request in requests
-            for index in request.indices
+            for indices in self._asked(request)
         ]
         try:
             pending = set(tasks)
@@ -135,10 +140,16 @@ class ServedModel:
                 done, pending = loop.run_until_complete(
                     asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 )
-                yield [task.result() for task in done]
+                yield [generation for task in done for generation in task.result()]
         finally:
             loop.run_until_complete(_end(tasks, client))
             loop.close()
+
+    def _asked(self, request: Request) -> list[tuple[int, ...]]:
+        """Which generations are asked for in one request."""
+        if self.together and not request.choices:
+            return [request.indices]
+        return [(index,) for index in request.indices]
 
     def _client(self) -> AsyncOpenAI:
         try:
@@ -180,19 +191,19 @@ class ServedModel:
         client: AsyncOpenAI,
         room: asyncio.Semaphore,
         request: Request,
-        index: int,
+        indices: tuple[int, ...],
         generation: GenerationConfig,
         seed: int,
-    ) -> Generation:
+    ) -> list[Generation]:
         import openai
 
-        body = self._body(request, index, generation, seed)
+        body = self._body(request, indices, generation, seed)
         reason = ""
         async with room:
             for _ in range(UNREADABLE):
                 try:
                     answer = await self._send(client, request, body)
-                    return read(answer, request, index)
+                    return read_all(answer, request, indices)
                 except openai.APIStatusError as error:
                     self._end_where_hopeless(error)
                     reason = f"the server answered {error.status_code}: {error.message}"
@@ -211,7 +222,8 @@ class ServedModel:
                     openai.APIError,
                 ) as error:
                     reason = f"the server's answer cannot be read ({type(error).__name__}: {error})"
-        return Generation.failed(request.sample_id, index, self._plain(reason))
+        failed = self._plain(reason)
+        return [Generation.failed(request.sample_id, index, failed) for index in indices]
 
     async def _send(self, client: AsyncOpenAI, request: Request, body: dict[str, Any]) -> Any:
         if isinstance(request.prompt, str):
@@ -219,7 +231,7 @@ class ServedModel:
         return await client.chat.completions.create(**body)
 
     def _body(
-        self, request: Request, index: int, generation: GenerationConfig, seed: int
+        self, request: Request, indices: tuple[int, ...], generation: GenerationConfig, seed: int
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self.name,
@@ -244,7 +256,9 @@ class ServedModel:
         if generation.min_new_tokens:
             extra["min_tokens"] = generation.min_new_tokens
         if self.seeds:
-            body["seed"] = key(seed, request.sample_id, index)
+            body["seed"] = key(seed, request.sample_id, indices[0])
+        if len(indices) > 1:
+            body["n"] = len(indices)
         if request.choices:
             body |= {"logprobs": True, "top_logprobs": TOP} if chat else {"logprobs": TOP}
         return body | ({"extra_body": extra} if extra else {})
@@ -263,7 +277,7 @@ class ServedModel:
         return words.replace(self._key, "***") if self._key else words
 
 
-async def _end(tasks: Sequence[asyncio.Task[Generation]], client: AsyncOpenAI) -> None:
+async def _end(tasks: Sequence[asyncio.Task[list[Generation]]], client: AsyncOpenAI) -> None:
     """Give up what is under way and close every connection."""
     for task in tasks:
         task.cancel()
@@ -278,14 +292,34 @@ def key(seed: int, sample_id: str, index: int) -> int:
     return int.from_bytes(digest.digest()[:4], "big") >> 1
 
 
-def read(answer: Any, request: Request, index: int) -> Generation:
-    """A generation from what a server answered.
+def read_all(answer: Any, request: Request, indices: Sequence[int]) -> list[Generation]:
+    """The generations from what a server answered; of those that it left out nothing is made up.
 
     Raises:
         ValueError: it is not what the interface says.
     """
-    choice = answer.choices[0]
+    if len(indices) == 1:
+        return [read(answer.choices[0], answer.usage, request, indices[0])]
+    found = {choice.index: choice for choice in answer.choices}
     usage = answer.usage
+    each = usage and usage.model_copy(
+        update={"completion_tokens": (usage.completion_tokens or 0) // max(len(found), 1)}
+    )
+    reason = f"the server gave {len(found)} of the {len(indices)} answers that it was asked for"
+    return [
+        read(found[place], each, request, index)
+        if place in found
+        else Generation.failed(request.sample_id, index, reason)
+        for place, index in enumerate(indices)
+    ]
+
+
+def read(choice: Any, usage: Any, request: Request, index: int) -> Generation:
+    """A generation from one of the answers that a server gave.
+
+    Raises:
+        ValueError: it is not what the interface says.
+    """
     counts = (usage.prompt_tokens or 0, usage.completion_tokens or 0) if usage else (0, 0)
     if request.choices:
         weights = tuple(_weigh(choice.logprobs, request.choices))

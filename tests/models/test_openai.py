@@ -60,7 +60,15 @@ class Server:
                       "token_logprobs": [-0.5], "text_offset": [0]}
             )  # fmt: skip
         choice |= {"message": {"role": "assistant", "content": text}} if chat else {"text": text}
-        return web.json_response(reply(choice, chat))
+        answer = reply(choice, chat)
+        answer["choices"] = [self.one(choice, number) for number in range(body.get("n", 1))]
+        return web.json_response(answer)
+
+    def one(self, choice, number):
+        said = {} if number == 0 or "message" not in choice else {
+            "message": {"role": "assistant", "content": f"{choice['message']['content']} {number}"}
+        }  # fmt: skip
+        return choice | {"index": number} | said
 
 
 def reply(choice, chat=True):
@@ -244,6 +252,43 @@ def test_a_filter_and_silence_are_neither_failures_nor_answers(server):
     assert found["silence", 0].finish_reason == "stop"
     assert [g.error for g in found.values()] == [None, None]
     assert [g.text for g in found.values()] == ["", ""]
+
+
+def test_all_answers_to_a_prompt_in_one_request(server):
+    model = ServedModel("m", server.url, together=True)
+    found = list(answers(model, asks("a", indices=(2, 5, 7))).values())
+    assert len(server.bodies) == 1
+    assert (server.bodies[0]["n"], server.bodies[0]["seed"]) == (3, key(0, "a", 2))
+    own = key(0, "a", 2)
+    assert [(one.index, one.text) for one in found] == [
+        (2, f"echo a {own}"), (5, f"echo a {own} 1"), (7, f"echo a {own} 2")
+    ]  # fmt: skip
+    assert not model.asks_each
+    assert model.identity != ServedModel("m", server.url).identity
+
+
+def test_of_answers_that_a_server_left_out_nothing_is_made_up(server):
+    async def fewer(server, request, said):
+        choice = {"index": 1, "finish_reason": "stop", "logprobs": None,
+                  "message": {"role": "assistant", "content": "only this"}}  # fmt: skip
+        return web.json_response(reply(choice))
+
+    server.trouble["a"] = fewer
+    found = answers(ServedModel("m", server.url, together=True), asks("a", indices=(0, 1)))
+    found = list(found.values())
+    assert (found[0].text, found[1].text) == (None, "only this")
+    assert found[0].error == "the server gave 1 of the 2 answers that it was asked for"
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_thinking_that_a_server_keeps_apart_stays_apart(server, name):
+    async def think(server, request, said):
+        message = {"role": "assistant", "content": "so", name: "hm"}
+        return web.json_response(reply({"index": 0, "finish_reason": "stop", "message": message}))
+
+    server.trouble["a"] = think
+    (found,) = answers(ServedModel("m", server.url), asks("a")).values()
+    assert (found.text, found.thinking) == ("so", "hm")
 
 
 def test_choices_are_weighed_by_the_first_token(server):
