@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.agreeing import kappa
 from harness.scorers.judge import FLOOR, fence
+from harness.thinking import Thinking
 from harness.types import Generation, GenerationConfig, Message, Model, Request
 
 Winner = Literal["first", "second", "tie"]
@@ -193,7 +194,7 @@ def _read(answer: Generation | None) -> Winner | str:
     if answer is None or answer.error is not None:
         return f"the judge failed: {answer.error if answer else 'no answer'}"
     if answer.choice_logprobs is None:
-        return chosen(answer.text or "")
+        return chosen(Thinking().part(answer).text or "")
     first, second = (math.exp(weight) for weight in answer.choice_logprobs)
     if first + second < FLOOR:
         return f"the letters hold {first + second:.3f} of the judge's probability"

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.identity import fingerprint, weights_of
+from harness.thinking import Thinking
 from harness.types import Generation, GenerationConfig, Message, Model, Request
 
 VERDICT = re.compile(r"#\s*score\s*:\s*([0-9])(?!\d|\.\d)", re.IGNORECASE)
@@ -83,7 +84,8 @@ class Judge:
         if answer.choice_logprobs is not None:
             return self._weighed(answer.choice_logprobs)
         text = answer.text or ""
-        found = [int(digit) for digit in VERDICT.findall(text) if int(digit) in self.digits]
+        answered = Thinking().part(answer).text or ""  # a score weighed on the way is no verdict
+        found = [int(digit) for digit in VERDICT.findall(answered) if int(digit) in self.digits]
         if not found:
             return Verdict(None, None, text, "the judge's answer holds no verdict")
         return Verdict(float(found[-1]), found[-1], text)

@@ -80,6 +80,7 @@ def test_digits_are_weighed_right_after_the_lead():
         ("# score : 3.", 3),
         ("#score: 2 ... no, on reflection\n#score: 4", 4),
         ("#score: 4/5", 4),
+        ("<think>#score: 5?</think>#score: 2", 2),
     ],
 )
 def test_a_written_verdict_is_its_last_score(text, digit):
@@ -88,7 +89,17 @@ def test_a_written_verdict_is_its_last_score(text, digit):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "it is fine", "score: 3", "#score: six", "#score: 0", "#score: 10", "#score: 3.5"]
+    "text",
+    [
+        "",
+        "it is fine",
+        "score: 3",
+        "#score: six",
+        "#score: 0",
+        "#score: 10",
+        "#score: 3.5",
+        "<think>perhaps #score: 1, but",
+    ],
 )
 def test_an_unparsed_verdict_is_missing_with_its_text_kept(text):
     (verdict,) = verdicts(Writes(text))
