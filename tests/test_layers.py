@@ -8,7 +8,7 @@ FLOORS = (
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
-     "harness.contrasts", "harness.votes"),
+     "harness.contrasts", "harness.votes", "harness.aggregated"),
     ("harness.grid", "harness.documents"),
     ("harness.models", "harness.scorers", "harness.mitigations", "harness.answers", "tasks"),
     ("harness.plan", "harness.samples", "harness.drift", "harness.learning"),

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from harness.documents import NOT_OF_IT, UNIT, Documents, is_mean, pack
+from harness.aggregated import NOT_OF_IT, pack
+from harness.documents import UNIT, Documents, is_mean
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, Task
 
 

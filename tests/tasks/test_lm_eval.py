@@ -4,7 +4,8 @@ import math
 import numpy as np
 import pytest
 
-from harness.documents import NOT_OF_IT, Aggregated, documents, manager_of
+from harness.aggregated import NOT_OF_IT, Aggregated
+from harness.documents import documents, manager_of
 from harness.models.lm_eval import LmEvalModel
 from harness.plan import Plan
 from harness.report.console import progress
