@@ -27,6 +27,8 @@ Bounds = tuple[float, float]
 class Forecast:
     """What is left to do of a run; bounds are the least and the most."""
 
+    title: str
+    """Of which task, protocol and model."""
     samples: int
     generations: int
     stored: int
@@ -82,6 +84,7 @@ def forecast(plan: Plan) -> Forecast:
     weights, token_bytes = getattr(plan.model, "memory", lambda: (None, None))()
     seconds, sessions, alike = _seconds(plan, identity, int(todo.sum()), generated)
     return Forecast(
+        f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
         len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
         count is not None, generated, longest, weights, token_bytes, seconds, sessions, alike,
         _cost(getattr(plan.model, "prices", None), (least, most), generated),

@@ -17,6 +17,7 @@ def lines(done):
 def test_a_forecast_writes_nothing_and_goes_by_earlier_runs(harness, tmp_path):
     echo = ("backend=echo", "scorer=[refusal]")
     told = lines(harness(*echo, "limit=40", "forecast=true"))
+    assert told["task"] == "med_harm, protocol fast, model echo"
     assert told["samples"] == "40, 40 generations"
     assert told["time"] == "no run of this model on this machine to go by"
     assert not (tmp_path / "results").exists()

@@ -9,6 +9,7 @@ def print_forecast(what: Forecast) -> None:
     """What a run will take, a line for each thing."""
     left = f", of which {what.stored:,} are stored already" if what.stored else ""
     rows = [
+        ("task", what.title),
         ("samples", f"{what.samples:,}, {what.generations:,} generations{left}"),
         ("requests", f"{what.requests:,}"),
         ("prompt tokens", f"{_between(what.prompt_tokens)}{_how(what)}"),
