@@ -95,8 +95,8 @@ def curve(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
     axes.plot(counts, [row["estimate"] for row in ordered], "o-", color=BLUE, markersize=4)
     if max(counts) > 10 * min(counts):
         axes.set_xscale("log")
-        axes.set_xticks(counts, [f"{count:g}" for count in counts], minor=False)
         axes.minorticks_off()
+    axes.set_xticks(counts, [f"{count:g}" for count in counts])
     axes.set_xlabel("generations of a prompt")
     axes.set_ylabel(ordered[0]["statistic"])
     axes.grid()
