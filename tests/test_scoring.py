@@ -259,17 +259,19 @@ def test_an_error_of_an_overlapping_scorer_on_the_last_answers_ends_the_run(plan
 
 def test_a_slow_scorer_does_not_make_the_model_wait(plan, no_progress, monkeypatch):
     monkeypatch.setattr(scoring, "OVERLAP_AT_ONCE", 20)
-    done = threading.Event()
+    begun, done = threading.Event(), threading.Event()
 
     class Slow(Length):
         def score(self, samples, generations):
             if generations:
+                begun.set()
                 assert done.wait(PATIENCE)
             return super().score(samples, generations)
 
     class Tells(EchoModel):
         def generate(self, requests, generation, seed):
             yield from super().generate(requests, generation, seed)
+            assert begun.wait(PATIENCE)
             done.set()
 
     slow = Slow()

@@ -273,10 +273,14 @@ class LmEvalModel:
         contexts = {id(request): self._context(lm, request) for request, _ in asked}
         pairs = [(id(r), choice) for r, _ in asked for choice in r.choices]
         whole = [_length(lm, f"{contexts[number]}{choice}") for number, choice in pairs]
+        fits = [length is None or room is None or length <= room for length in whole]
         instances = [
-            Instance("loglikelihood", {}, (contexts[number], choice), 0) for number, choice in pairs
+            Instance("loglikelihood", {}, (contexts[number], choice), 0)
+            for (number, choice), fit in zip(pairs, fits, strict=True)
+            if fit
         ]
-        weights = iter(_quietly(lm.loglikelihood, instances))
+        said = iter(_quietly(lm.loglikelihood, instances) if instances else [])
+        weights = iter([next(said) if fit else (0.0, False) for fit in fits])
         lengths = iter(whole)
         for request, _ in asked:
             own = [next(weights) for _ in request.choices]
