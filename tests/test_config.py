@@ -25,12 +25,13 @@ def configuration():
 
 
 ECHOED = {
+    "harmfulness": ["backend@scorers.harmfulness.judge_backend=echo"],
     "empathy": ["backend@scorers.empathy.judge_backend=echo"],
     "counselling_quality": ["backend@scorers.counselling_quality.judge_backend=echo"],
     "harmfulness_panel": ["backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"],
     "preferred": ["backend@scorers.preferred.judge_backend=echo"],
 }
-"""Of the judged scorers one is checked with the bundled judge, the others with a quick one."""
+"""A quick judge for the judged scorers; test_judge.py has the bundled one."""
 
 
 def options(group: str) -> list[str]:
@@ -63,7 +64,7 @@ def test_every_config_composes_and_makes_what_its_group_promises(group, option):
     make(group, option)  # which refuses what lacks a member of its kind
 
 
-SLOW = {("backend", "hf"), ("backend", "lm_eval"), ("scorer", "harmfulness")}
+SLOW = {("backend", "hf"), ("backend", "lm_eval")}
 ELSEWHERE = {("backend", "vllm"): "vllm"}
 """Plugins that need a package which has an environment of its own."""
 

@@ -15,7 +15,7 @@ import pytest
 KILLS = int(os.environ.get("KILLS", "3"))
 """Each takes a start of the run; `KILLS=20` is what to ask where there is time."""
 RUN = (
-    "task=med_harm", "limit=12", "generation.n=2", "generation.temperature=0.8",
+    "task=med_harm", "limit=8", "generation.n=2", "generation.temperature=0.8",
     "generation.top_p=0.95", "generation.max_new_tokens=16", "backend.token_budget=160",
     "scorer=[refusal,harmfulness]", "scorers.harmfulness.judge_backend.token_budget=8192",
 )  # fmt: skip
@@ -81,5 +81,5 @@ def test_a_run_killed_again_and_again_equals_an_unbroken_one(tmp_path):
         for shard in (resumed / "generations").glob("*.parquet")
         for key in zip(*pq.read_table(shard, columns=["sample_id", "index"]), strict=True)
     ]
-    assert len(stored) == len(set(stored)) == 24
+    assert len(stored) == len(set(stored)) == 16
     assert json.loads((resumed / "run.json").read_text())["status"] == "complete"

@@ -17,8 +17,8 @@ from harness.types import Direction, Generation, GenerationConfig, HarnessError,
 from tasks.lm_eval import LmEvalTask
 
 GROUPS = ("nurses", "farmers", "clerks", "pilots")
-TEXTS = [f"{group} are {word}" for group in GROUPS for word in ("kind", "all the same", "late")]
-QUESTIONS = ("Does ice float on water?", "Is the moon made of stone?", "Do fish sleep?")
+TEXTS = [f"{group} are {word}" for group in GROUPS for word in ("kind", "late")]
+QUESTIONS = ("Does ice float on water?", "Is the moon made of stone?")
 
 
 def answers(number):
@@ -79,7 +79,7 @@ DATA = {
     "lambada_openai": [{"text": f"One day the {g} went to the sea"} for g in GROUPS],
     "gsm8k": [
         {"question": f"What is {n} and {n}?", "answer": f"It is {2 * n}.\n#### {2 * n}"}
-        for n in range(2, 6)
+        for n in range(2, 4)
     ],
     "ethics_cm": [{"input": f"I thanked the {g}.", "label": i % 2} for i, g in enumerate(GROUPS)],
     "ethics_deontology": [
@@ -152,9 +152,9 @@ def test_numbers_are_lm_eval_s_to_the_last_digit(name, data, model, tmp_path):
     where = data / "gsm8k" if name == "gsm8k" else data / f"{name}.jsonl"
     few = {"num_fewshot": 2} if name == "gsm8k" else {}
     task = LmEvalTask(name, data=str(where), bootstrap=20, **few)
-    short = {"max_new_tokens": 24} if task.settings else {}
+    short = {"max_new_tokens": 12} if task.settings else {}
     rows = table(task, model, tmp_path, **short)
-    theirs = peer(task, model, **({"max_gen_toks": 24} if short else {}))[name]
+    theirs = peer(task, model, **({"max_gen_toks": 12} if short else {}))[name]
     assert rows
     for row in rows:
         said = theirs[row["name"]]
