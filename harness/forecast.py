@@ -47,6 +47,8 @@ class Forecast:
     seconds: tuple[float, float, float] | None
     """Median, least and most of the sessions that it goes by."""
     sessions: int
+    gone_by: int
+    """Generations that those made; few ones weigh the start too much."""
     alike: bool
     """Whether those were of this task and these settings; else of the model alone."""
     cost: Bounds | None
@@ -82,11 +84,11 @@ def forecast(plan: Plan) -> Forecast:
             written += 0 if request.choices else len(request.indices)
     generated = written * plan.generation.min_new_tokens, written * plan.generation.max_new_tokens
     weights, token_bytes = getattr(plan.model, "memory", lambda: (None, None))()
-    seconds, sessions, alike = _seconds(plan, identity, int(todo.sum()), generated)
+    seconds, sessions, gone_by, alike = _seconds(plan, identity, int(todo.sum()), generated)
     return Forecast(
         f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
         len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
-        count is not None, generated, longest, weights, token_bytes, seconds, sessions, alike,
+        count is not None, generated, longest, weights, token_bytes, seconds, sessions, gone_by, alike,
         _cost(getattr(plan.model, "prices", None), (least, most), generated),
     )  # fmt: skip
 
@@ -115,9 +117,10 @@ def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds)
 
 def _seconds(
     plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds
-) -> tuple[tuple[float, float, float] | None, int, bool]:
-    """Median, least and most seconds by earlier sessions, how many, and whether they were alike."""
+) -> tuple[tuple[float, float, float] | None, int, int, bool]:
+    """Median, least and most seconds by earlier sessions, their number, what they made, if alike."""
     alike, same_model = [], []
+    made = {"alike": 0, "same": 0}
     for info in _runs(plan.results):
         before = info["identity"]
         if before.get("model") != identity["model"]:
@@ -129,14 +132,21 @@ def _seconds(
             seconds = done["seconds"] + sum((session.get("score") or {}).values())
             if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):
                 alike.append(seconds / done["generations"])
+                made["alike"] += done["generations"]
             if done.get("tokens"):
                 same_model.append(seconds / done["tokens"])
+                made["same"] += done["generations"]
     if alike:
-        return (median(alike) * left, min(alike) * left, max(alike) * left), len(alike), True
+        return (
+            (median(alike) * left, min(alike) * left, max(alike) * left),
+            len(alike),
+            made["alike"],
+            True,
+        )
     if same_model and generated[1]:
         most = max(same_model) * generated[1]
-        return (median(same_model) * generated[1], 0.0, most), len(same_model), False
-    return None, 0, False
+        return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False
+    return None, 0, 0, False
 
 
 def _runs(results: Path) -> Iterator[dict[str, Any]]:

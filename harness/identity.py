@@ -21,6 +21,12 @@ def machine() -> str:
     return fingerprint({"node": platform.node(), "of": platform.machine(), "cpus": os.cpu_count()})
 
 
+def seed_of(seed: int, sample_id: str, index: int) -> int:
+    """A seed of one generation's own: the same whatever is asked beside it."""
+    digest = hashlib.sha256(f"{seed} {index} {sample_id}".encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest()[:4], "big") >> 1
+
+
 def weights_of(identity: Mapping[str, str]) -> str:
     """What names a model's weights, however they are run."""
     return identity.get("weights") or fingerprint(identity)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 import json
 import logging
@@ -13,7 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.identity import digest_files
+from harness.identity import digest_files, seed_of
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.text import well_formed
 from harness.types import Generation, GenerationConfig, HarnessError, Request
@@ -176,6 +175,7 @@ class LmEvalModel:
     def _load(self) -> Any:
         if self._lm is not None:
             return self._lm
+        import transformers
         from lm_eval.api.registry import get_model
 
         logging.getLogger("lm_eval").setLevel(logging.WARNING)
@@ -184,8 +184,9 @@ class LmEvalModel:
             args["pretrained"] = str(bundled_folder(args["pretrained"]))
         try:
             kind = get_model(self.type)
-            if "device" not in args and _is_of_torch(kind):
-                args["device"] = _device()
+            if _is_of_torch(kind):
+                transformers.utils.logging.disable_progress_bar()
+                args.setdefault("device", _device())
             self._lm = kind.create_from_arg_obj(args, {"batch_size": self.batch_size})
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
@@ -228,7 +229,7 @@ class LmEvalModel:
         instances = []
         for (request, index), context, fit in zip(asked, contexts, fits, strict=True):
             if fit:
-                own = self._settings(lm, generation, key(seed, request.sample_id, index))
+                own = self._settings(lm, generation, seed_of(seed, request.sample_id, index))
                 instances.append(Instance("generate_until", {}, (context, own), 0))
         said = iter(_quietly(lm.generate_until, instances) if instances else [])
         found = []
@@ -355,12 +356,6 @@ class Asking:
                 request, index = chunk[0]
                 indices = request.indices if request.choices else (index,)
                 yield [Generation.failed(request.sample_id, i, reason) for i in indices]
-
-
-def key(seed: int, sample_id: str, index: int) -> int:
-    """A seed of one generation's own: the same whatever is asked beside it."""
-    digest = hashlib.sha256(f"{seed} {index} {sample_id}".encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest()[:4], "big") >> 1
 
 
 def _chunks(asked: Sequence[Asked], size: int) -> Iterator[Sequence[Asked]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from harness.identity import seed_of
 from harness.text import well_formed
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -256,7 +256,7 @@ class ServedModel:
         if generation.min_new_tokens:
             extra["min_tokens"] = generation.min_new_tokens
         if self.seeds:
-            body["seed"] = key(seed, request.sample_id, indices[0])
+            body["seed"] = seed_of(seed, request.sample_id, indices[0])
         if len(indices) > 1:
             body["n"] = len(indices)
         if request.choices:
@@ -284,12 +284,6 @@ async def _end(tasks: Sequence[asyncio.Task[list[Generation]]], client: AsyncOpe
     await asyncio.gather(*tasks, return_exceptions=True)
     await client.close()
     await asyncio.sleep(0)  # transports close in the loop's next round
-
-
-def key(seed: int, sample_id: str, index: int) -> int:
-    """A seed of one generation's own: the same whatever is asked beside it."""
-    digest = hashlib.sha256(f"{seed} {index} {sample_id}".encode("utf-8", "surrogatepass"))
-    return int.from_bytes(digest.digest()[:4], "big") >> 1
 
 
 def read_all(answer: Any, request: Request, indices: Sequence[int]) -> list[Generation]:

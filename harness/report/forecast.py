@@ -56,8 +56,8 @@ def _time(what: Forecast) -> str:
     of = "this task and these settings" if what.alike else "this model with other work, by tokens"
     runs = "session" if what.sessions == 1 else "sessions"
     if not what.alike:
-        return f"at most about {most}, by {what.sessions} {runs} of {of}"
-    return f"about {middle} ({least} to {most}), by {what.sessions} {runs} of {of}"
+        return f"at most about {most}, by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
+    return f"about {middle} ({least} to {most}), by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
 
 
 def _clock(seconds: float) -> str:

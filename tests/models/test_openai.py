@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
-from harness.models.openai import ServedModel, key
+from harness.identity import seed_of
+from harness.models.openai import ServedModel
 from harness.testing import check_model
 from harness.types import GenerationConfig, HarnessError, Message, Request
 
@@ -131,7 +132,7 @@ def test_it_keeps_the_contract(server):
 def test_each_generation_has_a_seed_of_its_own_that_nothing_beside_it_changes(server):
     model = ServedModel("m", server.url)
     found = answers(model, asks("one", "two", indices=(0, 3)), seed=5)
-    assert found["two", 3].text == f"echo two {key(5, 'two', 3)}"
+    assert found["two", 3].text == f"echo two {seed_of(5, 'two', 3)}"
     assert len({g.text for g in found.values()}) == 4
     again = answers(model, [Request("two", (Message("user", "two"),), (3,))], seed=5)
     assert again["two", 3].text == found["two", 3].text
@@ -258,8 +259,8 @@ def test_all_answers_to_a_prompt_in_one_request(server):
     model = ServedModel("m", server.url, together=True)
     found = list(answers(model, asks("a", indices=(2, 5, 7))).values())
     assert len(server.bodies) == 1
-    assert (server.bodies[0]["n"], server.bodies[0]["seed"]) == (3, key(0, "a", 2))
-    own = key(0, "a", 2)
+    assert (server.bodies[0]["n"], server.bodies[0]["seed"]) == (3, seed_of(0, "a", 2))
+    own = seed_of(0, "a", 2)
     assert [(one.index, one.text) for one in found] == [
         (2, f"echo a {own}"), (5, f"echo a {own} 1"), (7, f"echo a {own} 2")
     ]  # fmt: skip
