@@ -88,7 +88,8 @@ def forecast(plan: Plan) -> Forecast:
     return Forecast(
         f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
         len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
-        count is not None, generated, longest, weights, token_bytes, seconds, sessions, gone_by, alike,
+        count is not None, generated, longest, weights, token_bytes,
+        seconds, sessions, gone_by, alike,
         _cost(getattr(plan.model, "prices", None), (least, most), generated),
     )  # fmt: skip
 
@@ -118,7 +119,7 @@ def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds)
 def _seconds(
     plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds
 ) -> tuple[tuple[float, float, float] | None, int, int, bool]:
-    """Median, least and most seconds by earlier sessions, their number, what they made, if alike."""
+    """Median, least and most seconds by earlier sessions; their number, generations, if alike."""
     alike, same_model = [], []
     made = {"alike": 0, "same": 0}
     for info in _runs(plan.results):
@@ -137,12 +138,8 @@ def _seconds(
                 same_model.append(seconds / done["tokens"])
                 made["same"] += done["generations"]
     if alike:
-        return (
-            (median(alike) * left, min(alike) * left, max(alike) * left),
-            len(alike),
-            made["alike"],
-            True,
-        )
+        spent = (median(alike) * left, min(alike) * left, max(alike) * left)
+        return spent, len(alike), made["alike"], True
     if same_model and generated[1]:
         most = max(same_model) * generated[1]
         return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False

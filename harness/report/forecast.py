@@ -55,9 +55,10 @@ def _time(what: Forecast) -> str:
     middle, least, most = map(_clock, what.seconds)
     of = "this task and these settings" if what.alike else "this model with other work, by tokens"
     runs = "session" if what.sessions == 1 else "sessions"
-    if not what.alike:
-        return f"at most about {most}, by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
-    return f"about {middle} ({least} to {most}), by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
+    by = f"by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
+    return (
+        f"about {middle} ({least} to {most}), {by}" if what.alike else f"at most about {most}, {by}"
+    )
 
 
 def _clock(seconds: float) -> str:
