@@ -1,8 +1,10 @@
 """What several tests need: the command line in a process of its own, models, real data."""
 
+import concurrent.futures.thread
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +15,15 @@ from harness.models.hf import HuggingFaceModel
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_runs_on() -> Iterator[None]:
+    """A thread that would keep the interpreter from ending is an error that names it."""
+    yield
+    pooled = set(concurrent.futures.thread._threads_queues)  # these end with the interpreter
+    left = [one for one in threading.enumerate() if not one.daemon and one not in pooled]
+    assert left == [threading.main_thread()]
 
 
 @pytest.fixture

@@ -83,34 +83,31 @@ def reply(choice, chat=True):
 @pytest.fixture
 def server():
     served = Server()
-    loop = asyncio.new_event_loop()
     ready = threading.Event()
 
-    async def start():
+    async def serve():
+        served.over = asyncio.Event()
         app = web.Application()
         app.router.add_post("/v1/chat/completions", served.answer)
         app.router.add_post("/v1/completions", served.answer)
-        served.runner = web.AppRunner(app)
-        await served.runner.setup()
-        site = web.TCPSite(served.runner, "127.0.0.1", 0)
+        runner = web.AppRunner(app, shutdown_timeout=1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         port = site._server.sockets[0].getsockname()[1]
         served.url = f"http://127.0.0.1:{port}/v1"
+        served.loop = asyncio.get_running_loop()
         ready.set()
+        await served.over.wait()
+        await runner.cleanup()
 
-    def work():
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(served.runner.cleanup())
-        loop.close()
-
-    thread = threading.Thread(target=work)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     assert ready.wait(20)
     yield served
-    loop.call_soon_threadsafe(loop.stop)
+    served.loop.call_soon_threadsafe(served.over.set)
     thread.join(20)
+    assert not thread.is_alive()
 
 
 def asks(*texts, indices=(0,)):
