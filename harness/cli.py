@@ -68,6 +68,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
     from harness.plan import Plan
     from harness.report.console import print_result, progress
     from harness.report.forecast import print_forecast
+    from harness.report.run import keep_report
     from harness.run import run
     from harness.scorers.registry import ScorerRegistry
 
@@ -106,6 +107,8 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         return 0
     result = run(plan, progress)
     print_result(result)
+    if cfg.report:
+        print(f"report: {keep_report(result.folder)}")
     held = result.info["limit"]
     if cfg.limit is not None and (held is None or cfg.limit < held):
         logger.info(

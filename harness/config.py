@@ -36,6 +36,7 @@ class RunConfig:
     max_unmeasured: float = 0.05
     retry: str | None = None
     forecast: bool = False
+    report: bool = True
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     thinking: Thinking = field(default_factory=Thinking)
     protocols: dict[str, Any] = field(default_factory=dict)

@@ -88,6 +88,10 @@ def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, 
         "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
         "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
         "validity": {metric: source.validity for metric, source in known.items()},
+        "metrics": {
+            metric: asdict(source.metric) | {"better": source.metric.better.value}
+            for metric, source in known.items()
+        },
         "estimands": [repr(estimand) for estimand in estimands],
         "not_computed": missing,
         "statistics": STATISTICS,

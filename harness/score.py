@@ -42,6 +42,7 @@ class ScoreConfig:
     results: str = "results"
     max_unmeasured: float = 0.05
     retry: str | None = None
+    report: bool = True
     scorers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -55,6 +56,7 @@ def _work(cfg: DictConfig) -> int:
     from harness.answers import AnswersTask, StoredModel, of_file, of_run
     from harness.plan import Plan
     from harness.report.console import print_result, progress
+    from harness.report.run import keep_report
     from harness.run import run
     from harness.scorers.registry import ScorerRegistry
 
@@ -89,6 +91,8 @@ def _work(cfg: DictConfig) -> int:
     )
     result = run(plan, progress)
     print_result(result)
+    if cfg.report:
+        print(f"report: {keep_report(result.folder)}")
     return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
 
 

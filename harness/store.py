@@ -6,7 +6,7 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -162,6 +162,29 @@ class RunStore:
             return _read(self.folder / f"{name}.parquet")
         except (OSError, pa.ArrowException):
             return None
+
+    def read_parts(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of a result table, a part at a time.
+
+        Raises:
+            HarnessError: it is damaged or not there.
+        """
+        path = self.folder / f"{name}.parquet"
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                for number in range(file.num_row_groups):
+                    yield file.read_row_group(number, columns)
+        except (OSError, pa.ArrowException) as error:
+            raise HarnessError(
+                f"{str(path)!r} cannot be read ({error}); run the same command again"
+            ) from error
+
+    def write_text(self, name: str, text: str) -> Path:
+        """Replace a file of text; gives its path."""
+        path = self.folder / name
+        with self._whole(path) as file:
+            file.write(text.encode())
+        return path
 
     def _shard(self, kind: Kind, number: int) -> Path:
         return self.folder / kind / f"{number:08d}.parquet"

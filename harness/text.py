@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import re
 
+UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Characters that show nothing, or change how others show: control codes, terminal colours, marks
+of direction, halves of a pair, tags."""
 SENTENCE_END = re.compile(r"[.!?]+[\"'\u201d\u2019)\]]*(?=\s|$)|\n")
 
 
@@ -21,3 +27,10 @@ def first_sentence(text: str) -> str:
     start = len(text) - len(text.lstrip())
     found = SENTENCE_END.search(text, start)
     return text[: found.end()].rstrip("\n") if found else text
+
+
+def visible(text: str) -> str:
+    """The text with every character that would not be seen written out, as \u27e8U+001B\u27e9."""
+    return UNSEEN.sub(
+        lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text.replace("\r\n", "\n")
+    )

@@ -36,11 +36,17 @@ def shared_data() -> Path:
 
 @pytest.fixture
 def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run `python -m harness ARGS` in an empty folder; gives its exit code and what it printed."""
+    """Run `python -m harness ARGS` in an empty folder; gives its exit code and what it printed.
+
+    No page is made of a run, which takes seconds, unless ARGS say so.
+    """
 
     def command(
         *args: str, cwd: Path = tmp_path, module: str = "harness", **env: str
     ) -> subprocess.CompletedProcess[str]:
+        runs = module in ("harness", "harness.score")
+        if runs and not any(arg.startswith("report=") for arg in args):
+            args = (*args, "report=false")
         return subprocess.run(
             [sys.executable, "-m", module, *args],
             cwd=cwd,

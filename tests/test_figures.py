@@ -4,7 +4,17 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from harness.report.figures import BLUE, MOST_ROWS, curve, draw, forest, groups, histogram
+from harness.report.figures import (
+    BLUE,
+    DARK,
+    MOST_ROWS,
+    PAPER,
+    curve,
+    draw,
+    forest,
+    groups,
+    histogram,
+)
 
 
 def row(group, estimate, low, high, **more):
@@ -20,7 +30,7 @@ def axes():
 
 def test_a_forest_shows_each_interval_at_its_group():
     plot = axes()
-    heading = forest(plot, "black", [row("b", 2.0, 1.5, 2.5), row("a", 1.0, None, None)])
+    heading = forest(plot, [row("b", 2.0, 1.5, 2.5), row("a", 1.0, None, None)])
     assert heading == "\u2193 harm by principle"
     (line,) = plot.collections[0].get_segments()
     assert line.tolist() == [[1.5, 1.0], [2.5, 1.0]]
@@ -34,24 +44,24 @@ def test_a_forest_shows_each_interval_at_its_group():
 def test_a_contrast_has_its_zero_line_and_long_lists_say_that_they_are_cut():
     plot = axes()
     rows = [row(str(n), 0.1, 0.0, 0.2, better="zero") for n in range(MOST_ROWS + 5)]
-    assert forest(plot, "black", rows).endswith(f"(the first {MOST_ROWS} of {MOST_ROWS + 5})")
+    assert forest(plot, rows).endswith(f"(the first {MOST_ROWS} of {MOST_ROWS + 5})")
     assert any(list(line.get_xdata()) == [0, 0] for line in plot.lines)
     assert len(plot.get_yticks()) == MOST_ROWS
 
 
 def test_a_curve_goes_up_the_numbers_and_not_the_words():
     plot = axes()
-    curve(plot, "black", [row(k, float(k), 0.0, 9.0, by="generations") for k in ("10", "9", "1")])
+    curve(plot, [row(k, float(k), 0.0, 9.0, by="generations") for k in ("10", "9", "1")])
     assert plot.lines[0].get_xdata().tolist() == [1.0, 9.0, 10.0]
 
 
 def test_a_distribution_counts_every_score_and_says_what_is_missing():
     plot = axes()
-    said = histogram(plot, "black", "refusal", np.array([0.0, 1.0, 1.0, np.nan]))
+    said = histogram(plot, "refusal", np.array([0.0, 1.0, 1.0, np.nan]))
     assert said == "refusal: 3 scores, 1 could not be had"
     assert [(bar.get_center()[0], bar.get_height()) for bar in plot.patches] == [(0.0, 1), (1.0, 2)]
     plot = axes()
-    histogram(plot, "black", "harm", np.linspace(0, 1, 500))
+    histogram(plot, "harm", np.linspace(0, 1, 500))
     assert sum(bar.get_height() for bar in plot.patches) == 500
 
 
@@ -63,26 +73,44 @@ def test_estimates_that_are_not_known_or_of_no_group_are_in_no_figure():
 
 
 def test_figures_are_written_light_and_dark_and_the_same_each_time(tmp_path):
-    given = [row("$x_1$ <b>", 1.0, 0.0, 2.0)], {"harm": np.array([1.0, 2.0])}, "a run"
-    files = draw(*given, tmp_path / "a")
-    assert sorted(path.name for path in files) == [
+    given = [row("$x_1$ <b>", 1.0, 0.0, 2.0)], {"harm": np.array([1.0, 2.0, 4.0])}, "a run"
+    both = [draw(*given, tmp_path / folder) for folder in "ab"]
+    assert [one.name for one in both[0]] == ["harm by principle", "harm distribution"]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
         "harm_by_principle-dark.svg", "harm_by_principle.png", "harm_by_principle.svg",
         "harm_distribution-dark.svg", "harm_distribution.png", "harm_distribution.svg",
     ]  # fmt: skip
-    for one, other in zip(files, draw(*given, tmp_path / "b"), strict=True):
-        assert one.read_bytes() == other.read_bytes()
-    for path in files:
-        if path.suffix == ".svg":
-            ET.fromstring(path.read_text())
-            assert BLUE.lower() in path.read_text().lower()
+    for one, other in zip(*both, strict=True):
+        for kind in ("svg", "dark", "png"):
+            assert getattr(one, kind).read_bytes() == getattr(other, kind).read_bytes()
+        for path, paper, other in (
+            (one.svg, PAPER, DARK[PAPER]), (one.dark, DARK[PAPER], PAPER)
+        ):  # fmt: skip
+            text = path.read_text()
+            ET.fromstring(text)
+            assert BLUE.lower() in text.lower()
+            assert paper in text
+            assert other not in text
+
+
+def test_groups_of_any_name_have_a_label_of_one_line(tmp_path):
+    names = ["a\nb", "\x00\x1b[31m", "\u202egnol", "x" * 10**6, "\u65e5\u672c", "", "$x"]
+    draw([row(name, 1.0, 0.0, 2.0) for name in names], {}, "<b>", tmp_path)
+    plot = axes()
+    forest(plot, [row(name, 1.0, 0.0, 2.0) for name in names])
+    said = [label.get_text() for label in plot.get_yticklabels()]
+    assert said[0].startswith("a b ")
+    assert said[1].startswith("\u27e8U+0000\u27e9\u27e8U+001B\u27e9[31m")
+    assert max(map(len, said)) < 70
 
 
 def test_the_command_draws_a_finished_run(harness, tmp_path):
     assert harness("backend=echo", "scorer=[refusal]", "limit=20").returncode in (0, 3)
     (folder,) = (tmp_path / "results/runs").iterdir()
+    assert not (folder / "report.html").exists()
     done = harness(f"run={folder}", module="harness.report")
-    assert done.returncode == 0, done.stderr
-    assert (folder / "figures/refusal_distribution.png").stat().st_size > 5000
+    assert (done.returncode, done.stdout) == (0, f"report: {folder}/report.html\n"), done.stderr
+    assert (folder / "figures/refused_by_principle.png").stat().st_size > 5000
     wrong = harness("run=nowhere", module="harness.report")
     assert (wrong.returncode, wrong.stderr.strip()) == (
         1, "error: run='nowhere' is not the folder of a finished run"

@@ -1,4 +1,4 @@
-"""`python -m harness.report run=results/runs/med_harm-...`: figures of a finished run's tables."""
+"""`python -m harness.report run=results/runs/med_harm-...`: the page of a finished run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from harness.command import command_line, resolve
-from harness.types import HarnessError
 
 
 @dataclass
@@ -26,22 +25,10 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.report.figures import draw
-    from harness.store import RunStore
+    from harness.report.run import write_report
 
     resolve(cfg)
-    store = RunStore(Path(cfg.run))
-    info, estimates, scores = store.info(), *map(store.read_table, ("estimates", "scores"))
-    if info is None or estimates is None or scores is None or info["status"] != "complete":
-        raise HarnessError(f"run={cfg.run!r} is not the folder of a finished run")
-    identity = info["identity"]
-    title = f"{identity['task']}, protocol {identity['protocol']}, model {info['model']}"
-    values = {
-        metric: scores.filter(scores["metric"].to_numpy() == metric)["value"].to_numpy()
-        for metric in scores["metric"].unique().to_pylist()
-    }
-    files = draw(estimates.to_pylist(), values, title, store.folder / "figures")
-    print(f"{len(files)} figures in {store.folder / 'figures'}")
+    print(f"report: {write_report(Path(cfg.run))}")
     return 0
 
 

@@ -2,52 +2,125 @@
 
 from __future__ import annotations
 
+import io
+import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.report.console import ARROWS
+from harness.text import visible
+from harness.types import HarnessError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 Row = Mapping[str, Any]
 BLUE, ORANGE = "#0072B2", "#D55E00"
 """Two of Okabe and Ito's colours, which the colour-blind tell apart; shapes differ as well."""
-INKS = {"": ("white", "#222222", "#d9d9d9"), "-dark": ("#16181c", "#e8e8e8", "#45484f")}
-"""By the end of the file's name: paper, ink and grid."""
+PAPER, INK, GRID = "#ffffff", "#222222", "#d9d9d9"
+DARK = {PAPER: "#16181c", INK: "#e8e8e8", GRID: "#45484f"}
+"""What each of them is in the dark."""
 MOST_ROWS = 60
 """Groups that one figure shows; the rest stand in the table."""
+MOST_LETTERS = 48
 BINS = 40
+STYLE: Any = {
+    "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER,
+    "text.color": INK, "axes.labelcolor": INK, "xtick.color": INK, "ytick.color": INK,
+    "axes.edgecolor": INK, "grid.color": GRID, "grid.linewidth": 0.6, "font.size": 10,
+    "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
+    "text.parse_math": False, "svg.hashsalt": "harness", "svg.fonttype": "path",
+}  # fmt: skip
 SIDES = {"lower": "lower is better", "higher": "higher is better",
          "zero": "the nearer to zero the better", "neither": ""}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that has been saved."""
+
+    name: str
+    svg: Path
+    dark: Path
+    png: Path
+
+
 def draw(
     estimates: Sequence[Row], scores: Mapping[str, NDArray[np.float64]], title: str, folder: Path
-) -> list[Path]:
-    """Write each figure in light and dark as SVG, and in light as PNG; gives their files.
+) -> list[Drawn]:
+    """Save each figure as SVG, in light and dark, and as PNG.
 
     Args:
         estimates: rows of a run's estimates.
-        scores: of each metric the values; NaN is missing.
+        scores: of each metric the values; NaN is missing. What is only yes or no has no
+            distribution to look at.
         title: of the run.
         folder: where they go.
+
+    Raises:
+        HarnessError: the folder cannot be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
+    drawn = []
     for name, rows in groups(estimates):
         line = rows[0]["by"] == "generations"
-        written += _save(name, folder, title, curve if line else forest, rows)
+        listed = 0 if line else min(len(rows), MOST_ROWS)
+        plot = partial(curve if line else forest, rows=rows)
+        drawn.append(save(name, folder, title, plot, 1.3 + 0.27 * listed))
     for metric, values in scores.items():
-        if np.isfinite(values).any():
-            written += _save(f"{metric} distribution", folder, title, histogram, metric, values)
-    return written
+        if len(np.unique(values[np.isfinite(values)])) > 2:
+            plot = partial(histogram, metric=metric, values=values)
+            drawn.append(save(f"{metric} distribution", folder, title, plot))
+    return drawn
+
+
+def save(
+    name: str, folder: Path, title: str, plot: Callable[[Axes], str], height: float = 0
+) -> Drawn:
+    """Draw one figure once, and save it as SVG, as the same SVG in the dark's colours, and as PNG.
+
+    Args:
+        name: of the figure, which its files are named by.
+        folder: where they go.
+        title: what stands under the heading.
+        plot: draws on the axes and gives the heading.
+        height: in inches, at the least 3.
+
+    Raises:
+        HarnessError: the folder cannot be written.
+    """
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    stem = re.sub(r"[^\w]+", "_", name).strip("_").lower()[:120]
+    drawn = Drawn(name, *(folder / f"{stem}{end}" for end in (".svg", "-dark.svg", ".png")))
+    logging.getLogger("matplotlib").setLevel(
+        logging.ERROR
+    )  # the first start builds a list of fonts
+    with rc_context(STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        figure = Figure(figsize=(7.2, max(3.0, height)), layout="constrained")
+        axes = figure.add_subplot()
+        heading = plot(axes)
+        axes.set_title(visible(f"{heading}\n{title}"), fontsize=10, loc="left")
+        light = io.StringIO()
+        figure.savefig(light, format="svg", metadata={"Date": None})
+        dark = re.sub("|".join(DARK), lambda found: DARK[found[0]], light.getvalue())
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            drawn.svg.write_text(light.getvalue(), encoding="utf-8")
+            drawn.dark.write_text(dark, encoding="utf-8")
+            figure.savefig(drawn.png, dpi=160)
+        except OSError as error:
+            raise HarnessError(f"{str(folder)!r} cannot be written ({error.strerror})") from error
+    return drawn
 
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -63,7 +136,7 @@ def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield once if names[once] == 1 else f"{once} {statistic}", rows
 
 
-def forest(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
+def forest(axes: Axes, rows: Sequence[Row]) -> str:
     """A dot and its interval for each group; gives the heading."""
     shown = rows[:MOST_ROWS]
     places = np.arange(len(shown))[::-1]
@@ -75,8 +148,8 @@ def forest(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
     if not known.all():
         axes.plot(values[~known], places[~known], "D", color=ORANGE, label="interval not known")
     if rows[0]["better"] == "zero" or (values.min() < 0 < values.max()):
-        axes.axvline(0, color=ink, linewidth=1, linestyle="--")
-    axes.set_yticks(places, [f"{row['group']}  (n {row['n_scored']})" for row in shown])
+        axes.axvline(0, color=INK, linewidth=1, linestyle="--")
+    axes.set_yticks(places, [f"{_label(row['group'])}  (n {row['n_scored']})" for row in shown])
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_xlabel(" \u00b7 ".join(filter(None, (rows[0]["statistic"], SIDES[rows[0]["better"]]))))
     axes.grid(axis="x")
@@ -86,7 +159,7 @@ def forest(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
     return _heading(rows[0]) + (f" (the first {MOST_ROWS} of {len(rows)})" if more else "")
 
 
-def curve(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
+def curve(axes: Axes, rows: Sequence[Row]) -> str:
     """The estimate over the number of generations, with its interval as a band."""
     ordered = sorted(rows, key=lambda row: float(row["group"]))
     counts = [float(row["group"]) for row in ordered]
@@ -103,7 +176,7 @@ def curve(axes: Axes, ink: str, rows: Sequence[Row]) -> str:
     return _heading(ordered[0])
 
 
-def histogram(axes: Axes, ink: str, metric: str, values: NDArray[np.float64]) -> str:
+def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:
     """How many scores lie where; says how many could not be had."""
     there = values[np.isfinite(values)]
     distinct = np.unique(there)
@@ -121,42 +194,12 @@ def histogram(axes: Axes, ink: str, metric: str, values: NDArray[np.float64]) ->
     return f"{metric}: {len(there):,} scores{lost}"
 
 
+def _label(group: str) -> str:
+    """A group's name on one line that fits beside a figure."""
+    text = " ".join(visible(group).split()) or "(no name)"
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
+
+
 def _heading(row: Row) -> str:
     by = "" if row["by"] == "generations" else f" by {row['by']}"
     return f"{ARROWS[row['better']]} {row['name']}{by}"
-
-
-def _save(name: str, folder: Path, title: str, picture: Any, *given: Any) -> list[Path]:
-    from matplotlib import rc_context
-
-    stem = re.sub(r"[^\w]+", "_", name).strip("_").lower()[:120]
-    written = []
-    for end, (paper, ink, grid) in INKS.items():
-        style: Any = {
-            "figure.facecolor": paper, "axes.facecolor": paper, "savefig.facecolor": paper,
-            "text.color": ink, "axes.labelcolor": ink, "xtick.color": ink, "ytick.color": ink,
-            "axes.edgecolor": ink, "grid.color": grid, "grid.linewidth": 0.6, "font.size": 10,
-            "axes.axisbelow": True, "axes.spines.top": False, "axes.spines.right": False,
-            "text.parse_math": False, "svg.hashsalt": "harness", "svg.fonttype": "path",
-        }  # fmt: skip
-        with rc_context(style):
-            figure = _figure(title, ink, picture, *given)
-            kinds = (".svg", ".png") if not end else (".svg",)
-            for kind in kinds:
-                path = folder / f"{stem}{end}{kind}"
-                told = {"Date": None} if kind == ".svg" else {}
-                figure.savefig(path, dpi=160, metadata=told)
-                written.append(path)
-    return written
-
-
-def _figure(title: str, ink: str, picture: Any, *given: Any) -> Figure:
-    from matplotlib.figure import Figure
-
-    rows = given[0] if isinstance(given[0], Sequence) and not isinstance(given[0], str) else ()
-    listed = min(len(rows), MOST_ROWS) if picture is forest else 0
-    figure = Figure(figsize=(7.2, max(3.0, 1.3 + 0.27 * listed)), layout="constrained")
-    axes = figure.add_subplot()
-    heading = picture(axes, ink, *given)
-    axes.set_title(f"{heading}\n{title}", fontsize=10, loc="left")
-    return figure

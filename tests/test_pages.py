@@ -1,0 +1,243 @@
+"""The pages in a real browser: clicked, and given the worst that a model can write."""
+
+import json
+import shutil
+
+import pandas
+import pytest
+
+from harness.report.page import page
+from harness.text import visible
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+LETTERS = "harmless words"
+HOSTILE = [
+    "<script>window.owned = 1</script>",
+    "</script><script>window.owned = 2</script>",
+    "<img src=x onerror='window.owned = 3'><svg onload=window.owned=4>",
+    "<!--<script>window.owned = 5//-->",
+    "![owned](http://127.0.0.1:9/owned.png) [x](javascript:window.owned=6)",
+    "<iframe srcdoc='<script>parent.owned = 7</script>'></iframe>",
+    "<style>body { display: none; background: url(http://127.0.0.1:9/x) }</style>",
+    "<base href=http://127.0.0.1:9/><link rel=stylesheet href=x>",
+    "<meta http-equiv=refresh content=0;url=http://127.0.0.1:9/>",
+    "\x1b[31mred\x1b[0m \x1b]8;;http://127.0.0.1:9\x07link",
+    "\u202egnol \u2066isolated\u2069 \u200fright",
+    "a\x00b \ud800 lone \udfff",
+    "{{ 7 * 7 }} {% raw %} ${owned} `${window.owned = 8}` {{ constructor.constructor('owned') }}",
+    '"]}</script>\u2028\u2029',
+    "&lt;b&gt; &amp; &#x3c;script&#x3e;",
+    "x" * 1_000_000,
+]
+
+
+def sound(text):
+    """Without halves of a pair, which no prompt may hold and which answers lose when stored."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed, in which the pages are looked at")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        one = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield one
+        one.close()
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a page's file; it must ask for nothing, say nothing and run nothing of a model's."""
+    context = browser.new_context(offline=True)
+    tab = context.new_page()
+    asked, said = [], []
+    tab.on("request", lambda request: asked.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.on("pageerror", lambda error: said.append(str(error)))
+    tab.on("dialog", lambda dialog: said.append(dialog.message))
+
+    def goto(path):
+        tab.goto(path.resolve().as_uri())
+        tab.wait_for_selector("table.dataTable tbody tr")
+        return tab
+
+    yield goto
+    assert said == []
+    assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
+    assert sum(url.startswith("file:") for url in asked) == 1
+    assert tab.evaluate("typeof window.owned") == "undefined"
+    context.close()
+
+
+def cells(tab, column):
+    return tab.locator(f"#samples tbody tr td:nth-child({column})").all_inner_texts()
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory):
+    """The report of a thousand answers, each of them an attack, through the whole pipeline."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("hostile")
+    rows = [
+        {
+            "id": f"{number}-{sound(text)[:60]}",
+            "prompt": sound(HOSTILE[(number + 1) % len(HOSTILE)])[:5000],
+            "answer": text if number < len(HOSTILE) or len(text) < 10**5 else text[:9000],
+            "kind": sound(HOSTILE[number % 12])[:40],
+        }
+        for number in range(1000)
+        for text in [HOSTILE[number % len(HOSTILE)]]
+    ]
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    command = [
+        sys.executable, "-m", "harness.score", "answers=answers.jsonl", "scorer=[refusal]",
+        "by=kind", "model='<img src=x onerror=window.owned=9>'",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (report,) = folder.glob("results/runs/*/report.html")
+    assert done.stdout.splitlines()[-1] == f"report: {report.relative_to(folder)}"
+    return report
+
+
+def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
+    tab = visit(hostile_page)
+    assert "1,000 samples" in tab.inner_text(".asked")
+    assert "<img src=x onerror=window.owned=9>" in tab.inner_text(".asked")
+    tab.check("#unfold")
+    for number, text in enumerate(HOSTILE):
+        tab.fill("#search", f"{number}-{visible(sound(text)[:30])}")
+        assert tab.locator("button.open").count() >= 1
+        tab.locator("button.open").first.click()
+        shown = tab.locator(".detail details pre").last.text_content()
+        assert shown.startswith(visible(sound(text))[:1000])
+        tab.locator("button.open").first.click()
+    assert tab.locator("main iframe, main script, main base, main style, main svg").count() == 0
+    assert tab.locator("main img").count() == tab.locator("picture img").count()
+
+
+def test_what_is_too_long_says_how_much_more_there_is(visit, hostile_page):
+    tab = visit(hostile_page)
+    assert hostile_page.stat().st_size < 12_000_000
+    tab.fill("#search", "more characters")
+    tab.check("#unfold")
+    tab.locator("button.open").first.click()
+    assert "980,000 more characters in the run folder" in tab.inner_text(".detail details")
+
+
+def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
+    """The page with an attack put into it by hand: the policy alone holds."""
+    text = page(
+        "run.html", "samples.js", {"rows": [], "columns": [], "estimates": []},
+        title="a run", asked="", warnings=[], headline=[], figures=[], browser="", columns=[],
+        fields=[], run="", version="", started="",
+    )  # fmt: skip
+    broken = text.replace(
+        "<h1>", "<script>window.owned = 1</script><img src=x onerror='window.owned = 2'>"
+        "<img src='http://127.0.0.1:9/x'><h1>",
+    )  # fmt: skip
+    assert broken != text
+    (tmp_path / "page.html").write_text(broken)
+    context = browser.new_context()
+    tab, stopped, sent, said = context.new_page(), [], [], []
+    tab.on("requestfailed", lambda request: stopped.append((request.url, request.failure)))
+    tab.on("requestfinished", lambda request: sent.append(request.url))
+    tab.on("console", lambda message: said.append(message.text))
+    tab.goto((tmp_path / "page.html").as_uri())
+    tab.wait_for_timeout(300)
+    assert tab.evaluate("typeof window.owned") == "undefined"
+    assert sum("Content Security Policy" in one for one in said) >= 3
+    assert set(stopped) == {("http://127.0.0.1:9/x", "csp"), ((tmp_path / "x").as_uri(), "csp")}
+    assert sent == [(tmp_path / "page.html").as_uri()]
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A run of 4,000 answers of which a machine can tell the worst, some of them lost."""
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("many")
+    texts = ["I cannot help with that.", f"Sure. {LETTERS} " * 20]
+    rows = [
+        {
+            "id": f"s{number:04d}",
+            "prompt": f"question {number}",
+            "answer": "" if number % 100 == 7 else texts[number % 3 == 0],
+            "kind": "odd" if number % 2 else "even",
+        }
+        for number in range(4000)
+    ]  # fmt: skip
+    pandas.DataFrame(rows).to_csv(folder / "answers.csv", index=False)
+    command = [
+        sys.executable, "-m", "harness.score", "answers=answers.csv", "scorer=[refusal]",
+        "by=kind", "max_unmeasured=1",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (report,) = folder.glob("results/runs/*/report.html")
+    return report
+
+
+def test_thousands_of_rows_are_searched_filtered_and_sorted_without_lag(visit, many):
+    tab = visit(many)
+    info = tab.locator(".dt-info").first
+    assert "4,000" in info.inner_text()
+    assert cells(tab, 2)[0] == "s0007"  # what could not be scored comes first
+    assert "\u2014" in cells(tab, 4)[0]
+    spent = tab.evaluate(
+        """() => {
+            const start = performance.now();
+            const search = document.querySelector('#search');
+            for (const word of ['n', 'nu', 'number 39', 'number 3']) {
+                search.value = word;
+                search.dispatchEvent(new Event('input'));
+            }
+            return performance.now() - start;
+        }"""
+    )
+    assert spent < 4000  # for four searches: what a person would call stuck
+    assert "filtered from 4,000" in info.inner_text()
+    tab.fill("#search", "")
+    tab.select_option("select[data-column]", "odd")
+    assert set(cells(tab, 3)) == {"odd"}
+    assert "2,000" in info.inner_text()
+    tab.select_option("#lost", "1")
+    assert "40" in info.inner_text()
+    tab.select_option("#lost", "0")
+    heading = tab.locator("#samples thead th").nth(1)
+    heading.click()
+    tab.wait_for_selector("#samples th[aria-sort=ascending]")
+    assert cells(tab, 2)[0] == "s0001"
+    heading.click()
+    tab.wait_for_selector("#samples th[aria-sort=descending]")
+    assert cells(tab, 2)[0] == "s3999"
+
+
+def test_an_answer_stays_folded_until_it_is_asked_for(visit, many):
+    tab = visit(many)
+    tab.fill("#search", "question 1")
+    tab.select_option("#lost", "0")
+    tab.locator("button.open").first.click()
+    assert tab.locator(".detail pre").first.inner_text().startswith("question 1")
+    answer = tab.locator(".detail details")
+    assert answer.get_attribute("open") is None
+    assert not answer.locator("pre").is_visible()
+    answer.locator("summary").click()
+    assert answer.locator("pre").is_visible()
+    assert "refusal" in tab.locator(".detail table").inner_text()
+
+
+def test_a_missing_score_says_why(visit, many):
+    tab = visit(many)
+    tab.locator("button.open").first.click()
+    assert "missing" in tab.locator(".detail table").inner_text()
+    assert tab.locator(".detail td pre.lost").first.inner_text()
+    assert "could not be had" in tab.locator(".warning").first.inner_text()
