@@ -46,7 +46,9 @@ def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
     ) -> subprocess.CompletedProcess[str]:
         runs = module in ("harness", "harness.score")
         if runs and not any(arg.startswith("report=") for arg in args):
-            args = (*args, "report=false")
+            options = [at for at, arg in enumerate(args) if "=" in arg and not arg.startswith("-")]
+            at = options[0] if options else 0  # beside the others, or the parser does not take it
+            args = (*args[:at], "report=false", *args[at:])
         return subprocess.run(
             [sys.executable, "-m", module, *args],
             cwd=cwd,
