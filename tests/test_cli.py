@@ -134,7 +134,7 @@ def test_secrets_of_the_environment_stay_there(harness, tmp_path):
 
 
 def test_a_finished_run_and_help_never_import_torch(harness, tmp_path):
-    harness(*JUDGED_BY_ECHO, "limit=5")
+    harness(*JUDGED_BY_ECHO, "limit=5", "report=true")
     for arguments in ([*JUDGED_BY_ECHO, "limit=5"], ["--help"]):
         script = (
             "import sys, atexit\n"

@@ -126,24 +126,25 @@ class Scores:
         self.store, self.ids = store, samples["sample_id"].combine_chunks()
         parts = list(store.read_parts("scores", ["sample_id", "index", "metric", "value"]))
         table = pa.concat_tables(parts) if parts else None
-        self.n = 1 + (int(pc.max(table["index"]).as_py() or 0) if table else 0)
+        self.n = 1 + (int(table["index"].to_numpy().max(initial=0)) if table else 0)
         self.values: dict[str, NDArray[np.float64]] = {}
         """Of each metric one value a generation; NaN is missing."""
         for part in parts:
             numbers = self.numbers(part)
             values = part["value"].to_numpy()
-            names = part["metric"].to_numpy()
-            for metric in part["metric"].unique().to_pylist():
-                own = names == metric
+            names = part["metric"].combine_chunks().dictionary_encode()
+            codes = names.indices.to_numpy()
+            for code, metric in enumerate(names.dictionary.to_pylist()):
+                own = codes == code
                 of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
                 of[numbers[own]] = values[own]
 
     def numbers(self, table: pa.Table) -> NDArray[np.int64]:
         """Which generation of the run each row is of; -1: of none."""
-        at = pc.index_in(table["sample_id"], self.ids).fill_null(-1).to_numpy()
+        found = pc.index_in(table["sample_id"], self.ids).to_numpy()  # not a number: of no sample
+        at = np.nan_to_num(found, nan=-1).astype(np.int64)
         index = table["index"].to_numpy()
-        found: NDArray[np.int64] = np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
-        return found
+        return np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
 
 
 def _answers(
@@ -163,11 +164,15 @@ def _answers(
     columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
     for part in store.read_parts("scores", columns):
         at = scores.numbers(part)
-        for place, row in zip(at[kept[at]], part.filter(kept[at]).to_pylist(), strict=True):
+        for place, row in zip(
+            at[kept[at]], part.take(np.flatnonzero(kept[at])).to_pylist(), strict=True
+        ):
             found[int(place)]["verdicts"][row["metric"]] = row
     for _, table in store.shards("generations"):
         at = scores.numbers(table)
-        for place, row in zip(at[kept[at]], table.filter(kept[at]).to_pylist(), strict=True):
+        for place, row in zip(
+            at[kept[at]], table.take(np.flatnonzero(kept[at])).to_pylist(), strict=True
+        ):
             found[int(place)]["answer"] = row
     of_sample = numbers // scores.n
     for place, row in zip(numbers, samples.take(of_sample).to_pylist(), strict=True):
