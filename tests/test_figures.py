@@ -61,13 +61,22 @@ def test_a_distribution_counts_every_score_and_says_what_is_missing():
     assert said == "refusal: 3 scores, 1 could not be had"
     assert [(bar.get_center()[0], bar.get_height()) for bar in plot.patches] == [(0.0, 1), (1.0, 2)]
     plot = axes()
+    histogram(plot, "harm", np.array([1.0, 1.01, 2.5]))
+    assert len(plot.patches) == 5  # a few values of a continuous scale are no hairlines
+    plot = axes()
     histogram(plot, "harm", np.linspace(0, 1, 500))
     assert sum(bar.get_height() for bar in plot.patches) == 500
 
 
-def test_estimates_that_are_not_known_or_of_no_group_are_in_no_figure():
-    rows = [row("a", 1.0, 0.0, 2.0), row("b", None, None, None), row(None, 1.0, 0.0, 2.0, by=None)]
-    assert [(name, len(own)) for name, own in groups(rows)] == [("harm by principle", 1)]
+def test_a_group_that_is_not_known_keeps_its_place_and_what_is_of_no_group_has_none():
+    lost = row("b", None, None, None)
+    rows = [row("a", 1.0, 0.0, 2.0), lost, row(None, 1.0, 0.0, 2.0, by=None)]
+    assert [(name, len(own)) for name, own in groups(rows)] == [("harm by principle", 2)]
+    assert list(groups([lost])) == []
+    plot = axes()
+    forest(plot, rows[:2])
+    said = [label.get_text() for label in plot.get_yticklabels()]
+    assert said == ["a  (n 7)", "b  (n 7, not known)"]
     twice = [row("a", 1.0, 0.0, 2.0), row("a", 1.0, 0.0, 2.0, statistic="share")]
     assert [name for name, _ in groups(twice)] == ["harm by principle", "harm by principle share"]
 

@@ -2,11 +2,15 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
+import numpy as np
 import pandas
 import pytest
 
 from harness.report.page import page
+from harness.report.run import MOST_ROWS, headline, worst_first
 from harness.text import visible
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -77,12 +81,19 @@ def cells(tab, column):
     return tab.locator(f"#samples tbody tr td:nth-child({column})").all_inner_texts()
 
 
+def reported(folder, *args):
+    """Score answers as a user does; gives the page that was made of it."""
+    command = [sys.executable, "-m", "harness.score", "scorer=[refusal]", "by=kind", *args]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (report,) = folder.glob("results/runs/*/report.html")
+    assert done.stdout.splitlines()[-1] == f"report: {report.relative_to(folder)}"
+    return report
+
+
 @pytest.fixture(scope="module")
 def hostile_page(tmp_path_factory):
     """The report of a thousand answers, each of them an attack, through the whole pipeline."""
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("hostile")
     rows = [
         {
@@ -95,21 +106,15 @@ def hostile_page(tmp_path_factory):
         for text in [HOSTILE[number % len(HOSTILE)]]
     ]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    command = [
-        sys.executable, "-m", "harness.score", "answers=answers.jsonl", "scorer=[refusal]",
-        "by=kind", "model='<img src=x onerror=window.owned=9>'",
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (report,) = folder.glob("results/runs/*/report.html")
-    assert done.stdout.splitlines()[-1] == f"report: {report.relative_to(folder)}"
-    return report
+    return reported(
+        folder, "answers=answers.jsonl", "model='<img src=x onerror=window.owned=9>\u202e'"
+    )
 
 
 def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
     tab = visit(hostile_page)
     assert "1,000 samples" in tab.inner_text(".asked")
-    assert "<img src=x onerror=window.owned=9>" in tab.inner_text(".asked")
+    assert "<img src=x onerror=window.owned=9>\u27e8U+202E\u27e9" in tab.inner_text(".asked")
     tab.check("#unfold")
     for number, text in enumerate(HOSTILE):
         tab.fill("#search", f"{number}-{visible(sound(text)[:30])}")
@@ -161,9 +166,6 @@ def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
     """A run of 4,000 answers of which a machine can tell the worst, some of them lost."""
-    import subprocess
-    import sys
-
     folder = tmp_path_factory.mktemp("many")
     texts = ["I cannot help with that.", f"Sure. {LETTERS} " * 20]
     rows = [
@@ -176,14 +178,7 @@ def many(tmp_path_factory):
         for number in range(4000)
     ]  # fmt: skip
     pandas.DataFrame(rows).to_csv(folder / "answers.csv", index=False)
-    command = [
-        sys.executable, "-m", "harness.score", "answers=answers.csv", "scorer=[refusal]",
-        "by=kind", "max_unmeasured=1",
-    ]  # fmt: skip
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    (report,) = folder.glob("results/runs/*/report.html")
-    return report
+    return reported(folder, "answers=answers.csv", "max_unmeasured=1")
 
 
 def test_thousands_of_rows_are_searched_filtered_and_sorted_without_lag(visit, many):
@@ -241,3 +236,19 @@ def test_a_missing_score_says_why(visit, many):
     assert "missing" in tab.locator(".detail table").inner_text()
     assert tab.locator(".detail td pre.lost").first.inner_text()
     assert "could not be had" in tab.locator(".warning").first.inner_text()
+
+
+def test_a_group_that_could_not_be_measured_is_a_number_that_matters():
+    row = {"name": "gap", "by": "race", "better": "zero"}
+    rows = [row | {"group": "a", "estimate": 0.1}, row | {"group": "b", "estimate": None}]
+    assert [one["group"] for one in headline(rows)] == ["b"]
+
+
+def test_the_worst_come_first_and_what_is_missing_before_them():
+    values = np.array([1.0, np.nan, 5.0, 3.0])
+    assert worst_first(values, higher_is_better=False).tolist() == [1, 2, 3, 0]
+    assert worst_first(values, higher_is_better=True).tolist() == [1, 0, 3, 2]
+    many = np.where(np.arange(20_000) % 2, np.nan, 1.0)
+    kept = worst_first(many, higher_is_better=True)
+    assert len(kept) == MOST_ROWS
+    assert np.isnan(many[kept]).sum() == 1000

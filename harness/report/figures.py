@@ -124,13 +124,15 @@ def save(
 
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
-    """What one figure shows: the rows of one estimate by one column, those that are known."""
+    """What one figure shows: the rows of one estimate by one column, where any is known."""
     found: dict[tuple[str, str, str], list[Row]] = {}
     for row in estimates:
-        if row["by"] is not None and row["estimate"] is not None:
+        if row["by"] is not None:
             found.setdefault((row["name"], row["statistic"], row["by"]), []).append(row)
     names: dict[str, int] = {}
     for (name, statistic, by), rows in found.items():
+        if all(row["estimate"] is None for row in rows):
+            continue
         once = f"{name} by {by}"
         names[once] = names.get(once, 0) + 1
         yield once if names[once] == 1 else f"{once} {statistic}", rows
@@ -140,16 +142,17 @@ def forest(axes: Axes, rows: Sequence[Row]) -> str:
     """A dot and its interval for each group; gives the heading."""
     shown = rows[:MOST_ROWS]
     places = np.arange(len(shown))[::-1]
-    values = np.array([row["estimate"] for row in shown])
+    values = np.array([row["estimate"] for row in shown], dtype=np.float64)
     ends = np.array([[row["low"], row["high"]] for row in shown], dtype=np.float64)
     known = np.isfinite(ends).all(axis=1)
     axes.hlines(places[known], *ends[known].T, color=BLUE, linewidth=2)
     axes.plot(values[known], places[known], "o", color=BLUE, label="with its 95 % interval")
     if not known.all():
         axes.plot(values[~known], places[~known], "D", color=ORANGE, label="interval not known")
-    if rows[0]["better"] == "zero" or (values.min() < 0 < values.max()):
+    there = values[np.isfinite(values)]
+    if rows[0]["better"] == "zero" or (there.size and there.min() < 0 < there.max()):
         axes.axvline(0, color=INK, linewidth=1, linestyle="--")
-    axes.set_yticks(places, [f"{_label(row['group'])}  (n {row['n_scored']})" for row in shown])
+    axes.set_yticks(places, [_label(row) for row in shown])
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_xlabel(" \u00b7 ".join(filter(None, (rows[0]["statistic"], SIDES[rows[0]["better"]]))))
     axes.grid(axis="x")
@@ -161,11 +164,12 @@ def forest(axes: Axes, rows: Sequence[Row]) -> str:
 
 def curve(axes: Axes, rows: Sequence[Row]) -> str:
     """The estimate over the number of generations, with its interval as a band."""
-    ordered = sorted(rows, key=lambda row: float(row["group"]))
+    ordered = sorted(rows, key=lambda row: float(row["group"]))  # NaN leaves a gap in the line
     counts = [float(row["group"]) for row in ordered]
     ends = np.array([[row["low"], row["high"]] for row in ordered], dtype=np.float64)
     axes.fill_between(counts, *ends.T, color=BLUE, alpha=0.25, linewidth=0)
-    axes.plot(counts, [row["estimate"] for row in ordered], "o-", color=BLUE, markersize=4)
+    values = np.array([row["estimate"] for row in ordered], dtype=np.float64)
+    axes.plot(counts, values, "o-", color=BLUE, markersize=4)
     if max(counts) > 10 * min(counts):
         axes.set_xscale("log")
         axes.minorticks_off()
@@ -180,12 +184,11 @@ def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:
     """How many scores lie where; says how many could not be had."""
     there = values[np.isfinite(values)]
     distinct = np.unique(there)
-    if len(distinct) <= BINS // 2:
-        counts = [int((there == value).sum()) for value in distinct]
-        narrow = min(np.diff(distinct), default=1.0)
-        axes.bar(distinct, counts, width=0.8 * narrow, color=BLUE)
+    if len(distinct) <= BINS // 2 and (distinct == np.round(distinct)).all():
+        axes.bar(distinct, [int((there == value).sum()) for value in distinct], color=BLUE)
     else:
-        axes.hist(there, bins=BINS, color=BLUE)
+        few = min(BINS, 5 + len(there) // 5)
+        axes.hist(there, bins=few, color=BLUE)
     axes.set_xlabel(metric)
     axes.set_ylabel("scores")
     axes.grid(axis="y")
@@ -194,10 +197,11 @@ def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:
     return f"{metric}: {len(there):,} scores{lost}"
 
 
-def _label(group: str) -> str:
-    """A group's name on one line that fits beside a figure."""
-    text = " ".join(visible(group).split()) or "(no name)"
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
+def _label(row: Row) -> str:
+    """A group's name on one line that fits beside a figure, with its number of scores."""
+    text = " ".join(visible(row["group"]).split()) or "(no name)"
+    short = text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
+    return f"{short}  (n {row['n_scored']}{', not known' if row['estimate'] is None else ''})"
 
 
 def _heading(row: Row) -> str:

@@ -101,14 +101,14 @@ def headline(rows: Sequence[Row], count: int = 3) -> list[Row]:
     """The numbers that matter: the task's first estimates that have a good end.
 
     Those over all samples come first; where there are not enough, the farthest from the good end of
-    each group of others follows.
+    each group of others follows, one that is not known before any that is.
     """
     good = [row for row in rows if row["better"] != "neither"]
     chosen = {row["name"]: row for row in reversed(good) if row["by"] is None}
     found = list(reversed(chosen.values()))[:count]
     others: dict[tuple[str, str], list[Row]] = {}
     for row in good:
-        if row["by"] is not None and row["name"] not in chosen and row["estimate"] is not None:
+        if row["by"] is not None and row["name"] not in chosen:
             others.setdefault((row["name"], row["by"]), []).append(row)
     found += [max(group, key=_badness) for group in others.values()]
     return found[:count]
@@ -123,7 +123,7 @@ class Scores:
     """
 
     def __init__(self, store: RunStore, samples: pa.Table) -> None:
-        self.store, self.ids = store, samples["sample_id"].combine_chunks()
+        self.ids = samples["sample_id"].combine_chunks()
         parts = list(store.read_parts("scores", ["sample_id", "index", "metric", "value"]))
         table = pa.concat_tables(parts) if parts else None
         self.n = 1 + (int(table["index"].to_numpy().max(initial=0)) if table else 0)
@@ -135,7 +135,7 @@ class Scores:
             names = part["metric"].combine_chunks().dictionary_encode()
             codes = names.indices.to_numpy()
             for code, metric in enumerate(names.dictionary.to_pylist()):
-                own = codes == code
+                own = (codes == code) & (numbers >= 0)
                 of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
                 of[numbers[own]] = values[own]
 
@@ -145,6 +145,12 @@ class Scores:
         at = np.nan_to_num(found, nan=-1).astype(np.int64)
         index = table["index"].to_numpy()
         return np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
+
+    def rows(self, table: pa.Table, kept: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
+        """The rows of the generations that are kept, each with its generation's number."""
+        at = self.numbers(table)
+        chosen = np.flatnonzero(kept[at])
+        yield from zip(at[chosen].tolist(), table.take(chosen).to_pylist(), strict=True)
 
 
 def _answers(
@@ -163,20 +169,14 @@ def _answers(
     kept[numbers] = True
     columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
     for part in store.read_parts("scores", columns):
-        at = scores.numbers(part)
-        for place, row in zip(
-            at[kept[at]], part.take(np.flatnonzero(kept[at])).to_pylist(), strict=True
-        ):
-            found[int(place)]["verdicts"][row["metric"]] = row
+        for place, row in scores.rows(part, kept):
+            found[place]["verdicts"][row["metric"]] = row
     for _, table in store.shards("generations"):
-        at = scores.numbers(table)
-        for place, row in zip(
-            at[kept[at]], table.take(np.flatnonzero(kept[at])).to_pylist(), strict=True
-        ):
-            found[int(place)]["answer"] = row
-    of_sample = numbers // scores.n
-    for place, row in zip(numbers, samples.take(of_sample).to_pylist(), strict=True):
-        found[int(place)]["sample"] = row
+        for place, row in scores.rows(table, kept):
+            found[place]["answer"] = row
+    of_sample = samples.take(numbers // scores.n).to_pylist()
+    for one, row in zip(found.values(), of_sample, strict=True):
+        one["sample"] = row
     shown, characters = [], 0
     for one in found.values():
         answer = one.get("answer")
@@ -222,7 +222,7 @@ def _browsed(
         "size": f"{len(answer['text'] or ''):,}",
         "finish": answer["finish_reason"],
         "thinking": _text(answer.get("thinking")),
-        "error": _text(answer["error"]),
+        "error": _text(answer["error"] or f"no text: {answer['finish_reason']}"),
         "target": _text(sample["target"]),
         "bad": _is_bad(value.get(first), meanings.get(first)),
         "lost": any(verdict["value"] is None for verdict in verdicts.values()),
@@ -278,7 +278,9 @@ def _worst_end(meaning: Row | None) -> float | None:
 
 
 def _badness(row: Row) -> float:
-    value: float = row["estimate"]
+    value: float | None = row["estimate"]
+    if value is None:
+        return np.inf
     return {"lower": value, "higher": -value, "zero": abs(value)}[row["better"]]
 
 
@@ -368,7 +370,7 @@ def _measured(row: Row) -> str:
 def _browser(count: int, left_out: int, metrics: Sequence[str]) -> str:
     by = f" by {metrics[0]}" if metrics else ""
     rest = (
-        f" {left_out:,} better ones are not on this page; the run folder holds them."
+        f" {left_out:,} others are not on this page, for its size; the run folder holds them."
         if left_out
         else ""
     )

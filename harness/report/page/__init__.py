@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.figures import Drawn
+from harness.text import visible
 
 
 def page(template: str, script: str, data: object, **given: Any) -> str:
@@ -60,11 +61,17 @@ def _embedded(data: object) -> Markup:
     return Markup(text)
 
 
+def _seen(value: object) -> object:
+    """What a template shows, with what would not be seen written out."""
+    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value)
+
+
 @cache
 def _templates() -> Environment:
     return Environment(
         loader=PackageLoader("harness.report.page", "."),
         autoescape=True,
+        finalize=_seen,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
