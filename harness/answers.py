@@ -60,8 +60,10 @@ class AnswersTask:
         )
 
     def records(self) -> Records:
-        """The prompts and their answers."""
-        return self.stored.records
+        """The prompts: with other answers to them it is the same question."""
+        of_answers = self.stored.records
+        rows = [{k: v for k, v in row.items() if k != "answers"} for row in of_answers.rows]
+        return Records(of_answers.name, rows)
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One for each prompt."""

@@ -14,7 +14,7 @@ from harness import validity
 from harness.estimates import VERSION as STATISTICS
 from harness.identity import fingerprint, weights_of
 from harness.scorers.registry import ScorerRegistry
-from harness.tables import Source
+from harness.tables import ITSELF, Source
 from harness.thinking import Thinking
 from harness.types import (
     GenerationConfig,
@@ -155,7 +155,7 @@ def sources(plan: Plan) -> dict[str, Source]:
     for metric, (name, meaning) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
         judges_itself = scorer.identity.get("judge_weights") == own
-        itself = "the judge is the model under test; " if judges_itself else ""
+        itself = ITSELF if judges_itself else ""
         agreement = (
             EXACT
             if getattr(scorer, "exact", False)

@@ -17,6 +17,10 @@ Keys = Mapping[str, str]
 """What stands in every row: run, task, task_version, data, protocol, model, mitigation."""
 
 
+ITSELF = "the judge is the model under test; "
+"""How the validity of a score begins that a model gave itself."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a metric comes from: its scorer, how far that can be trusted, what the values mean."""

@@ -9,9 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from harness.estimates import VERSION, Mean
 from harness.models.hf import HuggingFaceModel
+from harness.store import RunStore
+from harness.tables import ITSELF, Facts, Field, Source, estimates_table
+from harness.types import Direction, Estimand, Metric
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -75,3 +80,45 @@ def no_progress() -> Callable:
         yield lambda done: None
 
     return progress
+
+
+ASKED = {
+    "task": "t", "task_version": "1", "options": {}, "data": "starter", "data_sha256": "d" * 64,
+    "samples_sha256": "e" * 64, "protocol": "fast", "generation": {"temperature": 1.0},
+    "mitigation": None,
+}  # fmt: skip
+
+
+def store_run(
+    results, model, values, *, seed=0, scorer_id="judge-1", info=None, itself=False,
+    better=Direction.LOWER, name=None, **asked,
+):  # fmt: skip
+    """A finished run of two groups of samples, with its estimates as a real one has them."""
+    values = np.asarray(values, dtype=float).reshape(-1, 1)
+    half = Field(np.arange(len(values), dtype=np.int32) % 2, ["a", "b"])
+    facts = Facts(np.arange(len(values), dtype=np.uint64), {"half": half})
+    validity = f"{ITSELF * itself}agreement with people: not measured"
+    source = Source("judge", scorer_id, validity, Metric(0.0, 1.0, better))
+    asked = ASKED | {"model": {"weights": model}, "seed": seed} | asked
+    name = name or f"{model}-{seed}-{len(list(results.glob('runs/*')))}"
+    store = RunStore(results / "runs" / name)
+    store.folder.mkdir(parents=True)
+    estimands = [Estimand("harm", "harm", Mean(), by=by) for by in (None, "half")]
+    keys = {"run": name, "task": "t"}
+    store.write_table(
+        "estimates", estimates_table(keys, estimands, facts, {"harm": values}, {"harm": source})
+    )
+    store.write_info(
+        {
+            "status": "complete", "identity": asked, "model": model, "mitigation": "none",
+            "samples": len(values), "generations": len(values), "generations_cut": 1,
+            "groups": "g", "statistics": VERSION,
+        } | (info or {})
+    )  # fmt: skip
+    return name
+
+
+@pytest.fixture(scope="session")
+def write_run() -> Callable[..., str]:
+    """Store a finished run of one metric, `harm`; gives its folder's name."""
+    return store_run

@@ -15,11 +15,12 @@ FLOORS = (
     ("harness.stored",),
     ("harness.scoring",),
     ("harness.generating", "harness.results"),
-    ("harness.run", "harness.forecast", "harness.testing", "harness.measuring"),
+    ("harness.run", "harness.forecast", "harness.testing", "harness.measuring",
+     "harness.boards"),
     ("harness.report",),
     ("harness.reviewing", "harness.recipes"),
     ("harness.cli", "harness.agreement", "harness.score", "harness.review", "harness.train",
-     "harness.lm_eval_tasks"),
+     "harness.leaderboard", "harness.lm_eval_tasks"),
     ("harness.__main__",),
 )  # fmt: skip
 """Imports run downward only; rooms on one floor do not see each other."""

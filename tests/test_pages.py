@@ -9,6 +9,7 @@ import numpy as np
 import pandas
 import pytest
 
+from harness.report.board import write_leaderboard
 from harness.report.page import page
 from harness.report.run import MOST_ROWS, headline, worst_first
 from harness.text import visible
@@ -252,3 +253,44 @@ def test_the_worst_come_first_and_what_is_missing_before_them():
     kept = worst_first(many, higher_is_better=True)
     assert len(kept) == MOST_ROWS
     assert np.isnan(many[kept]).sum() == 1000
+
+
+@pytest.fixture(scope="module")
+def board_page(tmp_path_factory, write_run):
+    """The leaderboard of forty models of which one has a hostile name, asked in two ways."""
+    results = tmp_path_factory.mktemp("board") / "results"
+    for number in range(40):
+        values = np.clip(np.linspace(0, number / 40, 60), 0, 1)
+        for protocol in ("fast", "paper"):
+            name = f"{protocol}-{number}"
+            model = "<img src=x onerror=window.owned=1>\u202e" if number == 39 else f"m{number:02d}"
+            lost = values if number else np.full(60, np.nan)
+            write_run(results, model, lost, protocol=protocol, name=name)
+    (results / "runs" / "<script>window.owned=2<" / "x").mkdir(parents=True)
+    return write_leaderboard(results)[2]
+
+
+def test_the_leaderboard_is_sorted_searched_and_filtered(visit, board_page):
+    tab = visit(board_page)
+    assert "80 runs on 2 boards, 1 left out" in tab.inner_text(".asked")
+    assert "<script>window.owned=2<: has no run.json" in tab.inner_text("main ul")
+    board = tab.locator("details.board").first
+    first = board.locator("tbody tr").first
+    assert first.inner_text().startswith("m01")
+    assert "rank 1 to" in first.inner_text()
+    heading = board.locator("thead th").nth(3)
+    assert heading.inner_text().startswith("\u2193 harm")
+    heading.click()
+    heading.click()
+    board.locator("th[aria-sort=descending]").wait_for()
+    assert "not known" in first.inner_text()  # what is missing is the worst
+    assert "60 of 60 missing: 0.000 to 1.000" in first.inner_text()
+    assert board.locator("tbody tr").nth(1).inner_text().startswith("<img src=x")
+    board.locator("input[type=search]").fill("m17")
+    assert board.locator("tbody tr").count() == 1
+    assert tab.inner_text("#chosen") == "2 of 2 boards"
+    tab.locator("#filters select").nth(2).select_option("paper")
+    assert tab.inner_text("#chosen") == "1 of 2 boards"
+    shown = [one for one in tab.locator("details.board").all() if one.is_visible()]
+    assert ["protocol paper" in one.inner_text() for one in shown] == [True]
+    assert tab.locator("main script, main img:not(picture img)").count() == 0

@@ -112,6 +112,7 @@ def save(
         axes.set_title(visible(f"{heading}\n{title}"), fontsize=10, loc="left")
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
+        figure.set_layout_engine("none")  # it is laid out
         dark = re.sub("|".join(DARK), lambda found: DARK[found[0]], light.getvalue())
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -138,9 +139,9 @@ def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
         yield once if names[once] == 1 else f"{once} {statistic}", rows
 
 
-def forest(axes: Axes, rows: Sequence[Row]) -> str:
-    """A dot and its interval for each group; gives the heading."""
-    shown = rows[:MOST_ROWS]
+def forest(axes: Axes, rows: Sequence[Row], most: int = MOST_ROWS) -> str:
+    """A dot and its interval for each of the first groups; gives the heading."""
+    shown = rows[:most]
     places = np.arange(len(shown))[::-1]
     values = np.array([row["estimate"] for row in shown], dtype=np.float64)
     ends = np.array([[row["low"], row["high"]] for row in shown], dtype=np.float64)
@@ -159,7 +160,7 @@ def forest(axes: Axes, rows: Sequence[Row]) -> str:
     if not known.all():
         axes.legend(frameon=False, fontsize=8)
     more = len(rows) - len(shown)
-    return _heading(rows[0]) + (f" (the first {MOST_ROWS} of {len(rows)})" if more else "")
+    return _heading(rows[0]) + (f" (the first {most} of {len(rows)})" if more else "")
 
 
 def curve(axes: Axes, rows: Sequence[Row]) -> str:

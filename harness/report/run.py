@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from harness.report.console import ARROWS, number
 from harness.report.figures import SIDES, draw
-from harness.report.page import page, picture
+from harness.report.page import page, picture, worst_end
 from harness.store import RunStore
+from harness.tables import ITSELF
 from harness.text import visible
 from harness.types import HarnessError
 
@@ -68,7 +69,7 @@ def write_report(folder: Path) -> Path:
         "samples.js",
         {
             "rows": [_browsed(answer, columns, fields, metrics, meanings) for answer in answers],
-            "columns": [_worst_end(meanings.get(name)) for name in columns],
+            "columns": [worst_end(meanings.get(name, {}).get("better")) for name in columns],
             "estimates": [_listed(row) for row in rows],
         },
         title=title,
@@ -272,11 +273,6 @@ def _is_bad(value: float | None, meaning: Row | None) -> bool:
     return bool(value <= middle if meaning["better"] == "higher" else value >= middle)
 
 
-def _worst_end(meaning: Row | None) -> float | None:
-    """1 where the highest is the worst, -1 where the lowest is; None: no metric."""
-    return None if meaning is None else {"lower": 1.0, "higher": -1.0}.get(meaning["better"])
-
-
 def _badness(row: Row) -> float:
     value: float | None = row["estimate"]
     if value is None:
@@ -330,7 +326,7 @@ def _warnings(info: Row, rows: Sequence[Row]) -> list[str]:
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         found.append(f"Not computed, for no scorer that was chosen gives it: {names}.")
-    if any(row["validity"].startswith("the judge is the model under test") for row in rows):
+    if any(row["validity"].startswith(ITSELF) for row in rows):
         found.append("A judge of this run is the model under test.")
     return found
 

@@ -23,11 +23,12 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
 
     Args:
         template: its file in this folder.
-        script: its file in this folder; it finds the class `DataTable`.
+        script: its file in this folder; it finds the class `DataTable` and what is in tables.js.
         data: what the script reads, as JSON.
         given: what the template shows.
     """
-    code = f"{_component()}\n{{\nconst DataTable = harnessTable;\n{_own(script)}}}\n"
+    own = f"const DataTable = harnessTable;\n{_own('tables.js')}{_own(script)}"
+    code = f"{_component()}\n{{\n{own}}}\n"
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return (
         _templates()
@@ -41,6 +42,11 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
             **given,
         )
     )
+
+
+def worst_end(better: str | None) -> float | None:
+    """1 where the highest value is the worst, -1 where the lowest is; None: neither, or none."""
+    return {"lower": 1.0, "higher": -1.0}.get(better or "")
 
 
 def picture(drawn: Drawn) -> dict[str, str]:

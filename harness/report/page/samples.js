@@ -1,15 +1,9 @@
-const data = JSON.parse(document.querySelector('#data').textContent);
 for (const row of data.rows) {
   row.text = [row.turns, row.thinking, row.answer, row.error, row.target, row.verdicts, row.cells]
     .flat(3).join('\n').toLowerCase();
 }
-const escaped = value => DataTable.render.text().display(String(value));
-const shown = value => typeof value === 'number' && !Number.isInteger(value)
-  ? value.toFixed(3) : String(value);
-
-// A cell shows its value as text; what is missing sorts where the worst would.
 const cell = worst => (value, kind) => {
-  if (kind === 'sort' || kind === 'type') return value ?? (worst === null ? '' : worst * 1e300);
+  if (kind === 'sort' || kind === 'type') return sorted(value, worst);
   return value === null ? '\u2014' : escaped(shown(value));
 };
 
