@@ -16,8 +16,8 @@ from harness.tables import ESTIMATE_COLUMNS, ITSELF
 from harness.types import Direction, Estimate
 
 Row = Mapping[str, Any]
-MOST_GROUPS = 12
-"""Columns of a board that has no estimate over all samples; the CSV has all."""
+MOST_GROUPS = 8
+"""Columns of an estimate that there is of groups alone; the CSV has all."""
 NEEDED = {"model", "mitigation", "samples", "generations", "generations_cut", "groups",
           "statistics"}  # fmt: skip
 
@@ -219,9 +219,7 @@ def _board(runs: Sequence[Run]) -> Board:
         of_model.setdefault(run.model, []).append(run)
     cells = {model: _cells(own) for model, own in of_model.items()}
     columns = list(dict.fromkeys(column for of_one in cells.values() for column in of_one))
-    shown = [column for column in columns if column.by is None] or [
-        column for column in columns if column.by != "generations"
-    ][:MOST_GROUPS]
+    shown = compared(columns)
     for column in shown:
         _rank(column, list(cells.values()))
     names = {model: own[-1].info["model"] for model, own in of_model.items()}
@@ -233,6 +231,23 @@ def _board(runs: Sequence[Run]) -> Board:
     entries.sort(key=lambda entry: _place(entry, first))
     data = dict.fromkeys(run.info["identity"]["data"] for run in runs)
     return Board(runs[0].question, ", ".join(data), columns, shown, entries)
+
+
+def compared(columns: Sequence[Column]) -> list[Column]:
+    """The estimates over all samples, and of those that have none their first whole groupings."""
+    whole = {column.name for column in columns if column.by is None}
+    of_groups: dict[str, dict[str, list[Column]]] = {}
+    for column in columns:
+        if column.name not in whole and column.by not in (None, "generations"):
+            of_groups.setdefault(column.name, {}).setdefault(str(column.by), []).append(column)
+    chosen: set[Column] = set()
+    for groupings in of_groups.values():
+        count = 0
+        for grouping in groupings.values():
+            if count + len(grouping) <= MOST_GROUPS:
+                chosen.update(grouping)
+                count += len(grouping)
+    return [column for column in columns if column.by is None or column in chosen]
 
 
 def _cells(runs: Sequence[Run]) -> dict[Column, Cell]:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness.boards import differences, make_boards, read_runs
+from harness.boards import Column, compared, differences, make_boards, read_runs
 from harness.report.board import as_csv, as_markdown, draw_boards
 from harness.store import RunStore
 from harness.types import Direction
@@ -79,6 +79,18 @@ def test_runs_that_differ_in_the_question_stand_on_boards_of_their_own(tmp_path,
     assert [len(board.entries) for board in boards] == [1, 1]
     assert differences(boards[0], boards) == [said]
     assert all(cell.ranks is None for b in boards for e in b.entries for cell in e.cells.values())
+
+
+def test_an_estimate_of_groups_alone_is_compared_by_its_first_groupings():
+    def column(name, by, group):
+        return Column(name, "mean", "zero", "m", by, group, "s", "s-1")
+
+    contrasts = [column("gap", "age", "20"), column("gap", "age", "80")]
+    many = [column("gap", "race", str(n)) for n in range(7)]
+    last = [column("gap", "gender", "f")]
+    curve = [column("curve", "generations", str(n)) for n in range(3)]
+    mean = [column("mean", None, None), column("mean", "age", "20")]
+    assert compared([*contrasts, *many, *last, *curve, *mean]) == [*contrasts, *last, mean[0]]
 
 
 def test_another_scorer_is_another_column(tmp_path, write_run):

@@ -4,7 +4,7 @@ const line = (text, name) => text ? `<br><small class="${name}">${escaped(text)}
 const cell = worst => (got, kind) => {
   if (kind === 'sort' || kind === 'type') return sorted(got?.value, worst);
   if (got === null) return '<small class="lost">not scored by this</small>';
-  const value = got.value === null ? '<span class="lost">not known</span>' : shown(got.value);
+  const value = got.value === null ? '<span class="lost">not known</span>' : got.value.toFixed(3);
   return `<b>${value}</b>${line(got.interval, 'same')}`
     + `${line(got.rank, got.best ? 'same best' : 'same')}${line(got.lost, 'lost')}`
     + line(got.itself && 'judged by itself', 'lost');

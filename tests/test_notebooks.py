@@ -1,0 +1,57 @@
+"""The notebooks, executed on the tables of small real runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Two runs that were asked the same, and one of discrimination, by the bundled model."""
+    folder = tmp_path_factory.mktemp("runs")
+    for options in (
+        ["task=med_harm", "limit=6", "generation.max_new_tokens=8"],
+        ["task=med_harm", "limit=6", "generation.max_new_tokens=8", "mitigation=system_prompt"],
+        ["task=discrimination", "limit=2"],
+    ):
+        command = [sys.executable, "-m", "harness", "report=false", *options]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    return folder / "results"
+
+
+def printed(notebook):
+    outputs = [one for cell in notebook.cells for one in cell.get("outputs", ())]
+    return "\n".join(one.get("text") or str(one.get("data")) for one in outputs)
+
+
+SHOWN = {
+    "compare": ["system_prompt", "without a pair", "image/png", "text_after"],
+    "discrimination": ["fixed effect", "Hispanic", "image/png", "cluster"],
+    "tour": ["benign refused", "mass of yes and no", "scores that could not be had", ">>> "],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_notebook_runs_on_the_tables_of_a_small_run(path, results, monkeypatch):
+    monkeypatch.setenv("HARNESS_RESULTS", str(results))
+    notebook = nbformat.read(path, as_version=4)
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
+    text = printed(notebook)
+    assert [words for words in SHOWN[path.stem] if words not in text] == []
+    assert "stderr" not in {one.get("name") for c in notebook.cells for one in c.get("outputs", ())}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_notebooks_are_kept_without_outputs_and_run_no_model(path):
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert not any(word in cell.source for cell in code for word in ("harness.", "torch", "model="))
