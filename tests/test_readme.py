@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.testing import check_task
+from harness.testing import check_model, check_scorer, check_task
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,25 +38,43 @@ def test_every_command_is_one_that_composes(command, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_the_example_of_a_task_works_as_written(tmp_path, monkeypatch):
-    (task,) = (block for block in blocks("python") if "class Greetings" in block)
-    (config,) = blocks("yaml")
-    folder = tmp_path / "greetings_task"
-    folder.mkdir()
-    (folder / "__init__.py").write_text(task)
-    (tmp_path / "conf" / "task").mkdir(parents=True)
-    config = config.replace("tasks.greetings", "greetings_task")
-    (tmp_path / "conf" / "task" / "greetings.yaml").write_text(config)
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "--config-dir", "conf", "task=greetings", "backend=echo"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+def write_examples(folder: Path) -> None:
+    """The three worked examples as a stranger's own files: their code, and their YAML."""
+    code = dict(zip(("tasks.greetings", "harness.scorers.asks_back", "harness.models.program"),
+                    (b for b in blocks("python") if "class " in b), strict=True))  # fmt: skip
+    places = ("task/greetings", "scorer/asks_back", "backend/program")
+    for (module, source), place, config in zip(
+        code.items(), places, blocks("yaml")[:3], strict=True
+    ):
+        assert f"_target_: {module}." in config
+        own = f"my_{module.rpartition('.')[2]}"
+        (folder / f"{own}.py").write_text(source)
+        path = folder / "conf" / f"{place}.yaml"
+        path.parent.mkdir(parents=True)
+        path.write_text(config.replace(module, own))
+
+
+def test_the_three_worked_examples_work_as_written(tmp_path, monkeypatch):
+    write_examples(tmp_path)
+    (line,) = re.findall(r"`python -m (harness task=greetings [^`]*)`", README)
+    module, *arguments = shlex.split(line)
+    command = [sys.executable, "-m", module, "--config-dir", "conf", *arguments, "report=false"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "refused (mean)" in done.stdout
+    assert "refused (mean)    0.000" in done.stdout
+    assert "asks back (mean)  0.000" in done.stdout
+    assert "asks_back by asks_back-" in done.stdout
+    failing = [*command, "backend.program=[/bin/false]", "max_unmeasured=1"]
+    done = subprocess.run(failing, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "refused (mean)    not known" in done.stdout
     monkeypatch.syspath_prepend(str(tmp_path))
-    from greetings_task import Greetings
+    from my_asks_back import AsksBackScorer
+    from my_greetings import Greetings
+    from my_program import ProgramModel
 
     check_task(Greetings())
+    check_scorer(AsksBackScorer())
+    check_model(ProgramModel(["cat"]))
 
 
 def test_nothing_is_left_to_be_filled_in():
