@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -175,12 +176,15 @@ def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
 
 
 def make_boards(runs: Sequence[Run]) -> list[Board]:
-    """A board for each question; runs that differ in it are neither pooled nor ranked together."""
+    """A board for each question; runs that differ in it are neither pooled nor ranked together.
+
+    Those that compare models come before those of one alone.
+    """
     asked: dict[str, list[Run]] = {}
     for run in runs:
         asked.setdefault(json.dumps(run.question), []).append(run)
     boards = [_board(same) for same in asked.values()]
-    return sorted(boards, key=lambda board: (board.question["task"], -len(board.entries)))
+    return sorted(boards, key=lambda b: (len(b.entries) == 1, b.question["task"], -len(b.entries)))
 
 
 def differences(board: Board, boards: Sequence[Board]) -> list[str]:
@@ -234,11 +238,16 @@ def _board(runs: Sequence[Run]) -> Board:
 
 
 def compared(columns: Sequence[Column]) -> list[Column]:
-    """The estimates over all samples, and of those that have none their first whole groupings."""
+    """The estimates over all samples, and of those that have none their first whole groupings.
+
+    Of groups only what has a good end, and no curve.
+    """
     whole = {column.name for column in columns if column.by is None}
     of_groups: dict[str, dict[str, list[Column]]] = {}
     for column in columns:
-        if column.name not in whole and column.by not in (None, "generations"):
+        if column.better == Direction.NEITHER.value or column.by == "generations":
+            continue
+        if column.name not in whole:
             of_groups.setdefault(column.name, {}).setdefault(str(column.by), []).append(column)
     chosen: set[Column] = set()
     for groupings in of_groups.values():
@@ -258,7 +267,10 @@ def _cells(runs: Sequence[Run]) -> dict[Column, Cell]:
             found.setdefault(Column(**{name: row[name] for name in NAMED}), []).append(row)
     cells = {}
     for column, rows in found.items():
-        estimate = combine([Estimate(**{name: row[name] for name in COUNTED}) for row in rows])
+        estimate = combine(
+            [Estimate(**{name: row[name] for name in COUNTED}) for row in rows],
+            _range(column, runs[0].info.get("metrics", {}).get(column.metric, {})),
+        )
         itself = any(row["validity"].startswith(ITSELF) for row in rows)
         words = dict.fromkeys(row["validity"].removeprefix(ITSELF) for row in rows)
         cells[column] = Cell(estimate, len(rows), "; or: ".join(words), itself)
@@ -269,6 +281,15 @@ def _told_apart(model: str, names: Mapping[str, str]) -> str:
     """A model's name, with its fingerprint where another has the same name."""
     name = names[model]
     return f"{name}@{model}" if list(names.values()).count(name) > 1 else name
+
+
+def _range(column: Column, meaning: Row) -> tuple[float, float]:
+    """The least and the most that an estimate can be."""
+    if column.statistic.startswith(("share", "any of", "majority")):
+        return 0.0, 1.0
+    if column.statistic.startswith(("mean", "expected maximum")) and "low" in meaning:
+        return meaning["low"], meaning["high"]
+    return -inf, inf
 
 
 def _rank(column: Column, models: Sequence[dict[Column, Cell]]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ LEVEL = 0.05
 QUANTILE = float(norm.ppf(0.975))
 
 
-def combine(runs: Sequence[Estimate]) -> Estimate:
+def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf, inf)) -> Estimate:
     """One estimate from runs that differ in their seed alone.
 
     The prompts are the same in each, so that more seeds make the noise of sampling answers smaller
@@ -26,6 +27,7 @@ def combine(runs: Sequence[Estimate]) -> Estimate:
 
     Args:
         runs: at least one; each over the same samples.
+        within_range: the least and the most that an estimate can be, which no interval passes.
 
     Returns:
         With scores counted over all runs. Where a run has no estimate there is none: what is
@@ -41,21 +43,23 @@ def combine(runs: Sequence[Estimate]) -> Estimate:
     estimate = _mean([run.estimate for run in runs])
     if estimate is None:
         return Estimate(None, None, None, None, worst, best, n, n_scored, n_failed, clusters)
-    values = np.array([run.estimate for run in runs], dtype=np.float64)
-    errors = np.array([run.stderr for run in runs], dtype=np.float64)
-    within, between = float(np.mean(errors**2)), float(np.var(values, ddof=1))
     k = len(runs)
+    # Plain numbers: a leaderboard does this tens of thousands of times.
+    values, errors = ([_number(getattr(run, n)) for run in runs] for n in ("estimate", "stderr"))
+    within = sum(error**2 for error in errors) / k
+    between = sum((value - estimate) ** 2 for value in values) / (k - 1)
     variance = max(within - between * (k - 1) / k, between / k)
 
     def end(name: str, side: float) -> float | None:
-        own = np.array([getattr(run, name) for run in runs], dtype=np.float64)
-        distance = float(np.sqrt(np.mean((own - values) ** 2)))
-        shrunk = distance * np.sqrt(variance / within) if within > 0 else distance
-        reach = max(shrunk, QUANTILE * np.sqrt(between / k))
-        return float(estimate + side * reach) if np.isfinite(reach) else None
+        own = [_number(getattr(run, name)) for run in runs]
+        distance = sqrt(sum((o - v) ** 2 for o, v in zip(own, values, strict=True)) / k)
+        shrunk = distance * sqrt(variance / within) if within > 0 else distance
+        reach = max(shrunk, QUANTILE * sqrt(between / k))
+        least, most = within_range
+        return min(max(estimate + side * reach, least), most) if isfinite(reach) else None
 
     low, high = end("low", -1.0), end("high", 1.0)
-    stderr = float(np.sqrt(variance)) if np.isfinite(variance) else None
+    stderr = sqrt(variance) if isfinite(variance) else None
     return Estimate(estimate, stderr, low, high, worst, best, n, n_scored, n_failed, clusters)
 
 
@@ -123,4 +127,8 @@ def _nearness(
 
 def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return float(np.mean(known)) if len(known) == len(values) else None
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value

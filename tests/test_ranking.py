@@ -105,3 +105,10 @@ def test_the_interval_of_the_mean_holds_the_truth(prompts, answers):
         one = combine(runs)
         held += one.low <= 0 <= one.high
     assert held >= 0.92 * 400
+
+
+def test_an_interval_of_several_seeds_stays_in_the_range():
+    runs = [Estimate(v, 0.01, max(0.0, v - 0.02), v + 0.02, v, v, 50, 50, 0, 50) for v in (0, 0.2)]
+    assert combine(runs).low < 0
+    found = combine(runs, (0.0, 1.0))
+    assert (found.low, found.high) == (0.0, combine(runs).high)

@@ -83,7 +83,7 @@ def test_nothing_is_left_to_be_filled_in():
 
 def test_the_tree_names_what_is_there():
     for name in re.findall(
-        r"^(harness/\S+|conf/|tasks/|benchmarks/|results/)", README, re.MULTILINE
+        r"^(harness/\S+|conf/|tasks/|benchmarks/|notebooks/|docs/|results/)", README, re.MULTILINE
     ):
         assert (ROOT / name.replace("NAME/", "")).exists(), name
 

@@ -20,10 +20,10 @@ from harness.types import Estimate, HarnessError
 
 COUNTED = [field.name for field in fields(Estimate)]
 FILTERS = ("task", "data", "protocol", "mitigation")
-MOST_FIGURES = 12
-"""Of all boards together, the first estimates of each."""
+MOST_FIGURES = 8
+"""Of all boards together: the first estimate of each, the largest first, then the second."""
 MOST_OF_A_BOARD = 3
-MOST_MODELS = 30
+MOST_MODELS = 20
 """Of one figure; the tables have all."""
 RANKS = (
     "Models stand on one board where all that they were asked is the same; a seed is no "
@@ -120,18 +120,21 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
 
 def draw_boards(boards: Sequence[Board], folder: Path) -> dict[str, list[Drawn]]:
     """Figures of the first estimates of each board that compares, by the boards' ids."""
+    chosen = [
+        (place, -len(board.entries), at, board, column)
+        for at, board in enumerate(boards)
+        if len(board.entries) > 1
+        for place, column in enumerate(c for c in board.shown if c.better != "neither")
+    ]
     found: dict[str, list[Drawn]] = {}
-    left = MOST_FIGURES
-    for board in sorted(boards, key=lambda board: -len(board.entries)):
-        good = [column for column in board.shown if column.better != "neither"]
-        for column in good[: min(MOST_OF_A_BOARD, left)] if len(board.entries) > 1 else ():
+    for place, *_, board, column in sorted(chosen, key=lambda one: one[:3])[:MOST_FIGURES]:
+        if place < MOST_OF_A_BOARD:
             rows = _rows(board, column)
             plot = partial(forest, rows=rows, most=MOST_MODELS)
             name = f"{board.question['task']} {board.id} {_name(column)}"
             height = 1.3 + 0.27 * min(len(rows), MOST_MODELS)
             drawn = save(name, folder, board.title, plot, height)
             found.setdefault(board.id, []).append(drawn)
-            left -= 1
     return found
 
 
@@ -164,14 +167,14 @@ def _page(
             ],
         },
         title="Leaderboard",
-        counted=f"{runs:,} runs on {len(boards):,} boards, {len(left_out):,} left out",
+        counted=f"{runs:,} run{'s'[: runs != 1]} on {len(boards):,} "
+        f"board{'s'[: len(boards) != 1]}, {len(left_out):,} left out",
         ranks=RANKS,
         filters=[
             {"name": name, "values_": sorted({key[at] for key in keys})}
             for at, name in enumerate(FILTERS)
         ],
         boards=[_shown(board, boards, drawn.get(board.id, ())) for board in boards],
-        open=len(boards) <= 6,
         left_out=left_out,
     )
 
@@ -187,6 +190,7 @@ def _shown(board: Board, boards: Sequence[Board], drawn: Sequence[Drawn]) -> dic
     models, runs = len(board.entries), sum(len(entry.runs) for entry in board.entries)
     return {
         "title": board.title,
+        "open": models > 1,
         "counted": f"{models} model{'s'[: models != 1]}, {runs} run{'s'[: runs != 1]}",
         "settings": "; ".join(filter(None, (board.question[k] for k in ("settings", "options")))),
         "columns": [
@@ -220,11 +224,11 @@ def _cell(cell: Cell | None) -> dict[str, Any] | None:
     if cell is None:
         return None
     found = cell.estimate
-    lost = (
-        f"{found.n_failed:,} of {found.n:,} missing: {number(found.best)} to {number(found.worst)}"
-        if found.n_failed
-        else ""
-    )
+    lost = ""
+    if found.n_failed:
+        ends = sorted(end for end in (found.worst, found.best) if end is not None)
+        could_be = " to ".join(map(number, ends)) or number(None)
+        lost = f"{found.n_failed:,} of {found.n:,} missing: {could_be}"
     return {
         "value": found.estimate,
         "interval": f"{number(found.low)} to {number(found.high)}" if found.n_scored else "",

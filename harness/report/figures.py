@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import re
+import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ DARK = {PAPER: "#16181c", INK: "#e8e8e8", GRID: "#45484f"}
 MOST_ROWS = 60
 """Groups that one figure shows; the rest stand in the table."""
 MOST_LETTERS = 48
+MOST_OF_A_LINE = 88
 BINS = 40
 STYLE: Any = {
     "figure.facecolor": PAPER, "axes.facecolor": PAPER, "savefig.facecolor": PAPER,
@@ -109,7 +111,8 @@ def save(
         figure = Figure(figsize=(7.2, max(3.0, height)), layout="constrained")
         axes = figure.add_subplot()
         heading = plot(axes)
-        axes.set_title(visible(f"{heading}\n{title}"), fontsize=10, loc="left")
+        lines = [heading, *textwrap.wrap(visible(title), MOST_OF_A_LINE)]
+        figure.suptitle("\n".join(map(visible, lines)), x=0.01, ha="left", fontsize=10)
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
         figure.set_layout_engine("none")  # it is laid out
