@@ -33,11 +33,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its folder's name, what its `run.json` says, and its estimates."""
+    """A finished run: its folder, what its `run.json` says, and its estimates."""
 
-    name: str
+    folder: Path
     info: Row
     rows: Sequence[Row]
+
+    @property
+    def name(self) -> str:
+        """The folder's."""
+        return self.folder.name
 
     @cached_property
     def question(self) -> dict[str, str]:
@@ -163,7 +168,7 @@ def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
     runs, left_out = [], []
     first: dict[str, str] = {}
     for folder in sorted(path for path in (results / "runs").glob("*") if path.is_dir()):
-        run = _read(folder)
+        run = read_run(folder)
         if isinstance(run, LeftOut):
             left_out.append(run)
             continue
@@ -197,7 +202,8 @@ def differences(board: Board, boards: Sequence[Board]) -> list[str]:
     return [words.get(name, name) for name in names]
 
 
-def _read(folder: Path) -> Run | LeftOut:
+def read_run(folder: Path) -> Run | LeftOut:
+    """The run in a folder, or why there is none."""
     store = RunStore(folder)
     if not (folder / "run.json").exists():
         return LeftOut(folder.name, "has no run.json: it is no run, or was stopped at its start")
@@ -213,7 +219,7 @@ def _read(folder: Path) -> Run | LeftOut:
         return LeftOut(folder.name, "its estimates are of another version; run its command again")
     if not info.keys() >= NEEDED:
         return LeftOut(folder.name, "its run.json is of another version; run its command again")
-    return Run(folder.name, info, table.select(list(ESTIMATE_COLUMNS)).to_pylist())
+    return Run(folder, info, table.select(list(ESTIMATE_COLUMNS)).to_pylist())
 
 
 def _board(runs: Sequence[Run]) -> Board:

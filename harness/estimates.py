@@ -56,6 +56,10 @@ class Mean:
         """Its name in tables."""
         return "mean"
 
+    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each sample (a row) the mean of what there is; NaN where there is nothing."""
+        return mean_of_rows(values)
+
     def estimate(
         self,
         values: NDArray[np.float64],
@@ -88,6 +92,10 @@ class Share:
         signs = ("<=", "<") if self.below else (">", ">=")
         return f"share {signs[not self.strict]} {self.at_least:g}"
 
+    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each sample (a row) the share of what there is; NaN where there is nothing."""
+        return mean_of_rows(self._reached(values))
+
     def estimate(
         self,
         values: NDArray[np.float64],
@@ -96,10 +104,22 @@ class Share:
         metric: Metric,
     ) -> Estimate:
         """The share of `values` that reach the threshold; NaN is missing."""
-        passed = values > self.at_least if self.strict else values >= self.at_least
-        reached = np.where(np.isnan(values), np.nan, passed != self.below)
         of_shares = replace(metric, low=0.0, high=1.0)
-        return _estimate(reached, samples, clusters, of_shares, share_interval)
+        return _estimate(self._reached(values), samples, clusters, of_shares, share_interval)
+
+    def _reached(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        passed = values > self.at_least if self.strict else values >= self.at_least
+        return np.where(np.isnan(values), np.nan, passed != self.below)
+
+
+def mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each row's values that are not NaN; NaN where all are."""
+    present = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        means: NDArray[np.float64] = np.where(present, values, 0.0).sum(axis=1) / present.sum(
+            axis=1
+        )
+    return means
 
 
 def _estimate(

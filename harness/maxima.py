@@ -54,6 +54,10 @@ class ExpectedMaximum:
         """Its name in tables."""
         return _named(f"expected maximum of {self.k}", self.missing)
 
+    def of_samples(self, values: Floats) -> Floats:
+        """Of each sample (a row) the expected maximum; NaN where there is none."""
+        return _of_rows(values, self.k, self.missing)
+
     def estimate(
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
     ) -> Estimate:
@@ -91,6 +95,11 @@ class AnyAbove:
         """Its name in tables."""
         sign = ">" if self.strict else ">="
         return _named(f"any of {self.k} {sign} {self.threshold:g}", self.missing)
+
+    def of_samples(self, values: Floats) -> Floats:
+        """Of each sample (a row) the probability; NaN where there is none."""
+        passed = values > self.threshold if self.strict else values >= self.threshold
+        return _of_rows(np.where(np.isnan(values), np.nan, passed), self.k, self.missing)
 
     def estimate(
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
@@ -260,6 +269,19 @@ def check_policy(k: int, missing: str) -> None:
 
 def _named(name: str, missing: Missing) -> str:
     return name if missing == "skip" else f"{name}, samples with missing scores dropped"
+
+
+def _of_rows(values: Floats, k: int, missing: Missing) -> Floats:
+    """The expected largest of k values of each row, NaN being missing."""
+    present = ~np.isnan(values)
+    having = present.any(axis=1)
+    codes = np.repeat(np.cumsum(having) - 1, values.shape[1])[present.ravel()]
+    found = np.full(len(values), np.nan)
+    if having.any():
+        found[having] = expected_maxima(values[present], codes, k)
+    if missing == "drop":
+        found[~present.all(axis=1)] = np.nan
+    return found
 
 
 OfSamples = Callable[[Metric], tuple["Floats", "Floats", "Floats"]]

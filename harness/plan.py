@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness import validity
+from harness.estimands import as_record
 from harness.estimates import VERSION as STATISTICS
 from harness.identity import fingerprint, weights_of
 from harness.scorers.registry import ScorerRegistry
@@ -92,7 +93,7 @@ def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, 
             metric: asdict(source.metric) | {"better": source.metric.better.value}
             for metric, source in known.items()
         },
-        "estimands": [repr(estimand) for estimand in estimands],
+        "estimands": [as_record(estimand) for estimand in estimands],
         "not_computed": missing,
         "statistics": STATISTICS,
     }

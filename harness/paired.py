@@ -1,0 +1,289 @@
+"""What two systems differ by on the same samples, and how sure that is.
+
+A difference is counted so that more is worse. Two one-sided questions are asked of it: is it above
+zero (the candidate is worse), and is it below a margin (the candidate is not worse by as much)?
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import copysign, inf, isinf, sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.estimates import FEW_CLUSTERS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Labels
+
+    Floats = NDArray[np.float64]
+
+LEVEL = 0.025
+"""Of each one-sided test, and so beyond each end of the 95 % interval."""
+POWER = 0.8
+RESAMPLES = 9_999
+FEW = 10
+"""Samples with a difference, below which they are counted."""
+CELLS = 4_000_000
+"""Of a table of resamples that is held at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A mean difference of pairs, more being worse."""
+
+    difference: float | None
+    stderr: float | None
+    low: float | None
+    """Lower end of the 95 % interval."""
+    high: float | None
+    p_worse: float
+    """Of no difference or less (one-sided): small where the candidate is worse."""
+    p_margin: float
+    """Of a difference of the margin or more (one-sided): small where it is surely less."""
+    method: str
+    pairs: int
+    clusters: int
+
+
+def paired(
+    differences: Floats,
+    clusters: Labels,
+    margin: float,
+    reach: float,
+    rate: bool = False,
+    resamples: int = RESAMPLES,
+) -> Paired:
+    """Test the mean of differences against zero and against a margin.
+
+    By what the data are:
+
+    - yes or no: Tango's score test (1998, Statistics in Medicine 17) and its interval; of no
+      difference, where each sample is its own cluster, McNemar's exact test (1947);
+    - few samples (below 10) differ at all: the share of those that got worse, times the most that
+      one can get worse, bounds the mean (exact binomial, Clopper and Pearson 1934), and no
+      difference is tested by all changes of sign;
+    - all differ by the same: the exact bound of how many others could be unseen;
+    - few clusters (below 30): Student's t on clusters - 1 degrees of freedom;
+    - else the studentized bootstrap of clusters (Efron and Tibshirani 1993, section 12.5), whose
+      lopsided interval follows the data's.
+
+    Where what is counted comes in clusters, counts are divided by the design effect, the ratio of
+    the clustered to the plain variance, never below 1 (Korn and Graubard 1998).
+
+    Args:
+        differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
+        clusters: of each: what of one is independent of what of others.
+        margin: above zero.
+        reach: the most that a difference can be.
+        rate: whether what differs is yes or no.
+        resamples: of the bootstrap.
+    """
+    there = ~np.isnan(differences)
+    found = differences[there]
+    codes = np.unique(np.asarray(clusters)[there], return_inverse=True)[1]
+    count = int(codes.max()) + 1 if len(codes) else 0
+    if count < 2:
+        mean = float(found.mean()) if len(found) else None
+        return Paired(mean, None, None, None, 1.0, 1.0, "not enough pairs", len(found), count)
+    mean = float(found.mean())
+    sums, sizes = np.bincount(codes, found).astype(float), np.bincount(codes).astype(float)
+    stderr = _stderr(sums, sizes, mean)
+    plain = float(found.std(ddof=1)) / sqrt(len(found))
+    alone = count == len(found)
+    effect = max(1.0, (stderr / plain) ** 2) if plain and not alone else 1.0
+    worse, better, n = (int(k) / effect for k in ((found > 0).sum(), (found < 0).sum(), found.size))
+    freedom = inf if alone or count >= FEW_CLUSTERS else count - 1
+    p_worse: float
+    if rate and np.isin(found, (-1.0, 0.0, 1.0)).all():
+        ends = tango_interval(worse, better, n, freedom)
+        p_margin = tango(worse, better, n, margin, freedom)
+        p_worse, method = 1 - tango(worse, better, n, 0.0, freedom), "Tango score"
+        if alone:
+            p_worse, method = mcnemar(round(worse), round(better)), f"McNemar exact, {method}"
+    elif not plain:
+        ends, p_worse, p_margin = _constant(mean, len(found), reach, margin)
+        method = "all alike, exact"
+    elif np.count_nonzero(found) < FEW:
+        ends, p_margin = _counted(worse, better, n, reach, margin)
+        p_worse, method = _signs(sums[sums != 0]), "counted, exact"
+    elif count < FEW_CLUSTERS:
+        ends, p_worse, p_margin = _student(mean, stderr, count, margin)
+        method = "Student's t"
+    else:
+        ends, p_worse, p_margin = _resampled(sums, sizes, mean, stderr, margin, resamples)
+        method = "studentized bootstrap"
+    low, high = max(ends[0], -reach), min(ends[1], reach)
+    return Paired(mean, stderr, low, high, p_worse, p_margin, method, len(found), count)
+
+
+def mcnemar(worse: int, better: int) -> float:
+    """McNemar's exact test (1947), one-sided: so many changes to the worse, or more, by chance."""
+    from scipy.stats import binom
+
+    changed = worse + better
+    return float(binom.sf(worse - 1, changed, 0.5)) if changed else 1.0
+
+
+def tango(worse: float, better: float, n: float, margin: float, freedom: float = inf) -> float:
+    """Tango's score test (1998) of a difference of paired rates of `margin` or more; one-sided.
+
+    Args:
+        worse: pairs of which only the candidate failed.
+        better: pairs of which only the baseline failed.
+        n: all pairs.
+        margin: between -1 and 1.
+        freedom: degrees of freedom, where clusters are few.
+    """
+    return _below(_score(worse, better, n, margin), freedom)
+
+
+def tango_interval(
+    worse: float, better: float, n: float, freedom: float = inf
+) -> tuple[float, float]:
+    """The 95 % interval of a difference of paired rates that Tango's score test (1998) leaves."""
+    from scipy.optimize import brentq
+
+    found = (worse - better) / n
+
+    def end(side: float) -> float:
+        def off(value: float) -> float:
+            return _score(worse, better, n, value) + side * _quantile(freedom)
+
+        edge = side * (1 - 1e-9)
+        return side if off(edge) * side > 0 else float(brentq(off, found, edge))
+
+    return (-1.0 if found == -1 else end(-1.0)), (1.0 if found == 1 else end(1.0))
+
+
+def _score(worse: float, better: float, n: float, margin: float) -> float:
+    """Tango's statistic: the difference less `margin`, over its error if the margin were true."""
+    a, b = 2 * n, -worse - better + (2 * n - worse + better) * margin
+    c = -better * margin * (1 - margin)
+    nuisance = (sqrt(max(b * b - 4 * a * c, 0.0)) - b) / (2 * a)
+    variance = n * (2 * nuisance + margin * (1 - margin))
+    above = worse - better - n * margin
+    if variance <= 0:
+        return 0.0 if above == 0 else copysign(inf, above)
+    return above / sqrt(variance)
+
+
+def _below(score: float, freedom: float) -> float:
+    """The chance of a score this low or lower."""
+    from scipy.special import ndtr, stdtr
+
+    return float(ndtr(score) if isinf(freedom) else stdtr(freedom, score))
+
+
+def _quantile(freedom: float) -> float:
+    """What a score reaches by chance once in 40 times."""
+    from scipy.special import ndtri, stdtrit
+
+    return float(ndtri(1 - LEVEL) if isinf(freedom) else stdtrit(freedom, 1 - LEVEL))
+
+
+def enough_samples(found: Paired, margin: float) -> int:
+    """Pairs that would show with 80 % power that no difference is less than the margin.
+
+    Taken from the reach of the interval, which shrinks as the square root of the pairs or faster.
+    """
+    return int(np.ceil(found.pairs * (detectable(found) / margin) ** 2))
+
+
+def detectable(found: Paired) -> float:
+    """The smallest difference that such data would show with 80 % power."""
+    if found.high is None or found.difference is None:
+        return inf
+    return _needed() / _quantile(inf) * (found.high - found.difference)
+
+
+def _needed() -> float:
+    from scipy.special import ndtri
+
+    return float(ndtri(1 - LEVEL) + ndtri(POWER))
+
+
+def _stderr(sums: Floats, sizes: Floats, mean: float) -> float:
+    """Standard error of the mean, from the spread between clusters."""
+    count = len(sums)
+    return sqrt(count / (count - 1) * float(((sums - mean * sizes) ** 2).sum())) / float(
+        sizes.sum()
+    )
+
+
+Ends = tuple[float, float]
+
+
+def _constant(value: float, count: int, reach: float, margin: float) -> tuple[Ends, float, float]:
+    """Where all clusters have the same difference: what the share of others could be, unseen.
+
+    None of `count` was unlike the others, which has the chance (1 - share) ** count; those that are
+    could lie as far off as any can.
+    """
+    share = 1 - LEVEL ** (1 / count)
+    ends = value - share * (value + reach), value + share * (reach - value)
+    p_worse = (1 - value / (value + reach)) ** count if value > 0 else 1.0
+    p_margin = 1.0
+    if value < margin:
+        p_margin = (1 - min(1.0, (margin - value) / (reach - value))) ** count
+    return ends, p_worse, p_margin
+
+
+def _counted(
+    worse: float, better: float, n: float, reach: float, margin: float
+) -> tuple[Ends, float]:
+    """Interval and test from how many got worse or better, and how far any can."""
+    from scipy.special import betainc
+    from scipy.stats import beta
+
+    def at_most(changed: float) -> float:
+        return reach * float(beta.isf(LEVEL, changed + 1, n - changed)) if changed < n else reach
+
+    share = margin / reach
+    p_margin = float(betainc(n - worse, worse + 1, 1 - share)) if worse < n and share < 1 else 0.0
+    return (-at_most(better), at_most(worse)), p_margin
+
+
+def _student(mean: float, stderr: float, count: int, margin: float) -> tuple[Ends, float, float]:
+    """Interval and tests by Student's t over clusters."""
+    freedom = count - 1
+    width = _quantile(freedom) * stderr
+    p_worse = _below(-mean / stderr, freedom)
+    return (mean - width, mean + width), p_worse, _below((mean - margin) / stderr, freedom)
+
+
+def _signs(sums: Floats) -> float:
+    """The share of all ways to give these sums a sign that add up to as much or more."""
+    ways = 1 - 2 * ((np.arange(2 ** len(sums))[:, None] >> np.arange(len(sums))) & 1)
+    return float((ways @ np.abs(sums) >= sums.sum() - 1e-12).mean())
+
+
+def _resampled(
+    sums: Floats, sizes: Floats, mean: float, stderr: float, margin: float, resamples: int
+) -> tuple[Ends, float, float]:
+    """Interval and tests by the distribution of (mean - true mean) / stderr over resamples."""
+    count = len(sums)
+    random = np.random.default_rng(0)
+    terms = np.stack([sums, sizes, sums**2, sums * sizes, sizes**2], axis=1)
+    drawn = []
+    for first in range(0, resamples, max(1, CELLS // count)):
+        rows = min(max(1, CELLS // count), resamples - first)
+        picked = random.integers(0, count, (rows, count))
+        picked += np.arange(rows)[:, None] * count
+        weights = np.bincount(picked.ravel(), minlength=rows * count).reshape(rows, count)
+        total, size, squares, cross, of_size = (weights @ terms).T
+        means = total / size
+        spread = np.maximum(squares - 2 * means * cross + means**2 * of_size, 0)
+        errors = np.sqrt(count / (count - 1) * spread) / size
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = (means - mean) / errors
+        drawn.append(np.where(np.isnan(ratio), 0.0, ratio))
+    ratios = np.sort(np.concatenate(drawn))
+    below, above = np.quantile(ratios, [LEVEL, 1 - LEVEL], method="closest_observation")
+    ends = float(mean - above * stderr), float(mean - below * stderr)
+    p_worse = (1 + np.sum(ratios >= mean / stderr)) / (resamples + 1)
+    p_margin = (1 + np.sum(ratios <= (mean - margin) / stderr)) / (resamples + 1)
+    return ends, float(p_worse), float(p_margin)
