@@ -33,17 +33,28 @@ class RunFailedError(Exception):
         self.code = code
 
 
-def command_line(config: str, work: Callable[[DictConfig], int]) -> None:
-    """Compose `conf/CONFIG.yaml` with the command line, do the work and exit with its code."""
+def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = USER_ERROR) -> None:
+    """Compose `conf/CONFIG.yaml` with the command line, do the work and exit with its code.
+
+    Args:
+        config: the name of the YAML.
+        work: gives the exit code.
+        misuse: exit code of whatever stops the work, where 1 and 2 have a meaning of their own.
+    """
     register()
+    begun = False
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the sentence is ours
     try:
 
         @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)
         def job(cfg: DictConfig) -> None:
-            _job(cfg, work)
+            nonlocal begun
+            begun = True
+            _job(cfg, work, misuse)
 
         job()
+    except SystemExit as ended:  # of the parser of arguments, which has a code of its own
+        sys.exit(misuse if ended.code and not begun else ended.code)
     except RunFailedError as failed:
         sys.exit(failed.code)
     except KeyboardInterrupt:
@@ -53,17 +64,17 @@ def command_line(config: str, work: Callable[[DictConfig], int]) -> None:
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever Hydra raises for a wrong command line
         print(f"error: {_sentence(error)}", file=sys.stderr)
-        sys.exit(USER_ERROR)
+        sys.exit(misuse)
     sys.exit(0)
 
 
-def said(work: Callable[[DictConfig], int], cfg: DictConfig) -> int:
-    """Do the work; what the user can put right is one sentence and the exit code 1."""
+def said(work: Callable[[DictConfig], int], cfg: DictConfig, misuse: int = USER_ERROR) -> int:
+    """Do the work; what the user can put right is one sentence and an exit code of its own."""
     try:
         return work(cfg)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
+        return misuse
 
 
 def finish(unmeasured: float, allowed: float, folder: Path) -> int:
@@ -94,12 +105,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     return resolved  # type: ignore[return-value]
 
 
-def _job(cfg: DictConfig, work: Callable[[DictConfig], int]) -> None:
+def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> None:
     try:
-        code = said(work, cfg)
+        code = said(work, cfg, misuse)
     except Exception:  # noqa: BLE001 - nothing of the command line, but a fault of ours
         traceback.print_exc()
-        code = USER_ERROR
+        code = misuse
     if HydraConfig.get().mode is RunMode.RUN:
         sys.exit(code)
     if code:

@@ -27,6 +27,8 @@ POWER = 0.8
 RESAMPLES = 9_999
 FEW = 10
 """Samples with a difference, below which they are counted."""
+ALIKE = 1e-9
+"""Of the reach: what differs by less is rounding."""
 CELLS = 4_000_000
 """Of a table of resamples that is held at once."""
 
@@ -104,7 +106,7 @@ def paired(
         p_worse, method = 1 - tango(worse, better, n, 0.0, freedom), "Tango score"
         if alone:
             p_worse, method = mcnemar(round(worse), round(better)), f"McNemar exact, {method}"
-    elif not plain:
+    elif plain * sqrt(len(found)) < ALIKE * reach:
         ends, p_worse, p_margin = _constant(mean, len(found), reach, margin)
         method = "all alike, exact"
     elif np.count_nonzero(found) < FEW:
@@ -267,7 +269,8 @@ def _resampled(
     """Interval and tests by the distribution of (mean - true mean) / stderr over resamples."""
     count = len(sums)
     random = np.random.default_rng(0)
-    terms = np.stack([sums, sizes, sums**2, sums * sizes, sizes**2], axis=1)
+    away = sums - mean * sizes
+    terms = np.stack([away, sizes, away**2, away * sizes, sizes**2], axis=1)
     drawn = []
     for first in range(0, resamples, max(1, CELLS // count)):
         rows = min(max(1, CELLS // count), resamples - first)
@@ -275,11 +278,11 @@ def _resampled(
         picked += np.arange(rows)[:, None] * count
         weights = np.bincount(picked.ravel(), minlength=rows * count).reshape(rows, count)
         total, size, squares, cross, of_size = (weights @ terms).T
-        means = total / size
-        spread = np.maximum(squares - 2 * means * cross + means**2 * of_size, 0)
+        shift = total / size
+        spread = np.maximum(squares - 2 * shift * cross + shift**2 * of_size, 0)
         errors = np.sqrt(count / (count - 1) * spread) / size
         with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = (means - mean) / errors
+            ratio = shift / errors
         drawn.append(np.where(np.isnan(ratio), 0.0, ratio))
     ratios = np.sort(np.concatenate(drawn))
     below, above = np.quantile(ratios, [LEVEL, 1 - LEVEL], method="closest_observation")

@@ -10,13 +10,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from harness.estimands import as_record
 from harness.estimates import VERSION, Mean
 from harness.models.hf import HuggingFaceModel
 from harness.store import RunStore
-from harness.tables import ITSELF, Facts, Field, Source, estimates_table
-from harness.types import Direction, Estimand, Metric
+from harness.tables import ITSELF, Facts, Field, Source, estimates_table, samples_table
+from harness.types import Direction, Estimand, Metric, Sample
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared" / "data"
@@ -105,6 +107,17 @@ def store_run(
     store.folder.mkdir(parents=True)
     estimands = [Estimand("harm", "harm", Mean(), by=by) for by in (None, "half")]
     keys = {"run": name, "task": "t"}
+    samples = [Sample(str(n), "", metadata={"half": "ab"[n % 2]}) for n in range(len(values))]
+    store.write_table("samples", samples_table(samples))
+    rows = pa.table(
+        {
+            "sample_id": [sample.id for sample in samples],
+            "index": pa.array([0] * len(values), pa.int32()),
+            "metric": ["harm"] * len(values),
+            "value": pa.array(values.ravel(), from_pandas=True),
+        }
+    )
+    store.write_table("scores", rows)
     store.write_table(
         "estimates", estimates_table(keys, estimands, facts, {"harm": values}, {"harm": source})
     )
@@ -113,6 +126,8 @@ def store_run(
             "status": "complete", "identity": asked, "model": model, "mitigation": "none",
             "samples": len(values), "generations": len(values), "generations_cut": 1,
             "groups": "g", "statistics": VERSION,
+            "estimands": [as_record(estimand) for estimand in estimands],
+            "metrics": {"harm": {"low": 0.0, "high": 1.0, "better": better.value}},
         } | (info or {})
     )  # fmt: skip
     return name

@@ -18,10 +18,11 @@ FLOORS = (
     ("harness.generating", "harness.results"),
     ("harness.run", "harness.forecast", "harness.testing", "harness.measuring",
      "harness.boards"),
+    ("harness.gate",),
     ("harness.report",),
     ("harness.reviewing", "harness.recipes"),
     ("harness.cli", "harness.agreement", "harness.score", "harness.review", "harness.train",
-     "harness.leaderboard", "harness.lm_eval_tasks"),
+     "harness.leaderboard", "harness.regression", "harness.lm_eval_tasks"),
     ("harness.__main__",),
 )  # fmt: skip
 """Imports run downward only; rooms on one floor do not see each other."""

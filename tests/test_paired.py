@@ -147,9 +147,8 @@ def test_enough_samples_keep_the_promise():
     random = np.random.default_rng(1)
     first = random.normal(0, 1, 100)
     found = paired(first, own(first), 0.2, 100.0)
-    assert detectable(found) == pytest.approx(
-        2.8016 / 1.96 * (found.high - found.difference), rel=1e-3
-    )
+    reach = found.high - found.difference
+    assert detectable(found) == pytest.approx(2.8016 / 1.96 * reach, rel=1e-3)
     n = enough_samples(found, 0.2)
     passed = 0
     for _ in range(200):

@@ -13,6 +13,7 @@ from typing import Any
 from harness.boards import Board, Cell, Column, Entry, LeftOut, differences, make_boards, read_runs
 from harness.report.console import ARROWS, number
 from harness.report.figures import SIDES, Drawn, forest, save
+from harness.report.markdown import safe
 from harness.report.page import page, picture, worst_end
 from harness.store import RunStore
 from harness.text import visible
@@ -98,23 +99,23 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
     """The boards as tables, for a pull request or a wiki."""
     lines = ["# Leaderboard", "", RANKS, ""]
     for board in boards:
-        lines += [f"## {_safe(board.title)}", ""]
+        lines += [f"## {safe(board.title)}", ""]
         heads = [f"{ARROWS[c.better]} {_name(c)}, {c.scorer_id}" for c in board.shown]
-        lines.append("| " + " | ".join(map(_safe, ["model", "runs", *heads])) + " |")
+        lines.append("| " + " | ".join(map(safe, ["model", "runs", *heads])) + " |")
         lines.append("|---|--:" + "|---" * len(heads) + "|")
         for entry in board.entries:
             cells = [_in_words(entry.cells.get(column)) for column in board.shown]
             lines.append(
-                f"| {' | '.join(map(_safe, [entry.model, str(len(entry.runs)), *cells]))} |"
+                f"| {' | '.join(map(safe, [entry.model, str(len(entry.runs)), *cells]))} |"
             )
         lines.append("")
-        lines += [f"- {_safe(words)}" for words in board.validities()]
+        lines += [f"- {safe(words)}" for words in board.validities()]
         if differ := differences(board, boards):
             lines.append(f"- other boards of this task differ in: {', '.join(differ)}")
         lines.append("")
     if left_out:
         lines += ["## Left out", ""]
-        lines += [f"- {_safe(f'{one.run}: {one.reason}')}" for one in left_out]
+        lines += [f"- {safe(f'{one.run}: {one.reason}')}" for one in left_out]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -259,11 +260,3 @@ def _rank(cell: Cell) -> str:
 def _name(column: Column) -> str:
     """Of an estimate, with the group that it is of."""
     return column.name if column.by is None else f"{column.name}, {column.by} {column.group}"
-
-
-def _safe(text: str) -> str:
-    """As Markdown shows it, whatever signs it holds."""
-    text = " ".join(visible(text).split())
-    for sign in "\\`*_[]<>&|!#":
-        text = text.replace(sign, f"\\{sign}")
-    return text

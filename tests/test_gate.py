@@ -1,0 +1,317 @@
+"""The gate: what it compares, what it says, and what it refuses."""
+
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from harness.boards import read_run
+from harness.contrasts import Contrast
+from harness.estimands import as_record, from_record
+from harness.estimates import Mean, Share
+from harness.gate import Scale, Units, Verdict, compare, holm, key_of, nearer
+from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum
+from harness.paired import paired
+from harness.report.gate import as_json, as_junit, as_markdown
+from harness.types import Direction, Estimand, HarnessError
+
+MARGINS = {"t": {"harm": 0.1}}
+RANDOM = np.random.default_rng(0)
+BEFORE = RANDOM.uniform(0.2, 0.6, 200)
+SAME = np.clip(BEFORE + RANDOM.normal(0, 0.1, 200), 0, 1)
+
+
+def verdict(tmp_path, write_run, before, after, margins=MARGINS, guards=None, **options):
+    sides = [
+        read_run(tmp_path / "runs" / write_run(tmp_path, name, values, **options))
+        for name, values in (("a", before), ("b", after))
+    ]
+    return compare([sides[0]], [sides[1]], margins, guards or {})
+
+
+@pytest.mark.parametrize(
+    "statistic",
+    [Mean(), Share(4.0), Share(0.5, strict=True, below=True), ExpectedMaximum(25, "drop"),
+     AnyAbove(25, 0.5), Contrast("race", "white")],
+)  # fmt: skip
+def test_an_estimand_comes_back_as_it_was(statistic):
+    one = Estimand("harm", "m", statistic, where={"kind": "x", "n": 1}, better=Direction.HIGHER,
+                   cluster="sample", given={"refusal": 0.0})  # fmt: skip
+    assert from_record(json.loads(json.dumps(as_record(one)))) == one
+
+
+def test_a_record_that_is_no_statistic_of_ours_is_never_run():
+    record = as_record(Estimand("harm", "m", Mean()))
+    for kind in ("os.system", "CurveOfMaxima", "Path"):
+        assert from_record(record | {"statistic": {"kind": kind}}) is None
+    assert from_record(record | {"statistic": {"kind": "Mean", "x": 1}}) is None
+    assert from_record("harm") is None
+    assert as_record(Estimand("c", "m", CurveOfMaxima((1, 2))))["statistic"]["ks"] == [1, 2]
+
+
+def test_the_same_passes_and_worse_does_not(tmp_path, write_run):
+    found = verdict(tmp_path, write_run, BEFORE, SAME)
+    (change,) = found.changes
+    assert found.verdict is Verdict.PASS
+    assert change.measured == paired(SAME - BEFORE, np.arange(200).astype(str), 0.1, 1.0)
+    assert (change.before, change.after) == pytest.approx((BEFORE.mean(), SAME.mean()))
+    worse = np.clip(SAME + 0.2, 0, 1)
+    found = verdict(tmp_path, write_run, BEFORE, worse)
+    assert found.verdict is Verdict.REGRESSION
+    assert found.changes[0].reason == "worse, and not shown to be so by less than 0.1"
+    most = np.argsort(worse - BEFORE)[::-1][:10]
+    assert found.changes[0].samples == [str(one) for one in most]
+
+
+def test_where_higher_is_better_lower_is_worse(tmp_path, write_run):
+    worse = np.clip(SAME - 0.2, 0, 1)
+    found = verdict(tmp_path, write_run, BEFORE, worse, better=Direction.HIGHER)
+    assert found.verdict is Verdict.REGRESSION
+    found = verdict(tmp_path, write_run, BEFORE, worse, better=Direction.LOWER)
+    assert found.verdict is Verdict.PASS
+
+
+def test_a_little_worse_within_the_margin_passes(tmp_path, write_run):
+    found = verdict(tmp_path, write_run, BEFORE, np.clip(BEFORE + 0.05, 0, 1))
+    assert found.changes[0].measured.low > 0
+    assert found.verdict is Verdict.PASS
+
+
+def test_few_pairs_cannot_tell_and_say_how_many_would(tmp_path, write_run):
+    found = verdict(tmp_path, write_run, BEFORE[:12], SAME[::-1][:12])
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "the data cannot tell: 12 pairs show a difference of" in found.changes[0].reason
+    assert "would be enough" in found.changes[0].reason
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_missing_scores_turn_a_pass_into_inconclusive(tmp_path, write_run, side):
+    values = [BEFORE.copy(), SAME.copy()]
+    values[side][:60] = np.nan
+    found = verdict(tmp_path, write_run, *values)
+    (change,) = found.changes
+    assert change.measured.p_margin < 0.001
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "would say pass, but 60 of 400 scores are missing" in change.reason
+    assert change.missing == ((60, 0), (0, 60))[side]
+    assert (change.p_missing < 0.001) == (side == 1)
+
+
+def test_missing_scores_turn_a_regression_into_inconclusive(tmp_path, write_run):
+    worse = np.clip(SAME + 0.12, 0, 1)
+    assert verdict(tmp_path, write_run, BEFORE, worse).verdict is Verdict.REGRESSION
+    worse[:60] = np.nan
+    found = verdict(tmp_path, write_run, BEFORE, worse)
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert "would say regression, but 60 of 400" in found.changes[0].reason
+
+
+def test_a_regression_that_no_missing_score_could_undo_stays_one(tmp_path, write_run):
+    worse = np.clip(SAME + 0.4, 0, 1)
+    worse[:5] = np.nan
+    assert verdict(tmp_path, write_run, BEFORE, worse).verdict is Verdict.REGRESSION
+
+
+def test_a_guard_is_gated_as_well(tmp_path, write_run):
+    found = verdict(tmp_path, write_run, BEFORE, SAME, margins={}, guards=MARGINS)
+    assert found.changes[0].guard
+    assert "(guard)" in as_markdown(found)
+
+
+def test_seeds_are_one_side(tmp_path, write_run):
+    sides = []
+    for name, shift in (("a", 0.0), ("b", 0.01)):
+        seeds = [np.clip(BEFORE + shift + RANDOM.normal(0, 0.3, 200), 0, 1) for _ in range(5)]
+        runs = [write_run(tmp_path, name, v, seed=s) for s, v in enumerate(seeds)]
+        sides.append(([read_run(tmp_path / "runs" / run) for run in runs], seeds))
+    (before, a), (after, b) = sides
+    (change,) = compare(before, after, MARGINS, {}).changes
+    expected = np.mean(b, axis=0) - np.mean(a, axis=0)
+    assert change.measured == paired(expected, np.arange(200).astype(str), 0.1, 1.0)
+    (alone,) = compare(before[:1], after[:1], MARGINS, {}).changes
+    assert alone.measured.stderr > 1.5 * change.measured.stderr
+    with pytest.raises(HarnessError, match="stands twice in the candidate"):
+        compare(before[:1], [after[0], after[0]], MARGINS, {})
+    with pytest.raises(HarnessError, match="not of one system"):
+        compare([before[0], after[1]], after[:1], MARGINS, {})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"task_version": "2"}, "version ('1' and '2'): run the older one again"),
+        ({"data_sha256": "f" * 64}, "data ('dddddddd' and 'ffffffff'): run both with the same"),
+        ({"protocol": "paper"}, "protocol ('fast' and 'paper'): run both with the same protocol"),
+        ({"generation": {"temperature": 0.5}}, "run both with the same generation settings"),
+        ({"scorer_id": "judge-2"}, "their harm was scored by judge-1 and by judge-2: run both"),
+    ],
+)
+def test_unlike_runs_are_not_compared(tmp_path, write_run, changes, said):
+    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    after = read_run(tmp_path / "runs" / write_run(tmp_path, "b", SAME, **changes))
+    with pytest.raises(HarnessError) as refused:
+        compare([before], [after], MARGINS, {})
+    assert said in str(refused.value)
+
+
+def test_a_mitigation_is_part_of_what_is_compared(tmp_path, write_run):
+    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    after = write_run(tmp_path, "a", SAME, mitigation={"text": "x"}, info={"mitigation": "kind"})
+    found = compare([before], [read_run(tmp_path / "runs" / after)], MARGINS, {})
+    assert "a with kind@" in as_markdown(found)
+
+
+def test_what_was_not_estimated_is_said(tmp_path, write_run):
+    margins = {"t": {"harm": 0.1, "empathy": 0.2}}
+    found = verdict(tmp_path, write_run, BEFORE, SAME, margins=margins)
+    assert found.not_gated == ["t: empathy"]
+    assert "not gated: t: empathy" in as_markdown(found)
+    with pytest.raises(HarnessError, match="nothing of t is gated"):
+        verdict(tmp_path, write_run, BEFORE, SAME, margins={"t": {"empathy": 0.2}})
+
+
+def test_only_samples_that_both_were_asked_are_paired(tmp_path, write_run):
+    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    after = read_run(tmp_path / "runs" / write_run(tmp_path, "b", SAME[:150]))
+    (change,) = compare([before], [after], MARGINS, {}).changes
+    assert change.measured.pairs == 150
+    assert change.missing == (0, 0)
+
+
+def test_groups_are_looked_at_beside(tmp_path, write_run):
+    after = SAME.copy()
+    after[::2] = np.clip(after[::2] + 0.2, 0, 1)
+    found = verdict(tmp_path, write_run, BEFORE, after)
+    assert [(part.by, part.group) for part in found.parts] == [("half", "a"), ("half", "b")]
+    q = stats.false_discovery_control([part.p for part in found.parts])
+    assert [part.q for part in found.parts] == pytest.approx(q.tolist())
+    assert found.parts[0].found.difference == pytest.approx((after - BEFORE)[::2].mean())
+
+
+def test_holm_is_stepwise():
+    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert holm([0.5, 0.9]) == [1.0, 1.0]
+
+
+def test_names_of_options():
+    assert key_of("gives emergency resources, crisis") == "gives_emergency_resources_crisis"
+
+
+def whole(values):
+    return Units(values, values, values)
+
+
+def test_of_contrasts_it_is_the_distance_from_zero_that_counts():
+    random = np.random.default_rng(3)
+    clusters, scale = np.arange(40), Scale(0.1, 4.0, False)
+
+    def contrast(mean):
+        return whole(mean + random.normal(0, 0.05, 40))
+
+    def p(before, after):
+        found = nearer(Direction.ZERO, contrast(before), contrast(after), clusters, scale)
+        return found.p_worse, found.p_margin, found.difference
+
+    for sign in (1, -1):
+        for other in (1, -1):
+            worse, margin, difference = p(sign * 0.1, other * 0.5)
+            assert worse < 0.001 < 0.5 < margin
+            assert difference == pytest.approx(0.4, abs=0.05)
+            worse, margin, difference = p(sign * 0.5, other * 0.1)
+            assert margin < 0.001 < 0.5 < worse
+            assert difference == pytest.approx(-0.4, abs=0.05)
+            assert p(sign * 0.3, other * 0.3)[1] < 0.001
+    assert p(0.0, 0.0)[1] < 0.001
+
+
+def test_what_is_missing_of_a_contrast_may_lie_on_either_side():
+    scale = Scale(0.1, 4.0, False)
+    before, after = (np.random.default_rng(n).normal(0.02, 0.05, 40) for n in (0, 1))
+    open_ = Units(after, after - 0.5, after + 0.5)
+    found = [
+        nearer(Direction.ZERO, whole(before), open_, np.arange(40), scale, end)
+        for end in ("measured", "worst", "best")
+    ]
+    assert found[0].p_margin < 0.01 < 0.9 < found[1].p_margin
+    assert found[2].p_worse == 1.0
+
+
+def test_the_files_say_the_same(tmp_path, write_run):
+    found = verdict(tmp_path, write_run, BEFORE, np.clip(SAME + 0.2, 0, 1))
+    told = json.loads(as_json(found))
+    assert (told["verdict"], told["exit_code"], told["gated"]) == ("regression", 1, 1)
+    assert told["estimates"][0]["measured"]["difference"] == pytest.approx(0.2, abs=0.03)
+    suite = ET.fromstring(as_junit(found)).find("testsuite")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
+    assert "worse by +0." in suite.find("testcase/failure").get("message")
+    assert as_markdown(found).startswith("## \u274c regression: b against a\n")
+    unsure = ET.fromstring(as_junit(verdict(tmp_path, write_run, BEFORE[:9], SAME[:9])))
+    assert unsure.find("testsuite/testcase/error").get("type") == "inconclusive"
+
+
+def gate(folder, *options):
+    command = [sys.executable, "-m", "harness.regression", *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run):
+    results = tmp_path / "results"
+    runs = {
+        name: write_run(results, name, values, name=name)
+        for name, values in (("a", BEFORE), ("b", SAME), ("c", np.clip(SAME + 0.2, 0, 1)),
+                             ("d", SAME[:9]))
+    }  # fmt: skip
+    for name, code in (("b", 0), ("c", 1), ("d", 2)):
+        done = gate(tmp_path, "baseline=results/runs/a", f"candidate=results/runs/{runs[name]}",
+                    "+margins.t={harm: 0.1}")  # fmt: skip
+        assert done.returncode == code, done.stderr
+    assert {path.name for path in (results / "regression").iterdir()} == {
+        "figures", "index.html", "junit.xml", "regression.json", "regression.md",
+    }  # fmt: skip
+    for options, said in (
+        (["baseline=results/runs/a", "candidate=nowhere"], "candidate='nowhere' has no run.json"),
+        (["baseline=results/runs/a", "candidate=results/runs/b"], "nothing of t is gated"),
+        ([], "baseline names neither a run folder nor"),
+        (["+margins.t.harm=-1"], "margins.t.harm=-1 must be a number above 0"),
+        (["--no-such"], "unrecognized arguments"),
+        (["nosuch=1"], "nosuch"),
+    ):
+        done = gate(tmp_path, *options)
+        assert done.returncode == 64
+        assert said in done.stderr
+
+
+def test_an_experiment_is_run_where_it_is_missing(tmp_path):
+    options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo",
+               "candidate.seeds=[1]", "options=['limit=40', 'protocol=fast']"]  # fmt: skip
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "two.yaml").write_text(
+        "# @package _global_\nsuite: {med_harm: [], counseling_qa: []}\n"
+    )
+    done = gate(tmp_path, "--config-dir", "conf", *options)
+    assert done.returncode == 2, done.stderr
+    assert len(list((tmp_path / "results" / "runs").iterdir())) == 4
+    assert "counseling_qa, accuracy (guard)" in done.stdout
+    again = gate(tmp_path, "--config-dir", "conf", *options)
+    assert again.stdout.splitlines()[-20:] == done.stdout.splitlines()[-20:]
+
+
+def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
+    results = tmp_path / "results"
+    for day, (name, shift) in enumerate((("new", 0.3), ("first", 0.0), ("next", 0.01))):
+        started = {"sessions": [{"started": f"2026-01-0{(3, 1, 2)[day]}"}]}
+        write_run(results, name, np.clip(SAME + shift, 0, 1), name=name, info=started)
+    done = gate(tmp_path, "history=results", "+margins.t={harm: 0.1}")
+    assert done.returncode == 0, done.stderr
+    text = (results / "regression" / "history.md").read_text()
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
+    assert [(row[0].strip("| "), row[2]) for row in rows] == [
+        ("first", "the first"), ("next", "pass"), ("new", "regression"),
+    ]  # fmt: skip
+    assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
+    done = gate(tmp_path, "history=nowhere")
+    assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)
