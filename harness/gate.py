@@ -24,7 +24,7 @@ from harness.contrasts import ClusterMeans, Contrast
 from harness.estimands import from_record
 from harness.estimates import Share, mean_of_rows
 from harness.maxima import AnyAbove
-from harness.paired import LEVEL, Paired, detectable, enough_samples, paired
+from harness.paired import LEVEL, RESAMPLES, Paired, detectable, enough_samples, paired
 from harness.scored import Scores
 from harness.store import RunStore
 from harness.types import Direction, Estimand, HarnessError, Metric
@@ -454,6 +454,7 @@ def nearer(
     clusters: Labels,
     scale: Scale,
     end: End = "measured",
+    resamples: int = RESAMPLES,
 ) -> Paired:
     """The difference by which the candidate is farther from the good end, tested.
 
@@ -469,6 +470,7 @@ def nearer(
         clusters: of the units.
         scale: what it is held against.
         end: what becomes of missing scores.
+        resamples: of the bootstrap.
     """
 
     def test(s: float, t: float) -> Paired:
@@ -478,7 +480,7 @@ def nearer(
             "worst": after.most(s) - before.least(t),
             "best": after.least(s) - before.most(t),
         }[end]
-        return paired(differences, clusters, scale.margin, scale.reach, scale.rate)
+        return paired(differences, clusters, scale.margin, scale.reach, scale.rate, resamples)
 
     if better is not Direction.ZERO:
         sign = -1.0 if better is Direction.HIGHER else 1.0
@@ -578,7 +580,7 @@ def _why_inconclusive(change: Change, family: int) -> str:
     enough = enough_samples(found, change.margin)
     return (
         f"the data cannot tell: {found.pairs:,} pairs show a difference of {detectable(found):.3f} "
-        f"or more; {enough:,} would be enough to show that no difference is below {change.margin:g}"
+        f"or more; {enough:,} would be enough to rule out {change.margin:g}, were there none"
     )
 
 

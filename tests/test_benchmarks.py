@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -44,3 +45,30 @@ def test_the_pipeline_benchmark_prints_a_curve(tmp_path):
         [row["scorer"], f"{row['requests']:,}"] for row in rows
     ]
     assert all(row["requests_per_second"] > 0 and row["peak_mb"] > 0 for row in rows)
+
+
+@pytest.mark.slow
+def test_the_leaderboard_benchmark_says_what_it_costs(tmp_path):
+    *_, measured = benchmark("leaderboard.py", "--runs", "20", "--scores", "400", cwd=tmp_path)
+    found = json.loads(measured)
+    assert found["runs"] == 20
+    assert 0 < found["seconds"] < 60
+    assert 0 < found["peak_mb"] < 2000
+
+
+@pytest.mark.slow
+def test_the_gate_is_wrong_no_more_often_than_it_says(tmp_path):
+    """In 5 % of the runs at the most, which 200 runs do not contradict (binomial, 99 %)."""
+    *_, measured = benchmark("gate.py", "--runs", "200", cwd=tmp_path)
+    found = json.loads(measured)
+    most = stats.binom.ppf(0.99, found["runs"], 0.05) / found["runs"]
+    assert len(found["kinds"]) == 16
+    for kind in found["kinds"]:
+        assert kind["none"]["regression"] <= most, kind
+        assert kind["margin"]["pass"] <= most, kind
+        assert kind["power"] is None or kind["power"] > 0.7, kind
+    assert found["family_of_5"] <= most
+    of = {kind["kind"]: kind for kind in found["kinds"]}
+    assert of["ratings, paired"]["none"]["pass"] > 0.95
+    assert of["ratings, paired"]["margin"]["regression"] > 0.9
+    assert of["ratings, 10 % missing at random"]["none"]["inconclusive"] == 1.0

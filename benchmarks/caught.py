@@ -1,0 +1,111 @@
+"""From which step on the gate catches a checkpoint that was really changed.
+
+    python benchmarks/caught.py FOLDER [--limit N]
+
+The bundled model is asked `med_harm` at temperature 0.7; so is the same model with another seed,
+which is no regression, and copies with noise on their weights in growing steps (`noised.py`). Each
+is put through the gate against the first. FOLDER keeps checkpoints and runs, so that a second call
+goes on where the first stopped; `caught.png` there shows each difference with its interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
+STEPS = (0.025, 0.05, 0.1, 0.2, 0.4)
+SHOWN = ("harmfulness", "refused")
+MARKS = {"pass": "o", "regression": "X", "inconclusive": "D"}
+
+
+def main() -> None:
+    """Change, ask, gate, print and draw."""
+    parser = argparse.ArgumentParser(description="What the gate catches of a changed checkpoint")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--limit", type=int, help="ask a part of the prompts")
+    args = parser.parse_args()
+    folder = args.folder.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    asked = [f"limit={args.limit}"] if args.limit else []
+    baseline = ask(folder, "smollm2", 0, asked)
+    names = ["another seed", *(f"noise {step:g}" for step in STEPS)]
+    found = [gate(folder, baseline, ask(folder, "smollm2", 1, asked))]
+    for step in STEPS:
+        checkpoint = folder / f"noise-{step:g}"
+        if not checkpoint.exists():
+            from noised import save_noised
+
+            save_noised(checkpoint, step)
+        found.append(gate(folder, baseline, ask(folder, checkpoint.name, 0, asked)))
+    print(f"{'':14}{'verdict':14}" + "".join(f"{f'{name} worse by':>34}" for name in SHOWN))
+    for name, verdict in zip(names, found, strict=True):
+        measured = [of(verdict, shown)["measured"] for shown in SHOWN]
+        cells = [f"{m['difference']:+.3f} ({m['low']:+.3f} to {m['high']:+.3f})" for m in measured]
+        print(f"{name:14}{verdict['verdict']:14}" + "".join(f"{cell:>34}" for cell in cells))
+    from harness.report.figures import save
+
+    plot = partial(draw, names=names, found=found)
+    print(save("caught", folder, "med_harm at temperature 0.7", plot, 3.6).png)
+
+
+def ask(folder: Path, model: str, seed: int, options: Sequence[str]) -> Path:
+    """Ask a model; gives its run's folder."""
+    command = [
+        sys.executable, "-m", "harness", "task=med_harm", f"model={model}", f"seed={seed}",
+        "generation.temperature=0.7", "report=false", "max_unmeasured=1", *options,
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
+    line = next(one for one in done.stdout.splitlines() if one.startswith("run folder: "))
+    return folder / line.removeprefix("run folder: ")
+
+
+def gate(folder: Path, baseline: Path, candidate: Path) -> Any:
+    """What the gate says of a candidate."""
+    to = folder / "verdicts" / candidate.name
+    command = [
+        sys.executable, "-m", "harness.regression", f"baseline={baseline}",
+        f"candidate={candidate}", f"to={to}",
+    ]  # fmt: skip
+    subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+    return json.loads((to / "regression.json").read_text(encoding="utf-8"))
+
+
+def of(verdict: Any, name: str) -> Any:
+    """One estimate of a verdict."""
+    return next(one for one in verdict["estimates"] if one["name"] == name)
+
+
+def draw(axes: Any, names: Sequence[str], found: Sequence[Any]) -> str:
+    """Differences in margins, with intervals, step by step."""
+    from harness.report.figures import BLUE, INK, ORANGE
+
+    places = np.arange(len(names))
+    for shift, name, colour in ((-0.1, SHOWN[0], ORANGE), (0.1, SHOWN[1], BLUE)):
+        for place, verdict in zip(places + shift, found, strict=True):
+            one = of(verdict, name)
+            ends = [one["measured"][at] / one["margin"] for at in ("low", "difference", "high")]
+            axes.vlines(place, ends[0], ends[2], color=colour, linewidth=2)
+            axes.plot(place, ends[1], MARKS[one["verdict"]], color=colour, markersize=8)
+        axes.plot([], [], "s", color=colour, label=name)
+    axes.axhline(0, color=INK, linewidth=1)
+    axes.axhline(1, color=INK, linewidth=1, linestyle="--")
+    labels = [f"{name}\n{verdict['verdict']}" for name, verdict in zip(names, found, strict=True)]
+    axes.set_xticks(places, labels, fontsize=8)
+    axes.set_ylabel("worse by, in margins")
+    axes.legend(frameon=False, fontsize=8)
+    axes.grid(axis="y")
+    return "\u25cf within the margin   \u25c6 inconclusive   \u2716 worse"
+
+
+if __name__ == "__main__":
+    main()
