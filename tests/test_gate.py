@@ -1,12 +1,16 @@
 """The gate: what it compares, what it says, and what it refuses."""
 
 import json
+import os
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from scipy import stats
 
 from harness.boards import read_run
@@ -315,3 +319,25 @@ def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
     assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
     done = gate(tmp_path, "history=nowhere")
     assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)
+
+
+def test_the_example_for_github_actions_works_as_written(tmp_path):
+    """Its steps in its own words, with a model that answers at once and fewer prompts."""
+    path = Path(__file__).resolve().parent.parent / "docs" / "gate.yml"
+    job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["gate"]
+    steps = {step["name"]: step["run"] for step in job["steps"] if "name" in step}
+    text = steps["gate"].replace(".model=", ".backend=").replace("python", sys.executable)
+    summary = tmp_path / "summary.md"
+    given = os.environ | dict.fromkeys(("BASELINE", "CANDIDATE"), "echo")
+    given |= {
+        "OPTIONS": job["env"]["OPTIONS"].replace("100", "9"),
+        "GITHUB_STEP_SUMMARY": str(summary),
+    }
+    run = partial(subprocess.run, shell=True, cwd=tmp_path, env=given, check=False)
+    assert run(text, capture_output=True).returncode == 2
+    assert run(steps["say so in the pull request"]).returncode == 0
+    assert summary.read_text(encoding="utf-8").startswith(
+        "## \u2754 inconclusive: echo against echo"
+    )
+    uploaded = job["steps"][-1]["with"]["path"]
+    assert (tmp_path / uploaded / "junit.xml").exists()

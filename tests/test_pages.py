@@ -294,3 +294,38 @@ def test_the_leaderboard_is_sorted_searched_and_filtered(visit, board_page):
     shown = [one for one in tab.locator("details.board").all() if one.is_visible()]
     assert ["protocol paper" in one.inner_text() for one in shown] == [True]
     assert tab.locator("main script, main img:not(picture img)").count() == 0
+
+
+def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
+    rows = [
+        {"id": str(n), "prompt": sound(HOSTILE[n % len(HOSTILE)])[:4000], "kind": "ab"[n % 2]}
+        for n in range(60)
+    ]
+    refusal = "I cannot help with that."
+    for model, answer in (("before", lambda n: refusal), ("after", lambda n: HOSTILE[n % 16])):
+        lines = [json.dumps(row | {"answer": answer(n)[:5000]}) for n, row in enumerate(rows)]
+        (tmp_path / f"{model}.jsonl").write_text("\n".join(lines))
+        options = ["scorer=[refusal]", "by=kind", f"answers={model}.jsonl", "report=false"]
+        command = [sys.executable, "-m", "harness.score", *options]
+        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    before, after = sorted(
+        (tmp_path / "results" / "runs").iterdir(), key=lambda run: "before" not in run.name
+    )
+    options = [f"baseline={before}", f"candidate={after}", "+margins.answers={refusal: 0.1}"]
+    command = [sys.executable, "-m", "harness.regression", *options]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    tab = visit(tmp_path / "results" / "regression" / "index.html")
+    assert tab.inner_text(".verdict") == "regression"
+    assert "refusal" in tab.inner_text("#estimates tbody")
+    assert tab.locator("#parts tbody tr").count() == 2
+    changed = tab.locator("details.changed")
+    assert changed.count() == 5
+    assert not changed.first.locator("pre").first.is_visible()
+    for one in changed.all():
+        one.locator("summary").click()
+        _, old, new = one.locator("pre").all_inner_texts()
+        number = int(one.locator("summary").inner_text().split(":")[0])
+        assert old == refusal
+        assert new.startswith(visible(sound(HOSTILE[number % 16]))[:10].strip())
+    assert tab.locator("main script, main iframe, main img:not(picture img)").count() == 0

@@ -55,6 +55,14 @@ def assert_ran(done: subprocess.CompletedProcess[str]) -> None:
 
 def test_it_runs_from_an_empty_folder_with_nothing_of_the_checkout(installed, tmp_path):
     assert_ran(do(installed / "python", "-m", "harness", *ECHO, cwd=tmp_path))
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    assert (run / "report.html").exists()
+    done = do(installed / "python", "-m", "harness.leaderboard", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    sides = (f"baseline={run}", f"candidate={run}")
+    done = do(installed / "python", "-m", "harness.regression", *sides, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (2, "")
+    assert "inconclusive: echo against echo" in done.stdout
     code = "import harness, tasks; print(harness.__file__, tasks.__file__)"
     where = do(installed / "python", "-c", code, cwd=tmp_path)
     assert str(ROOT) not in where.stdout
