@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
 from harness.gate import ENDS, Scale, Units, Verdict, nearer, verdict_of  # noqa: E402
-from harness.paired import LEVEL, enough_samples, paired  # noqa: E402
+from harness.paired import LEVEL, paired  # noqa: E402
 from harness.types import Direction  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -144,7 +144,7 @@ KINDS: Mapping[str, Kind] = {
     "rates that were zero": Kind(rare, 100, Scale(0.1, 1.0, True)),
     "rates in 9 clusters of 24": Kind(rates_in_clusters, 216, Scale(0.1, 1.0, True)),
     "maxima, skewed": Kind(maxima, 200, Scale(0.05, 1.0, False)),
-    "contrasts, 20 scenarios": Kind(contrasts, 20, Scale(0.2, 4.0, False), Direction.ZERO),
+    "contrasts, 20 scenarios": Kind(contrasts, 20, Scale(0.2, 4.0, bounded=False), Direction.ZERO),
     "ratings, 10 % missing at random": Kind(ratings, 200, OF_RATINGS, lose=at_random),
     "ratings, the worst 10 % missing": Kind(ratings, 200, OF_RATINGS, lose=the_worst),
     "ratings, the best 10 % missing": Kind(ratings, 200, OF_RATINGS, lose=the_best),
@@ -203,7 +203,7 @@ def power(kind: Kind, runs: int, seed: int = 0) -> float | None:
         if kind.better is Direction.ZERO:
             return None
         found = paired(after - before, clusters, *_of(kind.scale), resamples=RESAMPLES)
-        sizes.append(enough_samples(found, kind.scale.margin))
+        sizes.append(found.enough)
     size = int(np.median(sizes))
     if size <= kind.n:
         return None

@@ -21,6 +21,9 @@ MOST_GROUPS = 8
 """Columns of an estimate that there is of groups alone; the CSV has all."""
 NEEDED = {"model", "mitigation", "samples", "generations", "generations_cut", "groups",
           "statistics"}  # fmt: skip
+OF_IT = {"task", "task_version", "data", "data_sha256", "samples_sha256", "protocol", "generation",
+         "options", "mitigation", "model", "seed"}  # fmt: skip
+"""What `run.json` must say, and its identity."""
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,8 @@ def read_run(folder: Path) -> Run | LeftOut:
         return LeftOut(folder.name, "its estimates cannot be read; run its command again")
     if not set(ESTIMATE_COLUMNS) <= set(table.column_names):
         return LeftOut(folder.name, "its estimates are of another version; run its command again")
-    if not info.keys() >= NEEDED:
+    identity = info["identity"]
+    if not info.keys() >= NEEDED or not isinstance(identity, dict) or not identity.keys() >= OF_IT:
         return LeftOut(folder.name, "its run.json is of another version; run its command again")
     return Run(folder, info, table.select(list(ESTIMATE_COLUMNS)).to_pylist())
 

@@ -41,10 +41,10 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
         work: gives the exit code.
         misuse: exit code of whatever stops the work, where 1 and 2 have a meaning of their own.
     """
-    register()
     begun = False
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the sentence is ours
     try:
+        register()
 
         @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)
         def job(cfg: DictConfig) -> None:

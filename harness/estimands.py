@@ -28,8 +28,13 @@ def as_record(estimand: Estimand) -> dict[str, Any]:
         "statistic": {"kind": type(statistic).__name__, **options},
         "better": estimand.better.value if estimand.better else None,
     }
-    found: dict[str, Any] = json.loads(json.dumps(record, default=str))
+    found: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
     return found
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for a value: a number of numpy's is a number."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def from_record(record: object) -> Estimand | None:

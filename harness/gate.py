@@ -4,7 +4,7 @@ An estimate passes where its 95 % interval lies below the margin, and is a regre
 above zero and not below the margin. Both must hold for what was measured and for what was not: with
 every missing score at its worst for the candidate and best for the baseline before it passes, the
 other way round before it is a regression. So missing scores can turn a pass or a regression into
-inconclusive, and never the reverse.
+inconclusive, and never the reverse: no value that they could have had would help.
 """
 
 from __future__ import annotations
@@ -24,13 +24,14 @@ from harness.contrasts import ClusterMeans, Contrast
 from harness.estimands import from_record
 from harness.estimates import Share, mean_of_rows
 from harness.maxima import AnyAbove
-from harness.paired import LEVEL, RESAMPLES, Paired, detectable, enough_samples, paired
+from harness.paired import LEVEL, RESAMPLES, Paired, detectable, paired
 from harness.scored import Scores
 from harness.store import RunStore
 from harness.types import Direction, Estimand, HarnessError, Metric
 
 Floats = NDArray[np.float64]
 Labels = NDArray[Any]
+Facts = Mapping[str, Sequence[Any]]
 Margins = Mapping[str, Mapping[str, float]]
 """Of each task and estimate how much worse still counts as not worse; names as in `key_of`."""
 End = Literal["measured", "worst", "best"]
@@ -121,15 +122,18 @@ class Comparison:
     changes: Sequence[Change]
     parts: Sequence[Part]
     not_gated: Sequence[str]
-    """What has a margin and was not estimated."""
+    """What has a margin and no scorer that was chosen, on either side."""
+    lost: Sequence[str]
+    """What has a margin and should be there, and could not be compared: nothing passes then."""
 
     @property
     def verdict(self) -> Verdict:
-        """Regression where any estimate is one; pass where all pass."""
+        """Regression where any estimate is one; pass where all pass and none was lost."""
         verdicts = {change.verdict for change in self.changes}
         if Verdict.REGRESSION in verdicts:
             return Verdict.REGRESSION
-        return Verdict.PASS if verdicts == {Verdict.PASS} else Verdict.INCONCLUSIVE
+        passed = verdicts == {Verdict.PASS} and not self.lost
+        return Verdict.PASS if passed else Verdict.INCONCLUSIVE
 
 
 def compare(
@@ -157,6 +161,7 @@ def compare(
     changes: list[Change] = []
     parts: list[Part] = []
     not_gated: list[str] = []
+    lost: list[str] = []
     for task in sides[0]:
         wanted = {
             key: (margin, kind is guards)
@@ -164,22 +169,25 @@ def compare(
             for key, margin in (kind.get(task) or {}).items()
         }
         pair = Pair(sides[0][task], sides[1][task])
+        named: set[str] = set()
+        before = len(changes)
         for estimand in pair.estimands:
             key = key_of(estimand.name)
-            if key not in wanted or estimand.by is not None:
+            if key not in wanted or estimand.by is not None or not pair.asks(estimand):
                 continue
+            named.add(key)
             made = list(pair.changes(estimand, *wanted[key]))
             changes += made
+            lost += [f"{task}, {estimand.name}: {why}" for why in pair.lacks(estimand, made)]
             if made and not isinstance(estimand.statistic, Contrast):
                 parts += pair.parts(estimand)
-        named = {key_of(change.name.split(":")[0]) for change in changes if change.task == task}
         not_gated += [f"{task}: {key}" for key in wanted if key not in named]
-    if not changes:
-        raise HarnessError(
-            f"nothing of {', '.join(sides[0])} is gated: give an estimate a margin with "
-            "+margins.TASK.ESTIMATE=0.05"
-        )
-    return Comparison(baseline, candidate, _decided(changes), _adjusted(parts), not_gated)
+        if len(changes) == before and not named:
+            raise HarnessError(
+                f"nothing of {task} is gated: give an estimate a margin with "
+                f"+margins.{task}.ESTIMATE=0.05, or leave the task out"
+            )
+    return Comparison(baseline, candidate, _decided(changes), _adjusted(parts), not_gated, lost)
 
 
 def key_of(name: str) -> str:
@@ -253,8 +261,10 @@ class Scale:
     margin: float
     reach: float
     """The most that it can be."""
-    rate: bool
+    rate: bool = False
     """Whether what differs is yes or no."""
+    bounded: bool = True
+    """Whether values may lie anywhere on their scale, up to its ends."""
 
 
 class Pair:
@@ -263,6 +273,14 @@ class Pair:
     def __init__(self, before: Sequence[Run], after: Sequence[Run]) -> None:
         self.sides = before, after
         self.task = before[0].question["task"]
+        for run in (*before, *after):
+            records = run.info.get("estimands")
+            known = isinstance(records, list) and all(isinstance(one, dict) for one in records)
+            if not known or not isinstance(run.info.get("metrics"), dict):
+                raise HarnessError(
+                    f"{run.name} was written by another version: run its command again, which asks "
+                    "no model for what it has answered"
+                )
         stores = [[RunStore(run.folder) for run in side] for side in self.sides]
         tables = [[_samples(store) for store in side] for side in stores]
         first = tables[0][0]
@@ -277,7 +295,9 @@ class Pair:
         self.ids = np.array(ids)
         place = {one: at for at, one in enumerate(first["sample_id"].to_pylist())}
         chosen = first.take([place[one] for one in ids])
-        self.facts = {name: chosen[name].to_pylist() for name in chosen.column_names}
+        self.facts = _facts(chosen)
+        self.asked = [_facts(side[0]) for side in tables]
+        """What is known of all samples of each side."""
         self.scores = [
             [_scores(store, table, ids) for store, table in zip(own, of, strict=True)]
             for own, of in zip(stores, tables, strict=True)
@@ -289,6 +309,33 @@ class Pair:
         found = [from_record(record) for record in self.sides[0][0].info["estimands"]]
         return [one for one in found if one is not None and not one.given]
 
+    def asks(self, estimand: Estimand) -> bool:
+        """Whether a scorer of either side gives the metric."""
+        return any(estimand.metric in run.info["metrics"] for side in self.sides for run in side)
+
+    def lacks(self, estimand: Estimand, made: Sequence[Change]) -> Iterator[str]:
+        """What of an estimand should have been compared and was not."""
+        if not made:
+            yield "no sample that both were asked has a score of it"
+        statistic = estimand.statistic
+        if not isinstance(statistic, Contrast):
+            return
+        levels = [
+            {
+                str(level)
+                for level, kept in zip(
+                    facts.get(statistic.factor, ()), _where(estimand, facts), strict=False
+                )
+                if kept
+            }
+            for facts in self.asked
+        ]
+        compared = {change.name.removeprefix(f"{estimand.name}: ") for change in made}
+        for level in sorted(levels[0] | levels[1]):
+            name = f"{statistic.factor} {level}"
+            if made and level != statistic.reference and name not in compared:
+                yield f"{name} was not asked of both"
+
     def changes(self, estimand: Estimand, margin: float, guard: bool) -> Iterator[Change]:
         """What an estimand says: one change, or of a contrast one for each level.
 
@@ -296,7 +343,7 @@ class Pair:
             HarnessError: its metric was scored on one side alone, or by different scorers.
         """
         there = [all(estimand.metric in scores for scores in side) for side in self.scores]
-        kept = self._where(estimand)
+        kept = _where(estimand, self.facts)
         if not any(there) or not kept.any():
             return
         if not all(there):
@@ -341,7 +388,7 @@ class Pair:
             same = (estimand.name, estimand.metric) == (gated.name, gated.metric)
             if not same or estimand.by is None or estimand.statistic != gated.statistic:
                 continue
-            better, kept = self._metric(estimand).better, self._where(estimand)
+            better, kept = self._metric(estimand).better, _where(estimand, self.facts)
             scale = self._scale(estimand, math.inf)
             groups = np.array([str(value) for value in self.facts[estimand.by]])
             for group in dict.fromkeys(groups[kept].tolist()):
@@ -416,13 +463,7 @@ class Pair:
         elif isinstance(statistic, Share | AnyAbove):
             reach = 1.0
         rate = isinstance(statistic, Share) and self._single(estimand.metric)
-        return Scale(min(margin, reach), reach, rate)
-
-    def _where(self, estimand: Estimand) -> NDArray[np.bool_]:
-        kept = np.ones(len(self.ids), np.bool_)
-        for name, wanted in estimand.where.items():
-            kept &= np.array([value == wanted for value in self.facts[name]], np.bool_)
-        return kept
+        return Scale(min(margin, reach), reach, rate, not isinstance(statistic, Contrast))
 
     def _clusters(self, estimand: Estimand) -> Labels:
         if estimand.cluster == "sample":
@@ -480,7 +521,9 @@ def nearer(
             "worst": after.most(s) - before.least(t),
             "best": after.least(s) - before.most(t),
         }[end]
-        return paired(differences, clusters, scale.margin, scale.reach, scale.rate, resamples)
+        return paired(
+            differences, clusters, scale.margin, scale.reach, scale.rate, scale.bounded, resamples
+        )
 
     if better is not Direction.ZERO:
         sign = -1.0 if better is Direction.HIGHER else 1.0
@@ -523,6 +566,19 @@ def _of_samples(statistic: Any, runs: Sequence[Floats], metric: Metric) -> Units
 
     ends = over_runs(metric.low), over_runs(metric.high)
     return Units(over_runs(None), np.minimum(*ends), np.maximum(*ends))
+
+
+def _where(estimand: Estimand, facts: Facts) -> NDArray[np.bool_]:
+    """Which samples an estimand is over."""
+    kept = np.ones(len(facts["sample_id"]), np.bool_)
+    for name, wanted in estimand.where.items():
+        values = facts.get(name, [None] * len(kept))
+        kept &= np.array([value == wanted for value in values], np.bool_)
+    return kept
+
+
+def _facts(samples: Any) -> Facts:
+    return {name: samples[name].to_pylist() for name in samples.column_names}
 
 
 def _samples(store: RunStore) -> Any:
@@ -577,10 +633,9 @@ def _why_inconclusive(change: Change, family: int) -> str:
         )
     if found.p_worse <= LEVEL:
         return f"worse by itself (p = {found.p_worse:.3f}), but not surely among {family} estimates"
-    enough = enough_samples(found, change.margin)
     return (
         f"the data cannot tell: {found.pairs:,} pairs show a difference of {detectable(found):.3f} "
-        f"or more; {enough:,} would be enough to rule out {change.margin:g}, were there none"
+        f"or more; {found.enough:,} would be enough to rule out {change.margin:g}, were there none"
     )
 
 

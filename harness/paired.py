@@ -7,7 +7,7 @@ zero (the candidate is worse), and is it below a margin (the candidate is not wo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import copysign, inf, isinf, sqrt
+from math import ceil, copysign, inf, isinf, log, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,6 +29,10 @@ FEW = 10
 """Samples with a difference, below which they are counted."""
 ALIKE = 1e-9
 """Of the reach: what differs by less is rounding."""
+CORRELATION = 0.25
+"""How far the samples of a cluster are taken to change together, while few are seen to change."""
+LEAST = -700.0
+"""A logarithm of which the exponential is still a number above zero."""
 CELLS = 4_000_000
 """Of a table of resamples that is held at once."""
 
@@ -49,6 +53,8 @@ class Paired:
     method: str
     pairs: int
     clusters: int
+    enough: int
+    """Pairs that would rule the margin out with 80 % power, were there no difference."""
 
 
 def paired(
@@ -57,6 +63,7 @@ def paired(
     margin: float,
     reach: float,
     rate: bool = False,
+    bounded: bool = True,
     resamples: int = RESAMPLES,
 ) -> Paired:
     """Test the mean of differences against zero and against a margin.
@@ -68,13 +75,15 @@ def paired(
     - few samples (below 10) differ at all: the share of those that got worse, times the most that
       one can get worse, bounds the mean (exact binomial, Clopper and Pearson 1934), and no
       difference is tested by all changes of sign;
-    - all differ by the same: the exact bound of how many others could be unseen;
     - few clusters (below 30): Student's t on clusters - 1 degrees of freedom;
     - else the studentized bootstrap of clusters (Efron and Tibshirani 1993, section 12.5), whose
       lopsided interval follows the data's.
 
-    Where what is counted comes in clusters, counts are divided by the design effect, the ratio of
-    the clustered to the plain variance, never below 1 (Korn and Graubard 1998).
+    What the data could not show counts as well: however alike they are, a share of samples that
+    change as far as the scale allows may have stayed unseen (`unseen`), and neither test is passed
+    while that could undo it. Where what is counted comes in clusters, counts are divided by the
+    design effect, the ratio of the clustered to the plain variance, never below 1 (Korn and
+    Graubard 1998), nor below that of `unseen` while few clusters show a change.
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
@@ -82,6 +91,8 @@ def paired(
         margin: above zero.
         reach: the most that a difference can be.
         rate: whether what differs is yes or no.
+        bounded: False where values come nowhere near the ends of their scale, as log-odds: nothing
+            unseen is then taken to lie there.
         resamples: of the bootstrap.
     """
     there = ~np.isnan(differences)
@@ -90,15 +101,20 @@ def paired(
     count = int(codes.max()) + 1 if len(codes) else 0
     if count < 2:
         mean = float(found.mean()) if len(found) else None
-        return Paired(mean, None, None, None, 1.0, 1.0, "not enough pairs", len(found), count)
+        return Paired(mean, None, None, None, 1.0, 1.0, "not enough pairs", len(found), count, 0)
     mean = float(found.mean())
     sums, sizes = np.bincount(codes, found).astype(float), np.bincount(codes).astype(float)
-    stderr = _stderr(sums, sizes, mean)
     plain = float(found.std(ddof=1)) / sqrt(len(found))
+    stderr = _stderr(sums, sizes, mean)
+    uneven = stderr > ALIKE * reach
+    if not uneven:  # all clusters alike: the spread between samples, if there is any
+        stderr = plain if plain > ALIKE * reach else 0.0
     alone = count == len(found)
-    effect = max(1.0, (stderr / plain) ** 2) if plain and not alone else 1.0
+    effect = max(1.0, (stderr / plain) ** 2) if stderr and not alone else 1.0
+    if not alone and len(np.unique(codes[found != 0])) < FEW:
+        effect = max(effect, _effect_unseen(min(margin / reach, 0.5), sizes))
     worse, better, n = (int(k) / effect for k in ((found > 0).sum(), (found < 0).sum(), found.size))
-    freedom = inf if alone or count >= FEW_CLUSTERS else count - 1
+    freedom = inf if alone or count >= FEW_CLUSTERS or not stderr else count - 1
     p_worse: float
     if rate and np.isin(found, (-1.0, 0.0, 1.0)).all():
         ends = tango_interval(worse, better, n, freedom)
@@ -106,20 +122,69 @@ def paired(
         p_worse, method = 1 - tango(worse, better, n, 0.0, freedom), "Tango score"
         if alone:
             p_worse, method = mcnemar(round(worse), round(better)), f"McNemar exact, {method}"
-    elif plain * sqrt(len(found)) < ALIKE * reach:
-        ends, p_worse, p_margin = _constant(mean, len(found), reach, margin)
-        method = "all alike, exact"
-    elif np.count_nonzero(found) < FEW:
-        ends, p_margin = _counted(worse, better, n, reach, margin)
-        p_worse, method = _signs(sums[sums != 0]), "counted, exact"
-    elif count < FEW_CLUSTERS:
-        ends, p_worse, p_margin = _student(mean, stderr, count, margin)
-        method = "Student's t"
+        if not better:  # then it is the rate of getting worse alone, of which the exact is known
+            p_margin = max(p_margin, _binomial(worse, n, margin))
+        enough = effect * _quantile(inf) ** 2 * (1 - margin) / margin if margin < 1 else 1.0
     else:
-        ends, p_worse, p_margin = _resampled(sums, sizes, mean, stderr, margin, resamples)
-        method = "studentized bootstrap"
+        if not stderr:
+            ends, p_worse, p_margin, method = (mean, mean), 0.0, 0.0, "all alike"
+        elif np.count_nonzero(found) < FEW:
+            ends, p_margin = _counted(worse, better, n, reach, margin)
+            p_worse, method = _signs(sums[sums != 0]), "counted, exact"
+        elif count < FEW_CLUSTERS or not uneven:
+            ends, p_worse, p_margin = _student(mean, stderr, count, margin)
+            method = "Student's t"
+        else:
+            ends, p_worse, p_margin = _resampled(sums, sizes, mean, stderr, margin, resamples)
+            method = "studentized bootstrap"
+        enough = 0.0
+        if bounded or not stderr:
+            hidden = _share_unseen(sizes)
+            ends = (
+                min(ends[0], mean - hidden * (mean + reach)),
+                max(ends[1], mean + hidden * (reach - mean)),
+            )
+            p_worse = max(p_worse, unseen(mean / (mean + reach) if mean > 0 else 0.0, sizes))
+            below = (margin - mean) / (reach - mean) if mean < margin else 0.0
+            p_margin = max(p_margin, unseen(below, sizes))
+            share = min(margin / reach, 1 - ALIKE)
+            enough = len(found) * log(LEVEL) / log(unseen(share, sizes))
+    enough = max(enough, len(found) * (_needed() * stderr / margin) ** 2)
     low, high = max(ends[0], -reach), min(ends[1], reach)
-    return Paired(mean, stderr, low, high, p_worse, p_margin, method, len(found), count)
+    pairs = len(found)
+    return Paired(
+        mean, stderr, low, high, p_worse, p_margin, method, pairs, count, ceil(enough)
+    )  # fmt: skip
+
+
+def unseen(share: float, sizes: Floats) -> float:
+    """The chance that of no cluster any sample changed, where this share of samples changes.
+
+    What changes in a cluster is taken to be alike by an intra-cluster correlation of up to
+    `CORRELATION` (beta-binomial); of clusters of one it is (1 - share) ** n.
+    """
+    from scipy.special import gammaln
+
+    if share <= 0:
+        return 1.0
+    if share >= 1:
+        return 0.0
+    strength = (1 - CORRELATION) / CORRELATION
+    a, b = share * strength, (1 - share) * strength
+    none = gammaln(b + sizes) - gammaln(a + b + sizes) + gammaln(a + b) - gammaln(b)
+    return float(np.exp(max(none.sum(), LEAST)))
+
+
+def _share_unseen(sizes: Floats) -> float:
+    """The largest share of samples that could change unseen, but for one time in 40."""
+    from scipy.optimize import brentq
+
+    return float(brentq(lambda share: unseen(share, sizes) - LEVEL, 0.0, 1.0))
+
+
+def _effect_unseen(share: float, sizes: Floats) -> float:
+    """How many samples in clusters show as little as one alone, of a change this rare."""
+    return float(sizes.sum()) * log(1 - share) / log(unseen(share, sizes))
 
 
 def mcnemar(worse: int, better: int) -> float:
@@ -187,14 +252,6 @@ def _quantile(freedom: float) -> float:
     return float(ndtri(1 - LEVEL) if isinf(freedom) else stdtrit(freedom, 1 - LEVEL))
 
 
-def enough_samples(found: Paired, margin: float) -> int:
-    """Pairs that would show with 80 % power that no difference is less than the margin.
-
-    Taken from the reach of the interval, which shrinks as the square root of the pairs or faster.
-    """
-    return int(np.ceil(found.pairs * (detectable(found) / margin) ** 2))
-
-
 def detectable(found: Paired) -> float:
     """The smallest difference that such data would show with 80 % power."""
     if found.high is None or found.difference is None:
@@ -219,34 +276,25 @@ def _stderr(sums: Floats, sizes: Floats, mean: float) -> float:
 Ends = tuple[float, float]
 
 
-def _constant(value: float, count: int, reach: float, margin: float) -> tuple[Ends, float, float]:
-    """Where all clusters have the same difference: what the share of others could be, unseen.
-
-    None of `count` was unlike the others, which has the chance (1 - share) ** count; those that are
-    could lie as far off as any can.
-    """
-    share = 1 - LEVEL ** (1 / count)
-    ends = value - share * (value + reach), value + share * (reach - value)
-    p_worse = (1 - value / (value + reach)) ** count if value > 0 else 1.0
-    p_margin = 1.0
-    if value < margin:
-        p_margin = (1 - min(1.0, (margin - value) / (reach - value))) ** count
-    return ends, p_worse, p_margin
-
-
 def _counted(
     worse: float, better: float, n: float, reach: float, margin: float
 ) -> tuple[Ends, float]:
     """Interval and test from how many got worse or better, and how far any can."""
-    from scipy.special import betainc
     from scipy.stats import beta
 
     def at_most(changed: float) -> float:
         return reach * float(beta.isf(LEVEL, changed + 1, n - changed)) if changed < n else reach
 
-    share = margin / reach
-    p_margin = float(betainc(n - worse, worse + 1, 1 - share)) if worse < n and share < 1 else 0.0
-    return (-at_most(better), at_most(worse)), p_margin
+    return (-at_most(better), at_most(worse)), _binomial(worse, n, margin / reach)
+
+
+def _binomial(changed: float, n: float, share: float) -> float:
+    """The chance of so few or fewer among n, where each changes with this chance."""
+    from scipy.special import betainc
+
+    if share >= 1:
+        return 0.0
+    return float(betainc(n - changed, changed + 1, 1 - share)) if changed < n else 1.0
 
 
 def _student(mean: float, stderr: float, count: int, margin: float) -> tuple[Ends, float, float]:

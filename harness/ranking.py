@@ -7,8 +7,10 @@ from math import inf, isfinite, nan, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtr
 from scipy.stats import norm
 
+from harness.estimates import FEW_CLUSTERS, quantile
 from harness.types import Direction, Estimate
 
 LEVEL = 0.05
@@ -71,7 +73,8 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[
     at 5 % for the whole table; the ranges are then a joint confidence set for the ranks, as in
     Mogstad, Romano, Shaikh and Wilhelm 2024). The error of a difference is put together from the
     ends of both intervals (Zou and Donner 2008), so that a rate near 0 or 1 keeps its lopsided one;
-    the models are taken as independent, which is cautious where they were asked the same.
+    below 30 clusters it is held against Student's t. The models are taken as independent, which is
+    cautious where they were asked the same.
 
     Args:
         estimates: of each model; without an interval it may have any rank.
@@ -96,13 +99,25 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[
     # From here on less is better.
     worst, best = np.fmax(worst, value), np.fmin(best, value)
     difference = best[None, :] - worst[:, None]  # by how much the row's is surely less
-    error = np.sqrt(up[:, None] ** 2 + down[None, :] ** 2) / QUANTILE
+    # An end lies as many standard errors off as the quantile says that it was made with.
+    made_with = np.array([quantile(one.clusters) for one in estimates])
+    error = np.sqrt((up / made_with)[:, None] ** 2 + (down / made_with)[None, :] ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
-        chance = 2 * norm.sf(np.where(difference > 0, difference, 0) / error)
+        score = np.where(difference > 0, difference, 0) / error
+    freedom = np.array([_freedom(one.clusters) for one in estimates])
+    few = np.minimum(freedom[:, None], freedom[None, :])
+    chance = 2 * np.where(
+        np.isinf(few), norm.sf(score), stdtr(np.minimum(few, FEW_CLUSTERS), -score)
+    )
     np.fill_diagonal(chance, 1.0)
     chance = np.where(np.isnan(chance), 1.0, chance)
     above = _holm(chance, count * (count - 1) // 2)
     return [(1 + int(above[:, one].sum()), count - int(above[one].sum())) for one in range(count)]
+
+
+def _freedom(clusters: int) -> float:
+    """Degrees of freedom of an interval over so many clusters."""
+    return clusters - 1 if 1 < clusters < FEW_CLUSTERS else inf
 
 
 def _holm(chance: NDArray[np.float64], pairs: int) -> NDArray[np.bool_]:

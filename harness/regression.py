@@ -51,7 +51,7 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     from harness.gate import compare
-    from harness.report.gate import print_verdict, write_verdict
+    from harness.report.gate import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
     margins, guards = (_margins(resolved[kind], kind) for kind in ("margins", "guards"))
@@ -60,6 +60,7 @@ def _work(cfg: DictConfig) -> int:
 
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
+    forget_verdict(Path(cfg.to))
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
     found = compare(baseline, candidate, margins, guards)
     page = write_verdict(found, Path(cfg.to))
@@ -75,6 +76,8 @@ def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]
         HarnessError: one is no number above zero.
     """
     for task, of_task in given.items():
+        if not isinstance(of_task, Mapping | None):
+            raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
         for name, margin in (of_task or {}).items():
             if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
                 raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
@@ -93,7 +96,7 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
     if isinstance(asked, Mapping):
         folders = _run_missing(given, side, asked)
     else:
-        folders = [Path(one) for one in (asked if isinstance(asked, list) else [asked])]
+        folders = [Path(str(one)) for one in (asked if isinstance(asked, list) else [asked])]
     found = []
     for folder in folders:
         run = read_run(folder)
@@ -114,8 +117,16 @@ def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) 
     chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
     options = [f"experiment={experiment}", *(f"{name}={value}" for name, value in chosen.items())]
     options += [f"results={given['results']}", "report=false", *given["options"]]
-    folders = [_run([*options, f"seed={seed}"]) for seed in asked.get("seeds") or [0]]
-    return [one for of_seed in folders for one in of_seed]
+    folders: list[Path] = []
+    for seed in asked.get("seeds") or [0]:
+        found = _run([*options, f"seed={seed}"])
+        if len(found) < len(given["suite"]):
+            raise HarnessError(
+                f"{len(given['suite']) - len(found)} of the {side}'s {len(given['suite'])} tasks "
+                "failed; what is said above has the reasons"
+            )
+        folders += found
+    return folders
 
 
 def _run(options: Sequence[str]) -> list[Path]:

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 from scipy import stats
@@ -21,6 +22,7 @@ from harness.gate import Scale, Units, Verdict, compare, holm, key_of, nearer
 from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum
 from harness.paired import paired
 from harness.report.gate import as_json, as_junit, as_markdown
+from harness.store import RunStore
 from harness.types import Direction, Estimand, HarnessError
 
 MARGINS = {"t": {"harm": 0.1}}
@@ -173,9 +175,84 @@ def test_what_was_not_estimated_is_said(tmp_path, write_run):
     margins = {"t": {"harm": 0.1, "empathy": 0.2}}
     found = verdict(tmp_path, write_run, BEFORE, SAME, margins=margins)
     assert found.not_gated == ["t: empathy"]
-    assert "not gated: t: empathy" in as_markdown(found)
+    assert found.verdict is Verdict.PASS
+    assert "not gated, for no scorer gives it: t: empathy" in as_markdown(found)
     with pytest.raises(HarnessError, match="nothing of t is gated"):
         verdict(tmp_path, write_run, BEFORE, SAME, margins={"t": {"empathy": 0.2}})
+
+
+def stored(tmp_path, name, change):
+    """Change what the `run.json` of a stored run says."""
+    path = tmp_path / "runs" / name / "run.json"
+    info = json.loads(path.read_text())
+    change(info)
+    path.write_text(json.dumps(info))
+    return read_run(path.parent)
+
+
+def two(tmp_path, write_run, after=SAME):
+    return [write_run(tmp_path, name, values) for name, values in (("a", BEFORE), ("b", after))]
+
+
+def test_what_should_be_there_and_is_not_lets_nothing_pass(tmp_path, write_run):
+    def ask_more(info):
+        more = Estimand("kind", "empathy", Mean())
+        other = Estimand("of c", "harm", Mean(), where={"half": "c"})
+        of = Estimand("gap", "harm", Contrast("half", "c"))
+        info["estimands"] += [as_record(one) for one in (more, other, of)]
+        info["metrics"]["empathy"] = info["metrics"]["harm"]
+
+    runs = [[stored(tmp_path, name, ask_more)] for name in two(tmp_path, write_run)]
+    assert compare(*runs, MARGINS, {}).verdict is Verdict.PASS
+    for name in ("kind", "of_c", "gap"):
+        found = compare(*runs, {"t": {"harm": 0.1, name: 0.1}}, {})
+        assert found.changes[0].verdict is Verdict.PASS
+        assert found.verdict is Verdict.INCONCLUSIVE
+        assert len(found.lost) == 1
+        for text in (as_markdown(found), as_junit(found)):
+            assert "no sample that both were asked has a score of it" in text
+    suite = ET.fromstring(as_junit(found)).find("testsuite")
+    assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
+
+
+def test_a_level_of_a_contrast_that_one_side_was_not_asked_is_lost(tmp_path, write_run):
+    def of_halves(info):
+        info["estimands"] = [as_record(Estimand("gap", "harm", Contrast("half", "a")))]
+
+    before, after = (stored(tmp_path, name, of_halves) for name in two(tmp_path, write_run))
+    margins = {"t": {"gap": 0.1}}
+    assert [c.name for c in compare([before], [after], margins, {}).changes] == ["gap: half b"]
+    table = RunStore(after.folder).read_table("samples")
+    names = ["ac"[n % 2] if n > 1 else "ab"[n] for n in range(200)]  # b is asked once, c is new
+    at = table.column_names.index("half")
+    RunStore(after.folder).write_table("samples", table.set_column(at, "half", pa.array(names)))
+    found = compare([before], [after], margins, {})
+    assert found.lost == ["t, gap: half c was not asked of both"]
+
+
+@pytest.mark.parametrize("change", [
+    lambda info: info.pop("estimands"),
+    lambda info: info.pop("metrics"),
+    lambda info: info.update(estimands=["Estimand(name='harm')"]),
+])  # fmt: skip
+def test_a_run_of_another_version_is_refused(tmp_path, write_run, change):
+    names = two(tmp_path, write_run)
+    runs = [[stored(tmp_path, name, change)] for name in names]
+    with pytest.raises(HarnessError, match="written by another version: run its command again"):
+        compare(*runs, MARGINS, {})
+
+
+def test_each_task_must_be_gated_or_left_out(tmp_path, write_run):
+    sides = [
+        [read_run(tmp_path / "runs" / write_run(tmp_path, name, values, task=task))
+         for task in ("t", "u")]
+        for name, values in (("a", BEFORE), ("b", SAME))
+    ]  # fmt: skip
+    with pytest.raises(HarnessError, match="nothing of u is gated"):
+        compare(*sides, MARGINS, {})
+    assert len(compare(*sides, MARGINS | {"u": {"harm": 0.1}}, {}).changes) == 2
+    with pytest.raises(HarnessError, match="the candidate has no run of u"):
+        compare(sides[0], sides[1][:1], MARGINS, {})
 
 
 def test_only_samples_that_both_were_asked_are_paired(tmp_path, write_run):
@@ -211,7 +288,7 @@ def whole(values):
 
 def test_of_contrasts_it_is_the_distance_from_zero_that_counts():
     random = np.random.default_rng(3)
-    clusters, scale = np.arange(40), Scale(0.1, 4.0, False)
+    clusters, scale = np.arange(40), Scale(0.1, 4.0, bounded=False)
 
     def contrast(mean):
         return whole(mean + random.normal(0, 0.05, 40))
@@ -233,7 +310,7 @@ def test_of_contrasts_it_is_the_distance_from_zero_that_counts():
 
 
 def test_what_is_missing_of_a_contrast_may_lie_on_either_side():
-    scale = Scale(0.1, 4.0, False)
+    scale = Scale(0.1, 4.0, bounded=False)
     before, after = (np.random.default_rng(n).normal(0.02, 0.05, 40) for n in (0, 1))
     open_ = Units(after, after - 0.5, after + 0.5)
     found = [
@@ -274,19 +351,24 @@ def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run
                     "+margins.t={harm: 0.1}")  # fmt: skip
         assert done.returncode == code, done.stderr
     assert {path.name for path in (results / "regression").iterdir()} == {
-        "figures", "index.html", "junit.xml", "regression.json", "regression.md",
+        "figures", "junit.xml", "regression.html", "regression.json", "regression.md",
     }  # fmt: skip
     for options, said in (
         (["baseline=results/runs/a", "candidate=nowhere"], "candidate='nowhere' has no run.json"),
         (["baseline=results/runs/a", "candidate=results/runs/b"], "nothing of t is gated"),
         ([], "baseline names neither a run folder nor"),
         (["+margins.t.harm=-1"], "margins.t.harm=-1 must be a number above 0"),
+        (["+margins.t=0.1"], "margins.t=0.1 must be estimates with their margins"),
+        (["baseline=123", "candidate=4"], "baseline='123' has no run.json"),
         (["--no-such"], "unrecognized arguments"),
         (["nosuch=1"], "nosuch"),
     ):
         done = gate(tmp_path, *options)
         assert done.returncode == 64
         assert said in done.stderr
+        assert done.stderr.count("\n") == 1 or "unrecognized" in done.stderr
+    # No verdict is there that was not reached: neither here nor for a reader of the files.
+    assert {path.name for path in (results / "regression").iterdir()} == {"figures"}
 
 
 def test_an_experiment_is_run_where_it_is_missing(tmp_path):

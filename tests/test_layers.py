@@ -4,12 +4,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
-    ("harness.thinking", "harness.ranking"),
+    ("harness.thinking",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
      "harness.contrasts", "harness.votes", "harness.aggregated", "harness.scored",
-     "harness.paired"),
+     "harness.paired", "harness.ranking"),
     ("harness.grid", "harness.documents", "harness.estimands"),
     ("harness.models", "harness.scorers", "harness.mitigations", "harness.answers", "tasks"),
     ("harness.plan", "harness.samples", "harness.drift", "harness.learning"),

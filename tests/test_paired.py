@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from harness.paired import detectable, enough_samples, mcnemar, paired, tango, tango_interval
+from harness.paired import detectable, mcnemar, paired, tango, tango_interval, unseen
 
 
 def own(values):
@@ -74,14 +74,15 @@ def test_rates_in_clusters_count_for_less():
     assert together.stderr == pytest.approx(0.1)
     effect = 11.0
     expected = tango(10 / effect, 0.0, 100 / effect, 0.3, 9)
-    assert together.p_margin == pytest.approx(expected)
+    exact = stats.beta.cdf(0.7, 90 / effect, 10 / effect + 1)  # the binomial, counts not whole
+    assert together.p_margin == pytest.approx(max(expected, exact))
     assert together.p_margin > alone.p_margin
     assert together.high > alone.high
 
 
 def test_few_clusters_take_students_t():
     values = np.array([0.5, 0.1, 0.3, -0.1, 0.4, 0.2, 0.6, -0.2, 0.7, 0.05, 0.15, 0.35])
-    found = paired(values, own(values), 1.0, 4.0)
+    found = paired(values, own(values), 1.0, 4.0, bounded=False)
     expected = stats.ttest_1samp(values, 0, alternative="greater")
     assert found.p_worse == pytest.approx(expected.pvalue)
     ends = stats.ttest_1samp(values, 0).confidence_interval()
@@ -92,7 +93,7 @@ def test_few_clusters_take_students_t():
 
 
 def test_where_all_are_alike_what_is_unseen_bounds_them():
-    found = paired(np.zeros(216), np.zeros(216).cumsum() + np.arange(216), 0.1, 4.0)
+    found = paired(np.zeros(216), np.arange(216), 0.1, 4.0)
     share = 1 - 0.025 ** (1 / 216)
     assert (found.low, found.high) == pytest.approx((-4 * share, 4 * share))
     assert found.p_margin == pytest.approx((1 - 0.1 / 4) ** 216)
@@ -101,6 +102,46 @@ def test_where_all_are_alike_what_is_unseen_bounds_them():
     assert one_worse.p_margin == 1.0
     assert one_worse.p_worse == pytest.approx((4 / 5) ** 50)
     assert one_worse.low > 0
+
+
+def test_what_is_unseen_in_clusters_is_taken_to_be_alike():
+    # p ~ Beta(1.5, 1.5), whose correlation is 1 / (1 + 3): E[(1 - p)^2] = (1.5 x 2.5) / (3 x 4)
+    assert unseen(0.5, np.array([2.0])) == pytest.approx(0.3125)
+    assert unseen(0.5, np.array([2.0, 2.0])) == pytest.approx(0.3125**2)
+    assert unseen(0.1, np.ones(30)) == pytest.approx(0.9**30)
+    assert (unseen(0.0, np.ones(3)), unseen(1.0, np.ones(3))) == (1.0, 0.0)
+    clusters, none = np.repeat(np.arange(9), 24), np.zeros(216)
+    sizes = np.full(9, 24.0)
+    for rate, reach in ((False, 4.0), (True, 1.0)):
+        found = paired(none, clusters, 0.1, reach, rate)
+        assert found.p_margin >= unseen(0.1 / reach, sizes) > (1 - 0.1 / reach) ** 216
+    two = paired(none, np.repeat([0, 1], 108), 0.25, 4.0)
+    assert two.p_margin > 0.1  # two clusters show nothing rare
+
+
+@pytest.mark.parametrize("n", range(2, 10))
+def test_where_all_got_worse_nothing_passes(n):
+    values = np.linspace(0.4, 0.9, n)
+    assert paired(values, own(values), 0.1, 1.0).p_margin == 1.0
+    assert paired(np.ones(n), own(values), 0.1, 1.0, rate=True).p_margin > 0.5
+
+
+def test_a_little_noise_does_not_hide_what_is_unseen():
+    noise = 1e-6 * np.random.default_rng(0).normal(size=30)
+    found = paired(noise, own(noise), 0.05, 1.0)
+    assert found.p_margin == pytest.approx(0.95**30, rel=1e-3)
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 30), abs=1e-5)
+    # Of log-odds no value lies at the ends of the scale, which has none.
+    assert paired(noise, own(noise), 0.05, 1.0, bounded=False).p_margin < 0.001
+
+
+@pytest.mark.parametrize("pattern", [[1, 0, 0, 0, 0, 0], [1, -1, 0, 0]])
+def test_clusters_that_are_all_alike_are_no_certainty(pattern):
+    values = np.array(pattern * 40, dtype=float)
+    clusters = np.repeat(np.arange(40), len(pattern))
+    found = paired(values, clusters, 0.25, 4.0)
+    assert found.stderr == pytest.approx(values.std(ddof=1) / np.sqrt(len(values)))
+    assert 0 < found.p_margin < 1
 
 
 def test_few_changes_are_counted():
@@ -113,26 +154,38 @@ def test_few_changes_are_counted():
     assert found.high == pytest.approx(4 * exact.high)
     sums = [sum(s * v for s, v in zip(signs, (2, 2, 1, 1), strict=True))
             for signs in product((1, -1), repeat=4)]  # fmt: skip
-    assert found.p_worse == pytest.approx(np.mean(np.array(sums) >= 4))
+    by_signs = np.mean(np.array(sums) >= 4)
+    # Unless as many got better unseen, by 4, as would undo the mean of 0.02.
+    assert found.p_worse == pytest.approx(max(by_signs, (1 - 0.02 / 4.02) ** 200))
+
+
+def test_rare_big_changes_to_the_better_may_be_unseen():
+    random, alarms = np.random.default_rng(0), 0
+    for _ in range(300):
+        values = random.choice([1.0, -4.0, 0.0], 100, p=[0.06, 0.015, 0.925])
+        alarms += paired(values, own(values), 0.25, 4.0, resamples=999).p_worse <= 0.025
+    assert alarms <= stats.binom.ppf(0.99, 300, 0.05)
 
 
 def test_the_bootstrap_follows_lopsided_data():
     random = np.random.default_rng(0)
     values = random.exponential(1, 200) - 1
-    found = paired(values, own(values), 0.5, 50.0)
+    found = paired(values, own(values), 0.5, 50.0, bounded=False)
     assert found.method == "studentized bootstrap"
     assert found.high - found.difference > found.difference - found.low
     normal = random.normal(0, 1, 2000)
-    found = paired(normal, own(normal), 0.5, 50.0)
+    found = paired(normal, own(normal), 0.5, 50.0, bounded=False)
     assert found.high - found.difference == pytest.approx(1.96 * found.stderr, rel=0.05)
-    assert paired(normal, own(normal), 0.5, 50.0) == found  # the same data give the same answer
+    assert (
+        paired(normal, own(normal), 0.5, 50.0, bounded=False) == found
+    )  # the same data give the same answer
 
 
 def test_clusters_are_what_is_resampled():
     random = np.random.default_rng(0)
     values = np.repeat(random.normal(0, 1, 50), 10)
-    found = paired(values, np.repeat(np.arange(50), 10), 0.5, 10.0)
-    once = paired(values[::10], np.arange(50), 0.5, 10.0)
+    found = paired(values, np.repeat(np.arange(50), 10), 0.5, 10.0, bounded=False)
+    once = paired(values[::10], np.arange(50), 0.5, 10.0, bounded=False)
     assert found.clusters == 50
     assert (found.low, found.high) == pytest.approx((once.low, once.high))
 
@@ -146,12 +199,13 @@ def test_too_few_pairs_say_nothing():
 def test_enough_samples_keep_the_promise():
     random = np.random.default_rng(1)
     first = random.normal(0, 1, 100)
-    found = paired(first, own(first), 0.2, 100.0)
+    found = paired(first, own(first), 0.2, 100.0, bounded=False)
     reach = found.high - found.difference
     assert detectable(found) == pytest.approx(2.8016 / 1.96 * reach, rel=1e-3)
-    n = enough_samples(found, 0.2)
+    n = found.enough
     passed = 0
     for _ in range(200):
         values = random.normal(0, first.std(), n)
-        passed += paired(values, own(values), 0.2, 100.0, resamples=999).p_margin <= 0.025
+        found = paired(values, own(values), 0.2, 100.0, bounded=False, resamples=999)
+        passed += found.p_margin <= 0.025
     assert 0.7 < passed / 200 < 0.93

@@ -50,7 +50,7 @@ NOTE = (
 
 
 def write_verdict(found: Comparison, folder: Path) -> Path:
-    """Write index.html, regression.md, regression.json, junit.xml and the figure.
+    """Write regression.html, .md and .json, junit.xml and the figure.
 
     Raises:
         HarnessError: the folder cannot be written.
@@ -60,13 +60,29 @@ def write_verdict(found: Comparison, folder: Path) -> Path:
     except OSError as error:
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
     store = RunStore(folder)
-    store.write_text("regression.json", as_json(found))
-    store.write_text("regression.md", as_markdown(found))
-    store.write_text("junit.xml", as_junit(found))
     plot = partial(differences, changes=found.changes)
     height = 1.3 + 0.3 * len(found.changes)
     drawn = save("differences", folder / "figures", title_of(found), plot, height)
-    return store.write_text("index.html", _page(found, drawn))
+    page = store.write_text("regression.html", _page(found, drawn))
+    store.write_text("regression.md", as_markdown(found))
+    store.write_text("junit.xml", as_junit(found))
+    store.write_text("regression.json", as_json(found))  # the last: with it there is a verdict
+    return page
+
+
+def forget_verdict(folder: Path) -> None:
+    """Take an earlier verdict away, so that none is there that was not reached now.
+
+    Raises:
+        HarnessError: it cannot be deleted.
+    """
+    for name in ("regression.json", "regression.md", "regression.html", "junit.xml"):
+        try:
+            (folder / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise HarnessError(
+                f"{str(folder / name)!r} cannot be deleted ({error.strerror})"
+            ) from error
 
 
 def title_of(found: Comparison) -> str:
@@ -83,8 +99,10 @@ def print_verdict(found: Comparison) -> None:
     for change in found.changes:
         print(f"{WORDS[change.verdict]:13}{_label(change)}: {_in_numbers(change)}")
         print(f"{'':13}{change.reason}{_lacking(change)}")
+    for name in found.lost:
+        print(f"lost         {name}")
     for name in found.not_gated:
-        print(f"not gated    {name} has a margin, but was not estimated in pairs")
+        print(f"not gated    {name} has a margin, but no scorer that was chosen gives it")
 
 
 def as_markdown(found: Comparison) -> str:
@@ -110,7 +128,8 @@ def as_markdown(found: Comparison) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", NOTE]
-    lines += [f"- not gated: {safe(name)}" for name in found.not_gated]
+    lines += [f"- lost, so that nothing passes: {safe(name)}" for name in found.lost]
+    lines += [f"- not gated, for no scorer gives it: {safe(name)}" for name in found.not_gated]
     if found.parts:
         lines += [
             "",
@@ -140,6 +159,7 @@ def as_json(found: Comparison) -> str:
         ],
         "groups": [asdict(part) for part in found.parts],
         "not_gated": list(found.not_gated),
+        "lost": list(found.lost),
     }
     return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -149,9 +169,9 @@ def as_junit(found: Comparison) -> str:
     suite = ET.Element(
         "testsuite",
         name=f"harness.regression {title_of(found)}",
-        tests=str(len(found.changes)),
+        tests=str(len(found.changes) + len(found.lost)),
         failures=str(sum(c.verdict is Verdict.REGRESSION for c in found.changes)),
-        errors=str(sum(c.verdict is Verdict.INCONCLUSIVE for c in found.changes)),
+        errors=str(sum(c.verdict is Verdict.INCONCLUSIVE for c in found.changes) + len(found.lost)),
     )
     for change in found.changes:
         case = ET.SubElement(
@@ -164,6 +184,9 @@ def as_junit(found: Comparison) -> str:
             ET.SubElement(case, "error", type="inconclusive", message=text)
         else:
             ET.SubElement(case, "system-out").text = text
+    for name in found.lost:
+        case = ET.SubElement(suite, "testcase", classname="harness", name=visible(name))
+        ET.SubElement(case, "error", type="lost", message=visible(name))
     whole = ET.Element("testsuites")
     whole.append(suite)
     ET.indent(whole)
@@ -213,6 +236,7 @@ def _page(found: Comparison, drawn: Drawn) -> str:
         gated=len(found.changes),
         note=NOTE,
         not_gated=found.not_gated,
+        lost=found.lost,
         figure=picture(drawn),
         sides=[
             {"name": name, "runs": [_described(run) for run in runs]}

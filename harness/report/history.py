@@ -138,7 +138,7 @@ def as_markdown(found: Sequence[Series], skipped: Sequence[str]) -> str:
         for row in _rows(one):
             lines.append(f"| {' | '.join(map(safe, row))} |")
         lines.append("")
-    lines += [f"- not compared: {safe(reason)}" for reason in skipped]
+    lines += [f"- not compared: {safe(reason)}" for reason in dict.fromkeys(skipped)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -158,7 +158,7 @@ def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str
             }
             for one, figure in zip(found, drawn, strict=True)
         ],
-        skipped=skipped,
+        skipped=list(dict.fromkeys(skipped)),
     )
 
 
