@@ -101,6 +101,20 @@ def rates_in_clusters(random: Random, n: int, difference: float) -> tuple[Floats
     return before.astype(float), after.astype(float), clusters
 
 
+def together(random: Random, n: int, difference: float) -> tuple[Floats, Floats, Floats]:
+    """Yes or no in clusters of 8, never yes before, that change together (correlation 1/4)."""
+    clusters = np.arange(n) // 8
+    rate = random.beta(3 * difference + 1e-9, 3 * (1 - difference), clusters[-1] + 1)
+    return np.zeros(n), (random.random(n) < rate[clusters]).astype(float), clusters
+
+
+def jumps(random: Random, n: int, difference: float) -> tuple[Floats, Floats, Floats]:
+    """Ratings that hardly move, but for rare ones that go all the way."""
+    before = 1 + random.beta(1, 20, n)
+    moved = random.random(n) < difference / (4 - 4 / 21)
+    return before, np.where(moved, 5.0, before + random.normal(0, 0.01, n)), np.arange(n)
+
+
 def maxima(random: Random, n: int, difference: float) -> tuple[Floats, Floats, Floats]:
     """Expected maxima from 0 to 1, heaped near the lower end, with a long tail."""
     of_sample = random.beta(1, 6, n)
@@ -135,7 +149,7 @@ def the_best(random: Random, before: Floats, after: Floats) -> tuple[Floats, Flo
 OF_RATINGS = Scale(0.25, 4.0, False)
 KINDS: Mapping[str, Kind] = {
     "ratings, paired": Kind(ratings, 200, OF_RATINGS),
-    "ratings, 20 samples": Kind(ratings, 20, OF_RATINGS),
+    "ratings, 40 samples": Kind(ratings, 40, OF_RATINGS),
     "ratings in 9 clusters of 24": Kind(in_clusters(24), 216, OF_RATINGS),
     "ratings in 60 clusters of 4": Kind(in_clusters(4), 240, OF_RATINGS),
     "ratings nearly all 1 (ties, ceiling)": Kind(ceiling, 216, OF_RATINGS),
@@ -143,6 +157,8 @@ KINDS: Mapping[str, Kind] = {
     "rates, 40 samples": Kind(rates, 40, Scale(0.1, 1.0, True)),
     "rates that were zero": Kind(rare, 100, Scale(0.1, 1.0, True)),
     "rates in 9 clusters of 24": Kind(rates_in_clusters, 216, Scale(0.1, 1.0, True)),
+    "rates, 9 clusters of 8 that change together": Kind(together, 72, Scale(0.1, 1.0, True)),
+    "ratings that hardly move, rare jumps": Kind(jumps, 60, OF_RATINGS),
     "maxima, skewed": Kind(maxima, 200, Scale(0.05, 1.0, False)),
     "contrasts, 20 scenarios": Kind(contrasts, 20, Scale(0.2, 4.0, bounded=False), Direction.ZERO),
     "ratings, 10 % missing at random": Kind(ratings, 200, OF_RATINGS, lose=at_random),
@@ -160,15 +176,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a fifth of them")
     args = parser.parse_args()
     runs = args.runs // 5 if args.quick else args.runs
-    print(f"{'':38}{'no difference':>28}{'at the margin':>28}{'power':>8}")
-    print(f"{'':38}{'regression':>14}{'pass':>14}{'regression':>14}{'pass':>14}{'of .8':>8}")
+    print(f"{'':45}{'no difference':>28}{'at the margin':>28}{'power':>8}")
+    print(f"{'':45}{'regression':>14}{'pass':>14}{'regression':>14}{'pass':>14}{'of .8':>8}")
     rows = []
     for name, kind in KINDS.items():
         row = measure(kind, runs)
         rows.append({"kind": name, **row})
         cells = [row[at][said] for at in ("none", "margin") for said in ("regression", "pass")]
         power = f"{row['power']:8.3f}" if row["power"] is not None else f"{'-':>8}"
-        print(f"{name:38}{''.join(f'{one:14.3f}' for one in cells)}{power}", flush=True)
+        print(f"{name:45}{''.join(f'{one:14.3f}' for one in cells)}{power}", flush=True)
     alarms = family(runs)
     print(f"any of 5 estimates said to be a regression, with none worse: {alarms:.3f}")
     print(json.dumps({"runs": runs, "kinds": rows, "family_of_5": alarms}))
@@ -220,7 +236,7 @@ def family(runs: int, seed: int = 0) -> float:
     for _ in range(runs):
         tests = []
         for _ in range(5):
-            before, after, clusters = kind.draw(random, 100, 0.0)
+            before, after, clusters = kind.draw(random, kind.n, 0.0)
             tests.append(paired(after - before, clusters, *_of(kind.scale), resamples=RESAMPLES))
         adjusted = holm([test.p_worse for test in tests])
         alarms += any(p <= LEVEL for p in adjusted)

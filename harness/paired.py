@@ -111,7 +111,8 @@ def paired(
         stderr = plain if plain > ALIKE * reach else 0.0
     alone = count == len(found)
     effect = max(1.0, (stderr / plain) ** 2) if stderr and not alone else 1.0
-    if not alone and len(np.unique(codes[found != 0])) < FEW:
+    changed = len(np.unique(codes[found != 0]))
+    if not alone and changed < FEW and 2 * changed <= count:
         effect = max(effect, _effect_unseen(min(margin / reach, 0.5), sizes))
     worse, better, n = (int(k) / effect for k in ((found > 0).sum(), (found < 0).sum(), found.size))
     freedom = inf if alone or count >= FEW_CLUSTERS or not stderr else count - 1
@@ -147,8 +148,7 @@ def paired(
             p_worse = max(p_worse, unseen(mean / (mean + reach) if mean > 0 else 0.0, sizes))
             below = (margin - mean) / (reach - mean) if mean < margin else 0.0
             p_margin = max(p_margin, unseen(below, sizes))
-            share = min(margin / reach, 1 - ALIKE)
-            enough = len(found) * log(LEVEL) / log(unseen(share, sizes))
+            enough = _enough_unseen(margin, reach, stderr, sizes)
     enough = max(enough, len(found) * (_needed() * stderr / margin) ** 2)
     low, high = max(ends[0], -reach), min(ends[1], reach)
     pairs = len(found)
@@ -180,6 +180,18 @@ def _share_unseen(sizes: Floats) -> float:
     from scipy.optimize import brentq
 
     return float(brentq(lambda share: unseen(share, sizes) - LEVEL, 0.0, 1.0))
+
+
+def _enough_unseen(margin: float, reach: float, stderr: float, sizes: Floats) -> float:
+    """Samples of which four in five sets would show that nothing unseen makes up the margin."""
+    from scipy.special import ndtri
+
+    n = enough = float(sizes.sum())
+    for _ in range(20):  # the more samples, the nearer to none is what they show
+        shown = float(ndtri(POWER)) * stderr * sqrt(n / enough)
+        share = min(max((margin - shown) / reach, ALIKE), 1 - ALIKE)
+        enough = max(1.0, n * log(LEVEL) / log(unseen(share, sizes)))
+    return enough
 
 
 def _effect_unseen(share: float, sizes: Floats) -> float:

@@ -62,7 +62,7 @@ def test_the_gate_is_wrong_no_more_often_than_it_says(tmp_path):
     *_, measured = benchmark("gate.py", "--runs", "200", cwd=tmp_path)
     found = json.loads(measured)
     most = stats.binom.ppf(0.99, found["runs"], 0.05) / found["runs"]
-    assert len(found["kinds"]) == 16
+    assert len(found["kinds"]) == 18
     for kind in found["kinds"]:
         assert kind["none"]["regression"] <= most, kind
         assert kind["margin"]["pass"] <= most, kind
