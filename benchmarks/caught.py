@@ -102,7 +102,7 @@ def draw(axes: Any, names: Sequence[str], found: Sequence[Any]) -> str:
     labels = [f"{name}\n{verdict['verdict']}" for name, verdict in zip(names, found, strict=True)]
     axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("worse by, in margins")
-    axes.legend(frameon=False, fontsize=8)
+    axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.grid(axis="y")
     return "\u25cf within the margin   \u25c6 inconclusive   \u2716 worse"
 

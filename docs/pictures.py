@@ -1,9 +1,10 @@
 """Makes the README's pictures from the pages of real runs, in a browser that is installed.
 
-    python docs/pictures.py results/runs/med_harm-smollm2-d0eca7af results/leaderboard
+    python docs/pictures.py RUN results/leaderboard results/regression
 
-The first is a run's folder, the second the leaderboard's: `report.png` and `leaderboard.png` are
-written beside this file. Needs playwright (`pip install ".[test]"`) and Chromium.
+A run's folder, the leaderboard's and the gate's, which has a history as well: `report.png`,
+`leaderboard.png`, `regression.png` and `history.png` are written beside this file. Needs playwright
+(`pip install ".[test]"`) and Chromium.
 """
 
 from __future__ import annotations
@@ -22,8 +23,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The README's pictures, from real runs")
     parser.add_argument("run", type=Path, help="folder of a run with its report.html")
     parser.add_argument("leaderboard", type=Path, help="folder of the leaderboard's index.html")
+    parser.add_argument("regression", type=Path, help="folder of a verdict and a history")
     args = parser.parse_args()
-    pages = {"report": args.run / "report.html", "leaderboard": args.leaderboard / "index.html"}
+    pages = {
+        "report": args.run / "report.html",
+        "leaderboard": args.leaderboard / "index.html",
+        "regression": args.regression / "regression.html",
+        "history": args.regression / "history.html",
+    }
     for name, page in pages.items():
         print(take(page, HERE / f"{name}.png"))
 
@@ -39,7 +46,7 @@ def take(page: Path, picture: Path) -> Path:
         chromium = driver.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         tab = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         tab.goto(page.resolve().as_uri())
-        tab.wait_for_selector("table.dataTable tbody tr")
+        tab.wait_for_selector("table tbody tr")
         tab.screenshot(path=picture)
         chromium.close()
     return picture
