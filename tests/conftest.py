@@ -21,6 +21,9 @@ from harness.tables import ITSELF, Facts, Field, Source, estimates_table, sample
 from harness.types import Direction, Estimand, Metric, Sample
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:  # each its share of the cores, or their threads wait for each other
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 SHARED = ROOT.parent / "shared" / "data"
 
 
