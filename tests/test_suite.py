@@ -1,6 +1,7 @@
 """`experiment=...`: several tasks on one model, each with a folder of its own."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
@@ -69,6 +70,8 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     register()
     made = []
     monkeypatch.setattr(cli, "_mitigation_name", lambda: "none")
+    started = SimpleNamespace(overrides=SimpleNamespace(task=[]))
+    monkeypatch.setattr(cli.HydraConfig, "get", lambda: started)
     monkeypatch.setattr(
         cli, "make", lambda where, *rest, make=cli.make: made.append(where) or make(where, *rest)
     )
