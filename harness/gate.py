@@ -633,9 +633,16 @@ def _why_inconclusive(change: Change, family: int) -> str:
         )
     if found.p_worse <= LEVEL:
         return f"worse by itself (p = {found.p_worse:.3f}), but not surely among {family} estimates"
+    if found.enough > found.pairs:
+        return (
+            f"the data cannot tell: {found.pairs:,} pairs show a difference of "
+            f"{detectable(found):.3f} or more; {found.enough:,} would be enough to rule out "
+            f"{change.margin:g}, were there none"
+        )
+    high = max(found.high, change.worst.high or found.high)
     return (
-        f"the data cannot tell: {found.pairs:,} pairs show a difference of {detectable(found):.3f} "
-        f"or more; {found.enough:,} would be enough to rule out {change.margin:g}, were there none"
+        f"the data cannot tell: it is worse by {found.difference:.3f} so far, and may be by up to "
+        f"{high:.3f}; {found.pairs:,} pairs show a difference of {detectable(found):.3f} or more"
     )
 
 

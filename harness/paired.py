@@ -125,7 +125,10 @@ def paired(
             p_worse, method = mcnemar(round(worse), round(better)), f"McNemar exact, {method}"
         if not better:  # then it is the rate of getting worse alone, of which the exact is known
             p_margin = max(p_margin, _binomial(worse, n, margin))
-        enough = effect * _quantile(inf) ** 2 * (1 - margin) / margin if margin < 1 else 1.0
+        width = (
+            min(ends[1], reach) - mean
+        )  # that of the interval, which its error alone understates
+        enough = len(found) * (_needed() / _quantile(inf) * width / margin) ** 2
     else:
         if not stderr:
             ends, p_worse, p_margin, method = (mean, mean), 0.0, 0.0, "all alike"
