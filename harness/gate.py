@@ -177,7 +177,7 @@ def compare(
                 continue
             named.add(key)
             made = list(pair.changes(estimand, *wanted[key]))
-            changes += made
+            changes += [one for one in made if not _stands_there(one, changes)]
             lost += [f"{task}, {estimand.name}: {why}" for why in pair.lacks(estimand, made)]
             if made and not isinstance(estimand.statistic, Contrast):
                 parts += pair.parts(estimand)
@@ -596,6 +596,16 @@ def _scores(store: RunStore, samples: Any, ids: Sequence[str]) -> dict[str, Floa
     place = {one: at for at, one in enumerate(samples["sample_id"].to_pylist())}
     rows = np.array([place[one] for one in ids])
     return {name: flat.reshape(-1, scores.n)[rows] for name, flat in scores.values.items()}
+
+
+def _stands_there(change: Change, others: Sequence[Change]) -> bool:
+    """Whether a contrast is one of those already, by another name of its levels."""
+    return not change.samples and any(
+        (one.task, one.metric, one.samples, one.asked, one.measured, one.before, one.after)
+        == (change.task, change.metric, [], change.asked, change.measured, change.before,
+            change.after)
+        for one in others
+    )  # fmt: skip
 
 
 def verdict_of(measured: Paired, worst: Paired, p_worse: float) -> Verdict:

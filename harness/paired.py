@@ -142,7 +142,7 @@ def paired(
             ends, p_worse, p_margin = _resampled(sums, sizes, mean, stderr, margin, resamples)
             method = "studentized bootstrap"
         enough = 0.0
-        if bounded or not stderr:
+        if bounded:
             hidden = _share_unseen(sizes)
             ends = (
                 min(ends[0], mean - hidden * (mean + reach)),
@@ -152,6 +152,8 @@ def paired(
             below = (margin - mean) / (reach - mean) if mean < margin else 0.0
             p_margin = max(p_margin, unseen(below, sizes))
             enough = _enough_unseen(margin, reach, stderr, sizes)
+        elif not stderr:  # nothing that could be unseen has a bound
+            return Paired(mean, None, None, None, 1.0, 1.0, method, len(found), count, 0)
     enough = max(enough, len(found) * (_needed() * stderr / margin) ** 2)
     low, high = max(ends[0], -reach), min(ends[1], reach)
     pairs = len(found)

@@ -215,6 +215,22 @@ def test_what_should_be_there_and_is_not_lets_nothing_pass(tmp_path, write_run):
     assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
 
 
+def test_a_contrast_by_another_name_is_gated_once(tmp_path, write_run):
+    def of_halves(info):
+        both = (Contrast("half", "a"), Contrast("part", "1"))
+        info["estimands"] = [as_record(Estimand("gap", "harm", one)) for one in both]
+
+    runs = []
+    for name in two(tmp_path, write_run):
+        store = RunStore(stored(tmp_path, name, of_halves).folder)
+        table = store.read_table("samples")
+        part = pa.array(["12"[n % 2] for n in range(200)])
+        store.write_table("samples", table.append_column("part", part))
+        runs.append([read_run(store.folder)])
+    found = compare(*runs, {"t": {"gap": 0.1}}, {})
+    assert ([change.name for change in found.changes], found.lost) == (["gap: half b"], [])
+
+
 def test_a_level_of_a_contrast_that_one_side_was_not_asked_is_lost(tmp_path, write_run):
     def of_halves(info):
         info["estimands"] = [as_record(Estimand("gap", "harm", Contrast("half", "a")))]

@@ -135,6 +135,11 @@ def test_a_little_noise_does_not_hide_what_is_unseen():
     assert paired(noise, own(noise), 0.05, 1.0, bounded=False).p_margin < 0.001
 
 
+def test_log_odds_that_are_all_alike_say_nothing():
+    found = paired(np.zeros(30), np.arange(30), 0.1, 400.0, bounded=False)
+    assert (found.p_worse, found.p_margin, found.low, found.high) == (1.0, 1.0, None, None)
+
+
 @pytest.mark.parametrize("pattern", [[1, 0, 0, 0, 0, 0], [1, -1, 0, 0]])
 def test_clusters_that_are_all_alike_are_no_certainty(pattern):
     values = np.array(pattern * 40, dtype=float)
