@@ -121,10 +121,8 @@ class Comparison:
     candidate: Sequence[Run]
     changes: Sequence[Change]
     parts: Sequence[Part]
-    not_gated: Sequence[str]
-    """What has a margin and no scorer that was chosen, on either side."""
     lost: Sequence[str]
-    """What has a margin and should be there, and could not be compared: nothing passes then."""
+    """What has a margin and could not be compared: nothing passes then."""
 
     @property
     def verdict(self) -> Verdict:
@@ -160,7 +158,6 @@ def compare(
         check_alike(runs[0], sides[1][task][0])
     changes: list[Change] = []
     parts: list[Part] = []
-    not_gated: list[str] = []
     lost: list[str] = []
     for task in sides[0]:
         wanted = {
@@ -181,13 +178,19 @@ def compare(
             lost += [f"{task}, {estimand.name}: {why}" for why in pair.lacks(estimand, made)]
             if made and not isinstance(estimand.statistic, Contrast):
                 parts += pair.parts(estimand)
-        not_gated += [f"{task}: {key}" for key in wanted if key not in named]
+        lost += [
+            f"{task}, {key}: no scorer that was chosen gives it, or the task does not estimate it "
+            f"in pairs; choose one, or take the margin away with ~{kind}.{task}.{key}"
+            for kind, of_kind in (("margins", margins), ("guards", guards))
+            for key in of_kind.get(task) or {}
+            if key not in named
+        ]
         if len(changes) == before and not named:
             raise HarnessError(
                 f"nothing of {task} is gated: give an estimate a margin with "
                 f"+margins.{task}.ESTIMATE=0.05, or leave the task out"
             )
-    return Comparison(baseline, candidate, _decided(changes), _adjusted(parts), not_gated, lost)
+    return Comparison(baseline, candidate, _decided(changes), _adjusted(parts), lost)
 
 
 def key_of(name: str) -> str:

@@ -7,6 +7,7 @@ from omegaconf import OmegaConf
 
 from harness import plugins
 from harness.config import CONF_DIR, protocol_label, register
+from harness.gate import key_of
 from harness.testing import check_mitigation, check_model, check_scorer, check_task
 from harness.types import Mitigation, Model, Sample, Scorer, Task
 
@@ -134,3 +135,24 @@ def test_a_judge_is_any_model_on_any_backend():
         "config", ["scorer=[harmfulness]", "backend@scorers.harmfulness.judge_backend=echo"]
     )
     assert other.scorers.harmfulness.judge_backend._target_.endswith("EchoModel")
+
+
+def margins():
+    cfg = OmegaConf.load(Path(CONF_DIR) / "regression.yaml")
+    return [
+        (kind, task, name) for kind in ("margins", "guards") for task in cfg[kind]
+        for name in cfg[kind][task]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "task", "name"), margins())
+def test_every_margin_is_of_an_estimate_that_the_task_has(kind, task, name):
+    estimands = make("task", task).estimands
+    (first,) = {e.metric for e in estimands if e.by is None and key_of(e.name) == name}
+    scorers = compose("config", [f"task={task}"]).scorers
+    given = {
+        metric
+        for chosen in scorers
+        for metric in plugins.make("scorer", scorers[chosen], Scorer).metrics
+    }
+    assert first in given  # by the task's own scorers

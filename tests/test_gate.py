@@ -174,9 +174,10 @@ def test_a_mitigation_is_part_of_what_is_compared(tmp_path, write_run):
 def test_what_was_not_estimated_is_said(tmp_path, write_run):
     margins = {"t": {"harm": 0.1, "empathy": 0.2}}
     found = verdict(tmp_path, write_run, BEFORE, SAME, margins=margins)
-    assert found.not_gated == ["t: empathy"]
-    assert found.verdict is Verdict.PASS
-    assert "not gated, for no scorer gives it: t: empathy" in as_markdown(found)
+    assert [change.verdict for change in found.changes] == [Verdict.PASS]
+    assert found.verdict is Verdict.INCONCLUSIVE
+    assert found.lost[0].startswith("t, empathy: no scorer that was chosen gives it")
+    assert "~margins.t.empathy" in as_markdown(found)
     with pytest.raises(HarnessError, match="nothing of t is gated"):
         verdict(tmp_path, write_run, BEFORE, SAME, margins={"t": {"empathy": 0.2}})
 

@@ -101,8 +101,6 @@ def print_verdict(found: Comparison) -> None:
         print(f"{'':13}{change.reason}{_lacking(change)}")
     for name in found.lost:
         print(f"lost         {name}")
-    for name in found.not_gated:
-        print(f"not gated    {name} has a margin, but no scorer that was chosen gives it")
 
 
 def as_markdown(found: Comparison) -> str:
@@ -129,7 +127,6 @@ def as_markdown(found: Comparison) -> str:
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", NOTE]
     lines += [f"- lost, so that nothing passes: {safe(name)}" for name in found.lost]
-    lines += [f"- not gated, for no scorer gives it: {safe(name)}" for name in found.not_gated]
     if found.parts:
         lines += [
             "",
@@ -158,7 +155,6 @@ def as_json(found: Comparison) -> str:
             {**asdict(change), "verdict": WORDS[change.verdict]} for change in found.changes
         ],
         "groups": [asdict(part) for part in found.parts],
-        "not_gated": list(found.not_gated),
         "lost": list(found.lost),
     }
     return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
@@ -235,7 +231,6 @@ def _page(found: Comparison, drawn: Drawn) -> str:
         meaning=MEANINGS[found.verdict],
         gated=len(found.changes),
         note=NOTE,
-        not_gated=found.not_gated,
         lost=found.lost,
         figure=picture(drawn),
         sides=[
