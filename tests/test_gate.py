@@ -440,3 +440,17 @@ def test_the_example_for_github_actions_works_as_written(tmp_path):
     )
     uploaded = job["steps"][-1]["with"]["path"]
     assert (tmp_path / uploaded / "junit.xml").exists()
+
+
+def test_a_task_that_failed_is_not_left_out_in_silence(tmp_path):
+    """Beside one that lacks more scores than it may, whose exit code is the larger."""
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "two.yaml").write_text(
+        "# @package _global_\nsuite:\n"
+        '  med_harm: ["max_unmeasured=0", "backend.fail=[p1-h01]", "scorer=[refusal]"]\n'
+        '  counseling_qa: ["protocol=nosuch"]\n'
+    )
+    options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo"]
+    done = gate(tmp_path, "--config-dir", "conf", *options)
+    assert done.returncode == 64
+    assert "1 of the baseline's 2 tasks failed" in done.stderr

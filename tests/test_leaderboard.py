@@ -155,6 +155,10 @@ def damaged(folder, what):
     elif what == "an old run.json":
         info = json.loads((folder / "run.json").read_text())
         (folder / "run.json").write_text(json.dumps({k: info[k] for k in ("status", "identity")}))
+    elif what == "an identity that lacks the samples":
+        info = json.loads((folder / "run.json").read_text())
+        del info["identity"]["samples_sha256"]
+        (folder / "run.json").write_text(json.dumps(info))
     elif what == "half a table":
         path = folder / "estimates.parquet"
         path.write_bytes(path.read_bytes()[:-20])
@@ -171,6 +175,7 @@ def damaged(folder, what):
         ("no run.json", "has no run.json"),
         ("half a run.json", "its run.json cannot be read"),
         ("an old run.json", "its run.json is of another version"),
+        ("an identity that lacks the samples", "its run.json is of another version"),
         ("half a table", "its estimates cannot be read"),
         ("another table", "its estimates are of another version"),
         ("killed", "is not finished (interrupted)"),

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.ranking import QUANTILE, combine, rank_ranges
 from harness.types import Direction, Estimate
@@ -112,3 +113,19 @@ def test_an_interval_of_several_seeds_stays_in_the_range():
     assert combine(runs).low < 0
     found = combine(runs, (0.0, 1.0))
     assert (found.low, found.high) == (0.0, combine(runs).high)
+
+
+def test_few_clusters_take_students_t_beyond_the_interval():
+    """Three standard errors apart: sure by the normal, not with two degrees of freedom."""
+    error = 0.1
+    width = stats.t.ppf(0.975, 2) * error
+
+    def model(value, clusters, reach):
+        ends = (value - reach, value + reach, value, value)
+        return Estimate(value, error, *ends, 60, 60, 0, clusters)
+
+    apart = 3 * error * 2**0.5
+    few = [model(0.0, 3, width), model(apart, 3, width)]
+    assert rank_ranges(few, Direction.LOWER) == [(1, 2), (1, 2)]
+    many = [model(0.0, 60, 1.96 * error), model(apart, 60, 1.96 * error)]
+    assert rank_ranges(many, Direction.LOWER) == [(1, 1), (2, 2)]
