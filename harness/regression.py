@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -54,13 +55,14 @@ def _work(cfg: DictConfig) -> int:
     from harness.report.gate import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
+    if cfg.history is None:
+        forget_verdict(Path(cfg.to))
     margins, guards = (_margins(resolved[kind], kind) for kind in ("margins", "guards"))
     if cfg.history is not None:
         from harness.report.history import write_history
 
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
-    forget_verdict(Path(cfg.to))
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
     found = compare(baseline, candidate, margins, guards)
     page = write_verdict(found, Path(cfg.to))
@@ -79,7 +81,8 @@ def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]
         if not isinstance(of_task, Mapping | None):
             raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
         for name, margin in (of_task or {}).items():
-            if isinstance(margin, bool) or not isinstance(margin, int | float) or not margin > 0:
+            number = isinstance(margin, int | float) and not isinstance(margin, bool)
+            if not number or not 0 < margin < inf:
                 raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
     return {task: dict(of_task or {}) for task, of_task in given.items()}
 

@@ -371,10 +371,11 @@ def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run
         "figures", "junit.xml", "regression.html", "regression.json", "regression.md",
     }  # fmt: skip
     for options, said in (
+        (["+margins.t.harm=-1"], "margins.t.harm=-1 must be a number above 0"),
         (["baseline=results/runs/a", "candidate=nowhere"], "candidate='nowhere' has no run.json"),
         (["baseline=results/runs/a", "candidate=results/runs/b"], "nothing of t is gated"),
         ([], "baseline names neither a run folder nor"),
-        (["+margins.t.harm=-1"], "margins.t.harm=-1 must be a number above 0"),
+        (["+margins.t.harm=inf"], "margins.t.harm=inf must be a number above 0"),
         (["+margins.t=0.1"], "margins.t=0.1 must be estimates with their margins"),
         (["baseline=123", "candidate=4"], "baseline='123' has no run.json"),
         (["--no-such"], "unrecognized arguments"),
@@ -383,6 +384,7 @@ def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run
         done = gate(tmp_path, *options)
         assert done.returncode == 64
         assert said in done.stderr
+        assert not (results / "regression" / "regression.json").exists()
         assert done.stderr.count("\n") == 1 or "unrecognized" in done.stderr
     # No verdict is there that was not reached: neither here nor for a reader of the files.
     assert {path.name for path in (results / "regression").iterdir()} == {"figures"}

@@ -5,21 +5,30 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harness.boards import Board, Cell, Column, Entry, LeftOut, differences, make_boards, read_runs
+from harness.boards import (
+    COUNTED,
+    Board,
+    Cell,
+    Column,
+    Entry,
+    LeftOut,
+    differences,
+    make_boards,
+    read_runs,
+)
 from harness.report.console import ARROWS, number
 from harness.report.figures import SIDES, Drawn, forest, save
 from harness.report.markdown import safe
 from harness.report.page import page, picture, worst_end
 from harness.store import RunStore
 from harness.text import visible
-from harness.types import Estimate, HarnessError
+from harness.types import HarnessError
 
-COUNTED = [field.name for field in fields(Estimate)]
 FILTERS = ("task", "data", "protocol", "mitigation")
 MOST_FIGURES = 8
 """Of all boards together: the first estimate of each, the largest first, then the second."""
