@@ -410,9 +410,10 @@ def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
     for day, (name, shift) in enumerate((("new", 0.3), ("first", 0.0), ("next", 0.01))):
         started = {"sessions": [{"started": f"2026-01-0{(3, 1, 2)[day]}"}]}
         write_run(results, name, np.clip(SAME + shift, 0, 1), name=name, info=started)
-    done = gate(tmp_path, "history=results", "+margins.t={harm: 0.1}")
+    done = gate(tmp_path, "history=results", "+margins.t={harm: 0.1, kind: 0.1}")
     assert done.returncode == 0, done.stderr
     text = (results / "regression" / "history.md").read_text()
+    assert "not compared: next: t, kind: no scorer that was chosen gives it" in text
     rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
     assert [(row[0].strip("| "), row[2]) for row in rows] == [
         ("first", "the first"), ("next", "pass"), ("new", "regression"),

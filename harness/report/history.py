@@ -90,6 +90,7 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
         except HarnessError as error:
             skipped.append(str(error))
             continue
+        skipped += [f"{entry.model}: {why}" for why in found.lost]
         for change in found.changes:
             first = [Point(entries[0].model, _estimate(entries[0], change), None)]
             of_name = points.setdefault(change.name, first)
