@@ -18,6 +18,7 @@ from harness.scoring import Overlap, Progress, score_rest
 from harness.store import RunStore
 from harness.stored import StoredGenerations, StoredScores, stored_scores
 from harness.tables import asked_of_samples
+from harness.types import notes_of
 
 
 def run(plan: Plan, progress: Progress) -> Result:
@@ -41,10 +42,12 @@ def run(plan: Plan, progress: Progress) -> Result:
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
         info = asked | {"limit": limit, "samples": len(samples), "sessions": sessions}
-        with _running(store, info):
+        info["notes"] = before.get("notes", [])
+        with _running(store, info, plan):
             write_samples(store, samples)
             scores = _answer_and_score(plan, store, samples, session, progress)
             estimates, unmeasured = write_tables(plan, identity, scores)
+            info["notes"] = _notes(plan, info)
         counts = scores[0].generations.counts()
         info |= {"status": "complete"} | counts | {"unmeasured": unmeasured}
         store.write_info(info)
@@ -83,13 +86,13 @@ def _session(plan: Plan) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _running(store: RunStore, info: Mapping[str, Any]) -> Iterator[None]:
+def _running(store: RunStore, info: Mapping[str, Any], plan: Plan) -> Iterator[None]:
     """Let `run.json` say that the run is at work, and that it was interrupted if it was."""
     store.write_info({**info, "status": "running"})
     try:
         yield
     except BaseException:
-        store.write_info({**info, "status": "interrupted"})
+        store.write_info({**info, "status": "interrupted", "notes": _notes(plan, info)})
         raise
 
 
@@ -109,6 +112,13 @@ def _answer_and_score(
     session["device"] = getattr(plan.model, "device_used", None)
     session["model"] = dict(getattr(plan.model, "told", {}))
     return list(scores.values())
+
+
+def _notes(plan: Plan, info: Mapping[str, Any]) -> list[str]:
+    """What plugins found out about what came from outside, earlier sessions' notes first."""
+    scorers = [plan.scorers[name] for name in plan.scorers]
+    now = notes_of(plan.task, plan.model, plan.mitigation, *scorers)
+    return list(dict.fromkeys([*info["notes"], *now]))
 
 
 def _seconds(spent: Mapping[str, float]) -> dict[str, float]:

@@ -320,6 +320,7 @@ class Task(Protocol):
     scores, so that changing them keeps a run's answers; and in `span` the part of an answer that is
     scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters. What
     it itself says of how answers are generated stands in `settings`, by `GenerationConfig`'s names.
+    What everyone who reads its numbers must know of its data stands in `notes` (see `notes_of`).
     """
 
     name: str
@@ -354,7 +355,8 @@ class Model(Protocol):
     It may say where it runs, once it does, in an attribute `device_used: str | None`: as torch
     writes it, or None where it takes no device of this machine. Scorers may then use the others.
     Where it is to run, if that is known before, stands in `device` likewise: judges are asked that.
-    What else a reader of `run.json` should know of how it worked stands in `told`, a mapping.
+    What else a reader of `run.json` should know of how it worked stands in `told`, a mapping; what
+    everyone who reads its numbers must know, in `notes` (see `notes_of`).
     """
 
     weighs_choices: bool
@@ -398,7 +400,8 @@ class Scorer(Protocol):
     With `exact = True` what it reads needs no judgement that people could share or not. With
     `cheap = True` it is held against its record on the anchor texts before each run
     (`harness.drift`). `rubrics` says for a metric what people are asked who label it, and what else
-    a reader of `run.json` should know of how it worked stands in `told`, a mapping.
+    a reader of `run.json` should know of how it worked stands in `told`, a mapping; what everyone
+    who reads its numbers must know, in `notes` (see `notes_of`).
     """
 
     metrics: Mapping[str, Metric]
@@ -434,3 +437,14 @@ class Mitigation(Protocol):
     def apply(self, request: Request) -> Request:
         """The request as it is to be asked instead."""
         ...
+
+
+def notes_of(*plugins: object) -> list[str]:
+    """What plugins found out about what came from outside, each note once.
+
+    A plugin says in an attribute `notes: Sequence[str]`, in whole sentences, what it found in a
+    file, a checkpoint, a template or a server that changes what its numbers mean: which column was
+    read as what, a system text of the vendor's, a parameter that the server refuses. `run.json`,
+    the console and the report show them.
+    """
+    return list(dict.fromkeys(note for one in plugins for note in getattr(one, "notes", ())))

@@ -8,6 +8,8 @@ import pytest
 from harness.estimates import Mean, Share
 from harness.models.echo import EchoModel
 from harness.plan import Plan
+from harness.report.console import print_result
+from harness.report.run import write_report
 from harness.run import run
 from harness.scorers.registry import ScorerRegistry
 from harness.types import (
@@ -424,3 +426,22 @@ def test_the_first_sentence_is_what_ends_first():
         assert registry.score("length", [sample], [Generation("s", 0, text)])[0][0].value == words
     with pytest.raises(HarnessError, match=r"task\.span='half' is not one of full"):
         ScorerRegistry({"length": Length()}, span="half")
+
+
+class Noting(EchoModel):
+    """Has something to say once it has been asked."""
+
+    notes = ()
+
+    def generate(self, requests, generation, seed):
+        self.notes = ["The server does not take a seed."]
+        yield from super().generate(requests, generation, seed)
+
+
+def test_what_a_plugin_found_out_stands_in_run_json_and_is_printed(plan, no_progress, capsys):
+    plan = dataclasses.replace(plan, model=Noting())
+    result = run(plan, no_progress)
+    assert result.info["notes"] == ["The server does not take a seed."]
+    print_result(run(dataclasses.replace(plan, model=EchoModel()), no_progress))
+    assert "note: The server does not take a seed." in capsys.readouterr().out
+    assert "does not take a seed" in write_report(result.folder).read_text("utf-8")

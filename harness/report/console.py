@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from harness.plan import Result
+from harness.text import visible
 
 ARROWS = {"lower": "\u2193", "higher": "\u2191", "zero": "\u2194", "neither": "\u00b7"}
 WIDTH = 120
@@ -104,6 +105,8 @@ def print_result(result: Result) -> None:
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         console.print(f"not computed, for no scorer gives it: {names}")
+    for note in info.get("notes", []):
+        console.print(f"note: {visible(note)}")
     console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
 
 

@@ -290,7 +290,7 @@ def _warnings(info: Row, rows: Sequence[Row]) -> list[str]:
         found.append(f"Not computed, for no scorer that was chosen gives it: {names}.")
     if any(row["validity"].startswith(ITSELF) for row in rows):
         found.append("A judge of this run is the model under test.")
-    return found
+    return found + [visible(note) for note in info.get("notes", [])]
 
 
 def _told(row: Row, meaning: Row | None) -> dict[str, Any]:
