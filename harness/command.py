@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.config import CONF_DIR, register
+from harness.overrides import check, with_texts
 from harness.types import HarnessError
 
 USER_ERROR = 1
@@ -42,6 +43,7 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
         misuse: exit code of whatever stops the work, where 1 and 2 have a meaning of their own.
     """
     begun = False
+    sys.argv[1:] = _readable(sys.argv[1:], misuse)
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the sentence is ours
     try:
         register()
@@ -66,6 +68,18 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
         print(f"error: {_sentence(error)}", file=sys.stderr)
         sys.exit(misuse)
     sys.exit(0)
+
+
+def _readable(arguments: list[str], misuse: int) -> list[str]:
+    """The arguments as Hydra takes them; ends the process where it would not."""
+    try:
+        expanded = with_texts(arguments)
+        options = [argument for argument in expanded if not argument.startswith("-")]
+        check(options, sweeps=not {"-m", "--multirun"}.isdisjoint(arguments))
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(misuse)
+    return expanded
 
 
 def said(work: Callable[[DictConfig], int], cfg: DictConfig, misuse: int = USER_ERROR) -> int:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import pkgutil
+import re
 from collections.abc import Mapping
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
 import hydra
 from hydra.errors import InstantiationException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from harness.types import HarnessError
+
+REFERENCE = re.compile(r"(\\*)\$\{")
+"""The beginning of a reference of OmegaConf's, with the backslashes that escape it."""
 
 
 def make(where: str, node: Any, kind: type) -> Any:
@@ -24,7 +28,7 @@ def make(where: str, node: Any, kind: type) -> Any:
         raise HarnessError(f"{where}={node!r} names no class; its YAML needs a `_target_`")
     _check_types(where, node)
     try:
-        made = hydra.utils.instantiate(node, _convert_="all")
+        made = hydra.utils.instantiate(_literal(_resolved(node)), _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, HarnessError):
             raise error.__cause__ from error
@@ -37,6 +41,19 @@ def make(where: str, node: Any, kind: type) -> Any:
             f"{', '.join(lacking)} (see harness/types.py)"
         )
     return made
+
+
+def _resolved(node: Mapping[Any, Any] | DictConfig) -> Any:
+    return OmegaConf.to_container(node, resolve=True) if isinstance(node, DictConfig) else node
+
+
+def _literal(value: Any) -> Any:
+    """The value as `instantiate` hands it on unchanged: it resolves every text twice."""
+    if isinstance(value, str):
+        return REFERENCE.sub(r"\1\1\\${", REFERENCE.sub(r"\1\1\\${", value))
+    if isinstance(value, Mapping):
+        return {key: _literal(item) for key, item in value.items()}
+    return [_literal(item) for item in value] if isinstance(value, list) else value
 
 
 def _check_types(where: str, node: Mapping[Any, Any]) -> None:

@@ -6,7 +6,7 @@ FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
     ("harness.thinking",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
-     "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
+     "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
      "harness.contrasts", "harness.votes", "harness.aggregated", "harness.scored",
      "harness.paired", "harness.ranking"),

@@ -1,0 +1,106 @@
+"""What stands on the command line, before Hydra reads it: texts from files, and what to quote."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.types import HarnessError
+
+FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
+"""`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
+MOST_SHOWN = 300
+"""Characters of an override that a message repeats."""
+
+
+def with_texts(arguments: Sequence[str]) -> list[str]:
+    """The arguments with the text of the file in the place of each `KEY=@FILE`.
+
+    Raises:
+        HarnessError: a file cannot be read as text.
+    """
+    return [
+        f"{match[1]}{quoted(_text(argument, Path(match[2])))}"
+        if (match := FROM_FILE.fullmatch(argument))
+        else argument
+        for argument in arguments
+    ]
+
+
+def check(overrides: Sequence[str], sweeps: bool) -> None:
+    """Refuse what Hydra's grammar does not take, and say how it is to be quoted.
+
+    Args:
+        overrides: `KEY=VALUE`, as the shell gave them.
+        sweeps: commas part the values of a sweep.
+
+    Raises:
+        HarnessError: one of them cannot be read, or could be read as a sweep.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    parser = OverridesParser.create()
+    for override in overrides:
+        if "=" not in override or _is_plain(override):
+            continue
+        try:
+            swept = parser.parse_override(override).is_sweep_override()
+        except HydraException as error:
+            raise HarnessError(
+                f"{_shown(override)} is not in Hydra's grammar; {_remedy(override)}"
+            ) from error
+        if swept and not sweeps:
+            raise HarnessError(
+                f"{_shown(override)} lists several values, which only --multirun takes; "
+                f"{_remedy(override)}"
+            )
+
+
+def quoted(text: str) -> str:
+    """The text as a value that Hydra gives back unchanged, whatever stands in it."""
+    # OmegaConf takes a backslash for an escape in front of a reference; Hydra does in front of a
+    # quote, and where the value ends.
+    references = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
+    escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), references)
+    return f'"{escaped}"'
+
+
+def _is_plain(override: str) -> bool:
+    """Whether an override has none of the characters that could need quotes."""
+    return re.fullmatch(r"[\w.@/+~-]+=[\w./:-]*", override, re.ASCII) is not None
+
+
+def _text(argument: str, path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise HarnessError(
+            f"{argument} asks for the text of a file that cannot be read ({reason}); a text that "
+            "begins with @ itself is written in two pairs of quotes: "
+            f"{_for_shell(argument)}"
+        ) from error
+
+
+def _shown(override: str) -> str:
+    return repr(override if len(override) <= MOST_SHOWN else f"{override[:MOST_SHOWN]}...")
+
+
+def _remedy(override: str) -> str:
+    key, _, value = override.partition("=")
+    listed = f", or as a list: {shlex.quote(f'{key}=[{value}]')}" if "," in value else ""
+    if len(override) > MOST_SHOWN:
+        return f"put the text into a file and write {key}=@FILE"
+    filed = f", or put the text into a file and write {key}=@FILE" if " " in value.strip() else ""
+    return (
+        f"quote the value twice, for the shell and for Hydra: {_for_shell(override)}{listed}{filed}"
+    )
+
+
+def _for_shell(override: str) -> str:
+    """The override as it is typed into a shell."""
+    key, _, value = override.partition("=")
+    return shlex.quote(f"{key}={quoted(value)}")

@@ -1,0 +1,110 @@
+import json
+import shlex
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from omegaconf import OmegaConf
+
+from harness.overrides import check, quoted, with_texts
+from harness.plugins import make
+from harness.types import HarnessError, Mitigation
+
+ODD = [
+    "\\",
+    '"',
+    "'",
+    "$",
+    "{",
+    "}",
+    "a",
+    "\n",
+    ",",
+    "=",
+    "请",
+    "${x}",
+    "\\${",
+    "#",
+    "(",
+    "[",
+    ";",
+    "@",
+]
+TEXTS = st.lists(st.sampled_from([*ODD, " "]), max_size=8).map("".join)
+
+
+@settings(deadline=None)
+@given(TEXTS)
+@example('Be safe, "please": 100% ${x} \\ 请\nand more')
+def test_a_quoted_text_reaches_a_plugin_unchanged(text):
+    parsed = OverridesParser.create().parse_override(f"text={quoted(text)}").value()
+    node = OmegaConf.create(
+        {"_target_": "harness.mitigations.system_prompt.SystemPrompt", "text": parsed}
+    )
+    assert make("mitigation", node, Mitigation).text == text
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "mitigation.text=Don't answer: be safe",
+        "mitigation.text=请遵守医学伦理",
+        "mitigation.text=Be safe, please",
+        "mitigation.text=Be {very} safe",
+        'mitigation.text=Be "safe"',
+        "mitigation.text=(safe)",
+        "model=/checkpoints/step=100",
+        "model=/checkpoints/größe",
+        "task.data=my file (1).csv",
+        "+mitigation.text=a; b",
+    ],
+)
+def test_what_hydra_does_not_take_is_answered_with_the_quoting_that_works(override):
+    with pytest.raises(HarnessError) as caught:
+        check([override], sweeps=False)
+    said = str(caught.value)
+    assert override.split("=")[0] in said
+    command = said.split("for the shell and for Hydra: ")[1]
+    typed = shlex.split(command)[0].rstrip(",")
+    key, _, value = override.partition("=")
+    parsed = OverridesParser.create().parse_override(typed)
+    assert (parsed.key_or_group, parsed.value()) == (key.lstrip("+"), value)
+
+
+def test_what_hydra_takes_passes():
+    fine = ["limit=3", "scorer=[refusal,guidance]", "~scorers.refusal", "mitigation=null",
+            'mitigation.text="Be safe, please"', "mitigation.text=Be safe",
+            "backend.extra={max_tokens: null}", "model=Qwen/Qwen2.5-0.5B-Instruct"]  # fmt: skip
+    check(fine, sweeps=False)
+    check(["model=a,b"], sweeps=True)
+
+
+def test_a_text_is_taken_from_a_file_as_it_stands(tmp_path, monkeypatch):
+    text = 'Be safe, "please": it\'s ${x}\n请'
+    (tmp_path / "safe.txt").write_text(text + "\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    (override,) = with_texts(["mitigation.text=@safe.txt"])
+    check([override], sweeps=False)
+    assert OverridesParser.create().parse_override(override).value() == text.replace("${", "\\${")
+    kept = ['mitigation.text="@safe.txt"', "backend@scorers.h.judge=openai"]
+    assert with_texts(kept) == kept
+
+
+def test_a_file_that_cannot_be_read_is_named_with_the_way_to_write_an_at_sign(tmp_path):
+    (tmp_path / "latin").write_bytes(b"caf\xe9")
+    for name, reason in (("nowhere", "No such file"), ("latin", "not UTF-8"), (".", "directory")):
+        with pytest.raises(HarnessError, match=reason):
+            with_texts([f"mitigation.text=@{tmp_path / name}"])
+
+
+def test_a_run_says_how_to_quote_and_takes_a_text_from_a_file(harness, tmp_path):
+    asked = ["backend=echo", "limit=1", "scorer=[refusal]", "mitigation=system_prompt"]
+    refused = harness(*asked, "mitigation.text=Don't")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("error: \"mitigation.text=Don't\" is not in Hydra's grammar")
+    text = "Be safe, 'please': ${x} {y}\n请遵守"
+    (tmp_path / "safe.txt").write_text(text, "utf-8")
+    assert harness(*asked, "mitigation.text=@safe.txt").returncode == 0
+    (info,) = tmp_path.glob("results/runs/*/run.json")
+    assert json.loads(info.read_text("utf-8"))["identity"]["mitigation"]["text"] == text
