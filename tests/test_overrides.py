@@ -11,7 +11,7 @@ from harness.overrides import check, quoted, with_texts
 from harness.plugins import make
 from harness.types import HarnessError, Mitigation
 
-ODD = [
+ODD = [*"\\\"'${}a\n,=请#([;@", "${x}", "\\${"]
     "\\",
     '"',
     "'",
