@@ -49,10 +49,9 @@ def _items(
     loaded: LoadedModel, request: Request, generation: GenerationConfig, seed: int
 ) -> list[Row] | list[Weighing]:
     """A request in tokens: its choices, or a row for each of its generations."""
-    prompt = tuple(loaded.encoder.encode(request))
-    if request.choices:
-        choices = loaded.encoder.choices(request, list(prompt))
-        return [Weighing(request, prompt, tuple(map(tuple, choices)))]
+    prompt, choices = loaded.tokens(request)
+    if choices:
+        return [Weighing(request, prompt, choices)]
     steps = generation.max_new_tokens
     drawn = generation.temperature > 0
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,8 @@ class Weighing:
 
     def generations(self) -> list[Generation]:
         """The answer, the same for each index: nothing is drawn."""
+        if any(map(isnan, self.logprobs.values())):
+            return self.failed("the model's logits are not numbers where a choice is weighed")
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
         greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))
