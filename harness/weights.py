@@ -24,8 +24,9 @@ SHOWN = 4
 """Names of weights in a message."""
 REMADE = ("gguf_file", "delta", "autogptq", "gptqmodel")
 """Arguments of lm-eval's by which a model is not read as its checkpoint stands."""
-LATER = 0.5
+LATER = {torch.float32: 1e-3}
 """Standard deviations of logits by which later tokens may move earlier ones: numerics only."""
+LATER_IN_HALF = 0.1
 
 Report = Mapping[str, Collection[Any]]
 """What transformers gives with `output_loading_info=True`."""
@@ -136,8 +137,8 @@ def refuse_other_weights(report: Report, folder: Path, where: str, model: str) -
     differ = [f"{kind}: {_names(names)}" for kind, names in kinds if names]
     if differ:
         raise HarnessError(
-            f"{where} does not hold the weights of {model} ({'; '.join(differ)}), so that others "
-            f"than its own would be evaluated; {_advice(missing, leftover)}"
+            f"{where} does not hold the weights of {model} ({'; '.join(differ)}), so that other "
+            f"weights than its own would be used; {_advice(missing, leftover)}"
         )
 
 
@@ -153,7 +154,7 @@ def check_causal(model: Any, name: str) -> None:
     with torch.inference_mode():
         one, two = (model(ids.to(model.device)).logits[0, :6].float() for ids in (drawn, other))
     moved = float((one - two).square().mean().sqrt() / one.std())
-    if moved > LATER:
+    if moved > LATER.get(model.dtype, LATER_IN_HALF):
         raise HarnessError(
             f"model={name!r}: what {type(model).__name__} says of a token changes with the tokens "
             "after it, so that it does not write from left to right; give a causal language model"
@@ -208,9 +209,9 @@ def refuse_unknown_tokens(
     if highest >= rows:
         raise HarnessError(
             f"model={name!r}: its tokenizer has {len(tokenizer)} tokens and its embedding {rows} "
-            f"rows: there is none for token {highest} ({tokenizer.convert_ids_to_tokens(highest)!r}) "
-            "of what is asked; save the model with an embedding resized to its tokenizer, or with "
-            "the tokenizer that it was trained with"
+            f"rows: there is none for token {highest} "
+            f"({tokenizer.convert_ids_to_tokens(highest)!r}) of what is asked; save the model with "
+            "an embedding resized to its tokenizer, or with the tokenizer that it was trained with"
         )
 
 

@@ -93,6 +93,17 @@ def check_weight_files(folder: Path, name: str) -> None:
     _check_index(folder, where)
 
 
+def notes_on_head(config: Mapping[str, Any], name: str) -> list[str]:
+    """What a reader must know of a checkpoint that was saved without a head for text."""
+    architectures = [str(architecture) for architecture in config.get("architectures") or ()]
+    if not architectures or any(kind in "".join(architectures) for kind in WRITERS):
+        return []
+    return [
+        f"The checkpoint of {name} is one of {', '.join(architectures)}, which has no head of its "
+        "own; its embedding, to which the config ties the head, stood for one."
+    ]
+
+
 def _check_index(folder: Path, where: str) -> None:
     try:
         named = set(json.loads((folder / INDEX).read_text("utf-8"))["weight_map"].values())

@@ -52,8 +52,9 @@ class Endings:
             )
         if self.turn:
             found.append(
-                f"The chat template of {name} ends an answer with {self.turn!r}, which "
-                "neither its generation config nor its tokenizer names as an end; answers end there."
+                f"The chat template of {name} ends an answer with {self.turn!r}, "
+                "which neither its generation config nor its tokenizer names as an end; answers "
+                "end there."
             )
         if self.follows is not None:
             found.append(

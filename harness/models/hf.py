@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from harness.identity import digest_file, digest_files, fingerprint
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
-from harness.models.checkpoint import check_checkpoint, check_weight_files
+from harness.models.checkpoint import check_checkpoint, check_weight_files, notes_on_head
 from harness.models.endings import Endings, endings_of
 from harness.models.sizes import token_bytes, weight_bytes
 from harness.types import Generation, GenerationConfig, HarnessError, Request
@@ -115,8 +115,9 @@ class HuggingFaceModel:
 
     @property
     def notes(self) -> list[str]:
-        """Where texts and answers end, if otherwise than the checkpoint declares."""
-        return self._endings.notes(self.name)
+        """What its files do not say outright: of its head, and where texts and answers end."""
+        config = self._check(self._folder)
+        return [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
 
     @property
     def told(self) -> Mapping[str, Any]:

@@ -12,6 +12,10 @@ from harness.models.prefixes import Segment, Tokens
 from harness.types import Generation, Request
 
 
+NO_NUMBERS = "the model's logits are not numbers"
+"""How the reason begins where weights or activations are NaN or infinite."""
+
+
 @dataclass(eq=False, slots=True)
 class Row:
     """One answer that is being written."""
@@ -63,7 +67,7 @@ class Weighing:
     def generations(self) -> list[Generation]:
         """The answer, the same for each index: nothing is drawn."""
         if any(map(isnan, self.logprobs.values())):
-            return self.failed("the model's logits are not numbers where a choice is weighed")
+            return self.failed(f"{NO_NUMBERS} where a choice is weighed")
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
         greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))

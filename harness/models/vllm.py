@@ -108,7 +108,7 @@ class VllmModel:
 
     @property
     def notes(self) -> list[str]:
-        """Where texts and answers end, if otherwise than the checkpoint declares."""
+        """What its files do not say outright: of its head, and where texts and answers end."""
         return self._checkpoint.notes
 
     @property

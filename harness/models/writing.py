@@ -12,7 +12,7 @@ from harness.models.cascade import KeyValues, Slots
 from harness.models.loaded import LoadedModel, cut
 from harness.models.memory import is_out_of_memory, release
 from harness.models.prefixes import Leaf, Segment, Tokens, share
-from harness.models.rows import Row
+from harness.models.rows import NO_NUMBERS, Row
 from harness.models.sampling import NO_TOKEN, choose
 from harness.types import Generation, GenerationConfig
 
@@ -210,7 +210,7 @@ class Writer:
 def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Generation:
     """What a row holds, as it is handed on; failed where its next token could not be chosen."""
     if row.tokens[-1] == NO_TOKEN:
-        reason = f"the model's logits are not numbers at token {len(row.tokens)} of the answer"
+        reason = f"{NO_NUMBERS} at token {len(row.tokens)} of the answer"
         return Generation.failed(row.sample_id, row.index, reason)
     text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
     return Generation(row.sample_id, row.index, text, finish_reason, len(row.prompt), count)
