@@ -16,6 +16,8 @@ from transformers import AutoModel, AutoModelForCausalLM, PreTrainedTokenizerBas
 
 from harness.types import HarnessError
 
+logger = logging.getLogger(__name__)
+
 MASK = re.compile(r"\.(attn|attention)\.(masked_)?bias$")
 """Causal masks and what fills them, which transformers saved with GPT-2, GPT-Neo and GPT-J."""
 POOLER = re.compile(r"(^|\.)pooler\.")
@@ -32,10 +34,19 @@ Report = Mapping[str, Collection[Any]]
 """What transformers gives with `output_loading_info=True`."""
 
 
-def check_weights(folder: Path, name: str, trust_remote_code: bool = False) -> None:
+def check_weights(
+    folder: Path, name: str, trust_remote_code: bool = False, others_check: bool = False
+) -> None:
     """Compare names and shapes of a checkpoint with its model's; reads no values.
 
     A quantised one is compared only by what loads it: its names are those of its method.
+
+    Args:
+        folder: of the checkpoint.
+        name: what the user called it.
+        trust_remote_code: whether it may run Python of its own.
+        others_check: whether what loads it looks at its names too, so that a model that
+            transformers does not know may pass.
 
     Raises:
         HarnessError: they differ, or transformers cannot say what the model is.
@@ -51,6 +62,12 @@ def check_weights(folder: Path, name: str, trust_remote_code: bool = False) -> N
                 folder, device_map="meta", trust_remote_code=trust_remote_code, **REPORTED
             )
     except Exception as error:
+        if others_check:
+            logger.warning(
+                "the weights of %s are not compared by name, for transformers does not know the "
+                "model: %s", name, _first_line(error),
+            )  # fmt: skip
+            return
         raise HarnessError(
             f"model={name!r} cannot be loaded by transformers {transformers.__version__}: "
             f"{_first_line(error)}"

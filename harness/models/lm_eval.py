@@ -411,8 +411,9 @@ def _check_tokens(lm: Any, tokens: Any) -> None:
         return
     from harness.weights import refuse_unknown_tokens
 
-    rows = lm.model.get_input_embeddings().num_embeddings
-    refuse_unknown_tokens(lm.tokenizer, lm.pretrained, tokens, rows)
+    rows = getattr(lm.model.get_input_embeddings(), "num_embeddings", None)
+    if rows is not None:
+        refuse_unknown_tokens(lm.tokenizer, str(lm.pretrained), tokens, rows)
 
 
 def _is_of_torch(kind: type) -> bool:

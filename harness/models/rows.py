@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from harness.models.prefixes import Segment, Tokens
 from harness.types import Generation, Request
 
-
 NO_NUMBERS = "the model's logits are not numbers"
 """How the reason begins where weights or activations are NaN or infinite."""
 

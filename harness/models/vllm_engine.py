@@ -68,7 +68,7 @@ class Engine:
         logging.getLogger("vllm").setLevel(logging.ERROR)  # until it has read its environment
         watcher = _end_processes_with_this_one()
         trusted = bool(settings["trust_remote_code"])
-        check_weights(folder, name, trusted)
+        check_weights(folder, name, trusted, others_check=True)
         try:
             with _output_to_stderr():
                 import vllm
