@@ -7,6 +7,7 @@ FLOORS = (
     ("harness.thinking",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
+     "harness.tables", "harness.store", "harness.shards", "harness.gathered", "harness.weights"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
      "harness.contrasts", "harness.votes", "harness.aggregated", "harness.scored",
      "harness.paired", "harness.ranking"),
@@ -33,7 +34,7 @@ ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain
 """The rooms of `harness.models` that are imported only once a model is loaded."""
 
 LATE = {"harness.scorers.minilm", "harness.scorers.detoxify_model", "harness.learning",
-        "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
+        "harness.recipes", "harness.lm_eval_tasks.adapter", "harness.weights"}  # fmt: skip
 """Those of others that are imported only once their weights are needed."""
 
 

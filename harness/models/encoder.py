@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from harness.models.endings import after_answer, appended, end_of_turn
 from harness.text import well_formed
 from harness.types import HarnessError, Request
 
@@ -32,6 +33,7 @@ class Encoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self.tokenizer = tokenizer
         self.name = name
+        self._appended = {special: appended(tokenizer, (), special) for special in (True, False)}
         special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._special = re.compile("|".join(map(re.escape, special))) if special else None
 
@@ -49,16 +51,20 @@ class Encoder:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def ends(self, declared: Sequence[int] | int | None) -> list[int]:
-        """Every token that ends an answer: those that the checkpoint declares, and its own."""
-        ends = [declared] if isinstance(declared, int) else [*(declared or ())]
-        own = self.tokenizer.eos_token_id
-        return sorted({int(end) for end in (*ends, own) if end is not None})
+        """Every token that ends an answer: those declared, the tokenizer's, the template's."""
+        named = [declared] if isinstance(declared, int) else [*(declared or ())]
+        ends = {int(end) for end in (*named, self.tokenizer.eos_token_id) if end is not None}
+        self._appended = {
+            special: appended(self.tokenizer, ends, special) for special in (True, False)
+        }
+        turn = end_of_turn(self.tokenizer, after_answer(self.tokenizer), ends)
+        return sorted(ends | ({turn} if turn is not None else set()))
 
     def answer(self, tokens: list[int], ends: Sequence[int], stops: Sequence[str]) -> Answer:
         """Cut what was written at its end: an end token, a stop string, or the last token."""
         end = next((i for i, token in enumerate(tokens) if token in ends), None)
         count = len(tokens) if end is None else end + 1
-        text = self.decode(tokens[:count])
+        text = self.decode(tokens[:end])  # an end need not be a special token
         found = [at for stop in stops if (at := text.find(stop)) >= 0]
         return Answer(
             text[: min(found)] if found else text,
@@ -120,10 +126,16 @@ class Encoder:
 
     def _tokens(self, request: Request, text: str) -> list[int]:
         special = isinstance(request.prompt, str)  # a chat template writes its own
-        return list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+        return self._ids(text, special)
 
     def _after(self, request: Request, text: str, context: list[int], choice: str) -> list[int]:
         whole = self._tokens(request, text + choice)
         if whole[: len(context)] == context and len(whole) > len(context):
             return whole[len(context) :]
-        return list(self.tokenizer(choice, add_special_tokens=False)["input_ids"])
+        return self._ids(choice, special=False)
+
+    def _ids(self, text: str, special: bool) -> list[int]:
+        """The tokens of a text, without an end that the tokenizer puts after it."""
+        tokens = list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+        end = self._appended[special]
+        return tokens[: -len(end)] if end and tokens[-len(end) :] == end else tokens

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from harness.models import plain
 from harness.models.loaded import LoadedModel
-from harness.models.rows import Row, Weighing
+from harness.models.rows import NO_NUMBERS, Row, Weighing
 from harness.models.sampling import uniforms
 from harness.models.weighing import weigh
 from harness.models.writing import write
@@ -33,26 +34,42 @@ def generate(
             rows.append(item) if isinstance(item, Row) else weighings.append(item)
     if refused:
         yield refused
-    for fits, write_rows, weigh_choices in (
-        (True, write, weigh),
-        (False, plain.write, plain.weigh),
-    ):
-        some = [row for row in rows if (row.width <= loaded.widest) is fits]
-        others = [weighing for weighing in weighings if (weighing.width <= loaded.widest) is fits]
-        if some or others:
-            loaded.use_cascade(fits)
-        yield from write_rows(loaded, some, generation)
-        yield from weigh_choices(loaded, others)
+    yield from _answers(loaded, rows, weighings, generation)
+
+
+def _answers(
+    loaded: LoadedModel,
+    rows: Sequence[Row],
+    weighings: Sequence[Weighing],
+    generation: GenerationConfig,
+) -> Iterator[list[Generation]]:
+    """Answer by our attention; by the model's own what does not fit ours, or broke in it."""
+    ours = [row for row in rows if row.width <= loaded.widest]
+    ours_weighed = [weighing for weighing in weighings if weighing.width <= loaded.widest]
+    broken: set[tuple[str, int]] = set()
+    if ours or ours_weighed:
+        loaded.use_cascade(True)
+    for some in chain(write(loaded, ours, generation), weigh(loaded, ours_weighed)):
+        # A row that is no number takes those beside it with it: all are asked again, apart.
+        lost = [g for g in some if (g.error or "").startswith(NO_NUMBERS)]
+        broken |= {(g.sample_id, g.index) for g in lost}
+        yield [g for g in some if g not in lost] if lost else some
+    left = [r for r in rows if r.width > loaded.widest or (r.sample_id, r.index) in broken]
+    names = {sample_id for sample_id, _ in broken}
+    weighed = [w for w in weighings if w.width > loaded.widest or w.request.sample_id in names]
+    if left or weighed:
+        loaded.use_cascade(False)
+    yield from plain.write(loaded, left, generation)
+    yield from plain.weigh(loaded, weighed)
 
 
 def _items(
     loaded: LoadedModel, request: Request, generation: GenerationConfig, seed: int
 ) -> list[Row] | list[Weighing]:
     """A request in tokens: its choices, or a row for each of its generations."""
-    prompt = tuple(loaded.encoder.encode(request))
-    if request.choices:
-        choices = loaded.encoder.choices(request, list(prompt))
-        return [Weighing(request, prompt, tuple(map(tuple, choices)))]
+    prompt, choices = loaded.tokens(request)
+    if choices:
+        return [Weighing(request, prompt, choices)]
     steps = generation.max_new_tokens
     drawn = generation.temperature > 0
     return [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +10,8 @@ from weakref import WeakValueDictionary
 
 from harness.identity import digest_file, digest_files, fingerprint
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.checkpoint import check_checkpoint, check_weight_files, notes_on_head
+from harness.models.endings import Endings, endings_of
 from harness.models.sizes import token_bytes, weight_bytes
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from harness.models.loaded import LoadedModel
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 SMALL_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
 READ_FILES = {".json", ".jinja", ".model", ".txt", ".safetensors", ".py"}
 
@@ -86,7 +86,7 @@ class HuggingFaceModel:
             identity["choices_dtype"] = self._choices_dtype(config)
         if self.chat_template:
             identity["chat_template"] = self._template_digest()
-        return identity
+        return identity | dict(self._endings.identity())
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
@@ -112,6 +112,12 @@ class HuggingFaceModel:
     def device_used(self) -> str | None:
         """Where it runs, once it does."""
         return next((str(loaded.device) for loaded in self._in_use.values()), None)
+
+    @property
+    def notes(self) -> list[str]:
+        """What its files do not say outright: of its head, and where texts and answers end."""
+        config = self._check(self._folder)
+        return [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
 
     @property
     def told(self) -> Mapping[str, Any]:
@@ -152,10 +158,9 @@ class HuggingFaceModel:
         key = fingerprint({"weights": weights, "device": self.device, "budget": self.token_budget})
         loaded = _loaded.get(key)
         if loaded is None:
-            template = self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
             loaded = _loaded[key] = LoadedModel(
                 self.weights_folder(), self.name, dtype, self.device,
-                self.token_budget, template, self.trust_remote_code,
+                self.token_budget, self._template(), self.trust_remote_code,
             )  # fmt: skip
         self._in_use[dtype] = loaded
         return loaded
@@ -168,7 +173,11 @@ class HuggingFaceModel:
 
     def weights_folder(self) -> Path:
         """The checkpoint's folder, its weights fetched where they are not here yet."""
-        return self._folder if self._is_local else self._from_hub([*SMALL_FILES, "*.safetensors"])
+        if self._is_local:
+            return self._folder
+        folder = self._from_hub([*SMALL_FILES, "*.safetensors"])
+        check_weight_files(folder, self.name)
+        return folder
 
     @property
     def _is_local(self) -> bool:
@@ -198,35 +207,26 @@ class HuggingFaceModel:
                 f"and the hub did not give it ({type(error).__name__}: {reason[:160]})"
             ) from error
 
+    @cached_property
+    def _endings(self) -> Endings:
+        """Where texts and answers end; a bundled model declares its ends."""
+        if self.name in BUNDLED and not self.chat_template:
+            return Endings()
+        return endings_of(self._folder, self.name, self._template(), self.trust_remote_code)
+
+    def _template(self) -> str | None:
+        path = self.chat_template
+        return Path(path).read_text(encoding="utf-8") if path else None
+
     def _check(self, folder: Path) -> Mapping[str, Any]:
         """Refuse now what would only fail minutes later; gives the model's config."""
-        where = f"model={self.name!r}"
         if self.dtype not in DTYPES:
             raise HarnessError(f"backend.dtype={self.dtype!r} is not one of {', '.join(DTYPES)}")
         if self.token_budget is not None and self.token_budget < 1:
             raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
-        try:
-            config: dict[str, Any] = json.loads((folder / "config.json").read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise HarnessError(
-                f"{where} has no readable config.json; give the folder of a checkpoint in "
-                "transformers' format, a bundled model or a hub id"
-            ) from error
-        if "auto_map" in config and not self.trust_remote_code:
-            raise HarnessError(
-                f"{where} needs Python code that comes with it; read that code, then allow it with "
-                "backend.trust_remote_code=true"
-            )
-        if not any((folder / file).is_file() for file in TOKENIZER_FILES):
-            raise HarnessError(
-                f"{where} has no tokenizer ({', '.join(TOKENIZER_FILES)}); save the tokenizer "
-                "beside the model"
-            )
-        if self._is_local and not any(folder.glob("*.safetensors")):
-            raise HarnessError(
-                f"{where} has no *.safetensors weights; save it with save_pretrained (other weight "
-                "files can run code when they are read, and are not loaded)"
-            )
+        config = check_checkpoint(folder, self.name, self.trust_remote_code)
+        if self._is_local:
+            check_weight_files(folder, self.name)
         return config
 
     def _weights(self, folder: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any
 
 from harness.identity import digest_files, seed_of
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.checkpoint import check_checkpoint, check_weight_files
 from harness.text import well_formed
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -21,6 +23,8 @@ WRITES_ONLY = re.compile(r"chat|anthropic|litellm")
 """Types of lm-eval's that give no log-probabilities."""
 SERVED = re.compile(r"completions|anthropic|litellm|textsynth|watsonx|gguf|ggml|sglang-generate")
 """Types that call the model `model`, not `pretrained`."""
+CHECKPOINT = re.compile(r"hf(-auto)?$|huggingface$|vllm|sglang$")
+"""Types that read a checkpoint in transformers' format."""
 SECRET = re.compile(r"(?i)api_?key|auth|header|secret|password|(^|_)token$")
 """Arguments that would carry a key into results."""
 ALONE = 3
@@ -132,6 +136,9 @@ class LmEvalModel:
         name = str(self.args.get("pretrained") or self.args.get("model"))
         if name in BUNDLED:
             return bundled_weights(name)
+        if CHECKPOINT.match(self.type) and Path(name).exists() and not self.args.get("gguf_file"):
+            check_checkpoint(Path(name), name, trust_remote_code=True)  # lm-eval asks for it itself
+            check_weight_files(Path(name), name)
         if Path(name).is_dir():
             read = {".json", ".jinja", ".model", ".txt", ".safetensors"}
             return f"sha256:{digest_files([p for p in Path(name).iterdir() if p.suffix in read])}"
@@ -194,6 +201,10 @@ class LmEvalModel:
                 f"lm-eval cannot load backend.type={self.type} of model {self.name!r} "
                 f"({type(error).__name__}: {reason})"
             ) from error
+        if _is_of_torch(kind):
+            from harness.weights import check_loaded
+
+            check_loaded(self._lm.model, self._lm.AUTO_MODEL_CLASS, self.name, args)
         return self._lm
 
     def _check_weighing(self, lm: Any) -> None:
@@ -292,6 +303,10 @@ class LmEvalModel:
                     found.append(Generation.failed(request.sample_id, index, reason))
                     continue
                 logprobs, greedy = zip(*own, strict=True)
+                if any(map(math.isnan, logprobs)):
+                    reason = "the model's logits are not numbers where a choice is weighed"
+                    found.append(Generation.failed(request.sample_id, index, reason))
+                    continue
                 found.append(
                     Generation(
                         request.sample_id, index, None, "choices",
@@ -386,7 +401,19 @@ def _length(lm: Any, text: Any) -> int | None:
     if not isinstance(text, str) or getattr(lm, "tokenizer", None) is None:
         return None
     tokens = lm.tok_encode(text)
+    _check_tokens(lm, tokens)
     return len(tokens) if tokens and isinstance(tokens, list) else 0 if tokens == [] else None
+
+
+def _check_tokens(lm: Any, tokens: Any) -> None:
+    """Refuse tokens that the model's embedding has no row for, where the model is here."""
+    if not _is_of_torch(type(lm)) or not tokens or not isinstance(tokens, list):
+        return
+    from harness.weights import refuse_unknown_tokens
+
+    rows = getattr(lm.model.get_input_embeddings(), "num_embeddings", None)
+    if rows is not None:
+        refuse_unknown_tokens(lm.tokenizer, str(lm.pretrained), tokens, rows)
 
 
 def _is_of_torch(kind: type) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 
 import torch
@@ -14,8 +15,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from harness.models.cascade import NAME, KeyValues, Prefill, Slots, Work
 from harness.models.encoder import Encoder
 from harness.models.memory import fill, free_bytes
-from harness.models.prefixes import Leaf, Segment
-from harness.types import HarnessError
+from harness.models.prefixes import Leaf, Segment, Tokens
+from harness.types import HarnessError, Request
+from harness.weights import (
+    REPORTED,
+    check_causal,
+    check_weights,
+    refuse_other_weights,
+    refuse_unknown_tokens,
+    writable,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -61,13 +70,17 @@ class LoadedModel:
         try:
             self.device = torch.device(_best_device() if device == "auto" else device)
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            model = AutoModelForCausalLM.from_pretrained(
+            check_weights(folder, name, trust_remote_code)
+            model, report = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=getattr(torch, dtype),
                 trust_remote_code=trust_remote_code,
-                use_safetensors=True,
+                **REPORTED,
             )
+            refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
             self.model = model.to(self.device).eval()
+        except HarnessError:
+            raise
         except Exception as error:
             said = [type(error).__name__, *str(error).strip().splitlines()[:1]]
             raise HarnessError(
@@ -78,11 +91,13 @@ class LoadedModel:
             tokenizer.chat_template = chat_template
         self.encoder = Encoder(tokenizer, name)
         declared = self.model.generation_config
-        self.ends = self.encoder.ends(declared.eos_token_id if declared else None)
         # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.
         self.model.generation_config = transformers.GenerationConfig()
         text_config = self.model.config.get_text_config()
         self.vocabulary = int(text_config.vocab_size)
+        ends = self.encoder.ends(declared.eos_token_id if declared else None)
+        self.ends = writable(self.encoder.tokenizer, name, ends, self.vocabulary)
+        self.pad = self.encoder.pad if self.encoder.pad < self.vocabulary else 0
         self.context = int(getattr(text_config, "max_position_embeddings", None) or 2**31)
         takes = inspect.signature(self.model.forward).parameters
         self.keeps_logits = "logits_to_keep" in takes
@@ -93,6 +108,7 @@ class LoadedModel:
         """Tokens of the longest row that our attention is right for; 0: it does not fit."""
         self.token_bytes = 0
         """Of one token's keys and values."""
+        check_causal(self.model, name)
         self._own_attention = self.model.config._attn_implementation
         self.misfit = self._try_cascade()
         """Why our attention does not fit; None where it does."""
@@ -101,6 +117,18 @@ class LoadedModel:
                 "%s runs by transformers' own generation, which is slower: %s", name, self.misfit
             )
         self.token_budget = token_budget or self._fitting_tokens()
+
+    def tokens(self, request: Request) -> tuple[Tokens, tuple[Tokens, ...]]:
+        """A request's prompt and its choices in tokens.
+
+        Raises:
+            HarnessError: the embedding has no row for one of them.
+        """
+        prompt = self.encoder.encode(request)
+        choices = self.encoder.choices(request, prompt) if request.choices else ()
+        tokens, encoder = [*prompt, *chain(*choices)], self.encoder
+        refuse_unknown_tokens(encoder.tokenizer, encoder.name, tokens, self.vocabulary)
+        return tuple(prompt), tuple(map(tuple, choices))
 
     @property
     def pass_tokens(self) -> int:

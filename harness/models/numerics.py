@@ -41,10 +41,9 @@ def measure(loaded: LoadedModel, requests: Sequence[Request]) -> Mapping[str, fl
 
 
 def _weighing(loaded: LoadedModel, request: Request) -> Weighing:
-    prompt = tuple(loaded.encoder.encode(request))
-    if request.choices:
-        choices = loaded.encoder.choices(request, list(prompt))
-        return Weighing(request, prompt, tuple(map(tuple, choices)))
+    prompt, choices = loaded.tokens(request)
+    if choices:
+        return Weighing(request, prompt, choices)
     return Weighing(request, prompt[:-LAST], (prompt[-LAST:],))
 
 

@@ -12,7 +12,7 @@ from transformers import LogitsProcessor, LogitsProcessorList
 from harness.models.loaded import LoadedModel
 from harness.models.memory import in_batches
 from harness.models.rows import Row, Weighing
-from harness.models.sampling import choose
+from harness.models.sampling import NO_TOKEN, choose
 from harness.models.writing import answer
 from harness.types import Generation, GenerationConfig
 
@@ -21,6 +21,8 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
     """Leaves only the token that is chosen for each row."""
 
     def __init__(self, generation: GenerationConfig, draws: torch.Tensor, width: int) -> None:
+        self.chosen: list[torch.Tensor] = []
+        """Of each step, the rows' tokens."""
         self.generation = generation
         self.draws = draws
         """Shape (rows, steps)."""
@@ -30,8 +32,9 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """All but the chosen token at minus infinity."""
         draws = self.draws[:, input_ids.shape[1] - self.width]
-        chosen = choose(scores, self.generation, draws)[:, None]
-        return torch.full_like(scores, -torch.inf).scatter(-1, chosen, 0.0)
+        chosen = choose(scores, self.generation, draws)
+        self.chosen.append(chosen)
+        return torch.full_like(scores, -torch.inf).scatter(-1, chosen.clamp(min=0)[:, None], 0.0)
 
 
 def write(
@@ -86,11 +89,9 @@ def _widest_first(
 @torch.inference_mode()
 def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConfig) -> None:
     ids, mask = _padded(loaded, [row.prompt for row in batch])
-    processors = None
-    if generation.temperature > 0:
-        draws = torch.tensor([list(row.draws) for row in batch if row.draws is not None])
-        chosen = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1])
-        processors = LogitsProcessorList([chosen])
+    none = [0.0] * generation.max_new_tokens
+    draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
+    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1])
     written = loaded.model.generate(
         ids,
         attention_mask=mask,
@@ -99,14 +100,19 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
             min_new_tokens=generation.min_new_tokens or None,
             do_sample=False,
             eos_token_id=loaded.ends or None,
-            pad_token_id=loaded.encoder.pad,
+            pad_token_id=loaded.pad,
             stop_strings=list(generation.stop) or None,
         ),
-        logits_processor=processors,
+        logits_processor=LogitsProcessorList([choice]),
         tokenizer=loaded.encoder.tokenizer if generation.stop else None,
     )
-    for row, new in zip(batch, written[:, ids.shape[1] :].tolist(), strict=True):
+    chosen = torch.stack(choice.chosen, dim=1).tolist()
+    for row, new, steps in zip(batch, written[:, ids.shape[1] :].tolist(), chosen, strict=True):
         row.tokens = new
+        if NO_TOKEN in steps:
+            step = steps.index(NO_TOKEN)
+            ended = any(token in loaded.ends for token in new[:step])
+            row.tokens = new if ended else [*new[:step], NO_TOKEN]
 
 
 @torch.inference_mode()
@@ -130,6 +136,6 @@ def _padded(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask, shape (rows, longest), padded on the left."""
     width = max(map(len, rows))
-    ids = torch.tensor([[loaded.encoder.pad] * (width - len(row)) + list(row) for row in rows])
+    ids = torch.tensor([[loaded.pad] * (width - len(row)) + list(row) for row in rows])
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
     return ids.to(loaded.device), mask.to(loaded.device)

@@ -114,6 +114,11 @@ class RayModel:
         return self._model.weighs_choices
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What the model found out without being loaded."""
+        return list(getattr(self._model, "notes", ()))
+
+    @property
     def identity(self) -> Mapping[str, str]:
         """The model's: what another backend has begun, replicas of it go on with.
 

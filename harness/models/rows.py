@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.models.prefixes import Segment, Tokens
 from harness.types import Generation, Request
+
+NO_NUMBERS = "the model's logits are not numbers"
+"""How the reason begins where weights or activations are NaN or infinite."""
 
 
 @dataclass(eq=False, slots=True)
@@ -61,6 +65,8 @@ class Weighing:
 
     def generations(self) -> list[Generation]:
         """The answer, the same for each index: nothing is drawn."""
+        if any(map(isnan, self.logprobs.values())):
+            return self.failed(f"{NO_NUMBERS} where a choice is weighed")
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
         greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from harness.types import GenerationConfig
 
+NO_TOKEN = -1
+"""Stands where no token can be chosen."""
 LOOKS = (256, 4096)
 """Likeliest tokens in which a row's nucleus is looked for, before all of them are sorted."""
 
@@ -19,6 +21,7 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
 
     Temperature, then top-k, then top-p (Holtzman et al. 2020) warp the distribution as in
     transformers; the token is where the cumulative sum of what is left passes the row's draw.
+    Where logits are not numbers (NaN, or an infinite largest one) there is none: `NO_TOKEN`.
 
     Args:
         logits: shape (rows, vocabulary).
@@ -26,7 +29,15 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
         draws: shape (rows,), uniform in [0, 1); not looked at when temperature is 0.
     """
     if generation.temperature == 0:
-        return logits.argmax(-1)
+        likeliest = logits.argmax(-1)  # a NaN counts as the largest
+        largest = logits.gather(-1, likeliest[:, None])[:, 0]
+        return likeliest.masked_fill(~largest.isfinite(), NO_TOKEN)
+    whole = logits.amax(-1).isfinite()
+    if not bool(whole.all()):
+        tokens = torch.full_like(whole, NO_TOKEN, dtype=torch.long)
+        if bool(whole.any()):
+            tokens[whole] = choose(logits[whole], generation, draws[whole])
+        return tokens
     probabilities = (logits.float() / generation.temperature).softmax(-1)
     if not generation.top_k and generation.top_p == 1:
         return _drawn(probabilities.cumsum(-1), draws)

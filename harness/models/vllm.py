@@ -107,6 +107,11 @@ class VllmModel:
         return self._engine.device if self._engine else None
 
     @property
+    def notes(self) -> list[str]:
+        """What its files do not say outright: of its head, and where texts and answers end."""
+        return self._checkpoint.notes
+
+    @property
     def told(self) -> Mapping[str, Any]:
         """How it was set up."""
         return {name: value for name, value in self.settings.items() if value is not None}

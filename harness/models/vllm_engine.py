@@ -8,6 +8,7 @@ import gc
 import hashlib
 import itertools
 import logging
+import math
 import os
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from transformers import GenerationConfig as Declared
 
 from harness.models.encoder import Encoder
 from harness.types import Generation, GenerationConfig, HarnessError, Request
+from harness.weights import check_weights, refuse_unknown_tokens, writable
 
 Job = Coroutine[Any, Any, list[Generation]]
 
@@ -66,6 +68,7 @@ class Engine:
         logging.getLogger("vllm").setLevel(logging.ERROR)  # until it has read its environment
         watcher = _end_processes_with_this_one()
         trusted = bool(settings["trust_remote_code"])
+        check_weights(folder, name, trusted, others_check=True)
         try:
             with _output_to_stderr():
                 import vllm
@@ -100,7 +103,9 @@ class Engine:
             declared = Declared.from_pretrained(folder)
         except OSError:  # a checkpoint need not have one
             declared = Declared.from_model_config(config.hf_config)
-        self.ends = self.encoder.ends(declared.eos_token_id)
+        self.vocabulary = int(config.get_vocab_size())
+        ends = self.encoder.ends(declared.eos_token_id)
+        self.ends = writable(self.encoder.tokenizer, name, ends, self.vocabulary)
         self.context = int(config.max_model_len)
         self.device = str(self._core[0].vllm_config.device_config.device_type)
         self._outstanding = OUTSTANDING * int(settings.get("data_parallel_size", 1))
@@ -143,6 +148,9 @@ class Engine:
     def _jobs(self, request: Request, generation: GenerationConfig, seed: int) -> Iterator[Job]:
         prompt = self.encoder.encode(request)
         choices = self.encoder.choices(request, prompt) if request.choices else ()
+        tokenizer = self.encoder.tokenizer
+        for tokens in (prompt, *choices):
+            refuse_unknown_tokens(tokenizer, self.encoder.name, tokens, self.vocabulary)
         steps = max(map(len, choices), default=generation.max_new_tokens)
         # What vLLM reads it must be able to go on from, if by one token only.
         width = len(prompt) + steps + (len(choices) > 0 and steps > 1)
@@ -199,6 +207,9 @@ class Engine:
                 )
         except VLLMError as error:
             reason = _reason(error)
+            return [Generation.failed(request.sample_id, i, reason) for i in request.indices]
+        if any(map(math.isnan, weights)):
+            reason = "the model's logits are not numbers where a choice is weighed"
             return [Generation.failed(request.sample_id, i, reason) for i in request.indices]
         count = sum(map(len, choices))
         return [

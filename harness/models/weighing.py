@@ -78,6 +78,7 @@ def _weigh(
             positions += range(end - len(choice), end)
             tokens += choice
     totals = logits.logsumexp(-1)[positions]
+    totals = totals.masked_fill(~totals.isfinite(), torch.nan)  # nor is anything beside infinity
     steps = iter((logits[positions, tokens] - totals).tolist())
     likeliest = iter(logits.argmax(-1)[positions].tolist())
     for leaf in batch:

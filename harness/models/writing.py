@@ -12,8 +12,8 @@ from harness.models.cascade import KeyValues, Slots
 from harness.models.loaded import LoadedModel, cut
 from harness.models.memory import is_out_of_memory, release
 from harness.models.prefixes import Leaf, Segment, Tokens, share
-from harness.models.rows import Row
-from harness.models.sampling import choose
+from harness.models.rows import NO_NUMBERS, Row
+from harness.models.sampling import NO_TOKEN, choose
 from harness.types import Generation, GenerationConfig
 
 
@@ -194,7 +194,10 @@ class Writer:
         return [i for i, row in enumerate(rows) if self._has_ended(row)]
 
     def _has_ended(self, row: Row) -> bool:
-        if len(row.tokens) == self.generation.max_new_tokens or row.tokens[-1] in self.loaded.ends:
+        last = row.tokens[-1]
+        if len(row.tokens) == self.generation.max_new_tokens or last in self.loaded.ends:
+            return True
+        if last == NO_TOKEN:
             return True
         # A token holds at least one byte, so a stop string lies in the last few of them.
         return any(
@@ -205,6 +208,9 @@ class Writer:
 
 
 def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Generation:
-    """What a row holds, as it is handed on."""
+    """What a row holds, as it is handed on; failed where its next token could not be chosen."""
+    if row.tokens[-1] == NO_TOKEN:
+        reason = f"{NO_NUMBERS} at token {len(row.tokens)} of the answer"
+        return Generation.failed(row.sample_id, row.index, reason)
     text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
     return Generation(row.sample_id, row.index, text, finish_reason, len(row.prompt), count)

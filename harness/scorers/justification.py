@@ -139,6 +139,10 @@ class JustificationScorer:
             ) from error
         from transformers import AutoConfig
 
+        from harness.weights import check_encoder
+
+        where = f"scorers.justification.bertscore_model={self.bertscore_model!r}"
+        check_encoder(Path(str(self.bertscore_model)), where)
         layers = AutoConfig.from_pretrained(self.bertscore_model).num_hidden_layers
         return BERTScorer(
             model_type=self.bertscore_model,

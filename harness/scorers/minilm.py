@@ -219,9 +219,15 @@ def published() -> tuple[BertModel, BertTokenizerFast]:
     folder = encoder_folder()
     config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
     model = BertModel(config, add_pooling_layer=False)
-    state = load_file(folder / "model.safetensors")
     left_out = ("pooler.", "embeddings.position_ids")
-    model.load_state_dict({k: v for k, v in state.items() if not k.startswith(left_out)})
+    try:
+        state = load_file(folder / "model.safetensors")
+        model.load_state_dict({k: v for k, v in state.items() if not k.startswith(left_out)})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise HarnessError(
+            f"the sentence encoder in {str(folder)!r} is not whole "
+            f"({' '.join(str(error).split())[:200]}); install its package anew"
+        ) from error
     return model, BertTokenizerFast.from_pretrained(folder, local_files_only=True)
 
 

@@ -1,0 +1,87 @@
+"""Tiny checkpoints whose weights write a fixed sequence of tokens, or are drawn at random."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+CHAT = (
+    "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+MARKS = ("<s>", "</s>", "<|user|>", "<|system|>", "<|assistant|>", "<|end|>")
+
+
+def make_tokenizer(words=(), template=CHAT, processor=None, special=True):
+    """A byte-level tokenizer; with a processor, what it puts around a text."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    made = Tokenizer(models.BPE({token: n for n, token in enumerate(alphabet)}, []))
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    made.add_special_tokens([*MARKS[:2]])
+    made.add_tokens([AddedToken(mark, normalized=False, special=special) for mark in MARKS[2:]])
+    made.add_tokens([AddedToken(word, normalized=False) for word in words])
+    if processor:
+        marks = [(mark, made.token_to_id(mark)) for mark in MARKS]
+        made.post_processor = processors.TemplateProcessing(processor, special_tokens=marks)
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>")
+    tokenizer.chat_template = template
+    return tokenizer
+
+
+def make_model(tokenizer, chain=(), rows=None, **settings):
+    """Random weights, or such that each token of a chain is followed by the next."""
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    torch.manual_seed(1)
+    settings = {"tie_word_embeddings": False, "bos_token_id": 256, "eos_token_id": 257} | settings
+    model = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=rows or len(tokenizer), hidden_size=32, intermediate_size=32,
+            num_hidden_layers=2, num_attention_heads=2, max_position_embeddings=512, **settings,
+        )
+    )  # fmt: skip
+    if chain:
+        with torch.no_grad():
+            for layer in model.model.layers:
+                layer.self_attn.o_proj.weight.zero_()
+                layer.mlp.down_proj.weight.zero_()
+            embedding, head = model.model.embed_tokens.weight, model.lm_head.weight
+            embedding.zero_()
+            head.zero_()
+            for place, pair in enumerate(pairwise(chain)):
+                before, after = tokenizer.convert_tokens_to_ids(list(pair))
+                embedding[before, place] = 1
+                head[after, place] = 3
+    return model
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Save a tiny checkpoint; gives its folder."""
+
+    def save(tokenizer=None, chain=(), rows=None, name="tiny", **settings) -> Path:
+        tokenizer = tokenizer or make_tokenizer()
+        make_model(tokenizer, chain, rows, **settings).save_pretrained(tmp_path / name)
+        tokenizer.save_pretrained(tmp_path / name)
+        return tmp_path / name
+
+    save.tokenizer = make_tokenizer
+    return save
+
+
+@pytest.fixture
+def rewrite():
+    """Change the weights in a checkpoint's file."""
+    from safetensors.torch import load_file, save_file
+
+    def change(folder, changed):
+        path = folder / "model.safetensors"
+        save_file(changed(load_file(path)), path, {"format": "pt"})
+        return folder
+
+    return change
