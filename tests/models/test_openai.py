@@ -11,6 +11,7 @@ from aiohttp import web
 
 from harness.identity import seed_of
 from harness.models.openai import ServedModel
+from harness.models.served.probing import BEGUN, QUESTION
 from harness.testing import check_model
 from harness.types import GenerationConfig, HarnessError, Message, Request
 
@@ -24,12 +25,17 @@ class Server:
         self.trouble = {}
         self.times = defaultdict(int)
         self.bodies = []
+        self.probes = []
         self.keys = []
         self.at_once = self.most = 0
 
     async def answer(self, request):
         self.keys.append(request.headers.get("Authorization"))
         body = await request.json()
+        said = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        if said in (QUESTION, BEGUN):
+            self.probes.append(body)
+            return await self._answer(request, body)
         self.bodies.append(body)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -207,7 +213,7 @@ def test_what_a_second_try_mends_is_mended(server):
     }
     found = answers(ServedModel("m", server.url, retries=3), asks("busy", "down", "well"))
     assert all(g.error is None for g in found.values())
-    assert Counter(server.times) == {"busy": 3, "down": 2, "well": 1}
+    assert Counter(server.times) == {"busy": 3, "down": 2, "well": 1, QUESTION: 1}
 
 
 def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
