@@ -205,7 +205,7 @@ class ServedModel:
         try:
             answer = await asker.ask(body)
         except UnansweredError as why:
-            if not why.reached and why.again and "connection" in why.reason:
+            if not why.reached:
                 raise HarnessError(
                     f"no server can be asked at {self.base_url}: {why.reason}"
                 ) from None

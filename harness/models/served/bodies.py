@@ -18,6 +18,9 @@ OMITTABLE = (
 RENAMED = "max_completion_tokens"
 """The name that OpenAI's reasoning models take the limit of an answer's length under."""
 
+GOING_ON = ("continue_final_message", "add_generation_prompt")
+"""How vLLM is told to go on with an answer that was begun; llama.cpp's server needs no telling."""
+GO_ON = f"backend.continues=false, or backend.omit=[{','.join(GOING_ON)}] where it goes on untold"
 FIXED = ("model", "messages", "prompt")
 
 
@@ -124,8 +127,7 @@ class Parameters:
             "seed": "backend.seeds=false",
             "logprobs": "backend.choices=false",
             "top_logprobs": "backend.top_logprobs to what it gives",
-            "continue_final_message": "backend.continues=false",
-        }
+        } | dict.fromkeys(GOING_ON, GO_ON)
         if name == self.max_tokens_name:
             other = RENAMED if name == "max_tokens" else "max_tokens"
             less = f" and backend.extra without {name}" if name in self.extra else ""

@@ -136,15 +136,16 @@ def fault_of(status: int | None, body: object) -> Fault:
     codes: dict[str, None] = {}
     keys: set[str] = set()
     for key, value in _walk(body):
-        keys.add(key)
+        if value:
+            keys.add(key)
         if key in MESSAGES and isinstance(value, str) and value.strip():
             messages[" ".join(value.split())] = None
         elif key == "loc" and isinstance(value, list):  # where FastAPI's servers find a fault
             messages[".".join(map(str, value))] = None
-        elif key in CODES and isinstance(value, str | int) and not isinstance(value, bool):
-            codes[str(value)] = None
-            if status is None and str(value).isdecimal() and 400 <= int(str(value)[:9]) < 600:
-                status = int(value)
+        elif key in CODES and type(value) in (str, int) and str(value).strip():
+            codes[" ".join(str(value).split())] = None
+            if status is None and re.fullmatch("[45][0-9][0-9]", str(value)):
+                status = int(str(value))
     names = [code for code in codes if code != str(status) and code.lower() != "error"]
     words = "; ".join(messages) or ("" if names else shown(body))
     if names and (listed := ", ".join(names)) not in words:

@@ -65,7 +65,9 @@ def choices_of(answer: object) -> list[Any]:
         )
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
-        raise UnansweredError(f"the server's answer holds no choices: {shown(answer)}", again=True)
+        raise UnansweredError(
+            f"the server's answer cannot be read: it has no choices, {shown(answer)}", again=True
+        )
     return choices
 
 

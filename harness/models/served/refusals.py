@@ -50,7 +50,7 @@ class Refusals:
         if fault is None or fault.withheld:
             return
         self._end_where_hopeless(fault, why)
-        if fault.status is not None and fault.status < 500 and not fault.busy:
+        if fault.status is not None and fault.status < 500 and not why.again:
             raise HarnessError(self._refused(why, fault, body)) from None
 
     def count(self, why: UnansweredError, body: Mapping[str, Any]) -> None:
@@ -64,7 +64,7 @@ class Refusals:
             self._answered = self._answered or why.reached
             return
         self._end_where_hopeless(fault, why)
-        if fault.busy:
+        if why.again:
             return
         self._count = self._count + 1 if fault.alike == self._alike else 1
         self._alike = fault.alike
