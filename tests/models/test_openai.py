@@ -12,8 +12,17 @@ from aiohttp import web
 from harness.identity import seed_of
 from harness.models.openai import ServedModel
 from harness.models.served.probing import BEGUN, QUESTION
+from harness.scorers.harmfulness import HarmfulnessScorer
 from harness.testing import check_model
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types import (
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Message,
+    Request,
+    Sample,
+    notes_of,
+)
 
 SECRET = "sk-verysecret123"
 
@@ -549,3 +558,10 @@ def test_the_key_reaches_no_answer_and_no_sentence(server, monkeypatch, caplog):
         with pytest.raises(HarnessError, match=r"the key in \$OPENAI_API_KEY has spaces") as caught:
             answers(ServedModel("m", server.url), asks("well"))
         assert key.strip() not in str(caught.value)
+
+
+def test_what_a_judge_s_server_goes_without_is_noted_of_the_judge(server):
+    judge = HarmfulnessScorer("j", ServedModel("j", server.url, omit=["top_p"]))
+    judge.score([Sample("q", asks("well")[0].prompt)], [Generation("q", 0, "Take two.")])
+    (note,) = notes_of(judge)
+    assert note.startswith("judge 'j': top_p was left out of every request (backend.omit)")
