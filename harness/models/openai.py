@@ -158,7 +158,11 @@ class ServedModel:
                 done, pending = loop.run_until_complete(
                     asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 )
-                yield [answer for task in done for answer in task.result()]
+                whole = [task for task in done if task.exception() is None]
+                if whole:  # what was answered is kept, whatever ends the run
+                    yield [answer for task in whole for answer in task.result()]
+                for task in done:
+                    task.result()
         finally:
             loop.run_until_complete(_end(tasks, asker))
             loop.close()
