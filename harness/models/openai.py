@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from harness.models.served.asking import Asker
 from harness.models.served.bodies import Parameters, is_begun
 from harness.models.served.faults import UnansweredError
+from harness.models.served.options import check_address, check_numbers, whole_prices
 from harness.models.served.probing import look, probe_of
 from harness.models.served.reading import read_all, unanswered
 from harness.models.served.refusals import Refusals
@@ -80,12 +79,8 @@ class ServedModel:
         ends: bool = True,
         probe: bool = True,
     ) -> None:
-        _check_address(base_url)
-        for option, value, least in (("concurrency", concurrency, 1), ("retries", retries, 0)):
-            if value < least:
-                raise HarnessError(f"backend.{option}={value} must be at least {least}")
-        if not 0 < timeout < math.inf:
-            raise HarnessError(f"backend.timeout={timeout} must be a number of seconds above 0")
+        check_address(base_url)
+        check_numbers(concurrency, retries, timeout)
         self.name = name
         self.base_url = base_url.rstrip("/")
         self.api_key_env = api_key_env
@@ -100,7 +95,7 @@ class ServedModel:
         self.parameters = Parameters(
             max_tokens_name, tuple(omit), seeds, top_logprobs, dict(extra or {})
         )
-        self.prices = _prices(prices)
+        self.prices = whole_prices(prices)
         self.ends = ends
         self.probe = probe
         self.notes: list[str] = []
@@ -273,29 +268,3 @@ async def _end(tasks: Sequence[asyncio.Task[list[Generation]]], asker: Asker) ->
     await asyncio.gather(*tasks, return_exceptions=True)
     await asker.close()
     await asyncio.sleep(0)  # transports close in the loop's next round
-
-
-def _check_address(base_url: str) -> None:
-    parts = urlsplit(base_url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise HarnessError(
-            f"backend.base_url={base_url!r} is no address of a server; write it as "
-            "http://localhost:8000/v1"
-        )
-    if parts.username or parts.password:
-        raise HarnessError(
-            "backend.base_url holds a user or a password, which would be written into results; "
-            "put the key into an environment variable and name that in backend.api_key_env"
-        )
-
-
-def _prices(prices: Mapping[str, float] | None) -> dict[str, float] | None:
-    given = {name: price for name, price in (prices or {}).items() if price is not None}
-    if given and not (
-        given.keys() == {"input", "output"} and all(price >= 0 for price in given.values())
-    ):
-        raise HarnessError(
-            f"backend.prices={given} must give input and output, each at least 0, of a million "
-            "tokens"
-        )
-    return given or None
