@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from harness.gathered import Gathered
 from harness.plan import Plan
 from harness.scoring import Overlap, Progress
 from harness.stored import Answer, StoredGenerations
+from harness.text import cut_at
 from harness.types import Generation, HarnessError, Mitigation, Request, Sample
 
 GENERATIONS_WAIT = 1.0
@@ -63,7 +65,8 @@ def _answers(
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
     for finished in plan.model.generate(requests, plan.generation, plan.seed):
         answers = []
-        for generation in map(plan.thinking.part, joined.take(finished)):
+        for whole in joined.take(finished):
+            generation = plan.thinking.part(stopped(whole, plan.generation.stop))
             found = wanted.pop((generation.sample_id, generation.index), None)
             if found is None:
                 raise HarnessError(
@@ -80,6 +83,22 @@ def requests_of(
     """The sample as it is asked: one request, or one for each text that its choices continue."""
     asked = _plainly(sample, indices)
     return [mitigation.apply(request) for request in asked] if mitigation else asked
+
+
+def stopped(generation: Generation, stops: Sequence[str]) -> Generation:
+    """The generation without the first stop string and what follows it.
+
+    Some servers hand on the whole token that a stop string ended in, or more. What was cut here has
+    come to its stop, whatever the backend says of the end; a filter's end stays one.
+    """
+    if not stops or generation.text is None:
+        return generation
+    text = cut_at(generation.text, stops)
+    if text == generation.text:
+        return generation
+    if generation.finish_reason == "filtered":
+        return replace(generation, text=text)
+    return replace(generation, text=text, finish_reason="stop")
 
 
 def _plainly(sample: Sample, indices: tuple[int, ...]) -> list[Request]:

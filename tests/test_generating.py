@@ -1,4 +1,6 @@
-from harness.generating import Joined
+import pytest
+
+from harness.generating import Joined, stopped
 from harness.types import Generation, Sample
 
 SAMPLE = Sample("a", "It", choices=(" is", " was", " is"), leads=("He", "", "She"))
@@ -26,3 +28,27 @@ def test_a_part_that_failed_fails_the_whole():
     (whole,) = joined.take(parts)
     assert whole.error in ("lost", "its choices were not weighed")
     assert whole.choice_logprobs is None
+
+
+@pytest.mark.parametrize(
+    ("text", "finish", "stops", "cut"),
+    [
+        ("one.\n\nTwo", "stop", ["\n\n"], ("one.", "stop")),
+        ("one, two", "length", ["two", ","], ("one", "stop")),
+        ("one, two", "unknown", [","], ("one", "stop")),
+        ("one, two", "filtered", [","], ("one", "filtered")),
+        ("one, two", "length", [";"], ("one, two", "length")),
+        ("one, two", "length", [], ("one, two", "length")),
+    ],
+)
+def test_a_text_ends_before_its_first_stop_string_whatever_the_backend_left(
+    text, finish, stops, cut
+):
+    answer = stopped(Generation("a", 0, text, finish, 1, 2, thinking="hm"), stops)
+    assert (answer.text, answer.finish_reason) == cut
+    assert (answer.tokens, answer.thinking) == (2, "hm")
+
+
+def test_what_has_no_text_is_not_cut():
+    failed = Generation.failed("a", 0, "lost, alas")
+    assert stopped(failed, [","]) is failed

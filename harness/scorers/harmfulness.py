@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.scorers.judge import Judge, fence
+from harness.scorers.judge import Judge, fence, notes_on
 from harness.types import Direction, Generation, Message, Metric, Model, Sample, Score, asked
 
 SYSTEM = """\
@@ -68,6 +68,11 @@ class HarmfulnessScorer:
     def identity(self) -> Mapping[str, str]:
         """The judge, the prompt and the version."""
         return {"version": "1", "prompt": SYSTEM + RUBRIC + str(ENDS), **self._judge.identity}
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the judge's backend found out about what comes from outside."""
+        return notes_on(self.judge_backend)
 
     @property
     def device(self) -> str | None:

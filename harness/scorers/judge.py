@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from harness.identity import fingerprint, weights_of
 from harness.thinking import Thinking
-from harness.types import Generation, GenerationConfig, Message, Model, Request
+from harness.types import Generation, GenerationConfig, Message, Model, Request, notes_of
 
 VERDICT = re.compile(r"#\s*score\s*:\s*([0-9])(?!\d|\.\d)", re.IGNORECASE)
 """What a judge that writes is asked to end with; the last match counts."""
@@ -105,6 +105,11 @@ class Judge:
         return Verdict(
             expected, most_likely, f"{said}; the digits hold {mass:.3f} of the probability"
         )
+
+
+def notes_on(judge: Model) -> list[str]:
+    """What a judge's backend found out about what comes from outside, each note naming it."""
+    return [f"judge {judge.name!r}: {note}" for note in notes_of(judge)]
 
 
 def fence(text: str, label: str) -> str:

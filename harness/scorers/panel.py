@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.agreeing import krippendorff_alpha
 from harness.identity import fingerprint
-from harness.types import Generation, HarnessError, Metric, Sample, Score, Scorer
+from harness.types import Generation, HarnessError, Metric, Sample, Score, Scorer, notes_of
 
 
 class PanelScorer:
@@ -47,6 +47,11 @@ class PanelScorer:
         """The one that all members work on; `auto` where they differ."""
         devices = {getattr(member, "device", "auto") for member in self.members.values()}
         return devices.pop() if len(devices) == 1 else "auto"
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the members found out about what comes from outside."""
+        return notes_of(*self.members.values())
 
     @property
     def told(self) -> Mapping[str, Any]:

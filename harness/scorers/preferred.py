@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from harness.identity import fingerprint, weights_of
 from harness.scorers.comparing import SYSTEM, TASK, Comparer, Contest
+from harness.scorers.judge import notes_on
 from harness.types import Direction, Generation, Metric, Model, Sample, Score, asked
 
 VALUES = {"first": 1.0, "tie": 0.5, "second": 0.0}
@@ -51,6 +52,11 @@ class PreferredScorer:
             "judge": fingerprint(self.model.identity),
             "judge_weights": weights_of(self.model.identity),
         }
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the judge's backend found out about what comes from outside."""
+        return notes_on(self.model)
 
     @property
     def device(self) -> str | None:

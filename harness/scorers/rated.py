@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.scorers.judge import Judge, fence
+from harness.scorers.judge import Judge, fence, notes_on
 from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
 
 
@@ -52,6 +52,11 @@ class RatedScorer:
             "prompt": prompts + END[True] + END[False],
             **self._judge(1).identity,
         }
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the judge's backend found out about what comes from outside."""
+        return notes_on(self.model)
 
     @property
     def device(self) -> str | None:

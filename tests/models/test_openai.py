@@ -11,8 +11,18 @@ from aiohttp import web
 
 from harness.identity import seed_of
 from harness.models.openai import ServedModel
+from harness.models.served.probing import BEGUN, QUESTION
+from harness.scorers.harmfulness import HarmfulnessScorer
 from harness.testing import check_model
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types import (
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Message,
+    Request,
+    Sample,
+    notes_of,
+)
 
 SECRET = "sk-verysecret123"
 
@@ -24,12 +34,17 @@ class Server:
         self.trouble = {}
         self.times = defaultdict(int)
         self.bodies = []
+        self.probes = []
         self.keys = []
         self.at_once = self.most = 0
 
     async def answer(self, request):
         self.keys.append(request.headers.get("Authorization"))
         body = await request.json()
+        said = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
+        if said in (QUESTION, BEGUN):
+            self.probes.append(body)
+            return await self._answer(request, body)
         self.bodies.append(body)
         self.at_once += 1
         self.most = max(self.most, self.at_once)
@@ -163,6 +178,27 @@ def status(code, times=10**6, headers=None, text="down"):
     return act
 
 
+def in_a_200(code, times=10**6):
+    async def act(server, request, said):
+        if server.times[said] <= times:
+            return web.json_response({"error": {"message": "too many", "code": code}})
+        return None
+
+    return act
+
+
+def sends(text, kind="application/json", status=200):
+    async def act(server, request, said):
+        return web.Response(text=text, content_type=kind, status=status)
+
+    return act
+
+
+async def barred(server, request, said):
+    error = {"message": "The prompt was filtered.", "code": "content_filter", "param": "prompt"}
+    return web.json_response({"error": error}, status=400)
+
+
 async def resets(server, request, said):
     request.transport.abort()
     return web.Response()
@@ -204,17 +240,20 @@ def test_what_a_second_try_mends_is_mended(server):
     server.trouble = {
         "busy": status(429, times=2, headers={"Retry-After": "0.1"}),
         "down": status(503, times=1),
+        "within": in_a_200(429, times=1),
     }
-    found = answers(ServedModel("m", server.url, retries=3), asks("busy", "down", "well"))
+    found = answers(ServedModel("m", server.url, retries=3), asks("busy", "down", "within", "well"))
     assert all(g.error is None for g in found.values())
-    assert Counter(server.times) == {"busy": 3, "down": 2, "well": 1}
+    assert Counter(server.times) == {"busy": 3, "down": 2, "within": 2, "well": 1, QUESTION: 1}
 
 
 def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     server.trouble = {
         "down": status(500), "long": status(400, text="context too long"), "reset": resets,
-        "stall": stalls, "half": half, "garbage": garbage, "other": other,
+        "stall": stalls, "half": half, "garbage": garbage, "other": other, "none": sends(""),
+        "stream": sends('data: {"choices": []}', "text/event-stream"), "within": in_a_200(503),
+        "page": sends("<html><title>Bad Gateway</title>", "text/html", 502),
     }  # fmt: skip
     model = ServedModel("m", server.url, retries=1, timeout=0.5)
     found = answers(model, asks(*server.trouble, "well"))
@@ -227,9 +266,13 @@ def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
     assert "connection failed" in reasons["half"] or "cannot be read" in reasons["half"]
     assert "cannot be read" in reasons["garbage"]
     assert "cannot be read" in reasons["other"]
+    assert "an empty body" in reasons["none"]
+    assert "a stream of events (text/event-stream)" in reasons["stream"]
+    assert reasons["within"] == "the server answered 503: too many"
+    assert reasons["page"] == "the server answered 502: an HTML page: Bad Gateway"
     assert server.keys[0] == f"Bearer {SECRET}"
     assert not any(SECRET in reason for reason in reasons.values())
-    assert server.times["down"] == 2
+    assert server.times["down"] == server.times["within"] == server.times["page"] == 2
     assert server.times["long"] == 1
 
 
@@ -244,12 +287,13 @@ def test_what_every_request_would_meet_ends_the_run(server, monkeypatch, code, s
 
 
 def test_a_filter_and_silence_are_neither_failures_nor_answers(server):
-    server.trouble = {"taboo": filtered, "silence": silent}
-    found = answers(ServedModel("m", server.url), asks("taboo", "silence"))
+    server.trouble = {"taboo": filtered, "silence": silent, "barred": barred}
+    found = answers(ServedModel("m", server.url), asks("taboo", "silence", "barred"))
     assert found["taboo", 0].finish_reason == "filtered"
+    assert found["barred", 0].finish_reason == "filtered"
     assert found["silence", 0].finish_reason == "stop"
-    assert [g.error for g in found.values()] == [None, None]
-    assert [g.text for g in found.values()] == ["", ""]
+    assert [g.error for g in found.values()] == [None, None, None]
+    assert [g.text for g in found.values()] == ["", "", ""]
 
 
 def test_all_answers_to_a_prompt_in_one_request(server):
@@ -271,8 +315,8 @@ def test_of_answers_that_a_server_left_out_nothing_is_made_up(server):
                   "message": {"role": "assistant", "content": "only this"}}  # fmt: skip
         return web.json_response(reply(choice))
 
-    server.trouble["a"] = fewer
-    found = answers(ServedModel("m", server.url, together=True), asks("a", indices=(0, 1)))
+    server.trouble["lonely"] = fewer
+    found = answers(ServedModel("m", server.url, together=True), asks("lonely", indices=(0, 1)))
     found = list(found.values())
     assert (found[0].text, found[1].text) == (None, "only this")
     assert found[0].error == "the server gave 1 of the 2 answers that it was asked for"
@@ -330,33 +374,194 @@ def test_options_that_mean_nothing_are_refused(options, said):
 
 
 def test_a_run_keeps_what_failed_apart_and_asks_it_again(harness, server, tmp_path):
-    prompts = ["down", "taboo", "silence", "well", "fine"]
+    prompts = ["down", "taboo", "silence", "well", "fine", "barred"]
     (tmp_path / "own.jsonl").write_text(
         "".join(json.dumps({"prompt": p, "category": 1, "id": p}) + "\n" for p in prompts)
     )
-    server.trouble = {"down": status(500), "taboo": filtered, "silence": silent}
+    server.trouble = {
+        "down": status(500), "taboo": filtered, "silence": silent, "barred": barred
+    }  # fmt: skip
     command = [
         "task=med_harm", "task.data=own.jsonl", "backend=openai", f"backend.base_url={server.url}",
-        "backend.retries=0", "scorer=[refusal]", "model=m",
+        "backend.retries=0", "scorer=[refusal]", "model=m", "backend.omit=[temperature]",
+        'generation.stop=["o w"]',
     ]  # fmt: skip
     done = harness(*command, OPENAI_API_KEY=SECRET)
     assert done.returncode == 3, done.stderr
-    assert "1 answers withheld by a filter of the server's, 1 empty" in done.stdout
+    assert "2 answers withheld by a filter of the server's, 1 empty" in done.stdout
+    assert "WARNING: a request failed: the server answered 500: down ***" in done.stderr
+    assert "INFO: HTTP" not in done.stderr
+    assert len(server.probes) == 1
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     info = json.loads((folder / "run.json").read_text())
-    assert (info["generations_failed"], info["generations_filtered"]) == (1, 1)
+    assert (info["generations_failed"], info["generations_filtered"]) == (1, 2)
+    assert info["sessions"][0]["model"]["probe"]["tokens"] == 2
+    (note,) = info["notes"]
+    assert note.startswith("temperature was left out of every request (backend.omit)")
+    assert note in " ".join(done.stdout.split())
+    texts = pq.ParquetDataset(folder / "generations").read().to_pylist()
+    assert {g["text"] for g in texts if g["sample_id"] == "well"} == {"ech"}
     rows = pq.read_table(folder / "scores.parquet").to_pylist()
     reasons = {r["sample_id"]: r["error"] for r in rows if r["metric"] == "refusal"}
-    assert reasons["taboo"] == "the server's filter withheld the answer"
+    assert reasons["taboo"] == reasons["barred"] == "the server's filter withheld the answer"
     assert reasons["silence"] == "empty answer"
     assert reasons["down"].startswith("no generation: the server answered 500")
     assert reasons["well"] is reasons["fine"] is None
     server.trouble.pop("down")
-    asked = server.times["well"]
+    asked = server.times["well"], server.times["barred"]
     again = harness(*command, "retry=failed", OPENAI_API_KEY=SECRET)
     assert again.returncode == 3  # the filter and the silence stay
-    assert server.times["well"] == asked
+    assert (server.times["well"], server.times["barred"]) == asked
+    assert len(server.probes) == 2
+    harness(*command, OPENAI_API_KEY=SECRET)
+    assert len(server.probes) == 2  # a finished run asks nothing
     info = json.loads((folder / "run.json").read_text())
     assert info["generations_failed"] == 0
     for path in tmp_path.rglob("*"):
         assert path.is_dir() or SECRET.encode() not in path.read_bytes(), path
+
+
+def refuses(words, code=None, status=400, unless=lambda body: False):
+    async def act(server, request, said):
+        if unless(await request.json()):
+            return None
+        return web.json_response({"error": {"message": words, "code": code}}, status=status)
+
+    return act
+
+
+def test_a_parameter_that_is_refused_ends_the_run_before_anything_is_asked(server):
+    words = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
+    server.trouble = {"": refuses(words, unless=lambda body: "max_tokens" not in body)}
+    with pytest.raises(HarnessError) as caught:
+        answers(ServedModel("m", server.url), asks("one", "two"))
+    assert words in str(caught.value)
+    assert str(caught.value).endswith("set backend.max_tokens_name=max_completion_tokens")
+    assert (len(server.probes), server.bodies) == (1, [])
+    model = ServedModel("m", server.url, max_tokens_name="max_completion_tokens")
+    found = answers(model, asks("one", "two"))
+    assert [g.error for g in found.values()] == [None, None]
+    assert server.bodies[0]["max_completion_tokens"] == 8
+    assert model.identity != ServedModel("m", server.url).identity
+
+
+def test_what_is_refused_alike_from_the_first_is_not_asked_to_the_end(server):
+    server.trouble = {"ask": refuses("No more than 3 of request 123 at once")}
+    requests = asks(*(f"ask {number}" for number in range(200)))
+    with pytest.raises(
+        HarnessError, match="all 8 requests so far were refused: the server answered"
+    ):
+        answers(ServedModel("m", server.url, concurrency=4), requests)
+    assert len(server.bodies) < 20
+    server.bodies.clear()
+    found = answers(ServedModel("m", server.url, concurrency=4), [*asks("well"), *requests[:20]])
+    assert sum(g.error is not None for g in found.values()) == 20
+
+
+def test_an_account_with_nothing_left_ends_the_run_at_once(server):
+    server.trouble = {"": refuses("You have run out", "insufficient_quota", 429)}
+    with pytest.raises(HarnessError, match="has nothing left: the server answered 429: You"):
+        answers(ServedModel("m", server.url), asks("one"))
+    assert len(server.probes) == 1
+    server.trouble = {"one": server.trouble[""]}
+    with pytest.raises(HarnessError, match="has nothing left"):
+        answers(ServedModel("m", server.url), asks("one"))
+    assert server.times["one"] == 1
+
+
+def test_a_prompt_that_alone_is_forbidden_is_one_failure(server):
+    server.trouble = {"two": refuses("not this one", status=403)}
+    found = answers(ServedModel("m", server.url, concurrency=1), asks("one", "two"))
+    assert (found["one", 0].error, "not this one" in found["two", 0].error) == (None, True)
+
+
+def test_a_server_that_is_not_there_is_said_once():
+    model = ServedModel("m", "http://127.0.0.1:9/v1", retries=0)
+    with pytest.raises(HarnessError, match=r"no server can be asked at http://127.0.0.1:9/v1"):
+        answers(model, asks("one"))
+
+
+BEGINS = [Request("q", (Message("user", "Which?"), Message("assistant", "Answer:")))]
+
+
+@pytest.mark.parametrize("text", ["The capital of France is Paris.", " Paris", "I cannot help."])
+def test_a_server_that_begins_anew_where_it_was_to_go_on_is_found(server, text):
+    server.trouble = {BEGUN: sends(json.dumps(reply(said(text))))}
+    with pytest.raises(HarnessError, match="which begins anew"):
+        answers(ServedModel("m", server.url, continues=True), BEGINS)
+    assert server.bodies == []
+    assert server.probes[0]["continue_final_message"] is True
+    assert answers(ServedModel("m", server.url, continues=True, probe=False), BEGINS)
+
+
+def test_a_server_that_goes_on_is_told_from_one_of_which_it_is_not_known(server):
+    server.trouble = {BEGUN: sends(json.dumps(reply(said("is."))))}
+    model = ServedModel("m", server.url, continues=True)
+    answers(model, BEGINS)
+    assert (model.told["probe"]["goes_on"], model.notes) == ("yes", [])
+    server.trouble = {}
+    model = ServedModel("m", server.url, continues=True)
+    answers(model, BEGINS)
+    assert model.told["probe"]["goes_on"] == "not known"
+    assert "could not be told" in model.notes[0]
+
+
+def said(text):
+    return {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
+
+
+def test_a_server_without_log_probabilities_is_found_and_few_of_them_are_noted(server):
+    letters = [Request("q", (Message("user", "Which?"),), choices=(" A", " B"))]
+    model = ServedModel("m", server.url, choices=True)
+    answers(model, letters)
+    assert "gives the 4 likeliest tokens where 20 are asked for" in model.notes[0]
+    server.trouble = {QUESTION: sends(json.dumps(reply(said("A"))))}
+    with pytest.raises(HarnessError, match="no log-probabilities of likely tokens"):
+        answers(ServedModel("m", server.url, choices=True), letters)
+    with pytest.raises(HarnessError, match="' A' and 'A' are one word"):
+        answers(model, [Request("q", (Message("user", "Which?"),), choices=(" A", "A"))])
+
+
+def test_a_server_that_gives_one_answer_of_many_is_found(server):
+    server.trouble = {QUESTION: sends(json.dumps(reply(said("Paris."))))}
+    with pytest.raises(HarnessError, match=r"gave 1: it ignores `n`; set backend.together=false"):
+        answers(ServedModel("m", server.url, together=True), asks("one", indices=(0, 1, 2)))
+
+
+def test_answers_beyond_the_limit_of_their_length_are_noted(server):
+    async def long(server, request, prompt):
+        answer = reply(said("so long"))
+        answer["usage"]["completion_tokens"] = 500
+        return web.json_response(answer)
+
+    server.trouble = {"tale": long}
+    model = ServedModel("m", server.url)
+    answers(model, asks("tale", "well"))
+    assert model.told["longest_answer"] == 500
+    assert model.notes == [
+        "the server does not keep to max_tokens: it took more than 8 for an answer"
+    ]
+
+
+def test_the_key_reaches_no_answer_and_no_sentence(server, monkeypatch, caplog):
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    server.trouble = {
+        "echo": sends(json.dumps(reply(said(f"Bearer {SECRET}")))),
+        "bad": status(400),
+    }
+    found = answers(ServedModel("m", server.url), asks("echo", "bad", "well"))
+    assert found["echo", 0].text == "Bearer ***"
+    assert "down ***" in found["bad", 0].error
+    assert SECRET not in caplog.text
+    for key in (f"{SECRET}\n", f" {SECRET}", "schl\u00fcssel"):
+        monkeypatch.setenv("OPENAI_API_KEY", key)
+        with pytest.raises(HarnessError, match=r"the key in \$OPENAI_API_KEY has spaces") as caught:
+            answers(ServedModel("m", server.url), asks("well"))
+        assert key.strip() not in str(caught.value)
+
+
+def test_what_a_judge_s_server_goes_without_is_noted_of_the_judge(server):
+    judge = HarmfulnessScorer("j", ServedModel("j", server.url, omit=["top_p"]))
+    judge.score([Sample("q", asks("well")[0].prompt)], [Generation("q", 0, "Take two.")])
+    (note,) = notes_of(judge)
+    assert note.startswith("judge 'j': top_p was left out of every request (backend.omit)")

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from harness.generating import stopped
 from harness.models.bundled import bundled_folder
 from harness.models.openai import ServedModel
-from harness.types import GenerationConfig, Request
+from harness.types import GenerationConfig, HarnessError, Message, Request
 from tasks.med_harm import MedHarm
 
 SERVE = shutil.which("transformers", path=Path(sys.executable).parent)
@@ -62,6 +63,25 @@ def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_med_harm(address
     theirs = texts(served, requests, settings)
     assert len(ours) == 288 // step
     assert theirs == ours
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
+def test_a_real_server_that_begins_anew_is_found_and_its_stop_strings_are_cut(address, smollm2):
+    name = str(bundled_folder("smollm2"))
+    begun = Request("q", (Message("user", "Which letter?"), Message("assistant", "The letter")))
+    flags = ["continue_final_message", "add_generation_prompt"]
+    with pytest.raises(HarnessError, match=rf"422: .*backend.omit=\[{','.join(flags)}\]"):
+        texts(ServedModel(name, address, continues=True), [begun], GenerationConfig())
+    with pytest.raises(HarnessError, match="which begins anew"):
+        texts(ServedModel(name, address, continues=True, omit=flags), [begun], GenerationConfig())
+    settings = GenerationConfig(max_new_tokens=24, stop=["ris"])
+    request = Request("q", (Message("user", "What is the capital of France?"),))
+    served = ServedModel(name, address)
+    (answer,) = [one for part in served.generate([request], settings, 0) for one in part]
+    theirs = stopped(answer, settings.stop)
+    assert (theirs.text, theirs.finish_reason) == ("The capital of France is Pa", "stop")
+    assert texts(smollm2, [request], settings) == {"q": (theirs.text, None)}
 
 
 def texts(model, requests, settings):

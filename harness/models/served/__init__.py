@@ -1,0 +1,1 @@
+"""How a server with OpenAI's interface is asked, and what is made of all that it may answer."""
