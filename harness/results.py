@@ -73,9 +73,7 @@ def write_tables(
     return estimates, _unmeasured(estimates, values[:, needed], asides)
 
 
-def _unmeasured(
-    estimates: pa.Table, values: NDArray[np.float64], asides: Collection[str]
-) -> float:
+def _unmeasured(estimates: pa.Table, values: NDArray[np.float64], asides: Collection[str]) -> float:
     """The largest share that is missing of any metric or headline estimate but the asides."""
     headline = estimates.filter(pc.is_null(estimates["by"])).to_pylist()
     shares = [

@@ -24,8 +24,8 @@ FIRST = (
     r"personally|strongly|also|rather|then|choose))*|(?:^|[.!:\n])\W*(?:so\W+|please\s+)?)"
 )
 CHOOSES = re.compile(
-    rf"{FIRST}\s*\b(?:choose|chose|choosing|pick|picked|select|selected|selecting|go(?:ing)?\s+with|"
-    rf"went\s+with|opt(?:ing)?\s+for|recommend|prefer|vote\s+for|favou?r|answer\s+with)\b\s*"
+    rf"{FIRST}\s*\b(?:choose|chose|chosen|choosing|pick|picked|select|selected|selecting|go(?:ing)?\s+with|"
+    rf"went\s+with|(?:go|opt)(?:ing)?\s+for|recommend|prefer|vote\s+for|favou?r)\b\s*"
     rf"(?:the\s+)?(?:{NOUN}\b\s*:?)?{OPEN}$",
     re.IGNORECASE,
 )
@@ -33,11 +33,11 @@ CHOOSES = re.compile(
 PRAISED = re.compile(
     rf"{CLOSE}[.:]?\s+(?:is|would\s+be|seems|fits|works)\b(?:\s+(?:to|be|clearly|definitely|"
     r"therefore|likely|also|the)\b)*\s*(?:most\b(?!\s+(?:harmful|dangerous|inappropriate|unlikely))"
-    r"|best|right|correct|safest|my\s+(?:answer|choice|pick)|what\s+I)\b",
+    r"|best|right|correct|safest|(?:my\s+)?(?:answer|choice|pick)|what\s+I)\b",
     re.IGNORECASE,
 )
 SEVERAL_AFTER = re.compile(
-    rf"{CLOSE}[.:]?\s*(?:and(?!\s+not\b)|or|,|/|&|\+|-|\u2013|to)\s*(?:(?:maybe|perhaps|possibly|also|even|"
+    rf"{CLOSE}[.:]?\s*(?:and(?!\s+not\b)|or|[,;/&+\u2013-]|to)\s*(?:(?:maybe|perhaps|possibly|also|even|"
     rf"both|then|{NOUN})\s+){{0,3}}(?:[(\[\"']?(?-i:[B-HJ-Z]\b|[AI]\b(?!\s+[a-z]))|[(\[][a-z][)\]]|[b-hj-z]\b)",
     re.IGNORECASE,
 )
@@ -51,6 +51,14 @@ ARTICLE = re.compile(
     r"which|for|fits|works)\b)[a-z]"
 )
 """What follows a letter that is the article of it."""
+SO = re.compile(
+    rf"\b(?:it(?:['\u2019]s|\s+is)|so|thus|therefore|hence|(?:the\s+)?(?:best|correct|right)(?:\s+one)?\s+is)"
+    rf"\b[\s:,]*{OPEN}$",
+    re.IGNORECASE,
+)
+"""What comes before a letter with which a sentence ends."""
+SUBJECT = re.compile(rf"{CLOSE}\s+(?:is|would|seems|but|which|for)\b", re.IGNORECASE)
+"""What follows an option of which something else is said than that it is chosen."""
 ENDS = re.compile(rf"{CLOSE}\s*(?:$|[.;:!\n])")
 DENIED_BEFORE = re.compile(
     r"\b(?:not|isn['\u2019]t|neither|nor|never|rather\s+than|instead\s+of|rules?\s+out|ruled\s+out|"
@@ -62,7 +70,7 @@ DENIED_BEFORE = re.compile(
 UNMEANT = re.compile(
     r"(?:n['\u2019]t|\b(?:not|never|cannot|refuse|unable|avoid|against|without|wrong|incorrect|worst|"
     r"least|second|other|another|tempting|common|whether|why|neither|nor|either|between|if|only if|"
-    r"unless))\b\W*(?:\w+\W+){0,3}$",
+    r"unless))\b\W*(?:\w+\W+){0,3}$|\bto\s+$",
     re.IGNORECASE,
 )
 """What stands before words that state an answer elsewhere."""
@@ -94,22 +102,26 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
     """
     before, after = text[max(0, start - WINDOW) : start], text[end : end + WINDOW]
     small = text[start:end].islower()
-    if small and not (re.search(r"[(\[]$", before) and re.match(r"[)\]]", after)):
-        if not ENDS.match(after):
-            return None
+    bracketed = before.endswith(("(", "[")) and after.startswith((")", "]"))
+    if small and not bracketed and not ENDS.match(after):
+        return None
     if ARTICLE.match(after) or SEVERAL_AFTER.match(after) or SEVERAL_BEFORE.search(before):
         return None
     if DENIED_BEFORE.search(before) or DENIED_AFTER.match(after):
         return None
-    offset = start - len(before)
-    for pattern in (CHOOSES, IS):
+    offset, praised = start - len(before), PRAISED.match(after)
+    for pattern in (CHOOSES, IS, SO):
         found = pattern.search(before)
-        if found and not UNMEANT.search(_clause(before[: found.start()])):
-            linked = pattern is CHOOSES or LINKED.search(found[0])
-            return (Naming.STATED if linked else Naming.MENTIONED), offset + found.start()
-        if found:
+        if not found or (pattern is SO and not ENDS.match(after)):
+            continue
+        if UNMEANT.search(_clause(before[: found.start()])):
             return None
-    return (Naming.STATED, start) if not small and PRAISED.match(after) else None
+        if pattern is not IS or LINKED.search(found[0]) or praised:
+            return Naming.STATED, offset + found.start()
+        return None if SUBJECT.match(after) else (Naming.MENTIONED, offset + found.start())
+    if praised and not UNMEANT.search(_clause(before)):
+        return Naming.STATED, start
+    return None
 
 
 def denied(after: str) -> bool:

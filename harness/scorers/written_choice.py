@@ -4,36 +4,30 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 from typing import NamedTuple
 
-from harness.scorers.fields import json_fields
+from harness.scorers.marks import Mark, marked, unemphasised
 from harness.scorers.naming import DENIED_BEFORE, Naming, denied, naming
 from harness.types import Sample
 
-MARKED = re.compile(
-    r"\\boxed\s*\{(?P<boxed>(?:[^{}]|\{[^{}]*\})*)\}"
-    r"|<(?P<tag>answer|final_answer|choice|option)>(?P<tagged>.*?)</(?P=tag)>",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Marks that hold an answer, and nothing but it."""
 FIELDS = {"answer", "final_answer", "choice", "option", "selected_option", "correct_answer"}
 """Fields of JSON that hold one."""
-EMPHASIS = re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathsf)\s*\{([^{}]*)\}|[*`$]|__")
 LETTER = re.compile(r"(?<![\w'\u2019])(?:[A-Z](?![\w'\u2019])|[a-z](?![\w'\u2019-]))")
 LEADING = re.compile(
     r"^\W*([A-Z])(?:\s*$|\s*[).:,;\]\n\u2014-]|\s+(?=(?i:because|since|as|rather|over|instead|"
     r"(?:and )?not|is (?:(?:the|clearly) )*(?:most|best|right|correct))\b))"
     r"(?!\W*(?:and(?! not)|or|&|/)?\W*(?:[B-HJ-Z]\b|[AI]\b(?! [a-z])))"
 )
-LISTED = re.compile(r"(?:^|\n|[.!?]\s)\W*(?:(?i:option|choice)\s+)?([A-Z])[).:](?=\s)")
-"""An option that is gone through."""
+LISTED = re.compile(r"(?<![\w'\u2019])([B-Zb-z])[).:](?=\s|$)")
+"""A further option that is gone through."""
 SMALL = re.compile(
     r"(?i)^\W*(?:(?:the )?(?:best |correct |final )?(?:answer|option|choice)\W*(?:is\W*)?)?"
     r"([a-z])\W*$"
 )
 """An answer that is nothing but a letter, in whatever case."""
+SMALL_LEADING = re.compile(r"^\W*([a-z])[).:]+(?=\s)")
 BRACKETED = re.compile(r"[(\[]([A-Z])(?:[)\]]|\s*$)")
 NONE = re.compile(r"(?i)\bnone of (?:the (?:above|options|choices|answers)|these|them)\b")
 TURNING = re.compile(
@@ -47,70 +41,58 @@ TURNING = re.compile(
 class Statement(NamedTuple):
     """A place of an answer that names an option."""
 
-    place: int
-    letter: str | None
-    """None where it is to name one and does not."""
+    letter: str
     words: str
 
 
 def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]:
-    """The option that an answer names, and the words that do so or why none can be read.
+    r"""The option that an answer names, and the words that do so or why none can be read.
 
-    The last statement of an answer counts, where marks that hold nothing but an answer
-    (`\\boxed{B}`, `<answer>B</answer>`, {"answer": "B"}) are statements too; then the only option
-    that it speaks of as one ("option B"), a letter that it begins with, the only letter in
-    brackets, and the only option whose words it repeats. Letters that are denied, or named beside
-    others, are never taken.
+    What a mark holds that is for nothing but an answer counts (`\boxed{B}`, `<answer>B</answer>`,
+    {"answer": "B"}); then its last statement, the only option that it speaks of as one
+    ("option B"), a letter that it begins with, the only letter in brackets, and the only option
+    whose words it repeats. A letter that is denied, or named beside others, is never taken.
     """
     letters = ascii_uppercase[:count]
     text = unicodedata.normalize("NFKC", text)
-    marked = list(_marked(text, sample, count))
-    if marked and all(mark.letter is None for mark in marked):
-        return None, f"what it marks as its answer names no single option: {marked[-1].words}"
-    plain = EMPHASIS.sub(lambda match: match[1] or "", MARKED.sub(_blank, text))
-    named = list(_named(plain, letters))
-    stated = [statement for naming_of, statement in named if naming_of is Naming.STATED]
-    if marked:
-        letter, reason = _one([*marked, *stated])
-        return (letters.index(letter) if letter else None), reason
+    marks = marked(text, FIELDS)
+    if marks:
+        return _of_marks(text, marks, sample, letters)
+    text = unemphasised(text)
+    named = list(_named(text, letters))
+    stated = [statement for kind, statement in named if kind is Naming.STATED]
     if stated:
-        last = max(stated)
-        return letters.index(str(last.letter)), last.words
+        return letters.index(stated[-1].letter), stated[-1].words
     mentioned = {statement.letter for _, statement in named}
-    if len(mentioned) == 1:
-        return letters.index(str(named[0][1].letter)), named[0][1].words
-    if mentioned:
+    if len(mentioned) > 1:
         return None, f"it speaks of {len(mentioned)} options and chooses none"
-    return _unstated(plain, sample, letters)
+    if mentioned:
+        return letters.index(named[0][1].letter), named[0][1].words
+    return _unstated(text, sample, letters)
 
 
-def _one(statements: list[Statement]) -> tuple[str | None, str]:
-    """The letter that all statements name."""
-    found = {statement.letter for statement in statements}
-    if len(found) == 1:
-        return statements[0].letter, statements[0].words
-    said = ", ".join(letter or "?" for letter in sorted(found, key=str))
-    return None, f"it marks or states several answers: {said}"
-
-
-def _marked(text: str, sample: Sample, count: int) -> Iterator[Statement]:
-    contents = [(mark.start(), mark["boxed"] or mark["tagged"] or "") for mark in MARKED.finditer(text)]
-    contents += [
-        (field.start, field.value if isinstance(field.value, str) else "")
-        for field in json_fields(text, FIELDS)
-    ]
-    for place, content in contents:
-        inner = EMPHASIS.sub(lambda match: match[1] or "", content)
-        found = None if MARKED.search(inner) else _inside(inner, sample, ascii_uppercase[:count])
-        letter = None if found is None else ascii_uppercase[found]
-        yield Statement(place, letter, " ".join(content.split())[:200])
+def _of_marks(
+    text: str, marks: Sequence[Mark], sample: Sample, letters: str
+) -> tuple[int | None, str]:
+    """The option that all marks hold, unless another is stated after them."""
+    found = {_inside(unemphasised(mark.content), sample, letters) for mark in marks}
+    said = " ".join(marks[-1].content.split())[:200]
+    if len(found) > 1:
+        return None, "what it marks as its answer names several options"
+    (place,) = found
+    if place is None:
+        return None, f"what it marks as its answer names no single option: {said}"
+    after = unemphasised(text[max(mark.end for mark in marks) :])
+    later = {s.letter for kind, s in _named(after, letters) if kind is Naming.STATED}
+    if later - {letters[place]}:
+        return None, "it states another answer than the one that it marks"
+    return place, said
 
 
 def _inside(text: str, sample: Sample, letters: str) -> int | None:
-    stated = [s for of, s in _named(text, letters) if of is Naming.STATED]
+    stated = {s.letter for kind, s in _named(text, letters) if kind is Naming.STATED}
     if stated:
-        letter = _one(stated)[0]
-        return letters.index(letter) if letter else None
+        return letters.index(stated.pop()) if len(stated) == 1 else None
     return _unstated(text, sample, letters)[0]
 
 
@@ -122,12 +104,12 @@ def _named(text: str, letters: str) -> Iterator[tuple[Naming, Statement]]:
         if found is not None:
             kind, start = found
             words = " ".join(text[start : letter.end()].split())[:200]
-            yield kind, Statement(letter.start(), letter[0].upper(), words)
+            yield kind, Statement(letter[0].upper(), words)
 
 
 def _unstated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]:
     """The option that an answer names without saying that it is the one."""
-    leading = SMALL.match(text) or LEADING.match(text)
+    leading = SMALL.match(text) or LEADING.match(text) or SMALL_LEADING.match(text)
     if leading and leading[1].upper() in letters:
         return _led(text, leading, sample, letters)
     found = {
@@ -144,17 +126,14 @@ def _unstated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]
     return _repeated(text, sample, letters)
 
 
-def _led(
-    text: str, leading: re.Match[str], sample: Sample, letters: str
-) -> tuple[int | None, str]:
+def _led(text: str, leading: re.Match[str], sample: Sample, letters: str) -> tuple[int | None, str]:
     letter, rest = leading[1].upper(), text[leading.end(1) :]
     if denied(rest):
         return None, f"it begins with {letter} and denies it"
-    others = {found for found in LISTED.findall(text) if found in letters} - {letter}
-    if letter == "A" and others:
+    if letter == "A" and any(found.upper() in letters for found in LISTED.findall(text)):
         return None, "it goes through the options and chooses none"
-    words = {c: _plain(str(sample.metadata.get(f"option_{c}") or "")) for c in letters}
-    spoken = _plain(rest)
+    words = {c: _words(str(sample.metadata.get(f"option_{c}") or "")) for c in letters}
+    spoken = _words(rest)
     foreign = [c for c in letters if words[c] and spoken.startswith(words[c]) and c != letter]
     if foreign and not (words[letter] and spoken.startswith(words[letter])):
         return None, f"it begins with {letter} and the words of {foreign[0]}"
@@ -162,11 +141,11 @@ def _led(
 
 
 def _repeated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]:
-    spoken = f" {_plain(text)} "
+    spoken = f" {_words(text)} "
     named = [
         (i, option)
         for i, letter in enumerate(letters)
-        if (option := _plain(str(sample.metadata.get(f"option_{letter}") or "")))
+        if (option := _words(str(sample.metadata.get(f"option_{letter}") or "")))
         and f" {option} " in spoken
     ]
     if len(named) != 1:
@@ -178,9 +157,5 @@ def _repeated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]
     return place, "it repeats the words of one option"
 
 
-def _plain(text: str) -> str:
+def _words(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
-
-
-def _blank(match: re.Match[str]) -> str:
-    return " " * len(match[0])
