@@ -32,8 +32,8 @@ ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain
           "rows", "sampling", "vllm_engine", "weighing", "writing"}  # fmt: skip
 """The rooms of `harness.models` that are imported only once a model is loaded."""
 
-LATE = {"harness.scorers.minilm", "harness.scorers.detoxify_model", "harness.learning",
-        "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
+LATE = {"harness.scorers.bertscore", "harness.scorers.minilm", "harness.scorers.detoxify_model",
+        "harness.learning", "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
 """Those of others that are imported only once their weights are needed."""
 
 
