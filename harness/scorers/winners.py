@@ -16,16 +16,22 @@ FIELDS = {"winner", "verdict", "answer", "choice", "better", "preferred", "resul
 NOUN = r"(?:output|answer|response|winner|verdict|option|choice|assistant)"
 NAME = r"(?:[AB]|[ab](?=\))|(?i:tie))\b"
 WHOLE = re.compile(rf"[\s(\[\"']*(?:(?i:{NOUN})\W{{0,4}})?({NAME})[\s)\]\"'.!]*")
-CHOSEN = re.compile(
+BEFORE = (
     rf"(?:^\W{{0,4}}|\b(?i:{NOUN})\W{{0,4}}(?:is\W{{0,4}})?|\b(?i:it(?:['\u2019]s|\s+is)\s+a)\s+|"
-    r"\b(?i:I|we)(?:['\u2019]d)?(?i:\s+(?:would|will))?\s+(?i:choose|pick|prefer|select|go\s+with)\W{1,4})"
-    rf"({NAME})(?=[^\w?]*$|[)\]\"']*[.,;:)!]|[)\]\"']*\s+(?:wins|because|since|as|by)\b|[)\]\"']*\s+is\s+"
-    r"(?:\w+\s+){0,2}?(?:better|best|preferable|preferred|superior|stronger|right|correct|winner|"
+    r"\b(?i:I|we)(?:['\u2019]d)?(?i:\s+(?:would|will))?\s+"
+    r"(?i:choose|pick|prefer|select|go\s+with)\W{1,4})"
+)
+ENDS = r"[^\w?]*$|[)\]\"']*[.,;:!)]|[)\]\"']*\s+(?:wins|because|since|as|by)\b"
+SPOKEN = re.compile(rf"{BEFORE}({NAME})(?={ENDS}|[)\]\"']*\s+is\b)", re.MULTILINE)
+"""How a judge that writes speaks of an answer; all of which it speaks must agree."""
+CHOSEN = re.compile(
+    rf"{BEFORE}({NAME})(?={ENDS}|[)\]\"']*\s+is\s+(?:\w+\s+){{0,2}}?"
+    r"(?:better|best|preferable|preferred|superior|stronger|right|correct|winner|"
     r"more\s+(?:helpful|accurate|complete|comprehensive|detailed|factual|coherent|relevant|useful|"
     r"appropriate|informative|empathetic|precise|thorough|specific))\b)",
     re.MULTILINE,
 )
-"""How a judge that writes names its choice; all that it names must agree."""
+"""How it names its choice."""
 EQUAL = re.compile(
     rf"\b(?:both|two|the)\s+{NOUN}s\s+are\s+(?:about\s+)?equal(?:ly\s+\w+)?\b", re.IGNORECASE
 )
@@ -50,17 +56,18 @@ def chosen(text: str) -> Winner | str:
     text = unicodedata.normalize("NFKC", text).strip()
     marks = marked(text, FIELDS)
     words = COMPARED.sub("", unemphasised(unmarked(text, marks)))
-    found = {match.lower() for match in CHOSEN.findall(words)}
+    spoken = {match.lower() for match in SPOKEN.findall(words)}
     if marks:
         wholes = [WHOLE.fullmatch(unemphasised(mark.content)) for mark in marks]
         names = {whole[1].lower() if whole else "" for whole in wholes}
-        if len(names) > 1 or (len(found) == 1 and found != names):
+        if len(names) > 1 or (len(spoken) == 1 and spoken != names):
             return BOTH
         return PLACES.get(names.pop(), NEITHER)
     if EQUAL.search(words):
-        found.add("tie")
-    if found and TURNING.search(words):
+        spoken.add("tie")
+    if spoken and TURNING.search(words):
         return "the judge's words may deny what they name"
-    if len(found) > 1 or SEVERAL.search(words):
+    if len(spoken) > 1 or SEVERAL.search(words):
         return BOTH
-    return PLACES[found.pop()] if found else NEITHER
+    chooses = spoken == {"tie"} or CHOSEN.search(words)
+    return PLACES[spoken.pop()] if spoken and chooses else NEITHER
