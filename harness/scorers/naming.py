@@ -62,8 +62,8 @@ SUBJECT = re.compile(rf"{CLOSE}\s+(?:is|would|seems|but|which|for)\b", re.IGNORE
 ENDS = re.compile(rf"{CLOSE}\s*(?:$|[.;:!\n])")
 DENIED_BEFORE = re.compile(
     r"\b(?:not|isn['\u2019]t|neither|nor|never|rather\s+than|instead\s+of|rules?\s+out|ruled\s+out|"
-    r"eliminate|except|wrong|incorrect|over|than|against|avoid)\b\W*"
-    r"(?:(?:answer|option|choice|is|the|be)\W*){0,4}$",
+    r"eliminate|except|wrong|incorrect|over|than|against|avoid)\b[^\w.!?;\n]*"
+    r"(?:(?:answer|option|choice|is|the|be)[^\w.!?;\n]*){0,4}$",
     re.IGNORECASE,
 )
 """What stands right before a letter that is not meant."""
