@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,9 +37,16 @@ class BertScore:
         self.tokenizer.model_max_length = longest_input(self.scorer._model, self.tokenizer)
 
     def f1(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
-        """One for each answer and its reference."""
+        """One for each answer and its reference; NaN where the encoder gives no numbers.
+
+        bert-score itself makes 0 of what is NaN.
+        """
         answers, references = zip(*pairs, strict=True)
-        return list(map(float, self.scorer.score(list(answers), list(references))[2]))
+        found = self.scorer.score(list(answers), list(references))
+        return [
+            math.nan if math.isnan(precision + recall) else f1
+            for precision, recall, f1 in zip(*(part.tolist() for part in found), strict=True)
+        ]
 
     def unknown(self, answer: str, reference: str) -> str | None:
         """Which of two texts the tokenizer does not know, if any."""
