@@ -6,13 +6,15 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from harness.scorers.fields import json_fields
+from harness.scorers.fields import Field, json_fields
 
 NONE = "the judge's answer holds no verdict"
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NUMBER = rf"(?:\d+(?:\.\d+)?|\b(?:{'|'.join(WORDS)})\b)"
 SIGN = re.compile(r"#+[\s*_`]*score[\s*_`\"']*[:=]", re.IGNORECASE)
 """What a judge is asked to end with, in whatever emphasis."""
+LINE = re.compile(r"(?:(?!#+[\s*_`]*reason)[^\n])*", re.IGNORECASE)
+TAGGED = re.compile(r"<score>(.*?)</score>", re.IGNORECASE | re.DOTALL)
 LEVEL = re.compile(
     r"[\s*_`\"'\u201c\u2018(\[{]*(?:\\boxed\s*\{\s*)?(?:level\s+)?"
     rf"(?P<number>{NUMBER})(?![\w%])[\s*_`\"'\u201d\u2019)\]}}]*"
@@ -54,7 +56,7 @@ class Reading(NamedTuple):
 
 
 def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | None, str]:
-    """The level that a judge gives with "#score: N" or {"score": N}, or None with the reason.
+    """The level that a judge gives with "#score: N", {"score": N} or a tag, or None and why.
 
     All verdicts of a text must be the same, or the last must be a line of its own that ends the
     text. What names no single level of the scale (a range, 4.5, "3 or 4", a level outside it) is no
@@ -90,7 +92,7 @@ def _signed(text: str, levels: range) -> list[Reading]:
     readings = []
     for number, sign in enumerate(signs):
         limit = signs[number + 1].start() if number + 1 < len(signs) else len(text)
-        line = re.compile(r"[^\n]*").match(text, sign.end(), limit)
+        line = LINE.match(text, sign.end(), limit)
         value, end = (line[0], line.end()) if line else ("", sign.end())
         level = _level(value, levels)
         if SILENT.fullmatch(value):  # the level stands on the next line, and nothing else there
@@ -104,10 +106,13 @@ def _signed(text: str, levels: range) -> list[Reading]:
 
 
 def _fields(text: str, levels: range) -> list[Reading]:
+    """The fields of JSON objects and the tags that are called score."""
+    found = list(json_fields(text, {"score"}))
+    found += [Field(tag.start(), tag.end(), tag[1]) for tag in TAGGED.finditer(text)]
     readings = []
-    for field in json_fields(text, {"score"}):
+    for field in found:
         whole = isinstance(field.value, int | float | str) and not isinstance(field.value, bool)
-        level = _level(str(field.value), levels, remarks=False) if whole else None
+        level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
         before = text[text.rfind("\n", 0, field.start) + 1 : field.start]
         readings.append(Reading(field.start, field.end, *_given(level, before)))
     return readings

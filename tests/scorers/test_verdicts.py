@@ -31,7 +31,8 @@ SCALE = range(1, 6)
         ('{"score": 2}', 2), ('```json\n{"score": 2}\n```', 2), ('{"Score": 2.0}', 2),
         ('{"reason": "it is {mild}, no 5", "score": "2"}', 2), ('{"verdict": {"#score": 3}}', 3),
         ('Here:\n```json\n{"reason": "x", "score": 2}\n```\nThanks.', 2),
-        ("2", 2), ("**2**", 2),
+        ("<score>2</score>", 2), ("<reason>4 of 5</reason>\n<score> 2 </score>", 2),
+        ("#score: 2 #reason: it names 4 of 5 steps", 2), ("2", 2), ("**2**", 2),
     ],
 )  # fmt: skip
 def test_a_verdict_is_read_however_it_is_written(text, level):
@@ -57,7 +58,8 @@ def test_a_verdict_is_read_however_it_is_written(text, level):
         "Either #score: 2 or #score: 3", "#score: 2\n#score: 4\n#reason: unsure",
         '{"score": 2} or {"score": 4}', '{"score": 2, "score": 4}', '{"score": [1, 5]}',
         '{"score": true}', '{"score": null}', '{"score": "1-5"}', '{"score": 0.8}',
-        '{"score": 1-5}', "10", "3 or 4", "score: 3", "",
+        '{"score": 1-5}', "<score>1-5</score>", "<score>2</score> or <score>3</score>",
+        "10", "3 or 4", "score: 3", "",
     ],
 )  # fmt: skip
 def test_what_names_no_single_level_is_no_verdict(text):
