@@ -63,12 +63,7 @@ def write_tables(
         {metrics[column]: kept.reshape(-1, plan.generation.n) for column, kept in said.items()},
     )
     store.write_table("estimates", estimates, csv=True)
-    asides = {
-        metric
-        for name in plan.scorers
-        for metric in getattr(plan.scorers[name], "asides", ())
-        if metric in metrics
-    }
+    asides = plan.scorers.asides
     needed = [column for column, metric in enumerate(metrics) if metric not in asides]
     return estimates, _unmeasured(estimates, values[:, needed], asides)
 

@@ -199,6 +199,10 @@ def test_a_written_answer_lacks_no_mass(harness, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "mass of the letters" not in done.stdout
+    info = json.loads(next((tmp_path / "results/runs").glob("*/run.json")).read_text())
+    assert info["unmeasured"] == 0
+    assert info["metrics"]["choice_mass"]["aside"]
+    assert "aside" not in info["metrics"]["accuracy"]
 
 
 def test_a_run_of_an_echo_has_no_accuracy_and_does_not_read_as_wrong_or_right(harness, tmp_path):
