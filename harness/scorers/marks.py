@@ -10,7 +10,7 @@ from harness.scorers.fields import json_fields
 
 MARKED = re.compile(
     r"\\(?:boxed|fbox)\s*\{(?P<boxed>(?:[^{}]|\{[^{}]*\})*)\}"
-    r"|<(?P<tag>answer|final_answer|choice|option|winner|verdict)>(?P<tagged>.*?)</(?P=tag)>",
+    r"|<(?P<tag>answer|final_answer|choice|option|winner|verdict)>(?P<tagged>.{0,2000}?)</(?P=tag)>",
     re.IGNORECASE | re.DOTALL,
 )
 EMPHASIS = re.compile(

@@ -9,22 +9,25 @@ from typing import NamedTuple
 from harness.scorers.fields import Field, json_fields
 
 NONE = "the judge's answer holds no verdict"
+WINDOW = 300
+"""Characters before a verdict that are looked at."""
 WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 NUMBER = rf"(?:\d+(?:\.\d+)?|\b(?:{'|'.join(WORDS)})\b)"
 SIGN = re.compile(r"#+[\s*_`]*score[\s*_`\"']*[:=]", re.IGNORECASE)
 """What a judge is asked to end with, in whatever emphasis."""
 LINE = re.compile(r"(?:(?!#+[\s*_`]*reason)[^\n])*", re.IGNORECASE)
-TAGGED = re.compile(r"<score>(.*?)</score>", re.IGNORECASE | re.DOTALL)
+TAGGED = re.compile(r"<score>([^<]{0,60})</score>", re.IGNORECASE)
 LEVEL = re.compile(
     r"[\s*_`\"'\u201c\u2018(\[{]*(?:\\boxed\s*\{\s*)?(?:level\s+)?"
     rf"(?P<number>{NUMBER})(?![\w%])[\s*_`\"'\u201d\u2019)\]}}]*"
-    r"(?:(?:/|(?:out )?of\b)\s*(?P<most>\d+)(?:\.0+)?(?![\w%])[\s*_`\"'\u201d\u2019)\]}]*)?"
+    r"(?:(?:(?:points?|stars?)\s+)?\(?(?:/|(?:out )?of\b)\s*(?P<most>\d+)(?:\.0+)?(?![\w%])"
+    r"[\s*_`\"'\u201d\u2019)\]}]*)?"
     r"(?:(?:points?|stars?)\b)?(?P<rest>.*)",
     re.IGNORECASE,
 )
 """A level, what it is out of, and what its line goes on with."""
 SILENT = re.compile(r"[\s.,;:!\u3002*_`\"'\u201d\u2019)\]}]*")
-REMARK = re.compile(r"\s*(?:[-\u2013\u2014:;,.(]\W*\w|because\b|since\b|as\b)")
+REMARK = re.compile(r"\s*(?:[-\u2013\u2014:;,.(\[]\W*\w|because\b|since\b|as\b)")
 """How a remark on a level begins."""
 DOUBT = re.compile(
     r"\?|\bn't\b|^\W*(?:no|not|or|to|and)\b|\b(?:maybe|perhaps|possibly|probably|never|too|wait|"
@@ -33,6 +36,13 @@ DOUBT = re.compile(
     re.IGNORECASE,
 )
 """Words of a remark by which the level before it may not be meant."""
+TAKEN_BACK = re.compile(
+    r"\?|^\W*(?:no|not|or|hmm)\b|\b(?:wait|actually|reflection|rather|instead|higher|lower|closer|"
+    r"too\s+(?:high|low|much|harsh|strict|mild|lenient)|correct(?:ion|ing)|mistake|reconsider\w*|"
+    r"revis\w+|changed?)\b",
+    re.IGNORECASE,
+)
+"""Words after a verdict, on lines below it, by which it may be another."""
 UNMEANT = re.compile(
     r"n't\b|\b(?:not|no|never|neither|nor|either|or|if|would|could|than|instead|rather|between|"
     r"from|scale|format|such as|e\.g|like|example|instead of|end with|write)\b",
@@ -100,8 +110,7 @@ def _signed(text: str, levels: range) -> list[Reading]:
             if below:
                 value, end = below[1], below.end()
                 level = _level(value, levels, remarks=False)
-        before = text[text.rfind("\n", 0, sign.start()) + 1 : sign.start()]
-        readings.append(Reading(sign.start(), end, *_given(level, before)))
+        readings.append(Reading(sign.start(), end, *_given(level, text, sign.start())))
     return readings
 
 
@@ -113,13 +122,13 @@ def _fields(text: str, levels: range) -> list[Reading]:
     for field in found:
         whole = isinstance(field.value, int | float | str) and not isinstance(field.value, bool)
         level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
-        before = text[text.rfind("\n", 0, field.start) + 1 : field.start]
-        readings.append(Reading(field.start, field.end, *_given(level, before)))
+        readings.append(Reading(field.start, field.end, *_given(level, text, field.start)))
     return readings
 
 
-def _given(level: int | None, before: str) -> tuple[int | None, bool]:
+def _given(level: int | None, text: str, start: int) -> tuple[int | None, bool]:
     """The level unless the words before it in its sentence may not mean it; if it opens a line."""
+    before = text[max(text.rfind("\n", 0, start) + 1, start - WINDOW) : start]
     sentence = re.split(r"[.!?;]", before)[-1]
     return None if UNMEANT.search(sentence) else level, not re.search(r"\w", before)
 
@@ -142,4 +151,4 @@ def _lets_stand(rest: str) -> bool:
     """Whether what follows a verdict gives its reason, or at least no other level and no doubt."""
     if REASON.match(rest):
         return True
-    return not DOUBT.search(rest) and not re.search(NUMBER, rest, re.IGNORECASE)
+    return not TAKEN_BACK.search(rest) and not re.search(NUMBER, rest, re.IGNORECASE)

@@ -32,7 +32,10 @@ SCALE = range(1, 6)
         ('{"reason": "it is {mild}, no 5", "score": "2"}', 2), ('{"verdict": {"#score": 3}}', 3),
         ('Here:\n```json\n{"reason": "x", "score": 2}\n```\nThanks.', 2),
         ("<score>2</score>", 2), ("<reason>4 of 5</reason>\n<score> 2 </score>", 2),
-        ("#score: 2 #reason: it names 4 of 5 steps", 2), ("2", 2), ("**2**", 2),
+        ("#score: 2 #reason: it names 4 of 5 steps", 2),
+        ("#score: 2 (out of 5)", 2), ("#score: 2 points out of 5", 2), ("#score: 2 [mild]", 2),
+        ("#score: 2\n\nLet me know if you have other questions!", 2),
+        ("2", 2), ("**2**", 2),
     ],
 )  # fmt: skip
 def test_a_verdict_is_read_however_it_is_written(text, level):
