@@ -90,7 +90,9 @@ def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, 
         "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
         "validity": {metric: source.validity for metric, source in known.items()},
         "metrics": {
-            metric: asdict(source.metric) | {"better": source.metric.better.value}
+            metric: asdict(source.metric)
+            | {"better": source.metric.better.value}
+            | ({"aside": True} if metric in plan.scorers.asides else {})
             for metric, source in known.items()
         },
         "estimands": [as_record(estimand) for estimand in estimands],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,11 +63,15 @@ def write_tables(
         {metrics[column]: kept.reshape(-1, plan.generation.n) for column, kept in said.items()},
     )
     store.write_table("estimates", estimates, csv=True)
-    return estimates, _unmeasured(estimates, values)
+    asides = plan.scorers.asides
+    needed = [column for column, metric in enumerate(metrics) if metric not in asides]
+    return estimates, _unmeasured(estimates, values[:, needed], asides)
 
 
-def _unmeasured(estimates: pa.Table, values: NDArray[np.float64]) -> float:
-    """The largest share that is missing of any metric or headline estimate."""
+def _unmeasured(estimates: pa.Table, values: NDArray[np.float64], asides: Collection[str]) -> float:
+    """The largest share that is missing of any metric or headline estimate but the asides."""
     headline = estimates.filter(pc.is_null(estimates["by"])).to_pylist()
-    shares = [row["n_failed"] / row["n"] for row in headline if row["n"]]
+    shares = [
+        row["n_failed"] / row["n"] for row in headline if row["n"] and row["metric"] not in asides
+    ]
     return float(max([*shares, *np.isnan(values).mean(axis=0)], default=1.0))

@@ -401,7 +401,8 @@ class Scorer(Protocol):
     `cheap = True` it is held against its record on the anchor texts before each run
     (`harness.drift`). `rubrics` says for a metric what people are asked who label it, and what else
     a reader of `run.json` should know of how it worked stands in `told`, a mapping; what everyone
-    who reads its numbers must know, in `notes` (see `notes_of`).
+    who reads its numbers must know, in `notes` (see `notes_of`). Metrics named in `asides` stand
+    beside others and may be missing without anything being unmeasured.
     """
 
     metrics: Mapping[str, Metric]

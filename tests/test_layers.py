@@ -6,8 +6,8 @@ FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
     ("harness.thinking",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
-     "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
-     "harness.tables", "harness.store", "harness.shards", "harness.gathered", "harness.weights"),
+     "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered",
+     "harness.weights"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
      "harness.contrasts", "harness.votes", "harness.aggregated", "harness.scored",
      "harness.paired", "harness.ranking"),
@@ -35,6 +35,8 @@ ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain
 
 LATE = {"harness.scorers.minilm", "harness.scorers.detoxify_model", "harness.learning",
         "harness.recipes", "harness.lm_eval_tasks.adapter", "harness.weights"}  # fmt: skip
+LATE |= {"harness.scorers.bertscore", "harness.scorers.minilm", "harness.scorers.detoxify_model",
+        "harness.learning", "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
 """Those of others that are imported only once their weights are needed."""
 
 

@@ -188,7 +188,10 @@ def _browsed(
         "error": _text(answer["error"] or f"no text: {answer['finish_reason']}"),
         "target": _text(sample["target"]),
         "bad": _is_bad(value.get(first), meanings.get(first)),
-        "lost": any(verdict["value"] is None for verdict in verdicts.values()),
+        "lost": any(
+            verdict["value"] is None and not meanings.get(metric, {}).get("aside")
+            for metric, verdict in verdicts.items()
+        ),
         "verdicts": [
             [
                 metric,

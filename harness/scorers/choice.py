@@ -3,38 +3,20 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 
-from harness.types import Direction, Generation, Metric, Sample, Score
+from harness.scorers.written_choice import read_choice
+from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score
 
 MOST = 26
 """Options of a question at most."""
-STATED = re.compile(
-    r"\b(?i:answer|option|choice|response|solution)\b(?i:[\s:*]|\b(?:is|be|would|should|must|"
-    r"best|correct|right|final)\b){0,8}[\s:*]*[(\[*\"']*(?<![a-z])([A-Z])(?![A-Za-z'])"
-    r"(?!\s+(?!because|since|as|is|would|seems)[a-z])(?!\W*(?:and|or|,|/|&)\W*[A-Z]\b)"
-)
-"""Words by which an answer names its choice."""
-PRAISED = re.compile(
-    r"[(\[*]*\b([A-Z])\b[)\]*.:]*\s+(?i:is|would be|seems)\s+(?i:the\s+)?(?i:most|best|right|"
-    r"correct|clearly|therefore)\b"
-)
-LEADING = re.compile(
-    r"^[\s\W]*([A-Z])(?:\s*$|\s*[).:,;\]\n*\u2014-]|\s+(?i:because|since|as|is)\b)"
-    r"(?!\W*(?:and|or|&|/)?\W*(?:[B-HJ-Z]\b|[AI]\b(?! [a-z])))"
-)
-SMALL = re.compile(
-    r"(?i)^\W*(?:(?:the )?(?:best |correct |final )?answer\W*(?:is\W*)?)?([a-z])\W*$"
-)
-"""An answer that is nothing but a letter, in whatever case."""
-BRACKETED = re.compile(r"[(\[]([A-Z])(?:[)\]]|\s*$)")
-DENIED = re.compile(
-    r"(?i:\b(?:not|isn't|neither|nor|never|rather than|instead of|rules? out|ruled out|eliminate|"
-    r"except|wrong|incorrect)\b\W*(?:(?:answer|option|choice|is|the|be)\W*){0,4})$"
-)
-NONE = re.compile(r"(?i)\bnone of (?:the (?:above|options|choices)|these|them)\b")
+WHOLE = 1.01
+"""Probability that choices can hold together, up to rounding; with more they overlap."""
+WRITTEN = "an answer that was written has no probabilities"
+FLOOR = 0.1
+"""Where letters hold less of the probability than this, none was chosen; the judge's floor too."""
 
 
 class ChoiceScorer:
@@ -44,10 +26,23 @@ class ChoiceScorer:
     read, so that its worst bound counts those as wrong. `accuracy_strict` counts them as wrong
     itself. `parsed`: 1 where one was read. `position`: the letter's number from 1. `offset`: by how
     many places it lies after the target, round the end; 0 is right. `target_position`: that of
-    the target, and `chance`: what guessing gives; both are of the question alone.
+    the target, and `chance`: what guessing gives; both are of the question alone. `choice_mass`:
+    the share of the probability that all choices hold together, 0 to 1; of a written answer it is
+    not known.
+
+    Letters that hold next to none of the probability are no answer: a model that would write
+    something else first was not asked for it. Below the floor `parsed` is 0 and all that says which
+    option was chosen is missing, `accuracy_strict` too. Choices that are whole texts are improbable
+    by their length, and have no floor.
 
     The number of options is that of the sample's choices, or its metadata `options`; the texts of
     options, which an answer may name instead of a letter, are its metadata `option_A` and so on.
+
+    Args:
+        floor: share of the probability that the letters hold at least, 0 to 1; 0: none.
+
+    Raises:
+        HarnessError: the floor is no share.
     """
 
     metrics: Mapping[str, Metric] = {
@@ -58,15 +53,25 @@ class ChoiceScorer:
         "offset": Metric(low=0.0, high=MOST - 1, better=Direction.LOWER),
         "target_position": Metric(low=1.0, high=MOST, better=Direction.LOWER),
         "chance": Metric(low=0.0, high=1.0, better=Direction.HIGHER),
+        "choice_mass": Metric(low=0.0, high=1.0, better=Direction.HIGHER),
     }
+    asides = ("choice_mass",)
     device = None
     """None: reading letters needs none."""
     exact = True
 
+    def __init__(self, floor: float = FLOOR) -> None:
+        if not 0 <= floor <= 1:
+            raise HarnessError(f"scorers.choice.floor={floor} must be from 0 to 1")
+        self.floor = floor
+
     @property
     def identity(self) -> Mapping[str, str]:
-        """The version of the reading."""
-        return {"scorer": "choice", "version": "1"}
+        """The version of the reading, and the floor.
+
+        Version 2 has the floor and reads more forms of a written choice, and none that is denied.
+        """
+        return {"scorer": "choice", "version": "2", "floor": f"{self.floor:g}"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
@@ -86,78 +91,61 @@ class ChoiceScorer:
         weights, text = generation.choice_logprobs, generation.text or ""
         if weights is None and not text.strip():
             return [Score.missing(metric, "empty answer") for metric in self.metrics]
-        found, why = _heaviest(weights) if weights is not None else read_choice(text, sample, count)
-        fixed = [Score("target_position", target + 1.0), Score("chance", 1 / count)]
-        if found is None:
-            read = {"accuracy_strict": 0.0, "parsed": 0.0}
+        if weights is None:
+            read = _Read(*read_choice(text, sample, count), why_no_mass=WRITTEN)
         else:
-            read = {
-                "accuracy": float(found == target),
-                "accuracy_strict": float(found == target),
-                "parsed": 1.0,
-                "position": found + 1.0,
-                "offset": float((found - target) % count),
-            }
+            read = self._weighed(weights, sample.choices, count)
         return [
-            Score(metric, read[metric], explanation=why)
-            if metric in read
-            else Score.missing(metric, why)
-            for metric in list(self.metrics)[:5]
-        ] + fixed
+            _score(metric, read.values(target, count).get(metric), read) for metric in self.metrics
+        ]
+
+    def _weighed(self, weights: Sequence[float], choices: Sequence[str], count: int) -> _Read:
+        masses = [math.exp(min(weight, 1.0)) for weight in weights]
+        mass = sum(masses)
+        if len(weights) != count or not mass <= WHOLE:
+            reason = f"the weights {list(weights)} are no probabilities of {count} choices"
+            return _Read(None, reason, why_no_mass=reason, answered=False)
+        why = f"the letters hold {mass:.3g} of the probability"
+        letters = all(choice.strip(" (.)") in ascii_uppercase for choice in choices)
+        if letters and mass < self.floor:
+            return _Read(None, f"{why}, less than {self.floor:g}", mass, answered=False)
+        most = max(masses)
+        why = f"p={most / mass if mass else 0:.3f} of the {mass:.3f} that the letters hold"
+        leaders = [place for place, weight in enumerate(weights) if weight == max(weights)]
+        if len(leaders) > 1:
+            return _Read(None, f"{len(leaders)} options are equally probable: {why}", mass)
+        return _Read(leaders[0], f"{ascii_uppercase[leaders[0]]}, {why}", mass)
 
 
-def _heaviest(weights: Sequence[float]) -> tuple[int | None, str]:
-    most = max(weights)
-    leaders = [i for i, weight in enumerate(weights) if weight == most]
-    held = sum(map(math.exp, weights))
-    share = math.exp(most) / held if held else 0.0
-    why = f"p={share:.3f} of the {held:.3f} that the letters hold"
-    if len(leaders) > 1:
-        return None, f"{len(leaders)} options are equally probable: {why}"
-    return leaders[0], f"{ascii_uppercase[leaders[0]]}, {why}"
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was made of one answer."""
+
+    chosen: int | None
+    why: str
+    mass: float | None = None
+    why_no_mass: str = ""
+    answered: bool = True
+    """Whether what was not read is an answer, and so a wrong one in the strict sense."""
+
+    def values(self, target: int, count: int) -> dict[str, float]:
+        """Every metric that is known."""
+        known = {"target_position": target + 1.0, "chance": 1 / count, "parsed": 0.0}
+        if self.mass is not None:
+            known["choice_mass"] = min(1.0, self.mass)
+        if self.chosen is not None:
+            right = float(self.chosen == target)
+            offset = float((self.chosen - target) % count)
+            known |= {"accuracy": right, "accuracy_strict": right, "parsed": 1.0}
+            known |= {"position": self.chosen + 1.0, "offset": offset}
+        elif self.answered:
+            known["accuracy_strict"] = 0.0
+        return known
 
 
-def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]:
-    """The option that an answer names, and the words that do so or why none can be read.
-
-    The last statement of an answer counts, then a letter that it begins with, then the only letter
-    in brackets, then the only option whose words it repeats.
-    """
-    letters = ascii_uppercase[:count]
-    stated = [
-        (found.start(), found[1], found[0])
-        for pattern in (STATED, PRAISED)
-        for found in pattern.finditer(text)
-        if found[1] in letters and not DENIED.search(text[: found.start(1)])
-    ]
-    if stated:
-        last = max(stated)
-        return letters.index(last[1]), " ".join(last[2].split())[:200]
-    leading = SMALL.match(text) or LEADING.match(text)
-    if leading and leading[1].upper() in letters:
-        return letters.index(leading[1].upper()), leading[0].strip()[:200]
-    found = {
-        match[1]
-        for match in BRACKETED.finditer(text)
-        if match[1] in letters and not DENIED.search(text[: match.start()])
-    }
-    if len(found) == 1:
-        return letters.index(found.pop()), "the only letter in brackets"
-    if found:
-        return None, f"it names {len(found)} options and chooses none"
-    if NONE.search(text):
-        return None, "it says that none of the options holds"
-    spoken = _plain(text)
-    named = [
-        i
-        for i, letter in enumerate(letters)
-        if (option := _plain(str(sample.metadata.get(f"option_{letter}") or "")))
-        and option in spoken
-    ]
-    if len(named) == 1:
-        return named[0], "it repeats the words of one option"
-    return None, "it names no option" if not named else "it repeats several options"
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))
+def _score(metric: str, value: float | None, read: _Read) -> Score:
+    if value is None:
+        reason = read.why_no_mass if metric == "choice_mass" else read.why
+        return Score.missing(metric, reason)
+    of_the_question = metric in ("target_position", "chance")
+    return Score(metric, value, explanation=None if of_the_question else read.why)

@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from harness.agreeing import kappa
 from harness.scorers.judge import FLOOR, fence
+from harness.scorers.winners import Winner, chosen
 from harness.thinking import Thinking
 from harness.types import Generation, GenerationConfig, Message, Model, Request
 
-Winner = Literal["first", "second", "tie"]
-CHOSEN = re.compile(
-    r"(?:^\W{0,4}|\b(?i:output|answer|response|winner|verdict|option|choice)\W{0,4}(?:is\W{0,4})?)"
-    r"([AB]|[ab](?=\))|(?i:tie))\b(?=\W*$|\W*[.,;:)*!]| (?:is|wins|because|since|as|over|by)\b)",
-    re.MULTILINE,
-)
-"""How a judge that writes names its choice; all that it names must agree."""
-TURNING = re.compile(
-    r"\b(?:not|no|neither|nor|never|worse|worst|less|loses?)\b|n't\b", re.IGNORECASE
-)
-"""Words by which a name may mean the other answer."""
 SYSTEM = "You compare two answers to the same request and say which is the better one."
 TASK = """\
 {question}
@@ -130,16 +118,6 @@ def preference(asked: Winner | str, swapped: Winner | str) -> Preference:
         return Preference(None, None, straight, back, explanation, f"no verdict: {reason}")
     same = straight == back
     return Preference(straight if same else "tie", same, straight, back, explanation)
-
-
-def chosen(text: str) -> Winner | str:
-    """Which place a judge's text names; what names both or none, or may deny it, says so."""
-    found = {match.lower() for match in CHOSEN.findall(text.strip())}
-    if found and TURNING.search(text):
-        return "the judge's words may deny what they name"
-    if len(found) != 1:
-        return "the judge names both answers" if found else "the judge names neither answer"
-    return {"a": "first", "b": "second", "tie": "tie"}[found.pop()]
 
 
 @dataclass(frozen=True, slots=True)

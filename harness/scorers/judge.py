@@ -9,19 +9,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.identity import fingerprint, weights_of
+from harness.scorers.verdicts import read_verdict
 from harness.thinking import Thinking
 from harness.types import Generation, GenerationConfig, Message, Model, Request, notes_of
 
-VERDICT = re.compile(r"#\s*score\s*:\s*([0-9])(?!\d|\.\d)", re.IGNORECASE)
-"""What a judge that writes is asked to end with; the last match counts."""
 SIGN = re.compile(r"#\s*(score|reason)\s*:[ \t]*\d*", re.IGNORECASE)
 """What a verdict looks like, wherever it stands."""
 LEAD = "#score:"
 """What the judge's answer begins with when its digits are weighed."""
-
-
 FLOOR = 0.1
 """Where the digits hold less of the probability than this, the judge has given no verdict."""
+FORMS = 2
+"""Version of what is read of a judge that writes. 2: emphasis, decimals and JSON are read; a range,
+two verdicts that differ and a level between two of the scale's are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class Judge:
     """Asks any model for a digit from `low` to `high`.
 
     Where the model weighs choices, the probabilities of the digits that may follow "#score:" are
-    the verdict, so that none is ever unparsable. Elsewhere the model writes, and its last
-    "#score: N" counts; what has none is missing, with its text kept.
+    the verdict, so that none is ever unparsable. Elsewhere the model writes, and its "#score: N" is
+    read by `harness.scorers.verdicts`; what has none is missing, with its text kept.
     """
 
     def __init__(self, model: Model, low: int, high: int, max_new_tokens: int = 512) -> None:
@@ -51,7 +51,8 @@ class Judge:
     @property
     def identity(self) -> dict[str, str]:
         """The model, by the fingerprint that a run's own model has too, and how it is read."""
-        reading = "digits" if self.model.weighs_choices else f"text {self.max_new_tokens}"
+        weigh = self.model.weighs_choices
+        reading = "digits" if weigh else f"text {self.max_new_tokens}, forms {FORMS}"
         return {
             "judge": fingerprint(self.model.identity),
             "judge_weights": weights_of(self.model.identity),
@@ -85,10 +86,10 @@ class Judge:
             return self._weighed(answer.choice_logprobs)
         text = answer.text or ""
         answered = Thinking().part(answer).text or ""  # a score weighed on the way is no verdict
-        found = [int(digit) for digit in VERDICT.findall(answered) if int(digit) in self.digits]
-        if not found:
-            return Verdict(None, None, text, "the judge's answer holds no verdict")
-        return Verdict(float(found[-1]), found[-1], text)
+        level, reason = read_verdict(answered, self.digits, cut=answer.finish_reason == "length")
+        if level is None:
+            return Verdict(None, None, text, reason)
+        return Verdict(float(level), level, text)
 
     def _weighed(self, logprobs: Sequence[float]) -> Verdict:
         masses = [math.exp(value) for value in logprobs]

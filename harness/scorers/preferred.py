@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from harness.identity import fingerprint, weights_of
 from harness.scorers.comparing import SYSTEM, TASK, Comparer, Contest
 from harness.scorers.judge import notes_on
+from harness.scorers.winners import READING
 from harness.types import Direction, Generation, Metric, Model, Sample, Score, asked
 
 VALUES = {"first": 1.0, "tie": 0.5, "second": 0.0}
@@ -43,7 +44,8 @@ class PreferredScorer:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The judge, the question and the prompt."""
+        """The judge, the question and the prompt; how its text is read where it writes."""
+        written = {} if self.model.weighs_choices else {"reading": str(READING)}
         return {
             "scorer": "preferred",
             "version": "1",
@@ -51,6 +53,7 @@ class PreferredScorer:
             "prompt": SYSTEM + TASK + self._comparer.question,
             "judge": fingerprint(self.model.identity),
             "judge_weights": weights_of(self.model.identity),
+            **written,
         }
 
     @property

@@ -60,6 +60,14 @@ class ScorerRegistry(Mapping[str, Scorer]):
                     )
                 self.metrics[metric] = (name, meaning)
 
+        self.asides = {
+            metric
+            for scorer in self._scorers.values()
+            for metric in getattr(scorer, "asides", ())
+            if metric in self.metrics
+        }
+        """Metrics whose lack leaves nothing unmeasured: they stand beside others."""
+
     def __getitem__(self, name: str) -> Scorer:
         return self._scorers[name]
 

@@ -11,7 +11,12 @@ from harness.types import Direction, Generation, Metric, Sample, Score
 LIMIT = 50.0
 """Of the logit, in nats; what single-precision probabilities give stays far inside."""
 UNIT = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
-WRITTEN = re.compile(r"^\W*(yes|no)\b(?![-\w])", re.IGNORECASE)
+WRITTEN = re.compile(
+    r"^\W*(yes|no)\b(?![-\w]|\W*\?)(?!\W*(?:(?:and|or|but)\W+)?(?:yes|no)\b)"
+    r"(?!\s+(?:doubt|problem|idea|matter|one|way)\b)",
+    re.IGNORECASE,
+)
+"""An answer that begins with one of the words and does not go on with the other."""
 
 
 class YesNoScorer:
@@ -37,8 +42,8 @@ class YesNoScorer:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The version of the reading."""
-        return {"scorer": "yes_no", "version": "1"}
+        """The version of the reading; 2: "yes or no", "yes?" and "no doubt" are neither."""
+        return {"scorer": "yes_no", "version": "2"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

@@ -46,11 +46,12 @@ class CounselingQA:
 
     name = "counseling_qa"
     version = "1"
-    estimands = (
+    estimands: tuple[Estimand, ...] = (
         Estimand("accuracy", "accuracy", Share(at_least=1)),
         Estimand("accuracy, unparsed is wrong", "accuracy_strict", Share(at_least=1)),
         Estimand("majority vote", "offset", MajorityVote(), better=Direction.HIGHER),
         Estimand("parsed", "parsed", Share(at_least=1)),
+        Estimand("mass of the letters", "choice_mass", Mean()),
         Estimand("guessing", "chance", Mean()),
         Estimand("accuracy", "accuracy", Share(at_least=1), "competency"),
         Estimand("accuracy", "accuracy", Share(at_least=1), "target_letter"),
@@ -74,6 +75,8 @@ class CounselingQA:
         examples = read_file(SHOTS)
         if not 0 <= shots <= len(examples):
             raise HarnessError(f"task.shots={shots} must be from 0 to {len(examples)}")
+        if answer != "letters":  # what was written has no probabilities
+            self.estimands = tuple(e for e in self.estimands if e.metric != "choice_mass")
         self.data = data
         self.answer = answer
         self.shots = examples[:shots]

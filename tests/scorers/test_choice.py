@@ -2,9 +2,10 @@ import math
 
 import pytest
 
-from harness.scorers.choice import ChoiceScorer, read_choice
+from harness.scorers.choice import ChoiceScorer
+from harness.scorers.written_choice import read_choice
 from harness.testing import check_scorer
-from harness.types import Generation, Sample
+from harness.types import Generation, HarnessError, Sample
 
 QUESTION = Sample(
     "q",
@@ -84,6 +85,54 @@ def test_the_heaviest_letter_is_chosen_and_its_share_said():
     assert found[0].explanation == "C, p=0.625 of the 0.800 that the letters hold"
     tie = scores(weights=(-1.0, -1.0, -3.0), sample=weighed)
     assert (tie["accuracy"], tie["parsed"]) == (None, 0)
+
+
+WEIGHED = Sample("q", "?", target="B", choices=(" A", " B", " C", " D"))
+
+
+def weighed(*masses, sample=WEIGHED, **options):
+    weights = tuple(math.log(mass) if mass else -math.inf for mass in masses)
+    answer = Generation("q", 0, None, "choices", choice_logprobs=weights)
+    (found,) = ChoiceScorer(**options).score([sample], [answer])
+    return {score.metric: score for score in found}
+
+
+def test_letters_without_mass_are_no_answer_and_the_mass_is_said():
+    found = weighed(5e-7, 1e-6, 4e-7, 1e-7)  # a model that would write <think> first
+    for metric in ("accuracy", "accuracy_strict", "position", "offset"):
+        assert found[metric].value is None
+        assert found[metric].error == "the letters hold 2e-06 of the probability, less than 0.1"
+    assert found["parsed"].value == 0
+    assert found["choice_mass"].value == pytest.approx(2e-6)
+
+
+def test_the_mass_stands_beside_every_weighed_answer_and_beside_no_written_one():
+    found = weighed(0.1, 0.2, 0.3, 0.1)
+    assert (found["accuracy"].value, found["choice_mass"].value) == (0, pytest.approx(0.7))
+    assert scores("B")["choice_mass"] is None
+    assert scores("B")["accuracy"] == 1
+
+
+def test_the_floor_is_an_option_and_in_the_identity():
+    assert weighed(0.01, 0.03, 0, 0, floor=0)["accuracy"].value == 1
+    assert weighed(0.1, 0.3, 0, 0, floor=0.5)["accuracy"].value is None
+    assert ChoiceScorer().identity != ChoiceScorer(floor=0).identity
+    with pytest.raises(HarnessError, match=r"scorers.choice.floor=2 must be from 0 to 1"):
+        ChoiceScorer(floor=2)
+
+
+def test_choices_that_are_texts_have_no_floor():
+    texts = Sample("q", "?", target="B", choices=(" refer the client", " explore the loss"))
+    found = weighed(1e-9, 2e-9, sample=texts)
+    assert (found["accuracy"].value, found["choice_mass"].value) == (1, pytest.approx(3e-9))
+
+
+@pytest.mark.parametrize("weights", [(math.nan, -1.0, -2.0, -3.0), (-1.0, -2.0), (0.5, -1, -1, -1)])
+def test_weights_that_are_no_probabilities_of_the_choices_are_no_answer(weights):
+    answer = Generation("q", 0, None, "choices", choice_logprobs=weights)
+    (found,) = ChoiceScorer().score([WEIGHED], [answer])
+    assert found[0].value is None
+    assert "are no probabilities of 4 choices" in found[0].error
 
 
 @pytest.mark.parametrize("target", [None, "E", "yes"])

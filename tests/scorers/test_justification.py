@@ -118,3 +118,85 @@ def test_a_preference_holds_in_both_orders_or_is_a_tie():
     assert unread["preferred"].value is None
     assert "names neither" in unread["preferred"].error
     assert isinstance(PreferredScorer("j", Judge())._comparer, Comparer)
+
+
+WORDS = ["<s>", "<pad>", "</s>", "<unk>", *REFERENCE.lower().replace(",", "").strip(".").split()]
+
+
+def tiny_encoder(folder, kind, rows=32):
+    """An encoder of 34 positions, whose tokenizer does not say how many tokens it takes."""
+    import torch
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import (
+        BertConfig,
+        BertModel,
+        PreTrainedTokenizerFast,
+        RobertaConfig,
+        RobertaModel,
+    )
+
+    known = {word: i for i, word in enumerate(dict.fromkeys(WORDS))}
+    tokenizer = Tokenizer(models.WordLevel(known, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    ends = [("<s>", 0), ("</s>", 2)]
+    tokenizer.post_processor = processors.TemplateProcessing("<s> $A </s>", special_tokens=ends)
+    names = {"pad_token": "<pad>", "unk_token": "<unk>", "cls_token": "<s>", "sep_token": "</s>"}
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    shape = {
+        "vocab_size": rows, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2,
+        "intermediate_size": 16, "max_position_embeddings": 34, "pad_token_id": 1,
+    }  # fmt: skip
+    torch.manual_seed(0)
+    model = {"bert": (BertModel, BertConfig), "roberta": (RobertaModel, RobertaConfig)}[kind]
+    made = model[0](model[1](**shape))
+    made.save_pretrained(folder)
+    return str(folder), made
+
+
+SAID = "the client is grieving so the counsellor should explore the loss first"
+
+
+@pytest.mark.parametrize(("kind", "longest"), [("bert", 34), ("roberta", 32)])
+def test_an_encoder_without_a_longest_input_reads_what_it_has_positions_for(
+    kind, longest, tmp_path
+):
+    folder, _ = tiny_encoder(tmp_path, kind)
+    scorer = JustificationScorer(bertscore_model=folder)
+    sample = Sample("q", "?", metadata={"explanation": SAID})
+    long, same = scored(scorer, " ".join([SAID] * 9), SAID, sample=sample)
+    assert scorer._bert.tokenizer.model_max_length == longest
+    assert same["bertscore"].value == pytest.approx(1)
+    assert 0 < long["bertscore"].value < 1
+    assert 0 < long["rouge_l"].value < 1
+
+
+def test_a_text_that_the_encoder_does_not_know_has_no_bertscore(tmp_path):
+    folder, _ = tiny_encoder(tmp_path, "bert")
+    sample = Sample("q", "?", metadata={"explanation": SAID})
+    (found,) = scored(JustificationScorer(bertscore_model=folder), "a train leaves", sample=sample)
+    assert found["bertscore"].value is None
+    assert found["bertscore"].error == "the encoder does not know 3 of the answer's 3 tokens"
+    assert found["rouge_l"].value == 0
+
+
+def test_a_metric_that_fails_leaves_the_others_and_says_why(tmp_path):
+    folder, _ = tiny_encoder(tmp_path, "bert", rows=8)  # the tokenizer has more
+    sample = Sample("q", "?", metadata={"explanation": SAID})
+    (found,) = scored(JustificationScorer(bertscore_model=folder), SAID, sample=sample)
+    assert (found["rouge_l"].value, found["similarity"].value) == (1, pytest.approx(1))
+    assert found["bertscore"].value is None
+    assert found["bertscore"].error.startswith("it failed with IndexError: ")
+
+
+def test_an_encoder_that_gives_no_numbers_has_no_score(tmp_path):
+    folder, model = tiny_encoder(tmp_path, "bert")
+    model.encoder.layer[1].output.dense.weight.data.fill_(float("nan"))
+    model.save_pretrained(folder)
+    sample = Sample("q", "?", metadata={"explanation": SAID})
+    (found,) = scored(JustificationScorer(bertscore_model=folder), SAID, sample=sample)
+    assert found["bertscore"].error == "the encoder gave no number"
+
+
+def test_similarity_is_left_out_where_texts_are_in_no_language_that_it_reads():
+    assert list(JustificationScorer(similarity=False).metrics) == ["rouge_l"]

@@ -44,8 +44,12 @@ def test_what_has_no_yes_or_no_is_missing(weights, choices):
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("Yes.", 1), (" **No**, for", 0), ("yes-man", None), ("Nobody", None), ("I say yes", None)],
-)
+    [
+        ("Yes.", 1), (" **No**, for", 0), ("yes-man", None), ("Nobody", None), ("I say yes", None),
+        ("Yes or no?", None), ("Yes/no", None), ("Yes and no.", None), ("No, yes.", None),
+        ("Yes?", None), ("No doubt about it", None), ("Yes, they should.", 1), ("No\nYes", None),
+    ],
+)  # fmt: skip
 def test_a_written_answer_is_read_at_its_beginning(text, value):
     (scores,) = YesNoScorer().score([Sample("s", "?")], [Generation("s", 0, text)])
     found = {score.metric: score for score in scores}

@@ -2,6 +2,7 @@ import csv
 import json
 from collections import Counter
 
+import pyarrow.parquet as pq
 import pytest
 
 from harness.data import read_file
@@ -141,6 +142,67 @@ def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, change, said):
 def test_options_that_mean_nothing_are_refused(options, said):
     with pytest.raises(HarnessError, match=said):
         CounselingQA(**options)
+
+
+def test_the_mass_of_the_letters_stands_beside_the_accuracy_where_they_are_weighed():
+    def names(**options):
+        return [estimand.name for estimand in CounselingQA(**options).estimands]
+
+    assert "mass of the letters" in names()
+    assert "mass of the letters" not in names(answer="written")
+
+
+def random_chat(folder):
+    """A checkpoint with random weights: all bytes are about equally probable."""
+    import torch
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({letter: i for i, letter in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(["</s>"])
+    made = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="</s>")
+    made.chat_template = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}{% endfor %}"
+    made.save_pretrained(folder)
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=len(made), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=2048,
+    )  # fmt: skip
+    LlamaForCausalLM(shape).save_pretrained(folder)
+    return folder
+
+
+def test_a_run_of_letters_without_mass_has_no_accuracy_and_says_why(harness, tmp_path):
+    path = write(tmp_path / "p.csv", [PUBLISHED])
+    model = random_chat(tmp_path / "random")
+    done = harness("task=counseling_qa", f"task.data={path}", f"model={model}")
+    assert done.returncode == 3  # too much is missing
+    rows = {line.split("(")[0].strip(" \u2191"): line for line in done.stdout.splitlines()}
+    assert "not known" in rows["accuracy"]
+    assert "not known" in rows["accuracy, unparsed is wrong"]
+    assert "0.000" in rows["parsed"]
+    assert "not known" not in rows["mass of the letters"]
+    (folder,) = (tmp_path / "results/runs").iterdir()
+    scores = pq.read_table(folder / "scores.parquet").to_pylist()
+    (missing,) = [row["error"] for row in scores if row["metric"] == "accuracy"]
+    assert missing.endswith("of the probability, less than 0.1")
+
+
+def test_a_written_answer_lacks_no_mass(harness, tmp_path):
+    path = write(tmp_path / "p.csv", [PUBLISHED])
+    done = harness(
+        "task=counseling_qa", "protocol=written", f"task.data={path}", "backend=echo",
+        "backend.answer=B",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout
+    assert "mass of the letters" not in done.stdout
+    info = json.loads(next((tmp_path / "results/runs").glob("*/run.json")).read_text())
+    assert info["unmeasured"] == 0
+    assert info["metrics"]["choice_mass"]["aside"]
+    assert "aside" not in info["metrics"]["accuracy"]
 
 
 def test_a_run_of_an_echo_has_no_accuracy_and_does_not_read_as_wrong_or_right(harness, tmp_path):
