@@ -207,4 +207,6 @@ class Writer:
 def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Generation:
     """What a row holds, as it is handed on."""
     text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
-    return Generation(row.sample_id, row.index, text, finish_reason, len(row.prompt), count)
+    return Generation(
+        row.sample_id, row.index, text, finish_reason, len(row.prompt), count, opened=row.opened
+    )
