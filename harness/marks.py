@@ -83,6 +83,8 @@ LOST_CHANNELS = Family("analysis", "assistantfinal", "gpt-oss behind a server th
 """What is left of harmony's channels once special tokens are left out of a text."""
 GLUED = re.compile(r"analysis(?=[A-Z])")
 """The name of a channel with the first word of a thought: no word of any language."""
+WORDS = ("analysis", "Here is my thought process:")
+"""What thinking begins with where its mark is made of words."""
 LIKE_A_MARK = re.compile(
     r"[<\u25c1][^\s<>]{0,30}?(?:think|thought|reason)[^\s<>]{0,20}[>\u25b7]"
     r"|\[[^\s\[\]]{0,30}?(?:think|thought)[^\s\[\]]{0,20}\]",
@@ -91,6 +93,13 @@ LIKE_A_MARK = re.compile(
 """What looks like a mark of thinking, known or not."""
 SPECIAL = re.compile(r"<\|[^<>|\s]+\|>")
 """A special token within a mark of several."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text holds no character that any mark begins with; quick, for most texts do not."""
+    if "<" in text or "[" in text or "\u25c1" in text:
+        return False
+    return not text.lstrip().startswith(WORDS)
 
 
 def opened_in(written: str) -> str | None:

@@ -20,6 +20,7 @@ from harness.store import RunStore
 from harness.stored import StoredGenerations, StoredScores, stored_scores
 from harness.tables import asked_of_samples
 from harness.types import notes_of
+from harness.untold import fail_untold
 
 
 def run(plan: Plan, progress: Progress) -> Result:
@@ -111,6 +112,7 @@ def _answer_and_score(
     scores = stored_scores(generations, plan.scorers, plan.retry_failed)
     overlap = Overlap(plan, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
+    info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     session["score_while_generating"] = _seconds(overlap.seconds)
     session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
     session["scorers"] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from harness.marks import FAMILIES, GLUED, LIKE_A_MARK, LOST_CHANNELS, Family
+from harness.marks import FAMILIES, GLUED, LIKE_A_MARK, LOST_CHANNELS, Family, is_plain
 from harness.types import Generation, HarnessError
 
 
@@ -50,6 +50,8 @@ class Thinking:
         if text is None or generation.thinking is not None:
             return generation
         opened = self._opened(generation)
+        if opened is None and self._named is None and is_plain(text):
+            return generation
         family = self._family(text, opened)
         if family is None:
             return self._unparted(generation)
@@ -59,11 +61,18 @@ class Thinking:
             return _failed(generation, f"{family.start} stands within it")
         if answer is None:
             return replace(generation, text="", thinking=_clean(thought, family), opened=None)
-        if family.start in answer and self._named is None:
+        if family.start in answer:
             return _failed(generation, f"{family.start} stands in it again")
         plain = _clean(answer, family) if family.inside else answer.lstrip()
         plain = plain.removeprefix(family.around[0]).removesuffix(family.around[1])
         return replace(generation, text=plain, thinking=_clean(thought, family), opened=None)
+
+    def ended_alone(self, before: Generation, after: Generation) -> bool:
+        """Whether an answer ended a thought that neither it nor a prompt known here began."""
+        if before.thinking is not None or before.opened or after.thinking is None or after.error:
+            return False
+        family = self._family(before.text or "", None)
+        return family is not None and not _begins(before.text or "", family)
 
     @property
     def _named(self) -> Family | None:
