@@ -49,7 +49,7 @@ def fail_untold(plan: Plan, generations: StoredGenerations, info: Mapping[str, A
     for answers in _untold(generations):
         generations.append(answers)
         lost += len(answers)
-    return [f"{lost} answers are missing: {REASON}."] if lost else []
+    return [f"Answers that are missing: {lost}, for {REASON}."] if lost else []
 
 
 def _untold(generations: StoredGenerations) -> Iterator[list[Answer]]:
