@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from harness.marks import opened_in, tokens_of_marks
-from harness.models.rendered import Turn, check_rendered, written_after
+from harness.marks import tokens_of_marks
+from harness.models.rendered import Turn, check_open_thought, check_rendered, opened_by
 from harness.models.templates import with_fixed_day
 from harness.models.vendor import vendor_text, with_vendor_text
 from harness.text import well_formed
@@ -102,13 +102,8 @@ class Encoder:
                 a message out; or it opens thinking where an answer is begun or weighed.
         """
         text, opened = self._rendered(request.prompt)
-        if opened and (request.choices or _begun(request.prompt)):
-            raise HarnessError(
-                f"the chat template of model={self.name!r} opens thinking with {opened} where the "
-                "answer is begun or weighed, so that what is asked for would be a thought; give a "
-                "template that does not with backend.chat_template=FILE, or choose a protocol in "
-                "which answers are written"
-            )
+        weighed = bool(request.choices) or _begun(request.prompt)
+        check_open_thought(opened, weighed, f"the chat template of model={self.name!r}")
         return text
 
     def opened(self, request: Request) -> str | None:
@@ -133,8 +128,7 @@ class Encoder:
             turns = with_vendor_text(turns, vendor, self._apply)
         text = self._apply(turns)
         check_rendered(turns, text, f"the chat template of model={self.name!r}")
-        begun = turns[-1]["content"] if _begun(prompt) else ""
-        return text, opened_in(written_after(turns, text) + begun)
+        return text, opened_by(turns, text)
 
     def _apply(self, turns: Sequence[Turn]) -> str:
         continues = turns[-1]["role"] == "assistant"

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from harness.identity import digest_files, seed_of
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.elsewhere import check_marks_stay, fix_day, opened_thought
 from harness.text import well_formed
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -194,6 +196,7 @@ class LmEvalModel:
                 f"lm-eval cannot load backend.type={self.type} of model {self.name!r} "
                 f"({type(error).__name__}: {reason})"
             ) from error
+        fix_day(getattr(self._lm, "tokenizer", None))
         return self._lm
 
     def _check_weighing(self, lm: Any) -> None:
@@ -229,16 +232,21 @@ class LmEvalModel:
         instances = []
         for (request, index), context, fit in zip(asked, contexts, fits, strict=True):
             if fit:
+                if not (isinstance(request.prompt, str) or SERVED.search(self.type)):
+                    check_marks_stay(getattr(lm, "tokenizer", None), f"lm-eval's {self.type}")
                 own = self._settings(lm, generation, seed_of(seed, request.sample_id, index))
                 instances.append(Instance("generate_until", {}, (context, own), 0))
         said = iter(_quietly(lm.generate_until, instances) if instances else [])
         found = []
-        for (request, index), length, fit in zip(asked, lengths, fits, strict=True):
+        for (request, index), context, length, fit in zip(
+            asked, contexts, lengths, fits, strict=True
+        ):
             if not fit:
                 reason = f"the prompt of {length} tokens leaves no room in a context of {room}"
                 found.append(Generation.failed(request.sample_id, index, reason))
                 continue
-            found.append(_written(lm, request, index, next(said), length, generation))
+            written = _written(lm, request, index, next(said), length, generation)
+            found.append(replace(written, opened=self._opened(request, context)))
         return found
 
     def _settings(self, lm: Any, generation: GenerationConfig, own: int) -> dict[str, Any]:
@@ -307,7 +315,7 @@ class LmEvalModel:
             return well_formed(request.prompt)
         turns = [{"role": m.role, "content": well_formed(m.content)} for m in request.prompt]
         try:
-            return lm.apply_chat_template(
+            text = lm.apply_chat_template(
                 turns, add_generation_prompt=turns[-1]["role"] != "assistant"
             )
         except Exception as error:
@@ -316,6 +324,16 @@ class LmEvalModel:
                 f"lm-eval's {self.type} cannot put these messages into the chat template of "
                 f"{self.name!r} ({reason})"
             ) from error
+        self._opened(request, text)
+        return text
+
+    def _opened(self, request: Request, context: Any) -> str | None:
+        """The mark of thinking that a prompt leaves open; refused where an answer is weighed."""
+        if isinstance(request.prompt, str) or not isinstance(context, str):
+            return None
+        turns = [{"role": m.role, "content": well_formed(m.content)} for m in request.prompt]
+        what = f"lm-eval's {self.type} with the template of {self.name!r}"
+        return opened_thought(request, turns, context, what)
 
 
 class Asking:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from harness.marks import opened_in
 from harness.types import HarnessError
 
 Turn = Mapping[str, str]
@@ -71,3 +72,28 @@ def written_after(turns: Sequence[Turn], text: str) -> str:
         if content and (place := text.rfind(content, 0, end)) >= 0
     ]
     return text[max(ends, default=0) : end] + between
+
+
+def opened_by(turns: Sequence[Turn], text: str) -> str | None:
+    """The start mark of thinking that a rendered prompt leaves open; None: it opens none."""
+    begun = turns[-1]["content"] if turns[-1]["role"] == "assistant" else ""
+    return opened_in(written_after(turns, text) + begun)
+
+
+def check_open_thought(opened: str | None, weighed: bool, what: str) -> None:
+    """Refuse to weigh choices, or to go on with an answer, inside of a thought.
+
+    Args:
+        opened: the start mark of thinking that the prompt leaves open.
+        weighed: whether an answer is begun, or its choices are weighed.
+        what: rendered it, for the message.
+
+    Raises:
+        HarnessError: what is asked for would be a thought.
+    """
+    if opened and weighed:
+        raise HarnessError(
+            f"{what} opens thinking with {opened} where the answer is begun or weighed, so that "
+            "what is asked for would be a thought; give a template that does not (where there is "
+            "backend.chat_template: with it), or choose a protocol in which answers are written"
+        )

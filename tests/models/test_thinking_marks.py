@@ -3,6 +3,7 @@
 import pytest
 
 from harness.marks import FAMILIES, opened_in
+from harness.models.elsewhere import check_marks_stay, opened_thought
 from harness.models.encoder import Encoder
 from harness.models.hf import HuggingFaceModel
 from harness.thinking import Thinking
@@ -140,3 +141,17 @@ def test_letters_are_not_weighed_inside_a_thought(tiny_tokenizer):
     ):
         encoder = Encoder(tiny_tokenizer(template=template), "x")
         assert encoder.encode(Request("a", request, choices=("A", "B")))
+
+
+def test_a_library_that_drops_marks_of_thinking_from_its_texts_is_refused(tiny_tokenizer):
+    check_marks_stay(tiny_tokenizer(), "it")
+    with pytest.raises(HarnessError, match=r"it leaves special tokens out .*\[/THINK\], \[THINK\]"):
+        check_marks_stay(tiny_tokenizer(special=["[THINK]", "[/THINK]"]), "it")
+
+
+def test_thinking_that_another_library_s_prompt_opens_is_seen():
+    turns, weighed = [{"role": "user", "content": "How?"}], Request("a", ASK.prompt, choices=("A",))
+    assert opened_thought(ASK, turns, "<u>How?</u><a><think>", "it") == "<think>"
+    assert opened_thought(weighed, turns, "<u>How?</u><a>", "it") is None
+    with pytest.raises(HarnessError, match="it opens thinking with <think>"):
+        opened_thought(weighed, turns, "<u>How?</u><a><think>", "it")
