@@ -100,7 +100,8 @@ class Thinking:
         if not named and GLUED.match(bare):
             return LOST_CHANNELS
         for family in families:
-            if _begins(text, family):
+            # A mark made of words is one only where its partner follows.
+            if _begins(text, family) and (family.ends_alone or family.end in text):
                 return family
         of_prompt = [family for family in families if family.start == opened]
         if of_prompt and of_prompt[0].end in text:

@@ -155,3 +155,15 @@ def test_thinking_that_another_library_s_prompt_opens_is_seen():
     assert opened_thought(weighed, turns, "<u>How?</u><a>", "it") is None
     with pytest.raises(HarnessError, match="it opens thinking with <think>"):
         opened_thought(weighed, turns, "<u>How?</u><a><think>", "it")
+
+
+def test_marks_made_of_words_are_marks_only_together():
+    def part(text, finish="stop"):
+        made = Thinking().part(Generation("a", 0, text, finish))
+        return made.text, made.thinking
+
+    begun = f"Here is my thought process: {THOUGHT}"
+    assert part(f"{begun} Here is my response: {SAID}") == (SAID, THOUGHT)
+    assert part(begun) == (begun, None)
+    assert part(begun, "length") == (None, begun)  # it may be a thought that was cut
+    assert part(f"{SAID} Here is my response: no.") == (f"{SAID} Here is my response: no.", None)
