@@ -10,8 +10,11 @@ from harness.generating import requests_of
 from harness.models.vendor import stands_in
 from harness.plan import Plan
 from harness.samples import Samples
+from harness.text import well_formed
 from harness.types import HarnessError, Request, Sample
 
+MOST = 20_000
+"""Characters of a prompt that are kept; its digest is of them all."""
 QUOTED = 200
 """Characters of a vendor's text that a note quotes."""
 
@@ -40,9 +43,11 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
         )
     if text is None:
         turns = [turn for turn in request.prompt if not isinstance(turn, str)]
-        messages = [{"role": turn.role, "content": turn.content} for turn in turns]
+        messages = [
+            {"role": turn.role, "content": well_formed(turn.content)[:MOST]} for turn in turns
+        ]
         return {"sample": sample.id, "messages": messages, "rendered": "by the server or backend"}
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(text.encode()).hexdigest()
     if before and before.get("sha256", digest) != digest:
         raise HarnessError(
             f"the prompt of sample {sample.id!r} is rendered otherwise than when this run began "
@@ -50,7 +55,9 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
             "transformers may; go on with the versions that its run.json names, or begin anew with "
             "results=FOLDER"
         )
-    kept = {"sample": sample.id, "text": text, "sha256": digest}
+    kept: dict[str, Any] = {"sample": sample.id, "text": text[:MOST], "sha256": digest}
+    if len(text) > MOST:
+        kept["characters"] = len(text)
     vendor = find() if find and not isinstance(request.prompt, str) else None
     return kept | ({"vendor_text": vendor} | _place(request, text, vendor) if vendor else {})
 
@@ -87,7 +94,7 @@ def _place(request: Request, text: str, vendor: str) -> dict[str, str]:
 def _rendered(plan: Plan, request: Request) -> str | None:
     """The prompt as the model gets it; None where it is rendered elsewhere."""
     if isinstance(request.prompt, str):
-        return request.prompt
+        return well_formed(request.prompt)
     render = getattr(plan.model, "rendered", None)
     text: str | None = render(request) if render else None
     return text

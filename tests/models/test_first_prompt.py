@@ -138,6 +138,16 @@ def test_where_prompts_are_rendered_elsewhere_the_messages_are_kept(plan, no_pro
     assert "rendered by the server or backend" in write_report(result.folder).read_text()
 
 
+def test_a_long_prompt_is_kept_in_part(plan, no_progress):
+    class Long(Questions):
+        def samples(self, records):
+            yield Sample("s", "a" * 30_001)
+
+    first = run(replace(plan, task=Long()), no_progress).info["first_prompt"]
+    assert first["text"] == "a" * 20_000
+    assert first["characters"] == 30_001
+
+
 def test_a_day_fixes_the_prompts_and_names_the_run(plan, model, no_progress):
     asked = replace(plan, model=model(DATED + TURNS), limit=1)
     first = run(asked, no_progress)
