@@ -28,7 +28,7 @@ def generate(
     Raises:
         HarnessError: the model left something unanswered, or answered what it was not asked.
     """
-    started, tokens, count = time.monotonic(), 0, 0
+    started, tokens, count, alone = time.monotonic(), 0, 0, 0
     todo = generations.todo(plan.retry_failed)
     if todo.any():
         with (
@@ -38,20 +38,26 @@ def generate(
         ):
             for first, window in generations.samples.windows():
                 lacking = todo[first : first + len(window)].tolist()
-                for answers in _answers(plan, first, window, lacking):
+                for answers, ends in _answers(plan, first, window, lacking):
+                    alone += ends
                     gathered.add(answers)
                     overlap.offer(answers)
                     tokens += sum(answer.generation.tokens for answer in answers)
                     count += len(answers)
                     advance(len(answers))
     generations.check_complete()
-    return {"generations": count, "tokens": tokens, "seconds": round(time.monotonic() - started, 2)}
+    spent = {"seconds": round(time.monotonic() - started, 2)}
+    told = {"thinking_ended_alone": alone} if alone else {}
+    return {"generations": count, "tokens": tokens} | spent | told
 
 
 def _answers(
     plan: Plan, first: int, window: Sequence[Sample], lacking: Sequence[Sequence[bool]]
-) -> Iterator[list[Answer]]:
-    """What the model answers of what is lacking in a window whose first sample has this number."""
+) -> Iterator[tuple[list[Answer], int]]:
+    """What the model answers of what is lacking in a window whose first sample has this number.
+
+    With it comes how many of the answers ended a thought that none of them began.
+    """
     wanted: Wanted = {}
     requests: list[Request] = []
     for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first):
@@ -64,9 +70,12 @@ def _answers(
         return
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
     for finished in plan.model.generate(requests, plan.generation, plan.seed):
-        answers = []
+        answers, alone = [], 0
         for whole in joined.take(finished):
-            generation = plan.thinking.part(stopped(whole, plan.generation.stop))
+            given = stopped(whole, plan.generation.stop)
+            generation = plan.thinking.part(given)
+            if generation is not given:
+                alone += plan.thinking.ended_alone(given, generation)
             found = wanted.pop((generation.sample_id, generation.index), None)
             if found is None:
                 raise HarnessError(
@@ -74,7 +83,7 @@ def _answers(
                     f"{generation.sample_id!r}, which it was not asked, or not again"
                 )
             answers.append(Answer.of(*found, generation))
-        yield answers
+        yield answers, alone
 
 
 def requests_of(

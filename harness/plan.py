@@ -128,8 +128,7 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         records: of the task's data.
         samples: digest of the samples, which count as well, whatever version a task claims.
     """
-    marks = {key: value for key, value in asdict(plan.thinking).items() if key != "scored"}
-    usual = marks == {key: getattr(Thinking(), key) for key in marks}
+    marks = plan.thinking.identity
     return {
         "task": plan.task.name,
         "task_version": plan.task.version,
@@ -142,7 +141,7 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         "generation": asdict(plan.generation),
         "mitigation": dict(plan.mitigation.identity) if plan.mitigation else None,
         "seed": plan.seed,
-    } | ({} if usual else {"thinking": marks})
+    } | ({"thinking": marks} if marks else {})
 
 
 def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:

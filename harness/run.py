@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from harness.asking import first_prompt, notes_on
 from harness.drift import check_cheap
 from harness.generating import generate
 from harness.identity import machine
@@ -19,6 +20,7 @@ from harness.store import RunStore
 from harness.stored import StoredGenerations, StoredScores, stored_scores
 from harness.tables import asked_of_samples
 from harness.types import notes_of
+from harness.untold import fail_untold
 
 
 def run(plan: Plan, progress: Progress) -> Result:
@@ -43,9 +45,10 @@ def run(plan: Plan, progress: Progress) -> Result:
         sessions = [*before.get("sessions", []), session]
         info = asked | {"limit": limit, "samples": len(samples), "sessions": sessions}
         info["notes"] = before.get("notes", [])
+        info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
             write_samples(store, samples)
-            scores = _answer_and_score(plan, store, samples, session, progress)
+            scores = _answer_and_score(plan, store, samples, info, progress)
             estimates, unmeasured = write_tables(plan, identity, scores)
             info["notes"] = _notes(plan, info)
         counts = scores[0].generations.counts()
@@ -97,13 +100,19 @@ def _running(store: RunStore, info: Mapping[str, Any], plan: Plan) -> Iterator[N
 
 
 def _answer_and_score(
-    plan: Plan, store: RunStore, samples: Samples, session: dict[str, Any], progress: Progress
+    plan: Plan, store: RunStore, samples: Samples, info: dict[str, Any], progress: Progress
 ) -> list[StoredScores]:
     """Generate and score what is not stored yet, and note in the session what that took."""
+    session: dict[str, Any] = info["sessions"][-1]
     generations = StoredGenerations(store, samples, plan.generation.n)
+    if generations.todo(plan.retry_failed).any():
+        info["first_prompt"] = first_prompt(plan, samples, info["first_prompt"])
+        info["notes"] = list(dict.fromkeys([*info["notes"], *notes_on(info["first_prompt"])]))
+        store.write_info({**info, "status": "running"})
     scores = stored_scores(generations, plan.scorers, plan.retry_failed)
     overlap = Overlap(plan, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
+    info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     session["score_while_generating"] = _seconds(overlap.seconds)
     session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
     session["scorers"] = {

@@ -30,6 +30,9 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str
+    after_vendor: bool = False
+    """Of a system message that comes first: it stands after the text that a chat template writes
+    where there is none, instead of in its place."""
 
 
 Prompt = str | tuple[Message, ...]
@@ -97,6 +100,8 @@ class Generation:
     """What a reasoning model wrote before its answer; `text` is without it."""
     choice_greedy: tuple[bool, ...] | None = None
     """Of each choice whether greedy decoding would write it; None where that is not known."""
+    opened: str | None = None
+    """The start mark of thinking that the rendered prompt ends with; not stored."""
 
     @classmethod
     def failed(cls, sample_id: str, index: int, error: str) -> Generation:

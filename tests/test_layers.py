@@ -3,7 +3,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
-    ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
+    ("harness.types", "harness.text", "harness.agreeing", "harness.correction",
+     "harness.marks"),
     ("harness.thinking",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered",
@@ -17,6 +18,7 @@ FLOORS = (
     ("harness.stored",),
     ("harness.scoring",),
     ("harness.generating", "harness.results"),
+    ("harness.asking", "harness.untold"),
     ("harness.run", "harness.forecast", "harness.testing", "harness.measuring",
      "harness.boards"),
     ("harness.gate",),

@@ -12,15 +12,22 @@ class SystemPrompt:
     """Puts a system message in front; text that is to be continued has it in front as it stands.
 
     A system message that the task sets itself is kept, after this one.
+
+    Args:
+        text: of the message.
+        keep: put it after the system text that a vendor wrote into the chat template, which any
+            system message would otherwise take the place of.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, keep: bool = False) -> None:
         self.text = text
+        self.keep = keep
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The text."""
-        return {"mitigation": "system_prompt", "text": self.text}
+        """The text, and whether the vendor's is kept before it."""
+        kept = {"keep": "true"} if self.keep else {}
+        return {"mitigation": "system_prompt", "text": self.text, **kept}
 
     def apply(self, request: Request) -> Request:
         """The request with the text in front of it."""
@@ -31,6 +38,9 @@ class SystemPrompt:
         first, *rest = request.prompt
         if first.role == "system":
             return replace(
-                request, prompt=(Message("system", f"{self.text}\n\n{first.content}"), *rest)
+                request, prompt=(self._message(f"{self.text}\n\n{first.content}"), *rest)
             )
-        return replace(request, prompt=(Message("system", self.text), *request.prompt))
+        return replace(request, prompt=(self._message(self.text), *request.prompt))
+
+    def _message(self, content: str) -> Message:
+        return Message("system", content, after_vendor=self.keep)

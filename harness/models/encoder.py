@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import date
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
-from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
+from harness.marks import tokens_of_marks
 from harness.models.endings import after_answer, appended, end_of_turn
+from harness.models.rendered import Turn, check_open_thought, check_rendered, opened_by
+from harness.models.templates import with_fixed_day
+from harness.models.vendor import vendor_text, with_vendor_text
 from harness.text import well_formed
-from harness.types import HarnessError, Request
+from harness.types import HarnessError, Prompt, Request
 
 
 class Answer(NamedTuple):
@@ -36,6 +41,14 @@ class Encoder:
         self._appended = {special: appended(tokenizer, (), special) for special in (True, False)}
         special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._special = re.compile("|".join(map(re.escape, special))) if special else None
+        marks = tokens_of_marks(special)
+        self._marks = frozenset(tokenizer.convert_tokens_to_ids(sorted(marks)))
+        """Special tokens between which a model thinks: texts keep them."""
+        self._dropped = frozenset(tokenizer.all_special_ids) | {
+            number for number, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
+        self._rendered = lru_cache(maxsize=4)(self._render)
+        self._vendor = lru_cache(maxsize=1)(self._find_vendor_text)
 
     def encode(self, request: Request) -> list[int]:
         """The prompt's tokens, at least one."""
@@ -47,7 +60,10 @@ class Encoder:
         return tuple(self._after(request, text, context, choice) for choice in request.choices)
 
     def decode(self, tokens: list[int]) -> str:
-        """The text of tokens, without special ones."""
+        """The text of tokens, without special ones but for marks of thinking."""
+        if not self._marks.isdisjoint(tokens):
+            kept = [t for t in tokens if t in self._marks or t not in self._dropped]
+            return str(self.tokenizer.decode(kept, skip_special_tokens=False))
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def ends(self, declared: Sequence[int] | int | None) -> list[int]:
@@ -88,16 +104,39 @@ class Encoder:
         """The prompt as one text, through the chat template where it is messages.
 
         Raises:
-            HarnessError: there is no chat template, or it does not take these messages.
+            HarnessError: there is no chat template, it does not take these messages, or it leaves
+                a message out; or it opens thinking where an answer is begun or weighed.
         """
-        if isinstance(request.prompt, str):
-            return well_formed(request.prompt)
+        text, opened = self._rendered(request.prompt)
+        weighed = bool(request.choices) or _begun(request.prompt)
+        check_open_thought(opened, weighed, f"the chat template of model={self.name!r}")
+        return text
+
+    def opened(self, request: Request) -> str | None:
+        """The start mark of thinking that the rendered prompt ends with; None: it opens none."""
+        return self._rendered(request.prompt)[1]
+
+    def vendor_text(self) -> str | None:
+        """The system text that the chat template writes where none is asked for."""
+        return self._vendor() if self.tokenizer.chat_template else None
+
+    def _render(self, prompt: Prompt) -> tuple[str, str | None]:
+        """A prompt as one text, and the mark of thinking that it leaves open."""
+        if isinstance(prompt, str):
+            return well_formed(prompt), None
         if not self.tokenizer.chat_template:
             raise HarnessError(
                 f"model={self.name!r} has no chat template, and this task asks in messages; give "
                 "one with backend.chat_template=FILE"
             )
-        turns = [{"role": m.role, "content": self._plain(m.content)} for m in request.prompt]
+        turns: list[Turn] = [{"role": m.role, "content": self._plain(m.content)} for m in prompt]
+        if prompt[0].after_vendor and (vendor := self.vendor_text()):
+            turns = with_vendor_text(turns, vendor, self._apply)
+        text = self._apply(turns)
+        check_rendered(turns, text, f"the chat template of model={self.name!r}")
+        return text, opened_by(turns, text)
+
+    def _apply(self, turns: Sequence[Turn]) -> str:
         continues = turns[-1]["role"] == "assistant"
         try:
             text = self.tokenizer.apply_chat_template(
@@ -106,13 +145,18 @@ class Encoder:
                 add_generation_prompt=not continues,
                 continue_final_message=continues,
             )
-        except (TemplateError, ValueError) as error:
+        except Exception as error:  # a template is a program: it can raise whatever Python can
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
             raise HarnessError(
                 f"the chat template of model={self.name!r} does not take these messages "
-                f"({', '.join(turn['role'] for turn in turns)}): {error}; give another with "
+                f"({', '.join(turn['role'] for turn in turns)}; {reason}); give another with "
                 "backend.chat_template=FILE"
             ) from error
         return str(text)
+
+    def _find_vendor_text(self) -> str | None:
+        added = [str(token) for token in self.tokenizer.added_tokens_decoder.values()]
+        return vendor_text(self._apply, added)
 
     def _plain(self, content: str) -> str:
         """The content with the marks of special tokens broken by a zero-width space.
@@ -139,3 +183,18 @@ class Encoder:
         tokens = list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
         end = self._appended[special]
         return tokens[: -len(end)] if end and tokens[-len(end) :] == end else tokens
+
+
+def _begun(prompt: Prompt) -> bool:
+    """Whether the model is to go on with an answer that was begun."""
+    return not isinstance(prompt, str) and prompt[-1].role == "assistant"
+
+
+def set_template(tokenizer: PreTrainedTokenizerBase, chosen: str | None, today: date) -> None:
+    """Give a tokenizer the template that was chosen, if any, and that one a fixed day."""
+    template = chosen or tokenizer.chat_template
+    if isinstance(template, dict):
+        named = {name: with_fixed_day(text, today) for name, text in template.items()}
+        tokenizer.chat_template = named
+    elif template:
+        tokenizer.chat_template = with_fixed_day(template, today)

@@ -79,6 +79,7 @@ def _items(
             prompt,
             len(prompt) + steps,
             uniforms(seed, request.sample_id, index, steps) if drawn else None,
+            opened=loaded.encoder.opened(request),
         )
         for index in request.indices
     ]

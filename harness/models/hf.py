@@ -13,9 +13,11 @@ from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.models.checkpoint import check_checkpoint, check_weight_files, notes_on_head
 from harness.models.endings import Endings, endings_of
 from harness.models.sizes import token_bytes, weight_bytes
+from harness.models.templates import CLOCK, DAY, marks_of, parse_day, template_of
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
+    from harness.models.encoder import Encoder
     from harness.models.loaded import LoadedModel
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -38,6 +40,7 @@ class HuggingFaceModel:
         token_budget: tokens whose keys and values are held at once; None: as many as free memory
             holds. Halved, for the rest of the run, when memory runs out.
         chat_template: a Jinja file instead of the checkpoint's own template.
+        today: the day that a chat template is told which writes it.
         trust_remote_code: let a checkpoint run Python of its own.
         check_numerics: measure, once a run, how far the log-probabilities of the same requests
             move when they are computed in other company; run.json then holds it.
@@ -55,6 +58,7 @@ class HuggingFaceModel:
         chat_template: str | None = None,
         trust_remote_code: bool = False,
         check_numerics: bool = False,
+        today: str = DAY,
     ) -> None:
         self.name = name
         self.revision = revision
@@ -64,6 +68,7 @@ class HuggingFaceModel:
         self.chat_template = chat_template
         self.trust_remote_code = trust_remote_code
         self.check_numerics = check_numerics
+        self.today = today
         self._numerics: Mapping[str, Any] | None = None
         self._in_use: dict[str, LoadedModel] = {}
 
@@ -86,7 +91,13 @@ class HuggingFaceModel:
             identity["choices_dtype"] = self._choices_dtype(config)
         if self.chat_template:
             identity["chat_template"] = self._template_digest()
-        return identity | dict(self._endings.identity())
+        identity |= self._endings.identity()
+        day, template = parse_day(self.today), template_of(folder, self.chat_template)
+        if CLOCK in template:
+            identity["today"] = day.isoformat()
+        if marks := marks_of(folder, template):
+            identity["thinking"] = marks
+        return identity
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
@@ -127,21 +138,23 @@ class HuggingFaceModel:
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, and of the choices after it; loads the tokenizer alone."""
-        from transformers import AutoTokenizer
-
-        from harness.models.encoder import Encoder
-
-        tokenizer = AutoTokenizer.from_pretrained(
-            self._folder, trust_remote_code=self.trust_remote_code
-        )
-        if self.chat_template:
-            tokenizer.chat_template = Path(self.chat_template).read_text(encoding="utf-8")
-        encoder = Encoder(tokenizer, self.name)
         counts = []
         for request in requests:
-            prompt = encoder.encode(request)
-            counts.append(len(prompt) + sum(map(len, encoder.choices(request, prompt))))
+            prompt = self._encoder.encode(request)
+            counts.append(len(prompt) + sum(map(len, self._encoder.choices(request, prompt))))
         return counts
+
+    def rendered(self, request: Request) -> str:
+        """The text that a request becomes; loads the tokenizer alone.
+
+        Raises:
+            HarnessError: the chat template does not take it, or leaves some of it out.
+        """
+        return self._encoder.render(request)
+
+    def vendor_text(self) -> str | None:
+        """The system text that the chat template writes where none is asked for."""
+        return self._encoder.vendor_text()
 
     def memory(self) -> tuple[int | None, int | None]:
         """Bytes of the weights, and of the keys and values of one token."""
@@ -159,11 +172,28 @@ class HuggingFaceModel:
         loaded = _loaded.get(key)
         if loaded is None:
             loaded = _loaded[key] = LoadedModel(
-                self.weights_folder(), self.name, dtype, self.device,
-                self.token_budget, self._template(), self.trust_remote_code,
+                self.weights_folder(), self.name, dtype, self.device, self.token_budget,
+                self.template_text(), self.trust_remote_code, parse_day(self.today),
             )  # fmt: skip
         self._in_use[dtype] = loaded
         return loaded
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        """The tokenizer without the model."""
+        from transformers import AutoTokenizer
+
+        from harness.models.encoder import Encoder, set_template
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            self._folder, trust_remote_code=self.trust_remote_code
+        )
+        set_template(tokenizer, self.template_text(), parse_day(self.today))
+        return Encoder(tokenizer, self.name)
+
+    def template_text(self) -> str | None:
+        """The template that was chosen instead of the checkpoint's; None: none was."""
+        return self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
 
     @cached_property
     def _folder(self) -> Path:

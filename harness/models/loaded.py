@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
+from datetime import date
 from itertools import chain
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness.models.cascade import NAME, KeyValues, Prefill, Slots, Work
-from harness.models.encoder import Encoder
+from harness.models.encoder import Encoder, set_template
 from harness.models.memory import fill, free_bytes
 from harness.models.prefixes import Leaf, Segment, Tokens
 from harness.types import HarnessError, Request
@@ -51,6 +52,7 @@ class LoadedModel:
         token_budget: tokens held at once at most; None: as many as free memory holds.
         chat_template: text of a Jinja template instead of the checkpoint's.
         trust_remote_code: whether the checkpoint may run Python of its own.
+        today: the day that a template is told which writes it.
 
     Raises:
         HarnessError: transformers cannot load it.
@@ -65,6 +67,7 @@ class LoadedModel:
         token_budget: int | None,
         chat_template: str | None,
         trust_remote_code: bool,
+        today: date,
     ) -> None:
         transformers.utils.logging.disable_progress_bar()
         try:
@@ -87,8 +90,7 @@ class LoadedModel:
                 f"model={name!r} cannot be loaded by transformers {transformers.__version__} on "
                 f"device {device!r} in {dtype}: {', '.join(said)[:300]}"
             ) from error
-        if chat_template:
-            tokenizer.chat_template = chat_template
+        set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         declared = self.model.generation_config
         # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.

@@ -170,6 +170,16 @@ class RayModel:
                 self._replicas.remove(replica)
             self._working = False
 
+    def rendered(self, request: Request) -> str | None:
+        """The text that a request becomes, where the model can tell it before it is loaded."""
+        render = getattr(self._model, "rendered", None)
+        return render(request) if render else None
+
+    def vendor_text(self) -> str | None:
+        """The system text that the model's chat template writes where none is asked for."""
+        find = getattr(self._model, "vendor_text", None)
+        return find() if find else None
+
     @cached_property
     def _model(self) -> Model:
         return self.replica()

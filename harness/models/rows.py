@@ -30,6 +30,8 @@ class Row:
     """What is written so far."""
     parent: Segment | None = None
     """The lowest segment above the row's own tokens."""
+    opened: str | None = None
+    """The mark of thinking that the prompt ends with."""
 
     def failed(self, reason: str) -> list[Generation]:
         """What is said of an answer that could not be had."""

@@ -6,12 +6,12 @@ import importlib.metadata
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from harness.identity import fingerprint
 from harness.models.hf import HuggingFaceModel
+from harness.models.templates import DAY, parse_day
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class VllmModel:
         max_num_seqs: answers written together by each copy; None: vLLM's own choice.
         max_model_len: a shorter context than the model's.
         chat_template: a Jinja file instead of the checkpoint's own template.
+        today: the day that a chat template is told which writes it.
         trust_remote_code: let a checkpoint run Python of its own.
         options: anything else that vLLM's engine takes, as it is.
     """
@@ -59,6 +60,7 @@ class VllmModel:
         chat_template: str | None = None,
         trust_remote_code: bool = False,
         options: Mapping[str, Any] | None = None,
+        today: str = DAY,
     ) -> None:
         self.name = name
         self.chat_template = chat_template
@@ -77,6 +79,7 @@ class VllmModel:
             dtype=dtype,
             chat_template=chat_template,
             trust_remote_code=trust_remote_code,
+            today=today,
         )
         self._engine: Engine | None = None
 
@@ -126,6 +129,14 @@ class VllmModel:
             self._engine = self._load()
         yield from self._engine.generate(requests, generation, seed)
 
+    def rendered(self, request: Request) -> str:
+        """The text that a request becomes; loads the tokenizer alone."""
+        return self._checkpoint.rendered(request)
+
+    def vendor_text(self) -> str | None:
+        """The system text that the chat template writes where none is asked for."""
+        return self._checkpoint.vendor_text()
+
     def _check(self) -> None:
         """Refuse now what would only fail minutes later."""
         memory = self.settings["gpu_memory_utilization"]
@@ -150,11 +161,11 @@ class VllmModel:
         key = fingerprint({**self.identity, **self.settings})
         engine = _loaded.get(key)
         if engine is None:
-            template = self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
             engine = _loaded[key] = Engine(
                 self._checkpoint.weights_folder(),
                 self.name,
-                template,
+                self._checkpoint.template_text(),
+                parse_day(self._checkpoint.today),
                 {
                     "load_format": "safetensors",
                     "enable_prefix_caching": True,

@@ -14,13 +14,14 @@ import subprocess
 import sys
 import weakref
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 from transformers import GenerationConfig as Declared
 
-from harness.models.encoder import Encoder
+from harness.models.encoder import Encoder, set_template
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 from harness.weights import check_weights, refuse_unknown_tokens, writable
 
@@ -54,6 +55,7 @@ class Engine:
         folder: of the checkpoint.
         name: what the user called it.
         chat_template: text of a Jinja template instead of the checkpoint's.
+        today: the day that a template is told which writes it.
         settings: engine options of vLLM.
 
     Raises:
@@ -61,7 +63,12 @@ class Engine:
     """
 
     def __init__(
-        self, folder: Path, name: str, chat_template: str | None, settings: Mapping[str, Any]
+        self,
+        folder: Path,
+        name: str,
+        chat_template: str | None,
+        today: date,
+        settings: Mapping[str, Any],
     ) -> None:
         for variable, value in ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
@@ -95,8 +102,7 @@ class Engine:
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
-        if chat_template:
-            tokenizer.chat_template = chat_template
+        set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         config = self._core[0].model_config
         try:
@@ -163,13 +169,19 @@ class Engine:
             yield self._weigh(request, prompt, choices)
         else:
             for index in request.indices:
-                yield self._write(request.sample_id, index, prompt, generation, seed)
+                yield self._write(request, index, prompt, generation, seed)
 
     async def _write(
-        self, sample_id: str, index: int, prompt: list[int], generation: GenerationConfig, seed: int
+        self,
+        request: Request,
+        index: int,
+        prompt: list[int],
+        generation: GenerationConfig,
+        seed: int,
     ) -> list[Generation]:
         from vllm.exceptions import VLLMError
 
+        sample_id, opened = request.sample_id, self.encoder.opened(request)
         key = hashlib.sha256(f"{seed}\0{index}\0{sample_id}".encode()).digest()[:8]
         try:
             output = await self._ask(
@@ -187,7 +199,9 @@ class Engine:
             return [Generation.failed(sample_id, index, _reason(error))]
         answer = self.encoder.answer(list(output.outputs[0].token_ids), self.ends, generation.stop)
         text, finish_reason, count = answer
-        return [Generation(sample_id, index, text, finish_reason, len(prompt), count)]
+        return [
+            Generation(sample_id, index, text, finish_reason, len(prompt), count, opened=opened)
+        ]
 
     async def _weigh(
         self, request: Request, prompt: list[int], choices: Sequence[Sequence[int]]

@@ -213,4 +213,6 @@ def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Gener
         reason = f"{NO_NUMBERS} at token {len(row.tokens)} of the answer"
         return Generation.failed(row.sample_id, row.index, reason)
     text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
-    return Generation(row.sample_id, row.index, text, finish_reason, len(row.prompt), count)
+    return Generation(
+        row.sample_id, row.index, text, finish_reason, len(row.prompt), count, opened=row.opened
+    )

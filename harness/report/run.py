@@ -78,6 +78,7 @@ def write_report(folder: Path) -> Path:
         warnings=_warnings(info, rows),
         headline=[_told(row, meanings.get(row["metric"])) for row in chosen],
         figures=[picture(one) for one in drawn],
+        first=_first(info.get("first_prompt") or {}),
         browser=_browser(len(answers), left_out, metrics),
         columns=columns,
         fields=[
@@ -279,6 +280,17 @@ def _asked(info: Row) -> str:
         f"{info['mitigation']}. It gave {counted}, {how}, of at most "
         f"{settings['max_new_tokens']} tokens: {', '.join(notes) or 'none failed, none was cut'}."
     )
+
+
+def _first(first: Row) -> dict[str, str | None] | None:
+    """The run's first prompt, as the model got it."""
+    if "text" in first:
+        return {"of": visible(first["sample"]), "text": _text(first["text"])}
+    if "messages" in first:
+        turns = [f"{turn['role']}: {turn['content']}" for turn in first["messages"]]
+        of = f"{visible(first['sample'])}, rendered {first['rendered']}"
+        return {"of": of, "text": _text("\n\n".join(turns))}
+    return None
 
 
 def _warnings(info: Row, rows: Sequence[Row]) -> list[str]:

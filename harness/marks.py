@@ -1,0 +1,137 @@
+"""The marks between which families of models think, each with where it was seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """How models of one kind set their thinking apart."""
+
+    start: str
+    end: str
+    models: str = ""
+    """Some that do."""
+    source: str = ""
+    """Where the marks were seen."""
+    label: str = ""
+    """What stands after the start mark and is no thinking."""
+    before: str = ""
+    """What may stand before the start mark where special tokens are shown."""
+    around: tuple[str, str] = ("", "")
+    """What may stand around the answer."""
+    inside: tuple[str, ...] = ()
+    """Marks within the thinking, and after the answer, that are no text."""
+    ends_alone: bool = True
+    """The end mark ends thinking without a start mark, too, for it is no text of a person's."""
+
+
+VLLM = "vLLM, vllm/reasoning, 2026"
+FAMILIES = (
+    Family(
+        "<think>", "</think>", "DeepSeek-R1, Qwen3, QwQ, GLM-4.5, MiniMax-M2, Olmo 3, Phi-4", VLLM
+    ),
+    Family(
+        "[THINK]", "[/THINK]", "Magistral Small 1.1 and later, Ministral 3 Reasoning", VLLM
+    ),
+    Family(
+        "<|channel|>", "<|channel|>final<|message|>", "gpt-oss (harmony)",
+        "openai-harmony, docs/format.md, 2025",
+        before="<|start|>assistant",
+        inside=(
+            "<|channel|>analysis<|message|>", "<|channel|>commentary<|message|>",
+            "analysis<|message|>", "commentary<|message|>", "<|start|>assistant", "<|end|>",
+            "<|return|>",
+        ),
+    ),
+    Family("<seed:think>", "</seed:think>", "Seed-OSS", VLLM),
+    Family(
+        "<|START_THINKING|>", "<|END_THINKING|>", "Command A Reasoning", VLLM,
+        around=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
+    ),
+    Family("<thought>", "</thought>", "EXAONE Deep", "EXAONE-Deep model card, 2025"),
+    Family("<thinking>", "</thinking>", "Reflection 70B", "Reflection-Llama model card, 2024"),
+    Family("<reasoning>", "</reasoning>", "models trained with GRPO recipes",
+           "Unsloth's GRPO notebooks, 2025"),
+    Family("<Thought>", "</Thought>", "Marco-o1", "Marco-o1 model card, 2024",
+           around=("<Output>", "</Output>")),
+    Family("\u25c1think\u25b7", "\u25c1/think\u25b7", "Kimi-VL-Thinking",
+           "Kimi-VL model card, 2025"),
+    Family(
+        "<|begin_of_thought|>", "<|end_of_thought|>", "Sky-T1, OpenThinker",
+        "OpenThoughts data card, 2025",
+        around=("<|begin_of_solution|>", "<|end_of_solution|>"),
+    ),
+    Family("<|inner_prefix|>", "<|inner_suffix|>", "Apertus", VLLM),
+    Family("<|channel>", "<channel|>", "Gemma 4", VLLM, label="thought\n"),
+    Family("<unused94>", "<unused95>", "MedGemma", "MedGemma model card, 2025", label="thought\n"),
+    Family("<mm:think>", "</mm:think>", "MiniMax-M3", VLLM),
+    Family("<longcat_think>", "</longcat_think>", "LongCat", VLLM),
+    Family("<|think:start|>", "<|think:end|>", "Solar Open 2", VLLM),
+    Family("<ifm|think>", "</ifm|think>", "K2 Horizon", VLLM),
+    Family("[unused16]", "[unused17]", "openPangu", VLLM),
+    Family(
+        "Here is my thought process:", "Here is my response:", "Granite 3.2", VLLM,
+        ends_alone=False,
+    ),
+)  # fmt: skip
+"""No start mark is the beginning of another's."""
+LOST_CHANNELS = Family("analysis", "assistantfinal", "gpt-oss behind a server that drops its marks")
+"""What is left of harmony's channels once special tokens are left out of a text."""
+GLUED = re.compile(r"analysis(?=[A-Z])")
+"""The name of a channel with the first word of a thought: no word of any language."""
+WORDS = ("analysis", "Here is my thought process:")
+"""What thinking begins with where its mark is made of words."""
+LIKE_A_MARK = re.compile(
+    r"[<\u25c1][^\s<>]{0,30}?(?:think|thought|reason)[^\s<>]{0,20}[>\u25b7]"
+    r"|\[[^\s\[\]]{0,30}?(?:think|thought)[^\s\[\]]{0,20}\]",
+    re.IGNORECASE,
+)
+"""What looks like a mark of thinking, known or not."""
+SPECIAL = re.compile(r"<\|[^<>|\s]+\|>")
+"""A special token within a mark of several."""
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text holds no character that any mark begins with; quick, for most texts do not."""
+    if "<" in text or "[" in text or "\u25c1" in text:
+        return False
+    return not text.lstrip().startswith(WORDS)
+
+
+def opened_in(written: str) -> str | None:
+    """The start mark of the thinking that what a template wrote leaves open; None: none is."""
+    for family in FAMILIES:
+        start = written.rfind(family.start)
+        if start >= 0 and written.rfind(family.end) < start:
+            return family.start
+    return None
+
+
+def named_in(text: str) -> list[Family]:
+    """The families that a text names a mark of: a template, or the files of a tokenizer."""
+    return [family for family in FAMILIES if family.start in text or family.end in text]
+
+
+def tokens_of_marks(special: Iterable[str]) -> set[str]:
+    """Those of a tokenizer's special tokens that belong to marks of thinking.
+
+    Both marks of a family must be there. A token that looks like a mark, and is none that is known,
+    is one too: were it left out of texts nobody could tell that there was thinking.
+    """
+    there = set(special)
+    kept = {token for token in there if LIKE_A_MARK.fullmatch(token)}
+    for family in FAMILIES:
+        marks = _tokens(family.start) | _tokens(family.end)
+        if marks <= there:
+            more = set().union(*map(_tokens, (*family.inside, family.before)))
+            kept |= marks | (more & there)
+    return kept
+
+
+def _tokens(mark: str) -> set[str]:
+    """The special tokens in a mark; the mark itself where it is written without any."""
+    return set(SPECIAL.findall(mark)) or {mark}

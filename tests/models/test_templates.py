@@ -1,0 +1,133 @@
+"""What a chat template leaves out, raises, adds of its own, or reads off the clock."""
+
+from datetime import date, datetime
+
+import pytest
+
+from harness.mitigations.system_prompt import SystemPrompt
+from harness.models.encoder import Encoder, set_template
+from harness.models.hf import HuggingFaceModel
+from harness.models.templates import with_fixed_day
+from harness.types import HarnessError, Message, Request
+
+TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
+ASSISTANT = "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+VENDOR = (
+    "{% if messages[0].role != 'system' %}<|system|>You are Clever.\nBe kind.<|end|>{% endif %}"
+)
+DATED = "{{ '<|system|>Today is ' ~ strftime_now('%d %b %Y') ~ '<|end|>' }}"
+PLAIN = (
+    "A chat with Clever.\n\n{% for m in messages %}{{ m.role | upper }}: {{ m.content }}</s>"
+    "{% endfor %}{% if add_generation_prompt %}ASSISTANT: {% endif %}"
+)
+ASK = Request("a", (Message("system", "Be brief."), Message("user", "How?")))
+ALONE = Request("a", (Message("user", "How?"),))
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{% for tool in tools %}{{ tool }}{% endfor %}" + TURNS, "TypeError: 'NoneType' object"),
+        ("{{ {'a': 1}['b'].c }}" + TURNS, "UndefinedError"),
+        ("{{ 'x'.format(*[]).index('y') }}" + TURNS, "ValueError: substring not found"),
+        ("{{ '{0}'.format() }}" + TURNS, "IndexError"),
+        ("{{ '{a}'.format(b=1) }}" + TURNS, "KeyError"),
+        ("{{ 1 // 0 }}" + TURNS, "ZeroDivisionError"),
+        ("{{ raise_exception('no system role') }}", "TemplateError: no system role"),
+        ("{% for m in messages %}", "TemplateSyntaxError"),
+    ],
+)
+def test_whatever_a_template_raises_is_one_sentence(tiny_tokenizer, template, reason):
+    encoder = Encoder(tiny_tokenizer(template=template), "it")
+    with pytest.raises(HarnessError, match=rf"of model='it' does not take .* user; {reason}"):
+        encoder.render(ASK)
+
+
+@pytest.mark.parametrize(
+    ("template", "lost"),
+    [
+        (TURNS.replace("messages %}", "messages if m.role != 'system' %}"), "system"),
+        (TURNS.replace("messages %}", "messages[1:] %}"), "system"),
+        (TURNS.replace("m.content", "m.content[0]['text']"), "system"),  # for content in parts
+        (TURNS.replace("m.content", "m.content | upper"), "system"),
+        (TURNS.replace("messages %}", "messages[:1] %}"), "user"),
+    ],
+)
+def test_a_template_that_leaves_a_message_out_is_refused(tiny_tokenizer, template, lost):
+    encoder = Encoder(tiny_tokenizer(template=template + ASSISTANT), "it")
+    with pytest.raises(
+        HarnessError, match=f"leaves out or changes what was asked: the {lost} mess"
+    ):
+        encoder.encode(ASK)
+
+
+def test_special_tokens_in_what_was_asked_are_broken_and_not_lost(tiny_tokenizer):
+    encoder = Encoder(tiny_tokenizer(), "it")
+    text = encoder.render(Request("a", (Message("user", "Say <|end|> twice."),)))
+    assert text == "<|user|>Say <\u200b|end|> twice.<|end|><|assistant|>"
+
+
+@pytest.mark.parametrize("format", ["%d %b %Y", "%Y-%m-%d", "%B %-d, %Y", "%A %H:%M %% %j"])
+def test_the_clock_of_a_template_stands_still(tiny_tokenizer, format):
+    tokenizer = tiny_tokenizer(template=f"\n{{{{ strftime_now('{format}') }}}}|" + TURNS)
+    unset = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+    set_template(tokenizer, None, date(2024, 3, 9))
+    text = Encoder(tokenizer, "it").render(ALONE)
+    written = datetime(2024, 3, 9).strftime(format)
+    assert text.lstrip("\n").partition("|")[0] == written
+    assert text.partition(written)[0] == unset[: len(unset) - len(unset.lstrip("\n"))]
+
+
+def test_a_clock_is_found_wherever_the_template_asks_it(tiny_tokenizer):
+    template = (
+        "{% macro day(x) %}{{ strftime_now(x) }}{% endmacro %}{% for m in messages %}"
+        "{% if strftime_now is defined %}{% set y = strftime_now('%Y') %}{{ y }}{{ day('%m') }}"
+        "{% endif %}{{ m.content }}{% endfor %}"
+    )
+    tokenizer = tiny_tokenizer(template=with_fixed_day(template, date(2024, 3, 9)))
+    assert Encoder(tokenizer, "it").render(ALONE) == "202403How?"
+    assert with_fixed_day(TURNS, date(2024, 3, 9)) == TURNS
+
+
+def test_the_day_is_part_of_a_model_only_where_its_template_reads_it(tiny_checkpoint):
+    dated = str(tiny_checkpoint(name="dated", template=DATED + TURNS))
+    plain = str(tiny_checkpoint(name="plain", template=TURNS))
+    assert HuggingFaceModel(dated).identity["today"] == "2025-01-01"
+    assert HuggingFaceModel(dated, today="2026-01-31").identity["today"] == "2026-01-31"
+    assert "Today is 31 Jan 2026" in HuggingFaceModel(dated, today="2026-01-31").rendered(ALONE)
+    assert HuggingFaceModel(dated).rendered(ALONE) == HuggingFaceModel(dated).rendered(ALONE)
+    assert HuggingFaceModel(plain).identity.keys().isdisjoint({"today", "thinking"})
+    with pytest.raises(HarnessError, match=r"backend\.today='tomorrow' is no day"):
+        _ = HuggingFaceModel(plain, today="tomorrow").identity
+
+
+@pytest.mark.parametrize(
+    ("template", "vendor"),
+    [
+        (TURNS, None),
+        ("<s>" + TURNS, None),
+        (VENDOR + TURNS, "You are Clever.\nBe kind."),
+        ("<s>" + VENDOR + TURNS, "You are Clever.\nBe kind."),
+        (DATED + TURNS, "Today is 01 Jan 2025"),
+        (PLAIN, "A chat with Clever."),
+        ("{{ raise_exception('never') }}", None),
+    ],
+)
+def test_a_vendor_s_own_system_text_is_found(tiny_tokenizer, template, vendor):
+    tokenizer = tiny_tokenizer()
+    set_template(tokenizer, template + ASSISTANT, date(2025, 1, 1))
+    assert Encoder(tokenizer, "it").vendor_text() == vendor
+
+
+def test_a_system_prompt_stands_after_the_vendor_s_where_that_is_kept(tiny_tokenizer):
+    encoder = Encoder(tiny_tokenizer(template=VENDOR + TURNS + ASSISTANT), "it")
+    gone = SystemPrompt("Be careful.").apply(ALONE)
+    kept = SystemPrompt("Be careful.", keep=True).apply(ALONE)
+    assert encoder.render(gone) == "<|system|>Be careful.<|end|><|user|>How?<|end|><|assistant|>"
+    assert encoder.render(kept) == (
+        "<|system|>You are Clever.\nBe kind.\n\nBe careful.<|end|><|user|>How?<|end|><|assistant|>"
+    )
+    stays = Encoder(tiny_tokenizer(template=PLAIN), "it").render(kept)
+    assert stays.count("A chat with Clever.") == 1  # the template keeps it by itself
+    assert "keep" not in SystemPrompt("x").identity
+    assert SystemPrompt("x", keep=True).identity["keep"] == "true"
