@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from harness.models import plain
+from harness.models.encoder import no_token
 from harness.models.loaded import LoadedModel
 from harness.models.rows import Row, Weighing
 from harness.models.sampling import uniforms
@@ -22,11 +23,7 @@ def generate(
     refused: list[Generation] = []
     for request in requests:
         items = _items(loaded, request, generation, seed)
-        if items[0].width > loaded.context:
-            reason = (
-                f"{items[0].width} tokens (prompt and answer) exceed the model's context of "
-                f"{loaded.context}"
-            )
+        if reason := _refusal(loaded, items[0]):
             refused += [failed for item in items for failed in item.failed(reason)]
             continue
         for item in items:
@@ -43,6 +40,13 @@ def generate(
             loaded.use_cascade(fits)
         yield from write_rows(loaded, some, generation)
         yield from weigh_choices(loaded, others)
+
+
+def _refusal(loaded: LoadedModel, item: Row | Weighing) -> str | None:
+    """Why a request cannot be run; None where it can."""
+    if item.width > loaded.context:
+        return f"{item.width} tokens (prompt and answer) exceed the model's context of {loaded.context}"
+    return no_token(item.request.choices, item.choices) if isinstance(item, Weighing) else None
 
 
 def _items(

@@ -19,7 +19,7 @@ from typing import Any
 from transformers import AutoTokenizer
 from transformers import GenerationConfig as Declared
 
-from harness.models.encoder import Encoder
+from harness.models.encoder import Encoder, no_token
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 Job = Coroutine[Any, Any, list[Generation]]
@@ -146,10 +146,12 @@ class Engine:
         steps = max(map(len, choices), default=generation.max_new_tokens)
         # What vLLM reads it must be able to go on from, if by one token only.
         width = len(prompt) + steps + (len(choices) > 0 and steps > 1)
+        reason = no_token(request.choices, choices) if choices else None
         if width > self.context:
             reason = (
                 f"{width} tokens (prompt and answer) exceed the model's context of {self.context}"
             )
+        if reason:
             yield _said([Generation.failed(request.sample_id, i, reason) for i in request.indices])
         elif choices:
             yield self._weigh(request, prompt, choices)
