@@ -231,8 +231,7 @@ def _check_ids(samples: Samples) -> None:
 
 
 def _unusual(sample: Sample) -> Iterable[object]:
-    """What few samples have: it is digested only where they do, so that others stay what they are.
-    """
+    """What few samples have: it is digested only where they do, so that others stay what they are."""
     if sample.leads:
         yield sample.leads
     if sample.encoded_as != "harness":

@@ -4,7 +4,15 @@ import random
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import (
+    Tokenizer,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+    trainers,
+)
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -174,7 +182,9 @@ def test_choices_have_lm_eval_s_tokens_and_log_probabilities(pair):
             assert "grows together" in found[name].error
             continue
         assert found[name].error is None
-        assert found[name].choice_logprobs == pytest.approx([weight for weight, _ in said], abs=1e-4)
+        assert found[name].choice_logprobs == pytest.approx(
+            [weight for weight, _ in said], abs=1e-4
+        )
         assert found[name].choice_greedy == tuple(greedy for _, greedy in said)
     assert grown < len(requests) // 2
 
