@@ -231,7 +231,7 @@ def _check_ids(samples: Samples) -> None:
 
 
 def _unusual(sample: Sample) -> Iterable[object]:
-    """What few samples have: it is digested only where they do, so that others stay what they are."""
+    """What few samples have; of others the digest stays what it is."""
     if sample.leads:
         yield sample.leads
     if sample.encoded_as != "harness":

@@ -66,7 +66,7 @@ def _check_installed() -> None:
 
 def _build(manager: Any, name: str, splits: Mapping[str, Any] | None) -> dict[str, Any]:
     """The tasks of one name, over the rows of each split where they are given."""
-    overrides = None
+    overrides: dict[str, Any] | None = None
     if splits is not None:
         overrides = {
             "dataset_path": "json",  # not read: `custom_dataset` goes before it

@@ -47,7 +47,7 @@ class Rows(Sequence[Row]):
     @overload
     def __getitem__(self, at: slice) -> Rows: ...
     @overload
-    def __getitem__(self, at: str) -> list[Any]: ...  # type: ignore[override]
+    def __getitem__(self, at: str) -> list[Any]: ...
     def __getitem__(self, at: int | slice | str) -> Row | Rows | list[Any]:
         if isinstance(at, str):
             return [row.get(at) for row in self._rows]

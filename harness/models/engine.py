@@ -45,7 +45,10 @@ def generate(
 def _refusal(loaded: LoadedModel, item: Row | Weighing) -> str | None:
     """Why a request cannot be run; None where it can."""
     if item.width > loaded.context:
-        return f"{item.width} tokens (prompt and answer) exceed the model's context of {loaded.context}"
+        return (
+            f"{item.width} tokens (prompt and answer) exceed the model's context of "
+            f"{loaded.context}"
+        )
     return no_token(item.request.choices, item.choices) if isinstance(item, Weighing) else None
 
 

@@ -28,7 +28,7 @@ from harness.models.encoder import Encoder
 from harness.models.hf import HuggingFaceModel
 from harness.types import GenerationConfig, HarnessError, Message, Request
 
-WORDS = (
+WORDS = (  # noqa: SIM905
     "the doctor asks a patient about care yes no answer Answer: Q: A B C D 007 2009-01-12 "
     "caf\u00e9 na\u00efve \u4f60\u597d \u0434\u0430 unbelievable"
 ).split()
@@ -245,5 +245,5 @@ def test_our_own_choices_leave_every_token_of_the_prompt_as_it_is():
 def test_an_empty_context_without_a_token_to_begin_with_is_refused():
     found = PreTrainedTokenizerFast(tokenizer_object=trained("byte_bpe"))
     request = Request("x", "", choices=("yes",), encoded_as="lm_eval")
-    with pytest.raises(HarnessError, match="'x' asks for what follows no text .* nor eos_token"):
+    with pytest.raises(HarnessError, match=r"'x' asks for what follows no text .* nor eos_token"):
         Encoder(found, "tiny").encode(request)

@@ -133,7 +133,7 @@ def peer(task, model, **settings):
     import lm_eval
 
     done = lm_eval.simple_evaluate(
-        model=model._load(),
+        model=model._load().lm,
         tasks=list(task.documents.tasks.values()),
         task_manager=manager_of(None),
         bootstrap_iters=0,
