@@ -18,6 +18,8 @@ def results_of(task: Any, group: Sequence[Any], generation: Generation) -> Mappi
     said = _responses(task, group, generation)
     if isinstance(said, str):
         return said
+    if reason := _unknown_target(task, group[0].doc):
+        return reason
     fresh = [
         replace(instance, resps=[response], filtered_resps={})
         for instance, response in zip(group, said, strict=False)
@@ -68,6 +70,19 @@ def _responses(task: Any, group: Sequence[Any], generation: Generation) -> list[
     if None in greedy and (task.OUTPUT_TYPE == "loglikelihood" or _reads_greedy(task)):
         return "this backend does not say which choice greedy decoding would write"
     return list(zip(weights, map(bool, greedy), strict=True))
+
+
+def _unknown_target(task: Any, doc: Mapping[str, Any]) -> str | None:
+    """Why a document has no right choice, which lm-eval counts as answered wrongly; else None."""
+    if task.OUTPUT_TYPE != "multiple_choice" or task.config.process_results is not None:
+        return None
+    choices = task.doc_to_choice(doc)
+    target = task.doc_to_text(doc) if task.multiple_input else task.doc_to_target(doc)
+    targets = target if isinstance(target, list) else [target]
+    for item in targets:
+        if item not in (choices if isinstance(item, str) else range(len(choices))):
+            return f"the right answer {item!r} is none of the document's {len(choices)} choices"
+    return None
 
 
 def _reads_greedy(task: Any) -> bool:

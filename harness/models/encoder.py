@@ -107,8 +107,7 @@ class Encoder:
                 f"model={self.name!r} has no chat template, and this task asks in messages; give "
                 "one with backend.chat_template=FILE"
             )
-        plain = self._plain if request.encoded_as == "harness" else well_formed
-        turns = [{"role": m.role, "content": plain(m.content)} for m in request.prompt]
+        turns = [{"role": m.role, "content": self._plain(m.content)} for m in request.prompt]
         continues = turns[-1]["role"] == "assistant"
         try:
             text = self.tokenizer.apply_chat_template(

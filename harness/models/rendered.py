@@ -48,7 +48,8 @@ def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
     quoted = content if len(content) <= SHOWN else f"{content[:SHOWN]}\u2026"
     raise HarnessError(
         f"{what} leaves out or changes what was asked: the {turn['role']} message {quoted!r} is "
-        "not in the prompt that it renders; give a template that has it, or ask without that message"
+        "not in the prompt that it renders; give a template that has it, or ask "
+        "without that message"
     )
 
 

@@ -207,7 +207,7 @@ def test_what_is_to_be_continued_has_lm_eval_s_tokens(pair):
 def test_messages_have_lm_eval_s_tokens(pair):
     theirs, ours = pair
     encoder = Encoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
-    turns = (Message("user", "the doctor <|end|> asks "), Message("assistant", "yes"),
+    turns = (Message("user", "the doctor asks "), Message("assistant", "yes"),
              Message("user", "Q: "))  # fmt: skip
     for prompt in (turns[:1], turns, (*turns, Message("assistant", "Answer: "))):
         request = Request("a", prompt, choices=("yes", " no", "A"), encoded_as="lm_eval")

@@ -30,7 +30,9 @@ class LmEvalModel:
     """A model that lm-eval loads and runs, a chunk of requests at a time.
 
     A prompt that lm-eval would silently shorten, for it is longer than the context, fails instead.
-    Why an answer ended it does not say: `length` where its tokens can be counted, else `unknown`.
+    Why an answer ended it does not say: `length` where its tokens can be counted, else `unknown`;
+    of a server's answers it is read beside lm-eval. The tokens of our own tasks' choices are
+    lm-eval's as well: white space that ends a prompt is weighed with each.
 
     Args:
         name: of the model, where `args` does not name one.

@@ -2,6 +2,7 @@
 
 Seen in lm-eval 0.4.13: `TemplateLM.loglikelihood` and `_encode_pair` in lm_eval/api/model.py,
 `HFLM.tok_encode` and `tok_batch_encode` in lm_eval/models/huggingface.py, of one text at a time.
+A tokenizer that ends every text keeps its end here, as lm-eval does: that number is lm-eval's too.
 """
 
 from __future__ import annotations
