@@ -1,5 +1,7 @@
 """What lm-eval's own model of transformers leaves out or changes of what it is asked."""
 
+import logging
+
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
@@ -70,13 +72,11 @@ def test_a_turn_that_is_not_in_the_prompt_refuses_the_run(checkpoint):
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_a_template_that_holds_all_is_asked_and_warnings_of_changes_are_noted(checkpoint, caplog):
+def test_a_template_that_holds_all_is_asked_and_warnings_of_changes_are_noted(checkpoint):
     model = checkpoint(PLAIN)
     (found,) = answers(model, Request("a", (SYSTEM, USER)))
     assert found.error is None
     assert not model.notes
-    import logging
-
     with model._warnings.kept():
         logger = logging.getLogger("lm_eval.models.huggingface")
         for length in (300, 400):

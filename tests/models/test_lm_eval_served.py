@@ -1,6 +1,7 @@
 """What servers say to lm-eval, from a loopback server with one oddity each."""
 
 import json
+import re
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -73,8 +74,6 @@ def choice(content, reason="stop", **more):
     ],
 )
 def test_what_is_no_answer_fails_with_the_server_s_words(body, said, concurrent):
-    import re
-
     found = answer_to(body, concurrent)
     assert found.text is None
     assert re.search(said, found.error), found.error

@@ -70,7 +70,8 @@ class Calls:
             )
         if self.served:
             settings = self._settings(generation, 0)
-            check_honoured(self.lm, self.type, settings, "chat" in self.type)
+            chat = "chat" in self.type or not self.type.endswith("completions")
+            check_honoured(self.lm, self.type, settings, chat)
 
     def write(
         self, asked: Sequence[Asked], generation: GenerationConfig, seed: int
