@@ -112,13 +112,16 @@ def stopped(generation: Generation, stops: Sequence[str]) -> Generation:
 
 def _plainly(sample: Sample, indices: tuple[int, ...]) -> list[Request]:
     if not sample.leads:
-        return [Request(sample.id, sample.prompt, indices, sample.choices)]
+        return [
+            Request(sample.id, sample.prompt, indices, sample.choices, encoded_as=sample.encoded_as)
+        ]
     return [
         Request(
             _part(sample, number),
             lead,
             indices,
             tuple(c for c, own in zip(sample.choices, sample.leads, strict=True) if own == lead),
+            encoded_as=sample.encoded_as,
         )
         for number, lead in enumerate(dict.fromkeys(sample.leads))
     ]

@@ -153,7 +153,7 @@ class _Look:
 
     def add(self, sample: Sample) -> None:
         parts = (sample.id, sample.prompt, sample.target, sample.choices)
-        asked = repr((*parts, sample.leads) if sample.leads else parts)
+        asked = repr((*parts, *_unusual(sample)))
         described = self._encode((sample.id, sample.cluster, sorted(sample.metadata.items())))
         self.asked.update(f"\n{asked}".encode() if self.ids else asked.encode())
         self.groups.update(f", {described}".encode() if self.ids else described.encode())
@@ -228,6 +228,14 @@ def _check_ids(samples: Samples) -> None:
         names = (s.id for _, window in samples.windows() for s in window)
         name = next(name for name in names if _digest(name) in twice)
         raise HarnessError(f"task {samples.task.name!r} has two samples with id {name!r}")
+
+
+def _unusual(sample: Sample) -> Iterable[object]:
+    """What few samples have; of others the digest stays what it is."""
+    if sample.leads:
+        yield sample.leads
+    if sample.encoded_as != "harness":
+        yield sample.encoded_as
 
 
 def _hash(sample: Sample) -> int:

@@ -42,6 +42,14 @@ Where the last message is the assistant's, the model continues that message.
 """
 
 
+Rules = Literal["harness", "lm_eval"]
+"""Whose rules make tokens of a prompt and its choices: ours, or those of lm-eval's models.
+
+They differ where the prompt ends in white space, where a choice grows together with it, and in when
+special tokens are added (`harness.models.encoder`).
+"""
+
+
 def asked(prompt: Prompt) -> str:
     """What the user said last, or the text that is to be continued."""
     if isinstance(prompt, str):
@@ -65,6 +73,7 @@ class Sample:
     cluster: str | None = None
     """Samples of one cluster are not independent of each other; None: the sample is its own."""
     metadata: Metadata = field(default_factory=dict)
+    encoded_as: Rules = "harness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +86,7 @@ class Request:
     """Which generations to make: sampling noise is keyed by (seed, sample_id, index)."""
     choices: tuple[str, ...] = ()
     """Where given, nothing is written: the log-probability of each choice is taken instead."""
+    encoded_as: Rules = "harness"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from transformers import PreTrainedTokenizerBase
 
 from harness.marks import tokens_of_marks
 from harness.models.endings import after_answer, appended, end_of_turn
+from harness.models.lm_eval import tokens as lm_eval_tokens
 from harness.models.rendered import Turn, check_open_thought, check_rendered, opened_by
 from harness.models.templates import with_fixed_day
 from harness.models.vendor import vendor_text, with_vendor_text
@@ -51,12 +52,27 @@ class Encoder:
         self._vendor = lru_cache(maxsize=1)(self._find_vendor_text)
 
     def encode(self, request: Request) -> list[int]:
-        """The prompt's tokens, at least one."""
-        return self._tokens(request, self.render(request)) or [self.start]
+        """The prompt's tokens, at least one.
+
+        Raises:
+            HarnessError: lm-eval's rules ask for a token that this tokenizer does not have.
+        """
+        text = self.render(request)
+        if request.encoded_as == "lm_eval":
+            return self._as_lm_eval(request, text)
+        return self._tokens(request, text) or [self.start]
 
     def choices(self, request: Request, context: list[int]) -> tuple[list[int], ...]:
-        """Tokens of each choice, as they stand after the prompt's in the tokens of both."""
+        """Tokens of each choice, as they stand after the prompt's in the tokens of both.
+
+        By our own rules what follows changes no token of the prompt: white space that ends it
+        stays there, the same for every choice, and a choice that would grow together with it is
+        tokenized alone. By lm-eval's the white space is weighed with each choice, and a choice
+        that has no token of its own comes back empty.
+        """
         text = self.render(request)
+        if request.encoded_as == "lm_eval":
+            return lm_eval_tokens.of_choices(self.tokenizer, text, request.choices)
         return tuple(self._after(request, text, context, choice) for choice in request.choices)
 
     def decode(self, tokens: list[int]) -> str:
@@ -172,6 +188,19 @@ class Encoder:
         special = isinstance(request.prompt, str)  # a chat template writes its own
         return self._ids(text, special)
 
+    def _as_lm_eval(self, request: Request, text: str) -> list[int]:
+        weighs = bool(request.choices)
+        encode = lm_eval_tokens.to_weigh_after if weighs else lm_eval_tokens.to_write_after
+        first = lm_eval_tokens.prefix(self.tokenizer)
+        context = encode(self.tokenizer, text) or ([] if first is None else [first])
+        if not context:
+            raise HarnessError(
+                f"sample {request.sample_id!r} asks for what follows no text at all, which lm-eval "
+                f"begins with a token that the tokenizer of model={self.name!r} does not have "
+                "(neither bos_token nor eos_token)"
+            )
+        return context
+
     def _after(self, request: Request, text: str, context: list[int], choice: str) -> list[int]:
         whole = self._tokens(request, text + choice)
         if whole[: len(context)] == context and len(whole) > len(context):
@@ -198,3 +227,14 @@ def set_template(tokenizer: PreTrainedTokenizerBase, chosen: str | None, today: 
         tokenizer.chat_template = named
     elif template:
         tokenizer.chat_template = with_fixed_day(template, today)
+
+
+def no_token(choices: Sequence[str], encoded: Sequence[Sequence[int]]) -> str | None:
+    """Why choices cannot be weighed, where one of them has no token; None where all have."""
+    grown = [choice for choice, ids in zip(choices, encoded, strict=True) if not ids]
+    if not grown:
+        return None
+    return (
+        f"choice {grown[0]!r} grows together with the end of the prompt: it has no token of its "
+        "own to weigh"
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.identity import cache_folder, digest_files, fingerprint
+from harness.marks import FAMILIES
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -188,7 +189,15 @@ def end_of_turn(
 
 
 def _ends(tokenizer: PreTrainedTokenizerBase, after: str, ends: Collection[int]) -> bool:
-    """Whether a declared end is among what follows an answer."""
+    """Whether a declared end is among what follows an answer, or it is a thought that is over.
+
+    Where a template sets thinking apart in a turn of its own, as harmony does, that turn's end is
+    none of the answer's.
+    """
+    template = str(tokenizer.chat_template)
+    inner = {mark for family in FAMILIES if family.start in template for mark in family.inside}
+    if any(after.lstrip().startswith(mark) for mark in inner):
+        return True
     marks = tokenizer.convert_ids_to_tokens(sorted(ends))
     return any(mark and mark in after for mark in marks)
 

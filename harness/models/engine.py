@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from harness.models import plain
+from harness.models.encoder import no_token
 from harness.models.loaded import LoadedModel
 from harness.models.rows import NO_NUMBERS, Row, Weighing
 from harness.models.sampling import uniforms
@@ -23,11 +24,7 @@ def generate(
     refused: list[Generation] = []
     for request in requests:
         items = _items(loaded, request, generation, seed)
-        if items[0].width > loaded.context:
-            reason = (
-                f"{items[0].width} tokens (prompt and answer) exceed the model's context of "
-                f"{loaded.context}"
-            )
+        if reason := _refusal(loaded, items[0]):
             refused += [failed for item in items for failed in item.failed(reason)]
             continue
         for item in items:
@@ -61,6 +58,16 @@ def _answers(
         loaded.use_cascade(False)
     yield from plain.write(loaded, left, generation)
     yield from plain.weigh(loaded, weighed)
+
+
+def _refusal(loaded: LoadedModel, item: Row | Weighing) -> str | None:
+    """Why a request cannot be run; None where it can."""
+    if item.width > loaded.context:
+        return (
+            f"{item.width} tokens (prompt and answer) exceed the model's context of "
+            f"{loaded.context}"
+        )
+    return no_token(item.request.choices, item.choices) if isinstance(item, Weighing) else None
 
 
 def _items(

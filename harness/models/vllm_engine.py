@@ -21,7 +21,7 @@ from typing import Any
 from transformers import AutoTokenizer
 from transformers import GenerationConfig as Declared
 
-from harness.models.encoder import Encoder, set_template
+from harness.models.encoder import Encoder, no_token, set_template
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 from harness.weights import check_weights, refuse_unknown_tokens, writable
 
@@ -160,10 +160,12 @@ class Engine:
         steps = max(map(len, choices), default=generation.max_new_tokens)
         # What vLLM reads it must be able to go on from, if by one token only.
         width = len(prompt) + steps + (len(choices) > 0 and steps > 1)
+        reason = no_token(request.choices, choices) if choices else None
         if width > self.context:
             reason = (
                 f"{width} tokens (prompt and answer) exceed the model's context of {self.context}"
             )
+        if reason:
             yield _said([Generation.failed(request.sample_id, i, reason) for i in request.indices])
         elif choices:
             yield self._weigh(request, prompt, choices)

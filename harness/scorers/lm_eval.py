@@ -8,7 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from harness.aggregated import NOT_OF_IT, pack
-from harness.documents import UNIT, Documents, is_mean
+from harness.documents import UNIT, Documents
+from harness.documents.results import is_mean
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, Task
 
 

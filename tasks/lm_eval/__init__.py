@@ -43,6 +43,11 @@ class LmEvalTask:
         self.estimands: Sequence[Estimand] = self.documents.estimands(bootstrap)
 
     @property
+    def notes(self) -> Sequence[str]:
+        """What was found out about the data."""
+        return self.documents.notes
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """How lm-eval has the task's answers generated; what the command line says goes first."""
         return self.documents.settings

@@ -6,6 +6,7 @@ import pytest
 
 from harness.aggregated import NOT_OF_IT, Aggregated
 from harness.documents import documents, manager_of
+from harness.generating import requests_of
 from harness.models.lm_eval import LmEvalModel
 from harness.plan import Plan
 from harness.report.console import progress
@@ -133,7 +134,7 @@ def peer(task, model, **settings):
     import lm_eval
 
     done = lm_eval.simple_evaluate(
-        model=model._load(),
+        model=model._load().lm,
         tasks=list(task.documents.tasks.values()),
         task_manager=manager_of(None),
         bootstrap_iters=0,
@@ -186,6 +187,29 @@ def test_our_engine_gives_the_same_choices(data, smollm2, model, tmp_path):
     assert [row["estimate"] for row in ours] == [
         row["estimate"] for row in table(task, model, tmp_path)
     ]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_context_that_ends_in_white_space_has_lm_eval_s_log_probabilities(
+    smollm2, model, tmp_path
+):
+    (tmp_path / "ends.yaml").write_text(
+        "task: ends\ndataset_path: json\ntest_split: test\noutput_type: multiple_choice\n"
+        'doc_to_text: "Q: {{q}}\\nAnswer:{{end}}"\ndoc_to_choice: ["yes", "no", "A", "B"]\n'
+        'doc_to_target: gold\ntarget_delimiter: ""\nmetric_list: [{metric: acc}]\n'
+    )
+    write(tmp_path / "data.jsonl", [{"q": "Is she well?", "end": end, "gold": 2}
+                                    for end in ("", " ", "\n", "  \n\t")])  # fmt: skip
+    task = LmEvalTask("ends", include_path=str(tmp_path), data=str(tmp_path / "data.jsonl"))
+    (theirs,) = task.documents.tasks.values()
+    settings, lm = GenerationConfig(), model._load().lm
+    for sample, group in zip(task.samples(task.records()), range(4), strict=True):
+        asked = [one for one in theirs.instances if one.doc_id == group]
+        expected = lm.loglikelihood(sorted(asked, key=lambda one: one.idx), True)
+        for ours in (smollm2, model):
+            ((found,),) = list(ours.generate(requests_of(sample, (0,), None), settings, 0))
+            assert found.choice_logprobs == pytest.approx([w for w, _ in expected], abs=2e-3)
+            assert found.choice_greedy == tuple(greedy for _, greedy in expected)
 
 
 def test_a_group_is_its_tasks_and_all_of_them(tmp_path, model):
