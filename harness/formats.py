@@ -174,8 +174,7 @@ def read_csv(path: Path) -> list[Row]:
             rows: list[Row] = [dict(row) for row in reader]
         except csv.Error as error:
             raise HarnessError(
-                f"data file {str(path)!r}, line {reader.line_num} is not CSV ({error}); "
-                f"{FILE_CUT}"
+                f"data file {str(path)!r}, line {reader.line_num} is not CSV ({error}); {FILE_CUT}"
             ) from error
     for number, row in enumerate(rows, 1):
         if None in row.values() or "(more)" in row:

@@ -4,7 +4,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
-    ("harness.thinking", "harness.formats"),
+    ("harness.thinking", "harness.formats", "harness.nested"),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.tables", "harness.store", "harness.shards", "harness.gathered"),
     ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
