@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
+from harness.fields import text_field
 from harness.formats import BLOCK, READERS, JsonLines, Row, ending, seems
 from harness.types import HarnessError, Records
 
@@ -99,29 +101,6 @@ def _what_it_is(path: Path) -> str:
     return f"; it seems to be {kind}: save it as CSV, JSON or Parquet" if kind else ""
 
 
-def text_field(row: Row, names: Sequence[str], where: str) -> str:
-    """The text of that of these columns that the row has.
-
-    Raises:
-        HarnessError: it has none of them, or several that differ, or nothing in it.
-    """
-    present = [name for name in names if name in row]
-    if not present:
-        raise HarnessError(
-            f"{where} has no column {' or '.join(map(repr, names))}; it has "
-            f"{', '.join(map(repr, row))}"
-        )
-    value = row[present[0]]
-    if any(row[name] != value for name in present[1:]):
-        raise HarnessError(
-            f"{where} has {' and '.join(map(repr, present))}, which differ: keep the one that is "
-            "to be read"
-        )
-    if isinstance(value, str) and value.strip():
-        return value
-    raise HarnessError(f"{where}: {present[0]!r} is {value!r}, not a text")
-
-
 def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
     try:
         return kind(path)
@@ -130,12 +109,10 @@ def _is(path: Path, kind: Callable[[Path], bool]) -> bool:
 
 
 def _read_hub(hub: HubFiles) -> list[Row]:
-    import datasets
-
     rows: list[Row] = []
     for address, columns in hub.files.items():
         try:
-            part = datasets.load_dataset(hub.builder, data_files=address, split="train")
+            part = _published(hub.builder, address)
         except Exception as error:
             raise HarnessError(
                 f"the published data {address!r} cannot be had ({type(error).__name__}: "
@@ -143,3 +120,18 @@ def _read_hub(hub: HubFiles) -> list[Row]:
             ) from error
         rows += [{**row, **columns} for row in part]
     return rows
+
+
+def _published(builder: str, address: str) -> Iterable[Row]:
+    """The rows of a published file; texts stay texts, which `datasets` makes dates and nothing of.
+
+    (datasets 5.2: its CSV reader turns "NA" and "None" into null, its JSON reader "2009-01-12" into
+    a timestamp.)
+    """
+    import datasets
+
+    options = {"keep_default_na": False} if builder == "csv" else {}
+    part = datasets.load_dataset(builder, data_files=address, split="train", **options)
+    if builder == "json" and "timestamp" in str(part.features):
+        return JsonLines(Path(datasets.DownloadManager().download(address)))
+    return cast("Iterable[Row]", part)

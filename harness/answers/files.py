@@ -13,8 +13,9 @@ from harness.answers import lm_eval
 from harness.answers.columns import Columns, choose
 from harness.answers.failures import failure
 from harness.answers.stored import Stored, answers_stored
-from harness.answers.turns import OBJECT, Content, answer_text, blank, prompt_content, shown
+from harness.answers.turns import OBJECT, Content, answer_text, prompt_content, shown
 from harness.data import read_file
+from harness.fields import blank
 from harness.nested import nested
 from harness.types import HarnessError
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 
+from harness.fields import blank
 from harness.nested import nested
 from harness.types import HarnessError
 
@@ -17,13 +17,6 @@ TEXT_PARTS = ("text", "input_text", "output_text")
 OBJECT = re.compile(r"\s*\[?\s*\{\s*[\"'](?:role|content|from|value|type|text|messages)[\"']\s*:")
 """How turns, messages and parts begin that stand as text; no sentence does."""
 LONGEST_SHOWN = 80
-
-
-def blank(value: object) -> bool:
-    """Whether nothing is there: None, no number, or white space."""
-    if isinstance(value, float):
-        return math.isnan(value)
-    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def shown(value: object) -> str:
