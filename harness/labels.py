@@ -216,7 +216,7 @@ def _value(label: object, values: Mapping[str, float], unknown: Counter[str], ki
     else:
         try:
             number = float(label if isinstance(label, bool | int | float) else str(label))
-        except ValueError:
+        except (ValueError, OverflowError):
             number = math.nan
         if math.isfinite(number):
             return number

@@ -11,23 +11,17 @@ from typing import Any
 
 from harness.answers import lm_eval
 from harness.answers.columns import Columns, choose
+from harness.answers.facts import align, facts
 from harness.answers.failures import failure
 from harness.answers.stored import Stored, answers_stored
-from harness.answers.turns import OBJECT, Content, answer_text, prompt_content, shown
+from harness.answers.turns import LONGEST_SHOWN, OBJECT, Content, answer_text, prompt_content, shown
 from harness.data import read_file
 from harness.fields import blank
 from harness.nested import nested
 from harness.types import HarnessError
 
-LONGEST_LABEL = 80
-"""Characters of a column's text that still describes a sample."""
 MODELS = ("model", "model_name", "model_id")
 """Columns that say who answered."""
-NOT_FACTS = (
-    "prompt", "request", "question", "input", "answer", "response", "completion", "generation",
-    "output", "text", "id", "resps", "filtered_resps", "arguments", "doc", "target",
-)  # fmt: skip
-"""Columns that describe no sample, however short what stands in them is."""
 MESSAGE = re.compile(r"[\"']role[\"']\s*:")
 Row = Mapping[str, object]
 
@@ -62,6 +56,7 @@ def of_file(
         rows = reader.of_lm_eval(source)
     else:
         rows = reader.of_columns(source, choose(names, prompt, answer, f"answers={str(path)!r}"))
+    align(rows)
     return answers_stored(path.name, rows, model or path.stem, str(path), reader.notes())
 
 
@@ -202,7 +197,7 @@ SENTENCES = {
 
 def _object(text: str) -> str | None:
     """What a text is that is a list of texts or a message rather than a text; None: it is none."""
-    if OBJECT.match(text) and MESSAGE.search(text[:LONGEST_LABEL]):
+    if OBJECT.match(text) and MESSAGE.search(text[:LONGEST_SHOWN]):
         return "a message as text that cannot be read"
     value = nested(text) if text.lstrip().startswith("[") else None
     is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
@@ -220,15 +215,6 @@ def _kept(
         "id": name,
         "prompt": asked,
         "cluster": text or None,
-        "metadata": {k: v for k, v in row.items() if _describes(k, v)},
+        "metadata": facts(row),
         "answers": list(answers),
     }
-
-
-def _describes(name: str, value: object) -> bool:
-    """Whether a column is a fact about the sample rather than its text."""
-    if name in NOT_FACTS:
-        return False
-    if isinstance(value, str):
-        return len(value) <= LONGEST_LABEL
-    return value is None or isinstance(value, bool | int | float)
