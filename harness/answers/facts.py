@@ -19,12 +19,15 @@ Fact = str | int | float | bool | None
 
 def facts(row: Mapping[str, object]) -> dict[str, Fact]:
     """What of a row describes the sample rather than being its text."""
-    return {
-        _text(name): _text(value) if isinstance(value, str) else value
-        for name, value in row.items()
-        if name not in NOT_FACTS
-        and (value is None or isinstance(value, bool | int | float) or _short(value))
-    }
+    described: dict[str, Fact] = {}
+    for name, value in row.items():
+        if name in NOT_FACTS:
+            continue
+        if value is None or isinstance(value, bool | int | float):
+            described[_text(name)] = value
+        elif isinstance(value, str) and len(value) <= LONGEST_LABEL:
+            described[_text(name)] = _text(value)
+    return described
 
 
 def align(rows: Sequence[Mapping[str, Any]]) -> None:
@@ -55,10 +58,6 @@ def _written(value: Fact) -> str:
         return str(value)
     except ValueError:  # Python writes no number of so many digits
         return hex(value) if isinstance(value, int) else repr(value)
-
-
-def _short(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST_LABEL
 
 
 def _text(value: str) -> str:
