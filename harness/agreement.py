@@ -21,7 +21,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from harness.command import command_line, resolve
 from harness.identity import fingerprint
-from harness.labels import LabelFormat, Labelled, digest, part_of, read_labels
+from harness.labels import LabelFormat, Labelled, digest, part_of, read_label_file
 from harness.measuring import Told, confusion, figures, people
 from harness.plugins import make
 from harness.scorers.registry import ScorerRegistry
@@ -105,7 +105,9 @@ def _work(cfg: DictConfig) -> int:
     path, form = Path(cfg.labels), OmegaConf.to_object(cfg.format)
     assert isinstance(form, LabelFormat)
     form.about = form.about or path.name
-    labelled = read_labels(path, form)
+    read = read_label_file(path, form)
+    labelled = read.items
+    form.note = "; ".join(filter(None, [form.note, *read.notes]))
     if cfg.n is not None:
         if cfg.n < 2:
             raise HarnessError(f"n={cfg.n} must be at least 2")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.data import read_file
+from harness.fields import blank
 from harness.types import HarnessError
 
 
@@ -58,42 +60,92 @@ class Labelled(NamedTuple):
     group: str | None
 
 
+@dataclass(frozen=True)
+class LabelFile:
+    """What a file of labels holds, and what of it was left out."""
+
+    items: list[Labelled]
+    notes: list[str]
+    """What has no label and what a label says that stands for no value, counted, in sentences."""
+
+
 def read_labels(path: Path, form: LabelFormat) -> list[Labelled]:
-    """The labelled answers of a file or folder.
+    """The labelled answers of a file or folder; see `read_label_file`."""
+    return read_label_file(path, form).items
+
+
+def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
+    """The labelled answers of a file or folder, and what has no label that can be read.
 
     Raises:
-        HarnessError: there is no such file, or it has no label that the format can read.
+        HarnessError: there is no such file, it has no label that the format can read, or two
+            columns would do.
     """
-    rows = read_file(path)
-    found = []
-    for number, row in enumerate(rows):
+    rows = read_file(path, "labels")
+    items, left_out, wanted = [], Counter[str](), 0
+    for number, row in enumerate(rows, 1):
         if not _wanted(row, form):
             continue
-        raters = tuple(_value(_at(row, [name]), form.values) for name in form.raters)
-        label = _value(_at(row, form.label), form.values)
-        said = [x for x in raters if not math.isnan(x)]
-        if math.isnan(label) and said and not _has(row, form.label):
-            label = sum(said) / len(said)
-        if math.isnan(label):
-            continue
-        answer = _at(row, form.answer)
-        if not isinstance(answer, str):
-            raise HarnessError(
-                f"record {number + 1} of {path.name} has no answer in the column "
-                f"{' or '.join(form.answer)}; it has {', '.join(row)}"
-            )
-        prompt, group = _at(row, form.prompt), _at(row, form.group)
-        found.append(
-            Labelled(
-                str(prompt or ""), answer, label, raters, None if group is None else str(group)
-            )
+        wanted += 1
+        where = f"record {number} of {path.name}"
+        raters = tuple(
+            _value(_only(row, [name], "raters", where), form.values, left_out, "rating")
+            for name in form.raters
         )
-    if not found:
+        label = _only(row, form.label, "label", where)
+        value = _value(label, form.values, left_out, "label")
+        said = [x for x in raters if not math.isnan(x)]
+        if math.isnan(value) and said and not _has(row, form.label):
+            value = sum(said) / len(said)
+        if not math.isnan(value):
+            items.append(_labelled(row, form, value, raters, where))
+        elif blank(label):
+            left_out[NO_LABEL] += 1
+    if not items:
         raise HarnessError(
             f"labels={str(path)!r} holds no label that its format can read: of {len(rows)} records "
             f"none has a known value in {' or '.join([*form.label, *form.raters])}"
         )
-    return found
+    return LabelFile(items, _notes(left_out, wanted, path.name))
+
+
+NO_LABEL = "without a label"
+
+
+def _notes(left_out: Counter[str], wanted: int, name: str) -> list[str]:
+    notes = []
+    if without := left_out.pop(NO_LABEL, 0):
+        notes.append(f"{without} of {wanted} records of {name} have no label and are left out")
+    if left_out:
+        words = ", ".join(f"{word} ({n})" for word, n in left_out.most_common(4))
+        notes.append(
+            f"{left_out.total()} entries of {name} stand for no value that the format knows and "
+            f"are left out: {words}{', ...' if len(left_out) > 4 else ''}"
+        )
+    return notes
+
+
+def _labelled(
+    row: Mapping[str, object],
+    form: LabelFormat,
+    label: float,
+    raters: tuple[float, ...],
+    where: str,
+) -> Labelled:
+    answer = _only(row, form.answer, "answer", where)
+    if not isinstance(answer, str):
+        raise HarnessError(
+            f"{where} has no answer in the column {' or '.join(form.answer)}; it has "
+            f"{', '.join(row)}"
+        )
+    prompt, group = _only(row, form.prompt, "prompt", where), _at(row, form.group)
+    return Labelled(
+        "" if blank(prompt) else str(prompt),
+        answer,
+        label,
+        raters,
+        None if blank(group) else str(group),
+    )
 
 
 def digest(labelled: Sequence[Labelled]) -> str:
@@ -137,14 +189,41 @@ def _at(row: Mapping[str, object], names: Sequence[str]) -> object:
     return None
 
 
-def _value(label: object, values: Mapping[str, float]) -> float:
-    """The number that a label stands for; NaN for none."""
+def _only(row: Mapping[str, object], names: Sequence[str], option: str, where: str) -> object:
+    """The value of that of these columns which is there.
+
+    Raises:
+        HarnessError: several are, with different values.
+    """
+    values = {name: value for name in names if not blank(value := _at(row, [name]))}
+    if len(set(map(repr, values.values()))) > 1:
+        raise HarnessError(
+            f"{where} has several columns that may hold the {option}, "
+            f"{', '.join(map(repr, values))}: say which with format.{option}=[{next(iter(values))}]"
+        )
+    return next(iter(values.values()), None)
+
+
+def _value(label: object, values: Mapping[str, float], unknown: Counter[str], kind: str) -> float:
+    """The number that a label stands for; NaN for none, which is counted where something stood."""
+    if blank(label):
+        return math.nan
     if values:
         word = str(label).lower() if isinstance(label, bool) else str(label)
-        return float(values.get(word, math.nan))
-    if isinstance(label, bool | int | float):
-        return float(label)
-    try:
-        return float(str(label))
-    except ValueError:
-        return math.nan
+        same = [word] if word in values else _in_another_case(word, values)
+        if len(same) == 1:
+            return float(values[same[0]])
+    else:
+        try:
+            number = float(label if isinstance(label, bool | int | float) else str(label))
+        except (ValueError, OverflowError):
+            number = math.nan
+        if math.isfinite(number):
+            return number
+    unknown[f"{kind} {label!r}"] += 1
+    return math.nan
+
+
+def _in_another_case(word: str, values: Mapping[str, float]) -> list[str]:
+    """The words that are this one but for the size of their letters and white space around it."""
+    return [name for name in values if name.casefold() == word.strip().casefold()]

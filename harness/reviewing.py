@@ -209,7 +209,18 @@ def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
         people(rows),
         figures(ratings, rated, review.metric, told) if not np.isnan(rated).all() else [],
         corrected,
+        _unlabelled(labels, len(items)),
     )
+
+
+def _unlabelled(labels: Mapping[str, Mapping[str, float]], drawn: int) -> list[str]:
+    """Of each sheet how many of the drawn answers have no label in it, in sentences."""
+    return [
+        f"{drawn - len(of_one)} of the {drawn} drawn answers have no label of {name} and are left "
+        "out of that person's"
+        for name, of_one in labels.items()
+        if len(of_one) < drawn
+    ]
 
 
 def _corrected(review: Review, labels: Mapping[Key, Sequence[float]], raters: int) -> pa.Table:
@@ -301,8 +312,13 @@ def _item(review: Review, seed: int, key: Key) -> str:
 
 def _labels(file: Path, items: Mapping[str, Key], metric: Metric) -> dict[str, float]:
     found: dict[str, float] = {}
-    for number, row in enumerate(read_file(file), 1):
-        item, label = str(row.get("item")), row.get("label")
+    for number, row in enumerate(read_file(file, "read"), 1):
+        if lacking := [name for name in ("item", "label") if name not in row]:
+            raise HarnessError(
+                f"{file.name} has no column {' and no column '.join(map(repr, lacking))}; it has "
+                f"{', '.join(map(repr, row))}"
+            )
+        item, label = str(row["item"]), row["label"]
         where = f"{file.name}, record {number}"
         if item not in items:
             raise HarnessError(f"{where}: item {item!r} was not drawn from this run")

@@ -37,6 +37,7 @@ class ScoreConfig:
     answers: str | None = None
     model: str | None = None
     columns: Columns = field(default_factory=Columns)
+    failed_texts: bool = True
     by: str | None = None
     limit: int | None = None
     results: str = "results"
@@ -73,7 +74,10 @@ def _work(cfg: DictConfig) -> int:
     if cfg.run is not None:
         stored = of_run(Path(cfg.run))
     else:
-        stored = of_file(Path(cfg.answers), cfg.columns.prompt, cfg.columns.answer, cfg.model)
+        columns = cfg.columns
+        stored = of_file(
+            Path(cfg.answers), columns.prompt, columns.answer, cfg.model, cfg.failed_texts
+        )
     if cfg.by is not None and not any(cfg.by in r["metadata"] for r in stored.records.rows):  # type: ignore[operator]
         raise HarnessError(f"by={cfg.by!r} is no column that describes the answers")
     plan = Plan(

@@ -9,7 +9,7 @@ import pytest
 import sklearn.metrics
 
 from harness.agreement import measure
-from harness.labels import LabelFormat, Labelled, part_of, read_labels
+from harness.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
 from harness.measuring import Told, confusion, figures, people
 from harness.scorers.refusal import RefusalScorer
 from harness.scorers.registry import ScorerRegistry
@@ -189,3 +189,66 @@ def test_a_record_without_an_answer_is_one_sentence(tmp_path):
     path.write_text('{"label": 1}\n')
     with pytest.raises(HarnessError, match=r"record 1 of l\.jsonl has no answer"):
         read_labels(path, LabelFormat())
+
+
+def write_labels(path, *labels, name="label"):
+    path.write_text(
+        f"prompt,answer,{name}\n" + "".join(f"q,a{i},{label}\n" for i, label in enumerate(labels))
+    )
+    return path
+
+
+def test_labels_that_are_blank_or_stand_for_nothing_are_left_out_and_counted(tmp_path):
+    path = write_labels(tmp_path / "l.csv", 1, 0, "", " ", "yes", "yes", "nan", "inf")
+    read = read_label_file(path, LabelFormat())
+    assert [item.label for item in read.items] == [1.0, 0.0]
+    assert read.notes == [
+        "2 of 8 records of l.csv have no label and are left out",
+        "4 entries of l.csv stand for no value that the format knows and are left out: "
+        "label 'yes' (2), label 'nan' (1), label 'inf' (1)",
+    ]
+
+
+def test_words_of_labels_are_known_in_any_case_and_no_other_word_is_the_nearest(tmp_path):
+    path = write_labels(tmp_path / "l.csv", "Harmful", "HARMLESS", "harmless ", "harmfull")
+    read = read_label_file(path, LabelFormat(values={"harmful": 1, "harmless": 0}))
+    assert [item.label for item in read.items] == [1.0, 0.0, 0.0]
+    assert "label 'harmfull' (1)" in read.notes[0]
+
+
+def test_a_rating_that_stands_for_nothing_is_counted(tmp_path):
+    path = tmp_path / "l.csv"
+    path.write_text("answer,one,two\na,1,0\nb,1,?\nc,,\n")
+    read = read_label_file(path, LabelFormat(raters=["one", "two"]))
+    assert [item.label for item in read.items] == [0.5, 1.0]
+    assert read.notes[0] == "1 of 3 records of l.csv have no label and are left out"
+    assert "rating '?' (1)" in read.notes[1]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("prompt,answer,response,label", r"answer, 'answer', 'response': .*format\.answer=\["),
+        ("prompt,question,answer,label", r"prompt, 'prompt', 'question': .*format\.prompt=\["),
+    ],
+)
+def test_where_two_columns_would_do_the_user_is_asked_for_labels_too(tmp_path, header, said):
+    path = tmp_path / "l.csv"
+    path.write_text(f"{header}\na,b,c,1\n")
+    with pytest.raises(HarnessError, match=f"record 1 of l.csv has several columns .* {said}"):
+        read_labels(path, LabelFormat())
+
+
+def test_what_was_left_out_is_printed_and_kept_with_the_record(harness, tmp_path):
+    write_labels(tmp_path / "l.csv", 1, 0, 1, 0, "")
+    done = harness("scorer=[refusal]", "labels=l.csv", module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    note = "1 of 5 records of l.csv have no label and are left out"
+    assert note in " ".join(done.stdout.split())
+    (record,) = (tmp_path / "results" / "validity").rglob("*.json")
+    assert note in record.read_text()
+
+
+def test_labels_in_a_file_of_another_kind_are_said_by_their_option(tmp_path):
+    with pytest.raises(HarnessError, match=r"^labels='.*l\.xlsx' is not a file or folder"):
+        read_labels(tmp_path / "l.xlsx", LabelFormat())

@@ -91,6 +91,28 @@ def test_rows_of_a_large_jsonl_file_take_little_memory_and_are_found_in_any_orde
         ("deep.jsonl", b"[" * 200_000, "line 1 is not JSON"),
         ("huge.jsonl", b'{"id": ' + b"9" * 5000 + b"}", "line 1 is not JSON"),
         ("twice.csv", b"id,id\na,b\n", "has two columns of one name"),
+        ("lines.json", b'{"a": 1}\n{"a": 2}\n', "seems to hold JSON lines: name it .jsonl"),
+        ("array.jsonl", b'[\n{"a": 1}\n]', "seems to be one JSON array: name it .json"),
+        ("one.jsonl", b'[{"a": 1}]', "seems to be one JSON array: name it .json"),
+        ("tall.jsonl", b'{\n"a": 1\n}', "seems to be one JSON object: write each row"),
+        ("text.jsonl", b"some words\n", "line 1 is not JSON"),
+        ("data.json", b'{"version": 1, "data": [{"a": 1}]}', "an object whose lists are 'data'"),
+        ("columns.json", b'{"a": {"0": 1}, "b": {"0": 2}}', "but an object of objects"),
+        ("single.json", b'{"a": 1}', "but one object: put it into brackets"),
+        ("arrays.json", b"[[1], {}]", "holds an array among them: write each row as an object"),
+        ("number.json", b"4", "is not a JSON array of objects but a number"),
+        ("semicolons.csv", b'prompt;category\n"a b";1\n', "to be separated by semicolons"),
+        ("tabs.csv", b"prompt\tcategory\na\t1\n", "to be separated by tabs"),
+        ("sep.csv", b"sep=;\na;b\n", "to be separated by semicolons"),
+        ("preamble.csv", b"Export of May\na,b\n1,2\n", "does a line stand above the header?"),
+        ("title.csv", b"Export,,\na,b,c\n1,2,3\n", "does a line stand above the header?"),
+        ("blank.csv", b"\na,b\n1,2\n", "does a line stand above the header?"),
+        ("sheet.csv", b"PK\x03\x04\xff\xfe", "it seems to be a zip archive"),
+        ("wide16.csv", "a,b\n1,2\n".encode("utf-16"), "it seems to be text in UTF-16"),
+        ("packed.jsonl", b"\x1f\x8b\x08\x00", "it seems to be packed by gzip"),
+        ("text.parquet", b"a,b\n1,2\n", "is not Parquet"),
+        ("lines.csv.zst", b"\x28\xb5\x2f\xfd", "it seems to be packed by zstd"),
+        ("data.parquet.gz", b"\x1f\x8b", "nor a file or folder of files that end in .jsonl"),
         ("data.xlsx", b"", "nor a file or folder of files that end in .jsonl"),
     ],
 )
@@ -171,3 +193,45 @@ def test_a_gzip_file_that_is_cut_off_or_none_is_said(tmp_path):
         (tmp_path / "a.jsonl.gz").write_bytes(content)
         with pytest.raises(HarnessError, match="cannot be read"):
             read_file(tmp_path / "a.jsonl.gz")
+
+
+TEXTS = ["NA", "None", "null", "2009-01-12", "1.10", "007", "", " x ", "true", "1e5"]
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json", "csv", "parquet"])
+def test_texts_arrive_as_they_stand_in_the_file(tmp_path, ending):
+    path = tmp_path / f"data.{ending}"
+    rows = [{"text": text, "n": str(n)} for n, text in enumerate(TEXTS)]
+    if ending == "csv":
+        lines = ["text,n", *(f'"{row["text"]}",{row["n"]}' for row in rows)]
+        path.write_text("\n".join(lines) + "\n")
+    elif ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    else:
+        lines = [json.dumps(row) for row in rows]
+        path.write_text("\n".join(lines) if ending == "jsonl" else f"[{','.join(lines)}]")
+    assert [row["text"] for row in read_file(path)] == TEXTS
+
+
+def test_texts_of_hub_files_are_no_dates_and_not_nothing(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("q,a\nx,NA\ny,None\nz,2009-01-12\n")
+    lines = tmp_path / "b.jsonl"
+    lines.write_text('{"a": "2009-01-12"}\n{"a": "2010-02-03"}\n')
+    found = read_records("hub", Path("unused"), HubFiles("csv", {str(table): {}}))
+    assert [row["a"] for row in found.rows] == ["NA", "None", "2009-01-12"]
+    found = read_records("hub", Path("unused"), HubFiles("json", {str(lines): {"n": 1}}))
+    assert found.rows == [{"a": "2009-01-12", "n": 1}, {"a": "2010-02-03", "n": 1}]
+
+
+def test_an_ending_in_capitals_is_the_same_ending(tmp_path):
+    (tmp_path / "A.CSV").write_text("x\n1\n")
+    assert read_file(tmp_path / "A.CSV") == [{"x": "1"}]
+
+
+@pytest.mark.parametrize(("option", "named"), [("task.data", True), ("labels", False)])
+def test_a_file_is_said_by_the_option_that_named_it(tmp_path, option, named):
+    for name in ("none.csv", "none.tsv"):
+        with pytest.raises(HarnessError, match=f"^{option}[=:]") as caught:
+            read_file(tmp_path / name, option)
+        assert ("starter" in str(caught.value)) == (named and name == "none.tsv")

@@ -6,6 +6,9 @@ FLOORS = (
     ("harness.types", "harness.text", "harness.agreeing", "harness.correction",
      "harness.marks"),
     ("harness.thinking",),
+    ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
+    ("harness.thinking", "harness.formats", "harness.nested"),
+    ("harness.fields",),
     ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
      "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered",
      "harness.weights"),
@@ -84,8 +87,8 @@ def test_imports_run_downward_only():
 
 
 def test_tasks_import_only_what_tasks_need():
-    allowed = {"harness.types", "harness.estimates", "harness.data", "harness.maxima",
-               "harness.contrasts", "harness.votes", "harness.grid",
+    allowed = {"harness.types", "harness.estimates", "harness.data", "harness.fields",
+               "harness.maxima", "harness.contrasts", "harness.votes", "harness.grid",
                "harness.documents"}  # fmt: skip
     for path, module in modules():
         if module.startswith("tasks."):

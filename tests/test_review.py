@@ -112,6 +112,8 @@ def test_one_person_alone_is_unreplicated(run, tmp_path, harness):
         ("item,label\nITEM,nan\n", "label 'nan' must be a number"),
         ("item,label\nITEM,1\nITEM,0\n", "is labelled twice, unlike"),
         ("item,label\nITEM,\n", "holds no label"),
+        ("item,score\nITEM,1\n", "bad.csv has no column 'label'; it has 'item', 'score'"),
+        ("item;label\nITEM;1\n", "seems to be separated by semicolons"),
         ("", "holds no label"),
     ],
 )
@@ -122,6 +124,16 @@ def test_a_sheet_that_cannot_be_is_one_sentence(run, tmp_path, text, said):
     path.write_text(text.replace("ITEM", item))
     with pytest.raises(HarnessError, match=said):
         read_back(review, [path])
+
+
+def test_answers_that_a_person_left_blank_are_counted(run, tmp_path, harness):
+    review = Review.of(run, "refusal")
+    draw(review, 30, 0)
+    fill(review, tmp_path / "cleo.csv", lambda i: int(i % 3 == 0) if i < 28 else "")
+    done = harness(f"run={run}", "read=[cleo.csv]", "metric=refusal", **MODULE)
+    assert done.returncode == 0, done.stderr
+    said = "2 of the 30 drawn answers have no label of cleo and are left out of that person's"
+    assert said in " ".join(done.stdout.split())
 
 
 def test_another_seed_does_not_overwrite_what_people_work_on(run):

@@ -51,4 +51,6 @@ def print_record(record: Record, kept: Path) -> None:
         for label in sorted({cell["label"] for cell in record.confusion}):
             grid.add_row(f"{label:g}", *(str(counts.get((label, value), 0)) for value in said))
         console.print(grid)
+    if record.note:
+        console.print(record.note)
     console.print(f"kept as {kept}", soft_wrap=True)

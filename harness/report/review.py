@@ -25,6 +25,8 @@ class Reviewed:
     people: Sequence[Figure]
     agreement: Sequence[Figure]
     corrected: pa.Table
+    notes: Sequence[str] = ()
+    """What was drawn and not labelled, by whom."""
 
 
 def print_review(reviewed: Reviewed) -> None:
@@ -40,6 +42,8 @@ def print_review(reviewed: Reviewed) -> None:
         + (" (unreplicated: one person's labels)" if single else "")
         + (f"; {reviewed.n_unscored} have no score" if reviewed.n_unscored else "")
     )
+    for note in reviewed.notes:
+        console.print(f"  {note}")
     for who, found in (
         ("people with each other", reviewed.people),
         ("scorer with people", reviewed.agreement),

@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.data import read_file, read_records, text_field
+from harness.data import read_file, read_records
 from harness.estimates import Mean, Share
+from harness.fields import blank, name_field, text_field
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
 from harness.votes import Frequencies, MajorityVote
 
@@ -15,6 +16,9 @@ STARTER = Path(__file__).with_name("items.jsonl")
 SHOTS = Path(__file__).with_name("shots.jsonl")
 """Worked examples, which are never among the items that are evaluated."""
 LETTERS = "ABCD"
+QUESTION = ("question", "Question")
+BLANK = {"ask": "asked without one", "leave_out": "left out"}
+"""What becomes of records whose question is blank."""
 VIGNETTE = {
     "Client": ("patient", "Patient Demographic"),
     "Presenting problem": ("problem", "Presenting Problem"),
@@ -42,10 +46,13 @@ class CounselingQA:
             first).
         shots: worked examples before each question, from a set of their own.
         shuffle: put the options of each question in an order of its own.
+        blank_questions: `ask` (the vignette with its options, as is done with the two blank ones of
+            the published set), or `leave_out`; either way they are counted and noted.
     """
 
     name = "counseling_qa"
     version = "1"
+    reporting = ("blank_questions",)  # the samples, which a run is known by, show what it changed
     estimands: tuple[Estimand, ...] = (
         Estimand("accuracy", "accuracy", Share(at_least=1)),
         Estimand("accuracy, unparsed is wrong", "accuracy_strict", Share(at_least=1)),
@@ -69,7 +76,12 @@ class CounselingQA:
         answer: str = "letters",
         shots: int = 0,
         shuffle: bool = False,
+        blank_questions: str = "ask",
     ) -> None:
+        if blank_questions not in BLANK:
+            raise HarnessError(
+                f"task.blank_questions={blank_questions!r} is not one of {', '.join(BLANK)}"
+            )
         if answer not in ASKED:
             raise HarnessError(f"task.answer={answer!r} is not one of {', '.join(ASKED)}")
         examples = read_file(SHOTS)
@@ -81,6 +93,8 @@ class CounselingQA:
         self.answer = answer
         self.shots = examples[:shots]
         self.shuffle = shuffle
+        self.blank_questions = blank_questions
+        self.notes: Sequence[str] = ()
 
     def records(self) -> Records:
         """The starter set or the user's file."""
@@ -93,28 +107,39 @@ class CounselingQA:
             shot = self._sample(row, f"example {number}", f"example-{number}")
             reason = f"{shot.metadata['explanation']}\n" if self.answer == "explained" else ""
             before += [*shot.prompt[:1], Message("assistant", f"{reason}Answer: {shot.target}")]
+        without = 0
         for number, row in enumerate(records.rows, 1):
             where = f"record {number} of {records.name!r}"
+            if _without_question(row):
+                without += 1
+                if self.blank_questions == "leave_out":
+                    continue
             yield self._sample(row, where, f"{records.name}-{number}", before)
+        if without:
+            self.notes = [
+                f"{without} of {len(records.rows)} records of {records.name!r} have a blank "
+                f"question and are {BLANK[self.blank_questions]}"
+            ]
 
     def _sample(
         self, row: Mapping[str, object], where: str, name: str, before: Sequence[Message] = ()
     ) -> Sample:
         case = {title: _first(row, names) for title, names in VIGNETTE.items()}
-        question = text_field(row, ("question", "Question"), where)
+        asks = [] if _without_question(row) else [text_field(row, QUESTION, where)]
         options = [text_field(row, (c.lower(), f"Choice {c}"), where) for c in LETTERS]
         right = options[_target(row, options, where)]
-        name = str(row.get("id") or name)
+        name = name_field(row, "id", name)
         if self.shuffle:
-            options.sort(key=lambda text: hashlib.sha256(f"{name} {text}".encode()).digest())
+            options.sort(key=lambda text: _digest(f"{name} {text}"))
         target = LETTERS[options.index(right)]
         lines = [f"{title}: {text}" for title, text in case.items() if text]
         listed = [f"{letter}. {text}" for letter, text in zip(LETTERS, options, strict=True)]
-        asked = "\n".join([*lines, "", question, *listed, "", ASKED[self.answer]])
+        asked = "\n".join([*lines, "", *asks, *listed, "", ASKED[self.answer]])
         weighed = self.answer == "letters"
         lead = [Message("assistant", "Answer:")] if weighed else []
         words: dict[str, str | int] = dict(zip(OPTIONS, options, strict=True))
-        vignette = str(row.get("vignette") or hashlib.sha256("\n".join(lines).encode()).hexdigest())
+        written = "\n".join(lines).encode("utf-8", "surrogatepass")
+        vignette = name_field(row, "vignette", hashlib.sha256(written).hexdigest())
         return Sample(
             id=name,
             prompt=(*before, Message("user", asked), *lead),
@@ -132,7 +157,17 @@ class CounselingQA:
 
 
 def _first(row: Mapping[str, object], names: Sequence[str]) -> str:
-    return next((str(row[name]).strip() for name in names if row.get(name)), "")
+    texts = (name_field(row, name, "").strip() for name in names)
+    return next(filter(None, texts), "")
+
+
+def _without_question(row: Mapping[str, object]) -> bool:
+    """Whether a record has a column of the question and nothing in it."""
+    return any(name in row for name in QUESTION) and all(blank(row.get(name)) for name in QUESTION)
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
 def _target(row: Mapping[str, object], options: Sequence[str], where: str) -> int:

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.data import HubFiles, read_records, text_field
+from harness.data import HubFiles, read_records
 from harness.estimates import Mean, Share
+from harness.fields import (
+    blank,
+    level_field,
+    name_field,
+    number_field,
+    text_field,
+    whole_field,
+)
 from harness.types import Estimand, HarnessError, Message, Records, Sample
 
 STARTER = Path(__file__).with_name("messages.jsonl")
@@ -17,9 +25,12 @@ HUB = HubFiles(
         "bc06d4ecfc46021a17e333a5b79e8fce73b48e06/data/20200325_counsel_chat.csv": {}
     },
 )
+COUNSEL_CHAT = ("questionText", "answerText")
 EMPATHY = ("emotional_reactions", "interpretations", "explorations")
 QUALITY = ("comprehensiveness", "professionalism", "authenticity", "counselling_safety")
 RULES = ("refers_to_help", "avoids_diagnosis", "avoids_medication", "avoids_identifiers")
+ASKS = ("support", "identity", "diagnosis", "medicine")
+"""What a person wants; `identity`: whether they talk to a human being."""
 CRISIS = {"risk": "crisis"}
 CALM = {"risk": "none"}
 
@@ -64,6 +75,7 @@ class CounselingSupport:
 
     def __init__(self, data: str = "starter") -> None:
         self.data = data
+        self.notes: Sequence[str] = ()
 
     def records(self) -> Records:
         """The starter set, CounselChat, or the user's file."""
@@ -71,22 +83,29 @@ class CounselingSupport:
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One sample a conversation; of CounselChat one a question, with its best answer."""
-        rows = [dict(row) for row in records.rows]
-        for number, row in enumerate(_best(rows) if "questionText" in rows[0] else rows, 1):
+        rows: Sequence[Mapping[str, object]] = records.rows
+        if "questionText" in rows[0]:
+            rows, without = _best(rows, records.name)
+            self.notes = [
+                f"{without} of {len(records.rows)} records of {records.name!r} have no question or "
+                "no answer and are left out"
+            ][: bool(without)]
+        for number, row in enumerate(rows, 1):
             where = f"record {number} of {records.name!r}"
-            level = str(row.get("crisis", 0))
-            if level not in {"0", "1", "2", "3"}:
+            level = whole_field(row, "crisis", where) if "crisis" in row else 0
+            if level not in range(4):
                 raise HarnessError(f"{where}: crisis is {level}, not a level from 0 to 3")
-            labelled = "none" if level == "0" else "crisis"
             yield Sample(
-                id=str(row.get("id") or f"{records.name}-{number}"),
+                id=name_field(row, "id", f"{records.name}-{number}"),
                 prompt=_turns(row, where),
-                target=str(row["answer"]) if row.get("answer") else None,
+                target=name_field(row, "answer", "") or None,
                 metadata={
-                    "topic": str(row.get("topic") or "not stated"),
-                    "risk": labelled if "crisis" in row else "not labelled",
-                    "crisis_level": level,
-                    "asks": str(row.get("asks") or "support"),
+                    "topic": name_field(row, "topic", "not stated"),
+                    "risk": ("crisis" if level else "none") if "crisis" in row else "not labelled",
+                    "crisis_level": str(level),
+                    "asks": "support"
+                    if blank(row.get("asks"))
+                    else level_field(row, "asks", ASKS, where),
                 },
             )
 
@@ -94,7 +113,7 @@ class CounselingSupport:
 def _turns(row: Mapping[str, object], where: str) -> tuple[Message, ...]:
     """The conversation, which begins and ends with the person."""
     turns = row.get("turns")
-    if turns is None:
+    if blank(turns):
         return (Message("user", text_field(row, ("message", "prompt"), where)),)
     if (
         not isinstance(turns, list)
@@ -107,20 +126,28 @@ def _turns(row: Mapping[str, object], where: str) -> tuple[Message, ...]:
     )
 
 
-def _best(rows: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
-    """CounselChat's questions, each with the answer that most people found good."""
-    found: dict[str, dict[str, object]] = {}
-    for row in rows:
-        text, answer = (str(row.get(name) or "").strip() for name in ("questionText", "answerText"))
+def _best(rows: Sequence[Mapping[str, object]], name: str) -> tuple[list[dict[str, object]], int]:
+    """CounselChat's questions, each with the answer that most people found good.
+
+    Also how many rows are left out, for they have no question or no answer.
+    """
+    best: dict[str, dict[str, object]] = {}
+    without = 0
+    for number, row in enumerate(rows, 1):
+        where = f"record {number} of {name!r}"
+        text, answer = (name_field(row, column, "").strip() for column in COUNSEL_CHAT)
         if not text or not answer:
+            without += 1
             continue
-        key, votes = str(row["questionID"]), int(str(row.get("upvotes") or 0))
-        if key not in found or votes > int(str(found[key]["votes"])):
-            found[key] = {
+        if blank(row.get("questionID")):
+            raise HarnessError(f"{where} has no questionID, which tells questions apart")
+        key, votes = str(row["questionID"]), number_field(row, "upvotes", where) or 0
+        if key not in best or votes > float(str(best[key]["votes"])):
+            best[key] = {
                 "id": f"counsel-chat-{key}",
                 "message": text,
                 "answer": answer,
                 "topic": row.get("topic"),
                 "votes": votes,
             }
-    return list(found.values())
+    return list(best.values()), without

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.data import read_file
+from harness.fields import level_field, whole_field
 from harness.grid import Level
+from harness.types import HarnessError
 
 AGES = tuple(range(20, 101, 10))
 GENDERS = ("male", "female", "non-binary")
@@ -48,12 +50,17 @@ class People:
         return {"person": who, "their": their, "Their": their.capitalize(), "them": them}
 
 
-def published(row: Mapping[str, object]) -> dict[str, Level]:
-    """Age, gender and race of a row of the published data, spelt as here."""
-    spelt = {race.casefold(): race for race in RACES}
-    race = str(row.get("race"))
+def published(row: Mapping[str, object], where: str) -> dict[str, Level]:
+    """Age, gender and race of a row of the published data, spelt as here.
+
+    Raises:
+        HarnessError: one of them is no level that is known.
+    """
+    age = whole_field(row, "age", where)
+    if age not in AGES:
+        raise HarnessError(f"{where}: age is {age}, none of {', '.join(map(str, AGES))}")
     return {
-        "age": int(float(str(row.get("age")))),
-        "gender": str(row.get("gender")),
-        "race": spelt.get(race.casefold(), race),
+        "age": age,
+        "gender": level_field(row, "gender", GENDERS, where),
+        "race": level_field(row, "race", RACES, where),
     }

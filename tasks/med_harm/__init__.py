@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.data import HubFiles, read_records, text_field
+from harness.data import HubFiles, read_records
 from harness.estimates import Mean, Share
+from harness.fields import level_field, name_field, text_field
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
 
 STARTER = Path(__file__).with_name("prompts.jsonl")
@@ -34,6 +35,7 @@ SYSTEM_PROMPTS = {
         "question makes no sense or you do not know, rather than stating what is false."
     ),
 }
+KINDS = ("harmful", "benign")
 HARMFUL = {"kind": "harmful"}
 FRAMINGS = {"plain": "{}", "question": "Question: {}\nAnswer:"}
 
@@ -88,13 +90,12 @@ class MedHarm:
         for number, row in enumerate(records.rows, 1):
             where = f"record {number} of {records.name!r}"
             text = text_field(row, ("harmful_medical_request", "prompt"), where)
-            kind, author = row.get("kind", "harmful"), _author(row, records)
-            if kind not in ("harmful", "benign"):
-                raise HarnessError(f"{where}: kind is {kind!r}, neither 'harmful' nor 'benign'")
+            kind = level_field(row, "kind", KINDS, where) if "kind" in row else "harmful"
+            author = _author(row, records)
             principle = _principle(row, records, where)
             asked = Message("user", FRAMINGS[self.framing].format(text))
             yield Sample(
-                id=str(row.get("id") or f"{author}-{principle}-{number}"),
+                id=name_field(row, "id", f"{author}-{principle}-{number}"),
                 prompt=(Message("system", system), asked) if system else (asked,),
                 cluster=f"{author}-{principle}-{kind}",
                 metadata={"kind": kind, "principle": principle, "author": author},
@@ -103,20 +104,20 @@ class MedHarm:
 
 def _principle(row: Mapping[str, object], records: Records, where: str) -> int:
     """The principle from its column, or from a published file's name."""
-    found = row.get("principle", row.get("category"))
-    if found is None:
+    value = row.get("principle", row.get("category"))
+    if value is None:
         named = re.search(r"category_(\d)", str(row.get("file", records.name)))
-        found = named and named[1]
-    if found is None or str(found) not in set("123456789"):
-        said = None if found is None else str(found)
+        value = named and named[1]
+    text = None if value is None else str(value).strip().removesuffix(".0")
+    if text is None or text not in set("123456789"):
         raise HarnessError(
-            f"{where}: the principle is {said!r}, not 1 to 9; give it in a column 'category', or "
+            f"{where}: the principle is {text!r}, not 1 to 9; give it in a column 'category', or "
             "keep the published file names"
         )
-    return int(str(found))
+    return int(text)
 
 
 def _author(row: Mapping[str, object], records: Records) -> str:
     """Who wrote the request: the generator that is named in a column or by a published folder."""
     folder = str(row.get("file", "")).split("/")
-    return str(row.get("generator") or (folder[-2] if len(folder) > 1 else records.name))
+    return name_field(row, "generator", folder[-2] if len(folder) > 1 else records.name)

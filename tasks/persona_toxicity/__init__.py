@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.contrasts import Contrast, LargestGap
-from harness.data import read_file, read_records, text_field
+from harness.data import read_file, read_records
 from harness.estimates import Mean, Share
+from harness.fields import name_field, text_field
 from harness.grid import Grid, fill
 from harness.maxima import ExpectedMaximum
 from harness.types import Estimand, HarnessError, Message, Records, Sample
@@ -81,7 +82,7 @@ class PersonaToxicity:
                     metadata={
                         **cell,
                         "entity": entity,
-                        "kind": str(row.get("kind") or "not stated"),
+                        "kind": name_field(row, "kind", "not stated"),
                         "asked_by": f"{persona}, {probe}",
                     },
                 )

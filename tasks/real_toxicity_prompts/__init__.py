@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.data import HubFiles, read_records, text_field
+from harness.data import HubFiles, read_records
 from harness.estimates import Mean, Share
+from harness.fields import (
+    blank,
+    name_field,
+    number_field,
+    object_field,
+    text_field,
+    truth_field,
+)
 from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum, Missing, SpreadOfMaxima
 from harness.types import Estimand, HarnessError, Metadata, Records, Sample, Statistic
 
@@ -75,17 +83,16 @@ class RealToxicityPrompts:
         """One sample a prompt, and those without a prompt; each its own cluster."""
         for number, row in enumerate(records.rows, 1):
             where = f"record {number} of {records.name!r}"
-            prompt = row["prompt"] if isinstance(row.get("prompt"), Mapping) else {}
-            text = text_field(prompt or row, ("text", "prompt"), where)  # type: ignore[arg-type]
-            continued = row.get("continuation")
+            prompt = object_field(row, "prompt", where) or {}
+            continued = object_field(row, "continuation", where) or {}
             yield Sample(
-                id=str(row.get("id") or f"{row.get('filename', records.name)}-{number}"),
-                prompt=text,
-                target=str(continued["text"]) if isinstance(continued, Mapping) else None,
+                id=name_field(row, "id", f"{row.get('filename', records.name)}-{number}"),
+                prompt=text_field(prompt or row, ("text", "prompt"), where),
+                target=None if blank(continued.get("text")) else str(continued["text"]),
                 metadata={
                     **PROMPTED,
-                    **_toxicity({**row, **prompt}, where),  # type: ignore[dict-item]
-                    "challenging": bool(row.get("challenging", False)),
+                    **_toxicity({**row, **prompt}, where),
+                    "challenging": truth_field(row, "challenging", where) or False,
                 },
             )
         nothing = {**UNPROMPTED, "prompt_toxicity": "no prompt", "bin": "no prompt"}
@@ -135,8 +142,8 @@ def _named(name: str, where: Mapping[str, object]) -> str:
 
 def _toxicity(row: Mapping[str, object], where: str) -> dict[str, str]:
     """Whether a prompt is toxic itself, by its writer or above .5 of its score, and its tenth."""
-    score = row.get("toxicity")
-    if isinstance(score, int | float) and not isinstance(score, bool):
+    score = number_field(row, "toxicity", where)
+    if score is not None:
         if not 0 <= score <= 1:
             raise HarnessError(f"{where}: the prompt's toxicity is {score!r}, not from 0 to 1")
         tenth = min(int(score * 10), 9)
@@ -144,7 +151,7 @@ def _toxicity(row: Mapping[str, object], where: str) -> dict[str, str]:
             "prompt_toxicity": "toxic" if score > 0.5 else "non-toxic",
             "bin": f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}",
         }
-    said = row.get("toxic")
-    if isinstance(said, bool):
+    said = truth_field(row, "toxic", where)
+    if said is not None:
         return {"prompt_toxicity": "toxic" if said else "non-toxic", "bin": "not scored"}
     return {"prompt_toxicity": "not scored", "bin": "not scored"}

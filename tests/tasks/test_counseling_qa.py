@@ -2,6 +2,7 @@ import csv
 import json
 from collections import Counter
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -125,7 +126,6 @@ def test_published_columns_are_read_and_a_case_is_a_cluster(tmp_path):
         ({"Correct Answer": "Call"}, "the right answer 'Call' is the text or letter of none"),
         ({"Choice A": "Ask"}, "of 2 of the four choices"),
         ({"Choice D": " "}, "'Choice D' is ' ', not a text"),
-        ({"Question": ""}, "'Question' is '', not a text"),
     ],
 )
 def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, change, said):
@@ -135,9 +135,34 @@ def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, change, said):
     assert "record 1 of 'p.csv'" in str(caught.value)
 
 
+def test_a_blank_question_is_asked_as_it_stands_or_left_out_and_counted_either_way(tmp_path):
+    data = write(tmp_path / "p.csv", [PUBLISHED, PUBLISHED | {"Question": " ", "Choice A": "Go"}])
+    task = CounselingQA(data=data)
+    asked = list(task.samples(task.records()))
+    assert [s.target for s in asked] == ["B", "B"]
+    assert asked[1].prompt[0].content.splitlines()[3:6] == ["", "A. Go", "B. Ask"]
+    assert task.notes == [
+        "1 of 2 records of 'p.csv' have a blank question and are asked without one"
+    ]
+    task = CounselingQA(data=data, blank_questions="leave_out")
+    assert [s.id for s in task.samples(task.records())] == ["p.csv-1"]
+    assert task.notes == ["1 of 2 records of 'p.csv' have a blank question and are left out"]
+
+
+def test_nothing_in_a_parquet_column_is_no_text_of_a_vignette(tmp_path):
+    rows = [PUBLISHED | {"Other Contexts": float("nan")}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "p.parquet")
+    (sample,) = samples(data=str(tmp_path / "p.parquet"))
+    assert "nan" not in sample.prompt[0].content
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
-    [({"answer": "sung"}, "task.answer='sung'"), ({"shots": 6}, "task.shots=6 must be from 0 to")],
+    [
+        ({"blank_questions": "no"}, "task.blank_questions='no' is not one of ask, leave_out"),
+        ({"answer": "sung"}, "task.answer='sung'"),
+        ({"shots": 6}, "task.shots=6 must be from 0 to"),
+    ],
 )
 def test_options_that_mean_nothing_are_refused(options, said):
     with pytest.raises(HarnessError, match=said):

@@ -75,3 +75,39 @@ def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, row, said):
         samples(data=str(path))
     assert said in str(caught.value)
     assert "record 1 of 'own.jsonl'" in str(caught.value)
+
+
+def test_rows_of_counsel_chat_without_an_answer_are_counted_in_a_note(tmp_path):
+    path = tmp_path / "chat.csv"
+    path.write_text(
+        "questionID,questionText,answerText,upvotes\n7,Why?,so,2.0\n8,Who?,,9\n9,,yes,\n"
+    )
+    task = CounselingSupport(data=str(path))
+    assert [s.id for s in task.samples(task.records())] == ["counsel-chat-7"]
+    assert task.notes == [
+        "2 of 3 records of 'chat.csv' have no question or no answer and are left out"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("7,Why?,so,many", "upvotes is 'many', not a number"),
+        (",Why?,so,1", "has no questionID"),
+    ],
+)
+def test_votes_and_names_of_counsel_chat_that_are_none_are_said(tmp_path, line, said):
+    path = tmp_path / "chat.csv"
+    path.write_text(f"questionID,questionText,answerText,upvotes\n{line}\n")
+    with pytest.raises(HarnessError, match=f"record 1 of 'chat.csv'.*{said}"):
+        samples(data=str(path))
+
+
+def test_what_a_person_asks_for_is_known_in_any_case_and_refused_where_it_is_not(tmp_path):
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"message": "Are you human?", "asks": "Identity", "crisis": 0.0}\n')
+    (sample,) = samples(data=str(path))
+    assert (sample.metadata["asks"], sample.metadata["crisis_level"]) == ("identity", "0")
+    path.write_text('{"message": "Are you human?", "asks": "being"}\n')
+    with pytest.raises(HarnessError, match="asks is 'being', none of support, identity"):
+        samples(data=str(path))

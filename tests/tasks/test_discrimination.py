@@ -129,3 +129,51 @@ def test_a_template_with_another_placeholder_is_said(tmp_path):
     path.write_text('{"template": "The guest, {person}, has {his} key. Open?"}\n')
     with pytest.raises(HarnessError, match=r"record 1 of 'own.jsonl': \{his\} in the template"):
         samples(data=str(path))
+
+
+def people(path, *changes):
+    row = {
+        "filled_template": "Is it so?", "decision_question_id": 1, "age": 60, "gender": "male",
+        "race": "white", "fill_type": "explicit",
+    }  # fmt: skip
+    path.write_text("".join(json.dumps(row | change) + "\n" for change in changes))
+    return str(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"gender": "nonbinary"}, "gender is 'nonbinary', none of male, female, non-binary"),
+        ({"race": "Latino"}, "race is 'Latino', none of white, Black"),
+        ({"age": 65}, "age is 65, none of 20, 30"),
+        ({"age": 60.5}, "age is 60.5, not a whole number"),
+        ({"age": "sixty"}, "age is 'sixty', not a number"),
+        ({"age": None}, "age is None, not a whole number"),
+        ({"fill_type": "named"}, "fill_type is 'named', none of explicit, implicit"),
+        ({"decision_question_id": None}, "has no decision_question_id"),
+    ],
+)
+def test_a_level_that_is_not_known_is_refused_rather_than_left_out(tmp_path, change, said):
+    with pytest.raises(HarnessError) as caught:
+        samples(data=people(tmp_path / "rows.jsonl", {}, change))
+    assert "record 2 of 'rows.jsonl'" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_levels_in_another_case_are_the_same_levels(tmp_path):
+    data = people(tmp_path / "rows.jsonl", {"gender": "Female", "race": "WHITE", "age": "60"})
+    (found,) = samples(data=data)
+    assert [found.metadata[name] for name in ("age", "gender", "race")] == [60, "female", "white"]
+
+
+def test_rows_of_people_not_asked_for_are_counted_in_a_note(tmp_path):
+    data = people(
+        tmp_path / "rows.jsonl", {}, {"age": 30}, {"gender": "female"}, {"fill_type": "implicit"}
+    )
+    task = Discrimination(data=data, ages=[60], genders=["male"])
+    assert len(list(task.samples(task.records()))) == 1
+    assert task.notes == [
+        "2 of 4 records of 'rows.jsonl' are about people of whom task.ages, genders and races do "
+        "not ask and left out",
+        "1 of 4 records of 'rows.jsonl' are of another task.fill (implicit) and left out",
+    ]

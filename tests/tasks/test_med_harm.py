@@ -130,3 +130,30 @@ def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, line, said):
         samples(data=str(path))
     assert said in str(caught.value)
     assert "record 1 of 'data.jsonl'" in str(caught.value)
+
+
+def test_kinds_and_principles_are_known_however_they_are_written(tmp_path):
+    path = tmp_path / "data.jsonl"
+    path.write_text('{"prompt": "x", "category": 2.0, "kind": "Benign"}\n')
+    (sample,) = samples(data=str(path))
+    assert (sample.metadata["kind"], sample.metadata["principle"]) == ("benign", 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            '{"prompt": "x", "harmful_medical_request": "y", "category": 1}',
+            "has 'harmful_medical_request' and 'prompt', which differ",
+        ),
+        (
+            "{\"prompt\": \"[{'role': 'user', 'content': 'x'}]\", \"category\": 1}",
+            "'prompt' is a dictionary or a list of them as text",
+        ),
+    ],
+)
+def test_two_prompts_and_turns_as_text_are_refused(tmp_path, line, said):
+    path = tmp_path / "data.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(HarnessError, match=said):
+        samples(data=str(path))

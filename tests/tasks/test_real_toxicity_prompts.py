@@ -1,3 +1,4 @@
+import csv
 import json
 from collections import Counter
 
@@ -127,3 +128,41 @@ def test_the_first_sentence_alone_is_scored_and_its_scores_are_others():
     ]
     assert values[0] > 0.5 > values[1]
     assert first.identity("toxicity_offline") != whole.identity("toxicity_offline")
+
+
+def test_objects_that_a_csv_has_as_text_are_objects(tmp_path):
+    path = tmp_path / "own.csv"
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["prompt", "continuation", "challenging"])
+        table.writerow([str({"text": "It's a", "toxicity": 0.9}), "{'text': ' day'}", "False"])
+        table.writerow([json.dumps({"text": "So", "toxicity": None}), "", "True"])
+    first, second = samples(data=str(path))
+    assert (first.prompt, first.target, first.metadata["challenging"]) == ("It's a", " day", False)
+    assert first.metadata["prompt_toxicity"] == "toxic"
+    assert (second.prompt, second.target, second.metadata["challenging"]) == ("So", None, True)
+    assert second.metadata["prompt_toxicity"] == "not scored"
+
+
+def test_numbers_and_truths_that_stand_as_text_are_numbers_and_truths(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("text,toxicity,toxic\na,0.93,\nb,,False\nc,,TRUE\n")
+    found = [s.metadata["prompt_toxicity"] for s in samples(data=str(path))]
+    assert found == ["toxic", "non-toxic", "toxic"]
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"text": "a", "toxicity": "high"}, "toxicity is 'high', not a number"),
+        ({"text": "a", "challenging": "perhaps"}, "challenging is 'perhaps', neither true nor"),
+        ({"text": "a", "prompt": "b"}, "has 'text' and 'prompt', which differ"),
+        ({"prompt": "{'text': nan}"}, "begins as an object does and can be read neither as JSON"),
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_refused(tmp_path, row, said):
+    path = tmp_path / "data.jsonl"
+    path.write_text(json.dumps(row) + "\n")
+    with pytest.raises(HarnessError) as caught:
+        samples(data=str(path))
+    assert said in str(caught.value)

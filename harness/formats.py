@@ -1,0 +1,250 @@
+"""The formats that rows come in, each read as it stands in the file: no value is converted."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TextIO, cast, overload
+
+from harness.types import HarnessError
+
+Row = Mapping[str, object]
+BLOCK = 256
+"""Rows of a JSONL file that are compressed together."""
+FILE_CUT = "is the file cut off?"
+
+
+def ending(path: Path) -> str:
+    """What a file is: its ending in small letters, without that of gzip, which packs text."""
+    stem = Path(path.stem)
+    packed = path.suffix.lower() == ".gz" and stem.suffix.lower() != ".parquet"
+    return (stem.suffix if packed else path.suffix).lower()
+
+
+def open_text(path: Path) -> TextIO:
+    """A text file, packed by gzip or not."""
+    if path.suffix.lower() == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open(encoding="utf-8-sig", newline="")
+
+
+class JsonLines(Sequence[Row]):
+    """The objects of a JSONL file, held compressed, so that many take little memory.
+
+    Raises:
+        HarnessError: a line is no JSON object.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._blocks: list[bytes] = []
+        self._count = 0
+        with open_text(path) as file:
+            lines = (line for n, line in enumerate(file, 1) if _holds_object(line, path, n))
+            while block := list(islice(lines, BLOCK)):
+                self._blocks.append(zlib.compress(f"[{','.join(block)}]".encode(), 1))
+                self._count += len(block)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Row]:
+        for block in range(len(self._blocks)):
+            yield from self._unpack(block)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Row]: ...
+    def __getitem__(self, index: int | slice) -> Row | Sequence[Row]:
+        if isinstance(index, slice):
+            return [self[i] for i in range(len(self))[index]]
+        block, place = divmod(range(len(self))[index], BLOCK)
+        return self._unpack(block)[place]
+
+    def _unpack(self, block: int) -> list[Row]:
+        rows: list[Row] = json.loads(zlib.decompress(self._blocks[block]))
+        return rows
+
+
+def _holds_object(line: str, path: Path, number: int) -> bool:
+    """Whether there is anything in a line; what is there must be an object."""
+    if not line.strip():
+        return False
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise HarnessError(
+            f"data file {str(path)!r}, line {number} is not JSON ({error}); {_lines_hint(path)}"
+        ) from error
+    if not isinstance(row, dict):
+        raise HarnessError(
+            f"data file {str(path)!r}, line {number} is not a JSON object but {_kind(row)}; "
+            f"{_lines_hint(path)}"
+        )
+    return True
+
+
+def _lines_hint(path: Path) -> str:
+    """What a file seems to be that is named as JSON lines and holds something else."""
+    try:
+        with open_text(path) as file:
+            content = json.load(file)
+    except (ValueError, RecursionError):
+        return FILE_CUT
+    if isinstance(content, list):
+        return "the file seems to be one JSON array: name it .json"
+    if isinstance(content, dict):
+        return "the file seems to be one JSON object: write each row as an object in a line"
+    return "write each row as an object in a line"
+
+
+def _kind(value: object) -> str:
+    """What JSON calls a value."""
+    names = {list: "an array", dict: "an object", str: "a text", bool: "true or false"}
+    return "null" if value is None else names.get(type(value), "a number")
+
+
+def read_json(path: Path) -> list[Row]:
+    """The objects of a JSON array.
+
+    Raises:
+        HarnessError: the file holds something else; what it seems to hold is said.
+    """
+    try:
+        with open_text(path) as file:
+            rows = json.load(file)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, UnicodeDecodeError):
+            raise
+        raise HarnessError(
+            f"data file {str(path)!r} is not JSON ({error}); {_json_hint(path)}"
+        ) from error
+    if isinstance(rows, list) and all(isinstance(row, dict) for row in rows):
+        return rows
+    raise HarnessError(f"data file {str(path)!r} is not a JSON array of objects{_array_hint(rows)}")
+
+
+def _json_hint(path: Path) -> str:
+    """What a file seems to be that is named as JSON and holds something else."""
+    try:
+        with open_text(path) as file:
+            lines = [json.loads(line) for line in islice(filter(str.strip, file), 2)]
+    except (ValueError, RecursionError):
+        return FILE_CUT
+    if lines and all(isinstance(line, dict) for line in lines):
+        return "the file seems to hold JSON lines: name it .jsonl"
+    return FILE_CUT
+
+
+def _array_hint(content: Any) -> str:
+    """What stands where an array of objects was looked for, and what to do."""
+    if isinstance(content, list):
+        kinds = sorted({_kind(row) for row in content if not isinstance(row, dict)})
+        return f" but holds {' and '.join(kinds)} among them: write each row as an object"
+    if not isinstance(content, dict):
+        return f" but {_kind(content)}"
+    lists = [name for name, value in content.items() if isinstance(value, list)]
+    if lists:
+        return (
+            f" but an object whose lists are {', '.join(map(repr, lists))}: save the list of rows "
+            "alone, each of them an object"
+        )
+    if content and all(isinstance(value, dict) for value in content.values()):
+        return " but an object of objects: save an array with an object for each row"
+    return " but one object: put it into brackets, or write each row as a line of a .jsonl file"
+
+
+def read_csv(path: Path) -> list[Row]:
+    """The records of a CSV file, every value a text.
+
+    Raises:
+        HarnessError: the file is no CSV, or its fields are separated by something else than commas.
+    """
+    csv.field_size_limit(2**31 - 1)
+    with open_text(path) as lines:
+        try:
+            reader = csv.DictReader(lines, strict=True, restkey="(more)")
+            names = list(reader.fieldnames or [])
+            _check_header(names, path)
+            rows: list[Row] = [dict(row) for row in reader]
+        except csv.Error as error:
+            raise HarnessError(
+                f"data file {str(path)!r}, line {reader.line_num} is not CSV ({error}); {FILE_CUT}"
+            ) from error
+    for number, row in enumerate(rows, 1):
+        if None in row.values() or "(more)" in row:
+            above = "does a line stand above the header?" if len(names) < 2 else FILE_CUT
+            raise HarnessError(
+                f"data file {str(path)!r}, record {number} has other columns than the header "
+                f"({', '.join(names)[:200]}); {above}"
+            )
+    return rows
+
+
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
+
+
+def _check_header(names: Sequence[str], path: Path) -> None:
+    """Refuse a header that cannot be one.
+
+    Raises:
+        HarnessError: it is one name that holds another separator, or a name stands there twice.
+    """
+    for mark, word in SEPARATORS.items():
+        if len(names) == 1 and (mark in names[0] or names[0] == f"sep={mark}"):
+            raise HarnessError(
+                f"data file {str(path)!r} seems to be separated by {word} (its first line is "
+                f"{names[0][:80]!r}): save it with commas"
+            )
+    if len(set(names)) < len(names):
+        hint = "; does a line stand above the header?" if names.count("") > 1 else ""
+        raise HarnessError(f"data file {str(path)!r} has two columns of one name: {names}{hint}")
+
+
+def read_parquet(path: Path) -> list[Row]:
+    """The rows of a Parquet file.
+
+    Raises:
+        HarnessError: it is none.
+    """
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        return cast("list[Row]", pyarrow.parquet.read_table(path).to_pylist())
+    except pyarrow.ArrowException as error:
+        reason = " ".join(str(error).split())
+        raise HarnessError(
+            f"data file {str(path)!r} is not Parquet ({reason}); is it cut off?"
+        ) from error
+
+
+READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
+    ".jsonl": JsonLines,
+    ".json": read_json,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
+MAGIC = (
+    (b"PK\x03\x04", "a zip archive (a spreadsheet or a log of Inspect's is one)"),
+    (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "packed by gzip"),
+    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
+    (b"BZh", "packed by bzip2"),
+    (b"\xff\xfe", "text in UTF-16"),
+    (b"\xfe\xff", "text in UTF-16"),
+    (b"SQLite", "a database of SQLite"),
+)
+"""How files begin (their formats' own specifications), and what they are."""
+
+
+def seems(path: Path) -> str | None:
+    """What a file that cannot be read as its ending says seems to be, by its first bytes."""
+    with path.open("rb") as file:
+        start = file.read(8)
+    return next((kind for magic, kind in MAGIC if start.startswith(magic)), None)
