@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-
-from harness.scorers.foreign_words import COMMON
+from pathlib import Path
 
 ENGLISH = frozenset({"English"})
 VERSION = "1"
@@ -29,33 +28,27 @@ PLAIN = 0.2
 ASIDE = 0.25
 """Share of a text that may be in a language or a script that is not read: quotations and names."""
 
-_ONLY_ENGLISH = frozenset(
-    """the and that you your yours with this it its not from they their them his she what which when
-    how who why where there these those because some other would have were been could should cannot
-    can't don't won't i'm i'd i'll i've it's that's you're we're isn't aren't doesn't didn't couldn't
-    shouldn't wouldn't there's let's if about of out up but by our us just only then than into any such
-    very after before here yes please thank thanks make know think like want need good people
-    something someone anything everything nothing never always being does did way while through
-    during""".split()
-)
-"""Common English words that are hardly words of another language."""
-_UNLISTED = frozenset(
-    """dunno gonna wanna gotta lemme gimme kinda sorta ain't y'all haha hahaha hmm ugh yeah yep yup nah
-    btw idk imo omg wtf tbh ok okay nope chatbot online app apps website blog google googled emoji
-    covid lgbt lgbtq thats dont cant didnt doesnt isnt wasnt arent couldnt shouldnt wouldnt ive youre
-    theyre theres whats lets hes shes ur yall bruh bro nigga niggas cuz coz tho thru lmao lmfao smh
-    tryna imma finna dat dis dem""".split()
-)
-"""English words that the dictionary lacks."""
-_ANYWHERE = frozenset("no sorry ok okay stop".split())
-"""English words that other languages have too."""
-_PARTICLES = frozenset("van von der den de da di du des del la le el los las dos al bin ibn y".split())
-"""They stand in names."""
+
+def _word_lists() -> Mapping[str, frozenset[str]]:
+    """The lists of `common_words.tsv`, which says what each is."""
+    lines = (Path(__file__).parent / "common_words.tsv").read_text(encoding="utf-8").splitlines()
+    rows = [line.partition("\t") for line in lines if not line.startswith("#")]
+    return {name: frozenset(words.split()) for name, _, words in rows}
+
+
+_LISTS = _word_lists()
+COMMON = {name: words for name, words in _LISTS.items() if not name.startswith("(")}
+"""For each language written in Latin letters its commonest words, but for those of English."""
+_ANY_FOREIGN = frozenset().union(*COMMON.values())
+_ONLY_ENGLISH, _UNLISTED = _LISTS["(English only)"], _LISTS["(English unlisted)"]
+_ANYWHERE, _PARTICLES = _LISTS["(anywhere)"], _LISTS["(names)"]
 _ADDRESS = re.compile(r"\S*(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;")
 """What is no word: addresses, handles, commands and marks of HTML."""
 _WORD = re.compile(r"(?<![\w'])[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")
 _SENTENCE = re.compile(r"[.!?;:\n\u2026]+")
-_DIGITS_FOR_LETTERS = re.compile(r"\b(?=\w*[a-z])(?:\w*[a-z])?[013457](?=[a-z])\w*\b", re.IGNORECASE)
+_DIGITS_FOR_LETTERS = re.compile(
+    r"\b(?=\w*[a-z])(?:\w*[a-z])?[013457](?=[a-z])\w*\b", re.IGNORECASE
+)
 _SPELT = re.compile(r"(?:\b[a-z][ .\-_*]{1,3}){5,}[a-z]\b", re.IGNORECASE)
 UNSEEN = "\0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters that nobody sees: they would split words."""
@@ -111,8 +104,12 @@ def reading_identity(languages: frozenset[str] | None = ENGLISH) -> str:
     if languages is None:
         return "any"
     rules = [VERSION, *(f"{name} {' '.join(sorted(COMMON[name]))}" for name in sorted(COMMON))]
-    rules += [" ".join(sorted(words)) for words in (_ONLY_ENGLISH, _UNLISTED, _ANYWHERE, _PARTICLES)]
-    rules += [rule.pattern for rule in (_ADDRESS, _WORD, _SENTENCE, _DIGITS_FOR_LETTERS, _SPELT, _CODED)]
+    rules += [
+        " ".join(sorted(words)) for words in (_ONLY_ENGLISH, _UNLISTED, _ANYWHERE, _PARTICLES)
+    ]
+    rules += [
+        rule.pattern for rule in (_ADDRESS, _WORD, _SENTENCE, _DIGITS_FOR_LETTERS, _SPELT, _CODED)
+    ]
     return f"{_listed(languages)}, {sha256('|'.join(rules).encode()).hexdigest()[:8]}"
 
 
@@ -135,7 +132,7 @@ def read(text: str, languages: frozenset[str] = ENGLISH) -> Reading:
     for reason, rule in _HIDDEN.items():
         if sum(map(len, rule.findall(text))) > 0.6 * len(text):
             return Reading(reason)
-    return _of_words(doubtful, languages)
+    return _of_words(text, doubtful, languages)
 
 
 def _of_letters(text: str, cyrillic: bool) -> str | None:
@@ -199,25 +196,28 @@ def _doubtful(text: str) -> tuple[int, list[str]]:
     return total, doubtful
 
 
-def _of_words(words: Sequence[str], languages: frozenset[str]) -> Reading:
+def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Reading:
     """What the words of a text's doubtful sentences say; names say nothing."""
     shouted = any(len(w) > 1 and w.isupper() for w in words) and not any(map(str.islower, words))
+    foreign = frozenset().union(*(COMMON[name] for name in COMMON if name not in languages))
+    if len(words) == 1 and words[0].lower() not in foreign:
+        name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")
+        told = name or _known(words[0].lower(), languages)
+        return Reading(None if told else "too short to tell its language", sure=False)
     if len(words) > 1 and not shouted and all(word[0].isupper() for word in words):
         return Reading(sure=False)
-    foreign = frozenset().union(*(COMMON[name] for name in COMMON if name not in languages))
     common = known = unknown = 0
     for word in words:
-        lowered = word.lower()
-        particle = lowered in _PARTICLES and len(words) < 6
-        short = word.isupper() and len(word) > 1 and not shouted
-        if particle or short or lowered in _ANYWHERE:
+        lowered, short = word.lower(), len(words) < 6
+        abbreviated = word.isupper() and len(word) > 1 and not shouted
+        if abbreviated or lowered in _ANYWHERE or (short and lowered in _PARTICLES):
             continue
         if lowered in foreign:
             common += 1
         elif _known(lowered, languages):
-            known += 1
+            known += not short or len(word) > 3 or lowered in _ONLY_ENGLISH
         else:  # what is written large is a name
-            unknown += len(words) > 1 and (shouted or word.islower())
+            unknown += shouted or word.islower()
     strange, counted = common + unknown, common + known + unknown
     if 2 * strange > counted or (common and 2 * strange >= counted) or common > max(1, known - 1):
         return Reading(_named([word.lower() for word in words], languages))
@@ -257,4 +257,3 @@ def _listed(languages: Iterable[str]) -> str:
 
 
 _HIDDEN = {"its letters stand one by one": _SPELT, "its letters are a code": _CODED}
-_ANY_FOREIGN = frozenset().union(*COMMON.values())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.identity import cache_folder, digest_file, digest_files
-from harness.scorers.offline import DIGITS, most
 from harness.scorers.languages import ENGLISH, reading_identity, unreadable
+from harness.scorers.offline import DIGITS, most
 from harness.text import well_formed
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, asked
 
