@@ -1,4 +1,8 @@
-"""Whether a text is in a language that a scorer reads, told from its letters and its words."""
+"""Whether a text is in a language that a scorer reads, told from its letters and its words.
+
+An English text is told by words that only English has, at the cost of counting them. What is left
+is looked up in the English dictionary of simplemma, and in lists of the commonest words of others.
+"""
 
 from __future__ import annotations
 
@@ -42,18 +46,23 @@ COMMON = {name: words for name, words in _LISTS.items() if not name.startswith("
 _ANY_FOREIGN = frozenset().union(*COMMON.values())
 _ONLY_ENGLISH, _UNLISTED = _LISTS["(English only)"], _LISTS["(English unlisted)"]
 _ANYWHERE, _PARTICLES = _LISTS["(anywhere)"], _LISTS["(names)"]
-_ADDRESS = re.compile(r"\S*(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;")
+_ADDRESS = re.compile(r"(?<!\S)\S{0,200}?(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;")
 """What is no word: addresses, handles, commands and marks of HTML."""
 _WORD = re.compile(r"(?<![\w'])[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")
 _SENTENCE = re.compile(r"[.!?;:\n\u2026]+")
 _DIGITS_FOR_LETTERS = re.compile(
     r"\b(?=\w*[a-z])(?:\w*[a-z])?[013457](?=[a-z])\w*\b", re.IGNORECASE
 )
-_SPELT = re.compile(r"(?:\b[a-z][ .\-_*]{1,3}){5,}[a-z]\b", re.IGNORECASE)
+_HIDDEN = {
+    "its letters stand one by one": re.compile(
+        r"(?:\b[a-z][ .\-_*]{1,3}){5,200}[a-z]\b", re.IGNORECASE
+    ),
+    "its letters are a code": re.compile(r"\b(?=\w{0,40}[a-z]\w{0,40}[A-Z\d])[A-Za-z\d+/=]{16,}"),
+}
+"""What hides a text that consists of it for the most part."""
 UNSEEN = "\0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters that nobody sees: they would split words."""
 _MARKS = str.maketrans("\u2018\u2019", "''", UNSEEN)
-_CODED = re.compile(r"\b(?=\w*[a-z]\w*[A-Z\d])[A-Za-z\d+/=]{16,}")
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _WRITTEN_IN = {"CJK": "Chinese", "HANGUL": "Korean", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
 _WIDE = tuple(_WRITTEN_IN)
@@ -103,13 +112,9 @@ def reading_identity(languages: frozenset[str] | None = ENGLISH) -> str:
     """What a scorer's identity says of this reading: the languages, and a digest of the rules."""
     if languages is None:
         return "any"
-    rules = [VERSION, *(f"{name} {' '.join(sorted(COMMON[name]))}" for name in sorted(COMMON))]
-    rules += [
-        " ".join(sorted(words)) for words in (_ONLY_ENGLISH, _UNLISTED, _ANYWHERE, _PARTICLES)
-    ]
-    rules += [
-        rule.pattern for rule in (_ADDRESS, _WORD, _SENTENCE, _DIGITS_FOR_LETTERS, _SPELT, _CODED)
-    ]
+    rules = [VERSION, *(f"{name} {' '.join(sorted(words))}" for name, words in _LISTS.items())]
+    patterns = (_ADDRESS, _WORD, _SENTENCE, _DIGITS_FOR_LETTERS, *_HIDDEN.values())
+    rules += [pattern.pattern for pattern in patterns]
     return f"{_listed(languages)}, {sha256('|'.join(rules).encode()).hexdigest()[:8]}"
 
 
@@ -199,7 +204,7 @@ def _doubtful(text: str) -> tuple[int, list[str]]:
 def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Reading:
     """What the words of a text's doubtful sentences say; names say nothing."""
     shouted = any(len(w) > 1 and w.isupper() for w in words) and not any(map(str.islower, words))
-    foreign = frozenset().union(*(COMMON[name] for name in COMMON if name not in languages))
+    foreign = _foreign(languages)
     if len(words) == 1 and words[0].lower() not in foreign:
         name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")
         told = name or _known(words[0].lower(), languages)
@@ -222,6 +227,13 @@ def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Rea
     if 2 * strange > counted or (common and 2 * strange >= counted) or common > max(1, known - 1):
         return Reading(_named([word.lower() for word in words], languages))
     return Reading(sure=known > 1 and not strange)
+
+
+@lru_cache(maxsize=8)
+def _foreign(languages: frozenset[str]) -> frozenset[str]:
+    """The commonest words of all other languages."""
+    read = [words for name, words in COMMON.items() if name in languages]
+    return _ANY_FOREIGN.difference(*read)
 
 
 def _count(words: Sequence[str], among: frozenset[str]) -> int:
@@ -254,6 +266,3 @@ def _known(word: str, languages: frozenset[str]) -> bool:
 def _listed(languages: Iterable[str]) -> str:
     names = sorted(languages)
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-_HIDDEN = {"its letters stand one by one": _SPELT, "its letters are a code": _CODED}
