@@ -63,6 +63,8 @@ _HIDDEN = {
 UNSEEN = "\0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 """Characters that nobody sees: they would split words."""
 _MARKS = str.maketrans("\u2018\u2019", "''", UNSEEN)
+_SYMBOL = re.compile(r"(?<![\u0370-\u03ff])[\u0370-\u03ff](?![\u0370-\u03ff])")
+"""A Greek letter by itself, as science has it."""
 _STRETCHED = re.compile(r"(.)\1{2,}")
 _WRITTEN_IN = {"CJK": "Chinese", "HANGUL": "Korean", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
 _WIDE = tuple(_WRITTEN_IN)
@@ -142,7 +144,7 @@ def read(text: str, languages: frozenset[str] = ENGLISH) -> Reading:
 
 def _of_letters(text: str, cyrillic: bool) -> str | None:
     """What is wrong with the letters of a text: their script, or two scripts in a word."""
-    letters = Counter(c for c in text if c.isalpha())
+    letters = Counter(c for c in _SYMBOL.sub("", text) if c.isalpha())
     scripts: Counter[str] = Counter()
     over = sum(unicodedata.combining(c) > 0 for c in text)
     for letter, count in letters.items():
