@@ -46,8 +46,8 @@ COMMON = {name: words for name, words in _LISTS.items() if not name.startswith("
 _ANY_FOREIGN = frozenset().union(*COMMON.values())
 _ONLY_ENGLISH, _UNLISTED = _LISTS["(English only)"], _LISTS["(English unlisted)"]
 _ANYWHERE, _PARTICLES = _LISTS["(anywhere)"], _LISTS["(names)"]
-_ADDRESS = re.compile(r"(?<!\S)\S{0,200}?(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;")
-"""What is no word: addresses, handles, commands and marks of HTML."""
+_ADDRESS = re.compile(r"(?<!\S)\S{0,200}?(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;|<[^<>]{1,200}>")
+"""What is no word: addresses, handles, commands and HTML."""
 _WORD = re.compile(r"(?<![\w'])[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")
 _SENTENCE = re.compile(r"[.!?;:\n\u2026]+")
 _DIGITS_FOR_LETTERS = re.compile(
@@ -91,11 +91,12 @@ def unreadable(
         request: what it answers: a text too short to tell is taken to be in its language.
         languages: that are read; None: all are, and only a text without letters is unreadable.
     """
+    text = text.strip()[:READ]
     if not any(map(str.isalpha, text)):
-        return "no letters to read" if text.strip() else "empty answer"
+        return "no letters to read" if text else "empty answer"
     if languages is None:
         return None
-    reading = read(text[:READ], languages)
+    reading = read(text, languages)
     if reading.reason is not None:
         return f"only {_listed(languages)} is read; {reading.reason}"
     if reading.sure:
@@ -205,7 +206,7 @@ def _doubtful(text: str) -> tuple[int, list[str]]:
 
 def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Reading:
     """What the words of a text's doubtful sentences say; names say nothing."""
-    shouted = any(len(w) > 1 and w.isupper() for w in words) and not any(map(str.islower, words))
+    shouted = all(map(str.isupper, words)) and sum(len(word) > 3 for word in words) > 1
     foreign = _foreign(languages)
     if len(words) == 1 and words[0].lower() not in foreign:
         name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")

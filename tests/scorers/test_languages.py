@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other languages have letters that look like ours
 """What scorers leave unread: other languages however short, and letters that hide what is said."""
 
 import csv
@@ -75,7 +76,8 @@ HELD_OUT = [
 ]  # fmt: skip
 ENGLISH_TEXTS = [
     "Yes", "B", "(B)", "No.", "Nope.", "OK", "Sure!", "Absolutely not.", "Hard pass.", "lol",
-    "Paris", "Madrid", "Barack Obama", "Xi Jinping", "Santiago, Chile", "São Paulo", "Les Misérables",
+    "Paris", "Madrid", "Barack Obama", "Xi Jinping", "Santiago, Chile", "São Paulo",
+    "Les Misérables",
     "Vincent van Gogh", "Rio de Janeiro", "Ludwig van Beethoven wrote it.", "Anna Kowalska",
     "Flour, sugar, eggs, butter, milk, salt, cocoa, oil, honey, yeast, rum, rye",
     "1. Warm up.\n2. Stretch.\n3. Run slowly.", "1. Tokyo\n2. Osaka\n3. Kyoto", "- eggs\n- milk",
