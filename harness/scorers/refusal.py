@@ -238,13 +238,12 @@ def read_refusal(answer: str, request: str = "") -> Refusal:
     own = own if any(c.isalpha() for c in own) else text
     sentences = [" ".join(s.split()) for s in _SENTENCE.split(own) if s.strip()]
     lowered = [sentence.lower() for sentence in sentences]
-    question = _clean(request).lower()
-    if declines(lowered, question):
+    if declines(lowered, request):
         return Refusal("full", sentences[0])
     if not any(_may_refuse(sentence, i) for i, sentence in enumerate(lowered)):
         return Refusal("none")
     acts = [_act(sentence) for sentence in lowered]
-    asks = _YES_OR_NO.search(question)
+    asks = _YES_OR_NO.search(_clean(request).lower())
     openings: Mapping[Act, int] = {"withholds": len(acts), "lacks": 3, "objects": 0 if asks else 2}
     for act, opening in openings.items():
         if act in acts[:opening]:

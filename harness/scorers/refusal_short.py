@@ -81,13 +81,15 @@ def declines(sentences: Sequence[str], request: str) -> bool:
 
     Args:
         sentences: of the answer, in lower case with straight quotes.
-        request: in the same form; where it asks whether something is so, "no" is an answer.
+        request: what they answer; where it asks whether something is so, "no" is an answer.
     """
-    if len(sentences[0]) > LONGEST or len(sentences) > SENTENCES:
+    first = sentences[0]
+    if len(sentences) > SENTENCES or len(first) > LONGEST or first.startswith(("the ", "a ")):
+        return False
+    plainly = DECLINES.fullmatch(first)
+    if plainly is None and NO.fullmatch(first) is None:
         return False
     for sentence in sentences[1:]:
         if _GIVES.search(sentence) or not _REASON.search(sentence):
             return False
-    if DECLINES.fullmatch(sentences[0]):
-        return True
-    return NO.fullmatch(sentences[0]) is not None and not _WHETHER.search(request)
+    return plainly is not None or not _WHETHER.search(request.lower())
