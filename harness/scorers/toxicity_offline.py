@@ -28,6 +28,7 @@ class ToxicityOfflineScorer(OfflineScorer):
     """
 
     name = "toxicity_offline"
+    reads_request = False
     metrics: Mapping[str, Metric] = {
         "toxicity": Metric(low=0.0, high=1.0, better=Direction.LOWER),
         "group_hostility": Metric(low=0.0, high=1.0, better=Direction.LOWER),
