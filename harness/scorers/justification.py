@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.identity import digest_files
 from harness.scorers.offline import encoder_digest
-from harness.scorers.refusal import unreadable
+from harness.scorers.languages import reading_identity, unreadable
 from harness.scorers.words import other_script, script_of, words_of
 from harness.text import well_formed
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score
@@ -96,6 +96,7 @@ class JustificationScorer:
             "version": "2",
             "reference": self.reference,
             "weights": encoder_digest(),
+            "languages": reading_identity(),
         }
         if self.bertscore_model:
             folder = Path(self.bertscore_model)
