@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.identity import digest_files
-from harness.scorers.offline import encoder_digest
 from harness.scorers.languages import reading_identity, unreadable
+from harness.scorers.offline import encoder_digest
 from harness.scorers.words import other_script, script_of, words_of
 from harness.text import well_formed
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score
