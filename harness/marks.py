@@ -30,6 +30,7 @@ class Family:
 
 
 VLLM = "vLLM, vllm/reasoning, 2026"
+WEBUI = "Open WebUI, default reasoning tags, 2026"
 FAMILIES = (
     Family(
         "<think>", "</think>", "DeepSeek-R1, Qwen3, QwQ, GLM-4.5, MiniMax-M2, Olmo 3, Phi-4", VLLM
@@ -52,17 +53,18 @@ FAMILIES = (
         "<|START_THINKING|>", "<|END_THINKING|>", "Command A Reasoning", VLLM,
         around=("<|START_RESPONSE|>", "<|END_RESPONSE|>"),
     ),
-    Family("<thought>", "</thought>", "EXAONE Deep", "EXAONE-Deep model card, 2025"),
-    Family("<thinking>", "</thinking>", "Reflection 70B", "Reflection-Llama model card, 2024"),
+    Family("<thought>", "</thought>", "EXAONE Deep", WEBUI),
+    Family("<thinking>", "</thinking>", "Reflection 70B", WEBUI),
     Family("<reasoning>", "</reasoning>", "models trained with GRPO recipes",
-           "Unsloth's GRPO notebooks, 2025"),
-    Family("<Thought>", "</Thought>", "Marco-o1", "Marco-o1 model card, 2024",
+           WEBUI),
+    Family("<reason>", "</reason>", "models told to by a prompt", WEBUI),
+    Family("<Thought>", "</Thought>", "Marco-o1", WEBUI,
            around=("<Output>", "</Output>")),
     Family("\u25c1think\u25b7", "\u25c1/think\u25b7", "Kimi-VL-Thinking",
-           "Kimi-VL model card, 2025"),
+           WEBUI),
     Family(
         "<|begin_of_thought|>", "<|end_of_thought|>", "Sky-T1, OpenThinker",
-        "OpenThoughts data card, 2025",
+        WEBUI,
         around=("<|begin_of_solution|>", "<|end_of_solution|>"),
     ),
     Family("<|inner_prefix|>", "<|inner_suffix|>", "Apertus", VLLM),
