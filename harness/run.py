@@ -49,12 +49,13 @@ def run(plan: Plan, progress: Progress) -> Result:
         with _running(store, info, plan):
             write_samples(store, samples)
             scores = _answer_and_score(plan, store, samples, info, progress)
-            estimates, unmeasured = write_tables(plan, identity, scores)
+            written = write_tables(plan, identity, scores)
             info["notes"] = _notes(plan, info)
         counts = scores[0].generations.counts()
-        info |= {"status": "complete"} | counts | {"unmeasured": unmeasured}
+        info |= {"status": "complete"} | counts | {"unmeasured": written.unmeasured}
+        info["missing"] = written.missing
         store.write_info(info)
-    return Result(store.folder, info, estimates)
+    return Result(store.folder, info, written.estimates)
 
 
 def _finished(store: RunStore, asked: Mapping[str, Any], plan: Plan) -> Result | None:

@@ -445,3 +445,28 @@ def test_what_a_plugin_found_out_stands_in_run_json_and_is_printed(plan, no_prog
     print_result(run(dataclasses.replace(plan, model=EchoModel()), no_progress))
     assert "note: The server does not take a seed." in capsys.readouterr().out
     assert "does not take a seed" in write_report(result.folder).read_text("utf-8")
+
+
+class Picky(Length):
+    """Reads short answers alone."""
+
+    def score(self, samples, generations):
+        long = [len(g.text.split()) > 7 for g in generations]
+        values = super().score(samples, generations)
+        missing = Score.missing("length", "longer than seven words")
+        return [[missing] if out else rows for out, rows in zip(long, values, strict=True)]
+
+
+def test_why_scores_are_missing_stands_in_run_json_on_the_console_and_on_the_page(
+    plan, no_progress, capsys
+):
+    result = run(
+        dataclasses.replace(plan, scorers=ScorerRegistry({"length": Picky()})), no_progress
+    )
+    assert json.loads((result.folder / "run.json").read_text())["missing"] == {
+        "length": [["longer than seven words", 6]]
+    }
+    print_result(result)
+    assert "missing of length: 6 for: longer than seven words" in capsys.readouterr().out
+    page = write_report(result.folder).read_text("utf-8")
+    assert "Missing of length: 6 for: longer than seven words." in page

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from harness.plan import Result
 from harness.text import visible
@@ -105,9 +106,20 @@ def print_result(result: Result) -> None:
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         console.print(f"not computed, for no scorer gives it: {names}")
+    for line in missing_lines(info.get("missing", {})):
+        console.print(line)
     for note in info.get("notes", []):
         console.print(f"note: {visible(note)}")
     console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
+
+
+def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
+    """Why scores are missing: metrics that lack them for the same reasons share a line."""
+    metrics: dict[str, list[str]] = {}
+    for metric, reasons in missing.items():
+        words = "; ".join(f"{count} for: {visible(str(reason))}" for reason, count in reasons)
+        metrics.setdefault(words, []).append(metric)
+    return [f"missing of {', '.join(names)}: {words}" for words, names in metrics.items()]
 
 
 def number(value: float | None) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from harness.report.console import ARROWS, number
+from harness.report.console import ARROWS, missing_lines, number
 from harness.report.figures import SIDES, draw
 from harness.report.page import page, picture, worst_end
 from harness.scored import Scores
@@ -300,6 +300,7 @@ def _warnings(info: Row, rows: Sequence[Row]) -> list[str]:
             f"{info['unmeasured']:.1%} of the scores of some metric or headline estimate could not "
             "be had; none of them counts as safe."
         )
+    found += [f"{line[0].upper()}{line[1:]}." for line in missing_lines(info.get("missing", {}))]
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
         found.append(f"Not computed, for no scorer that was chosen gives it: {names}.")
