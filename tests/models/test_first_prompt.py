@@ -204,7 +204,8 @@ def test_an_answer_without_an_end_of_thinking_is_missing_where_most_have_one(
     (failed,) = [row for row in rows if row["error"]]
     assert failed["thinking"] == texts[3]
     assert "its thinking cannot be told from its answer" in failed["error"]
-    assert result.info["notes"][-1].startswith("Answers that are missing: 1, for most answers")
+    notes = result.info["notes"]
+    assert any(note.startswith("Answers that are missing: 1, for most answers") for note in notes)
     scores = pq.read_table(result.folder / "scores.parquet").to_pylist()
     values = [row["value"] for row in scores if row["metric"] == "refusal"]
     assert (values.count(1.0), values.count(None)) == (6, 1)
@@ -214,4 +215,4 @@ def test_one_end_mark_among_many_answers_is_noted_and_changes_nothing(plan, tmp_
     texts = [SAID, SAID, SAID, f"Hm.</think>{SAID}"]
     result, rows = scored(plan, tmp_path, texts, no_progress)
     assert [row["error"] for row in rows] == [None] * 4
-    assert "set thinking.opened=true" in result.info["notes"][-1]
+    assert any("set thinking.opened=true" in note for note in result.info["notes"])

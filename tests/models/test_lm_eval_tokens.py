@@ -85,9 +85,10 @@ def tokenizer(kind):
     return found
 
 
-def weights(kind, size):
+def weights(kind, made):
     torch.manual_seed(3)
-    small = {"vocab_size": size, "bos_token_id": 1, "eos_token_id": 2}
+    ends = {"bos_token_id": made.bos_token_id, "eos_token_id": made.eos_token_id}
+    small = {"vocab_size": len(made), **ends}
     if kind == "byte_bpe":
         return GPT2LMHeadModel(GPT2Config(n_embd=32, n_layer=2, n_head=2, n_positions=256, **small))
     if kind == "wordpiece":
@@ -121,7 +122,7 @@ def pair(request, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp(request.param)
     made = tokenizer(request.param)
-    weights(request.param, len(made)).save_pretrained(folder)
+    weights(request.param, made).save_pretrained(folder)
     made.save_pretrained(folder)
     theirs = Watched(str(folder), dtype="float32", device="cpu", batch_size=1)
     return theirs, HuggingFaceModel(str(folder), dtype="float32", device="cpu")

@@ -46,7 +46,8 @@ def test_a_label_and_marks_around_an_answer_are_no_text(tiny_tokenizer):
 @pytest.mark.parametrize("are_special", [True, False])
 def test_channels_of_harmony(tiny_tokenizer, are_special):
     marks = ["<|channel|>", "<|message|>", "<|start|>", "<|return|>"] if are_special else ()
-    encoder = Encoder(tiny_tokenizer(special=marks), "x")
+    template = f"{TURNS}{{# <|channel|> #}}" + "{% if add_generation_prompt %}{% endif %}"
+    encoder = Encoder(tiny_tokenizer(template, special=marks), "x")
     thought = f"<|channel|>analysis<|message|>{THOUGHT}<|end|>"
     final = f"<|start|>assistant<|channel|>final<|message|>{SAID}<|return|>"
     assert parted(encoder, thought + final) == (SAID, THOUGHT)
@@ -59,7 +60,7 @@ def test_channels_of_harmony(tiny_tokenizer, are_special):
 
 def test_other_special_tokens_stay_out_of_texts(tiny_tokenizer):
     encoder = Encoder(tiny_tokenizer(special=["<think>", "</think>"]), "x")
-    assert parted(encoder, f"<|user|><think>{THOUGHT}</think><|end|>{SAID}") == (SAID, THOUGHT)
+    assert parted(encoder, f"<|user|><think>{THOUGHT}</think><|system|>{SAID}") == (SAID, THOUGHT)
     assert parted(encoder, f"<|user|>{SAID}<|end|>") == (SAID, None)
 
 
