@@ -52,7 +52,7 @@ def main() -> None:
         measured = [of(verdict, shown)["measured"] for shown in SHOWN]
         cells = [f"{m['difference']:+.3f} ({m['low']:+.3f} to {m['high']:+.3f})" for m in measured]
         print(f"{name:14}{verdict['verdict']:14}" + "".join(f"{cell:>34}" for cell in cells))
-    from harness.report.figures import save
+    from harness.show import save
 
     plot = partial(draw, names=names, found=found)
     print(save("caught", folder, "med_harm at temperature 0.7", plot, 3.6).png)
@@ -87,7 +87,7 @@ def of(verdict: Any, name: str) -> Any:
 
 def draw(axes: Any, names: Sequence[str], found: Sequence[Any]) -> str:
     """Differences in margins, with intervals, step by step."""
-    from harness.report.figures import BLUE, INK, ORANGE
+    from harness.show import BLUE, INK, ORANGE
 
     places = np.arange(len(names))
     for shift, name, colour in ((-0.1, SHOWN[0], ORANGE), (0.1, SHOWN[1], BLUE)):

@@ -15,16 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from harness.data import read_file
-from harness.identity import fingerprint
-from harness.labels import Labelled, digest
-from harness.learning import save, train
-from harness.measuring import Told, figures, people
-from harness.recipes import PAIRS, RECIPES, of_pair
-from harness.report.agreement import print_record
-from harness.scorers.empathy_offline import EmpathyOfflineScorer
-from harness.scorers.epitome import MECHANISMS
-from harness.types import Generation, Sample
+from harness.agreement.console import print_record
+from harness.agreement.figures import Told, figures, people
+from harness.data import Labelled, digest, read_file
+from harness.scorers.judged.epitome import MECHANISMS
+from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
+from harness.train.learning import save, train
+from harness.train.recipes import PAIRS, RECIPES, of_pair
+from harness.types import Generation, Sample, fingerprint
 from harness.validity import Record
 from harness.validity import save as keep
 

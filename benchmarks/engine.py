@@ -33,9 +33,9 @@ from engine_work import Work, all_work
 from rich.console import Console
 from rich.table import Table
 
-from harness.models.hf import HuggingFaceModel
-from harness.models.loaded import LoadedModel
-from harness.models.prefixes import share
+from harness.models.hf.loaded import LoadedModel
+from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prefixes import share
 from harness.types import Request
 
 ROUNDS = 3

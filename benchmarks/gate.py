@@ -24,8 +24,11 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
-from harness.gate import ENDS, Scale, Units, Verdict, nearer, verdict_of  # noqa: E402
-from harness.paired import LEVEL, paired  # noqa: E402
+from harness.regression.gate import verdict_of  # noqa: E402
+from harness.regression.nearer import nearer  # noqa: E402
+from harness.regression.sides import ENDS, Scale, Units  # noqa: E402
+from harness.regression.verdict import Verdict  # noqa: E402
+from harness.statistics import LEVEL, paired  # noqa: E402
 from harness.types import Direction  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -229,7 +232,7 @@ def power(kind: Kind, runs: int, seed: int = 0) -> float | None:
 
 def family(runs: int, seed: int = 0) -> float:
     """How often any of five estimates that are no worse is said to be a regression."""
-    from harness.gate import holm
+    from harness.statistics import holm
 
     random, kind = np.random.default_rng([seed, 3]), KINDS["ratings, paired"]
     alarms = 0

@@ -61,11 +61,9 @@ def main() -> None:
 
 def write_run(results: Path, samples: int, task: int, protocol: str, model: int, seed: int) -> Path:
     """One generated run with its tables; gives its folder."""
-    from harness.estimates import VERSION, Mean, Share
-    from harness.identity import fingerprint
-    from harness.store import RunStore
-    from harness.tables import Facts, Field, Source, estimates_table
-    from harness.types import Direction, Estimand, Metric
+    from harness.statistics import VERSION, Mean, Share
+    from harness.store import Facts, Field, RunStore, Source, estimates_table
+    from harness.types import Direction, Estimand, Metric, fingerprint
 
     identity: dict[str, Any] = {
         "task": f"task-{task}", "task_version": "1", "options": {}, "data": "starter",
@@ -112,7 +110,7 @@ def write_run(results: Path, samples: int, task: int, protocol: str, model: int,
 def _scores(keys: dict[str, str], values: dict[str, Any]) -> Any:
     import pyarrow as pa
 
-    from harness.tables import SCORE_COLUMNS, scores_table
+    from harness.store import SCORE_COLUMNS, scores_table
 
     parts = []
     for metric, of_metric in values.items():

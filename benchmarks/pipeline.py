@@ -73,7 +73,7 @@ def time_run(way: str, n: int) -> float:
     """Seconds that a run in a new folder takes."""
     with tempfile.TemporaryDirectory() as folder:
         plan = make_plan(way, n, Path(folder))
-        from harness.run import run
+        from harness.runs import run
 
         started = time.perf_counter()
         result = run(plan, lambda what, total: nullcontext(lambda done: None))
@@ -86,10 +86,9 @@ def time_run(way: str, n: int) -> float:
 def make_plan(way: str, n: int, folder: Path):  # noqa: ANN201 - its type is imported late
     """What the command line would make: the echo model and one scorer."""
     from harness.models.echo import EchoModel
-    from harness.plan import Plan
-    from harness.scorers.refusal import RefusalScorer
-    from harness.scorers.registry import ScorerRegistry
-    from harness.types import GenerationConfig
+    from harness.runs import Plan
+    from harness.scorers.rules.refusal import RefusalScorer
+    from harness.types import GenerationConfig, ScorerRegistry
     from tasks.med_harm import MedHarm
 
     scorer = WordsScorer() if way == "words" else RefusalScorer()
@@ -131,7 +130,7 @@ def write_data(n: int, folder: Path) -> Path:
 
 def questions(n: int):  # noqa: ANN201 - its class is made late
     """A task whose samples are made as they are asked for."""
-    from harness.estimates import Mean, Share
+    from harness.statistics import Mean, Share
     from harness.types import Estimand, Message, Records, Sample
 
     class Questions:

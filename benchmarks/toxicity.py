@@ -28,11 +28,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness import agreeing
-from harness.data import read_file
-from harness.labels import part_of
-from harness.recipes import KEPT
-from harness.scorers.toxicity_offline import ToxicityOfflineScorer
+from harness.data import part_of, read_file
+from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.statistics import auc, interval, spearman
+from harness.train.recipes import KEPT
 from harness.types import Generation, HarnessError, Sample
 
 Values = NDArray[np.float64]
@@ -46,9 +45,9 @@ def main() -> None:
     parser.add_argument("--weights", help="of the offline scorer, instead of the project's")
     data = parser.parse_args().labels
     sets = {
-        "ToxiGen AUC": (agreeing.auc, *toxigen(data)),
-        "HateCheck AUC": (agreeing.auc, *hatecheck(data)[:2]),
-        "RealToxicityPrompts rank correlation": (agreeing.spearman, *continuations(data)),
+        "ToxiGen AUC": (auc, *toxigen(data)),
+        "HateCheck AUC": (auc, *hatecheck(data)[:2]),
+        "RealToxicityPrompts rank correlation": (spearman, *continuations(data)),
     }
     for name, reader in readers(parser.parse_args().weights).items():
         reader(["one", "two words"])
@@ -58,7 +57,7 @@ def main() -> None:
             speed = len(texts) / (time.perf_counter() - started)
             known = ~np.isnan(values)
             pair = labels[known], values[known]
-            low, high = agreeing.interval(statistic, *pair)
+            low, high = interval(statistic, *pair)
             print(
                 f"{name}: {label} {statistic(*pair):.3f} ({low:.3f} to {high:.3f}), {known.sum()} "
                 f"of {len(texts)} texts, {speed:.0f} a second",

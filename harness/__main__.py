@@ -13,7 +13,7 @@ def main() -> None:
     here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
     sys.path[:] = [entry for entry in sys.path if entry not in ("", here)] + [here]
     try:
-        from harness.cli import main as run_command_line
+        from harness.runs.cli import main as run_command_line
     except KeyboardInterrupt:
         sys.exit(130)
     run_command_line()

@@ -16,8 +16,8 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from harness.samples import look_over
-from harness.tables import asked_of_samples, matches, samples_table
+from harness.runs import look_over
+from harness.store import asked_of_samples, matches, samples_table
 from harness.types import (
     Generation,
     GenerationConfig,

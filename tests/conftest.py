@@ -13,12 +13,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness.estimands import as_record
-from harness.estimates import VERSION, Mean
-from harness.models.hf import HuggingFaceModel
-from harness.store import RunStore
-from harness.tables import ITSELF, Facts, Field, Source, estimates_table, samples_table
-from harness.types import Direction, Estimand, Metric, Sample
+from harness.models.hf.model import HuggingFaceModel
+from harness.statistics.means import VERSION, Mean
+from harness.statistics.serial import as_record
+from harness.store.estimates import ITSELF, Source, estimates_table
+from harness.store.facts import Facts, Field
+from harness.store.folder import RunStore
+from harness.store.tables import samples_table
+from harness.types.measures import Direction, Estimand, Metric
+from harness.types.records import Sample
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))

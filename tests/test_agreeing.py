@@ -4,7 +4,7 @@ import pytest
 import sklearn.metrics
 from scipy import stats
 
-from harness import agreeing
+from harness.statistics import agreement as agreeing
 
 LABELS = np.array([1.0, 0, 1, 1, 0, 0, 1, 0])
 VALUES = np.array([0.9, 0.4, 0.4, 0.8, 0.1, 0.6, 0.3, 0.2])

@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from harness.agreement import measure
-from harness.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
-from harness.measuring import Told, confusion, figures, people
-from harness.scorers.refusal import RefusalScorer
-from harness.scorers.registry import ScorerRegistry
-from harness.types import Direction, HarnessError, Metric, Score
-from harness.validity import NOT_MEASURED, sentence
+from harness.agreement.compute import measure
+from harness.agreement.figures import Told, confusion, figures, people
+from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
+from harness.types.records import Score
+from harness.types.registry import ScorerRegistry
+from harness.validity.records import NOT_MEASURED, sentence
 
 SHARE = Metric(0.0, 1.0, Direction.LOWER)
 FIVE = Metric(1.0, 5.0, Direction.LOWER)

@@ -5,10 +5,13 @@ import json
 
 import pytest
 
-from harness.answers import AnswersTask, StoredModel, of_file
-from harness.answers.failures import failure
-from harness.samples import look_over
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.bridges.files.answers import of_file
+from harness.bridges.files.failures import failure
+from harness.runs.samples import look_over
+from harness.score.answers import AnswersTask, StoredModel
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 MODULE = {"module": "harness.score"}
 REFUSED = "I cannot help with that."

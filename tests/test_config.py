@@ -5,11 +5,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from harness import plugins
-from harness.config import CONF_DIR, protocol_label, register
-from harness.gate import key_of
+from harness.command import plugins
+from harness.command.config import CONF_DIR, protocol_label, register
+from harness.regression.gate import key_of
 from harness.testing import check_mitigation, check_model, check_scorer, check_task
-from harness.types import Mitigation, Model, Sample, Scorer, Task
+from harness.types.plugins import Mitigation, Model, Scorer, Task
+from harness.types.records import Sample
 
 CHECKS = {
     "task": check_task, "backend": check_model, "scorer": check_scorer,

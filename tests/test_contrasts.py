@@ -6,8 +6,10 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import mixedlm
 
-from harness.contrasts import Contrast, Correlation, LargestGap, MixedModel, Reduction
-from harness.types import Direction, Metric
+from harness.statistics.contrasts import Contrast, Correlation, Reduction
+from harness.statistics.gaps import LargestGap
+from harness.statistics.mixed_model import MixedModel
+from harness.types.measures import Direction, Metric
 
 LOGIT = Metric(-50.0, 50.0, Direction.HIGHER)
 NAN = float("nan")

@@ -2,7 +2,7 @@ import numpy as np
 import ppi_py
 import pytest
 
-from harness.correction import prediction_powered, rogan_gladen
+from harness.statistics.correction import prediction_powered, rogan_gladen
 
 
 def ppi(scores, labelled, labels, low=-100.0, high=100.0):

@@ -10,8 +10,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data import BLOCK, HubFiles, read_file, read_records
-from harness.types import HarnessError, Records
+from harness.data.files import read_file
+from harness.data.formats import BLOCK
+from harness.data.sources import HubFiles, read_records
+from harness.types.errors import HarnessError
+from harness.types.records import Records
 
 ROWS = [{"id": "a", "prompt": "caf\u00e9"}, {"id": "b", "prompt": "two"}]
 

@@ -3,10 +3,12 @@ import json
 import pytest
 
 from harness import drift
-from harness.scorers.guidance import GuidanceScorer
-from harness.scorers.refusal import RefusalScorer
-from harness.scorers.registry import ScorerRegistry
-from harness.types import Direction, HarnessError, Metric, Score
+from harness.scorers.rules.guidance import GuidanceScorer
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
+from harness.types.records import Score
+from harness.types.registry import ScorerRegistry
 
 
 class Counter:
@@ -35,7 +37,7 @@ def registry(scorer):
 
 
 def test_there_are_two_hundred_texts_of_their_own():
-    rows = drift._texts()
+    rows = drift.anchor_texts()
     assert len(rows) == len({row["id"] for row in rows}) == 200
     assert len({(row["prompt"], row["answer"]) for row in rows}) == 200
 

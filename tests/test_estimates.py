@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.estimates import Mean, Share, wilson
-from harness.types import Direction, Metric
+from harness.statistics.intervals import wilson
+from harness.statistics.means import Mean, Share
+from harness.types.measures import Direction, Metric
 
 SCALE = Metric(1.0, 5.0, Direction.LOWER)
 RATE = Metric(0.0, 1.0, Direction.HIGHER)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from harness.report.figures import (
+from harness.show.figures import (
     BLUE,
     DARK,
     MOST_ROWS,

@@ -3,10 +3,12 @@ import struct
 
 import pytest
 
-from harness.models.hf import HuggingFaceModel
-from harness.models.openai import ServedModel
-from harness.models.sizes import token_bytes, weight_bytes
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.sizes import token_bytes, weight_bytes
+from harness.models.openai.model import ServedModel
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 
 def lines(done):

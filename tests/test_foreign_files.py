@@ -12,15 +12,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.answers import AnswersTask, StoredModel, of_file
-from harness.answers.failures import failure
-from harness.labels import LabelFormat, read_label_file
-from harness.plan import Plan
-from harness.run import run
-from harness.samples import look_over
-from harness.scorers.refusal import RefusalScorer
-from harness.scorers.registry import ScorerRegistry
-from harness.types import GenerationConfig, HarnessError, Request, Task
+from harness.bridges.files.answers import of_file
+from harness.bridges.files.failures import failure
+from harness.data.labels import LabelFormat, read_label_file
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.runs.samples import look_over
+from harness.score.answers import AnswersTask, StoredModel
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.types.errors import HarnessError
+from harness.types.plugins import Task
+from harness.types.records import Request
+from harness.types.registry import ScorerRegistry
+from harness.types.settings import GenerationConfig
 from tasks.counseling_qa import CounselingQA
 from tasks.counseling_support import CounselingSupport
 from tasks.discrimination import Discrimination

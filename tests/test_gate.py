@@ -14,16 +14,22 @@ import pytest
 import yaml
 from scipy import stats
 
-from harness.boards import read_run
-from harness.contrasts import Contrast
-from harness.estimands import as_record, from_record
-from harness.estimates import Mean, Share
-from harness.gate import Scale, Units, Verdict, compare, holm, key_of, nearer
-from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum
-from harness.paired import paired
-from harness.report.gate import as_json, as_junit, as_markdown
-from harness.store import RunStore
-from harness.types import Direction, Estimand, HarnessError
+from harness.regression.gate import compare, key_of
+from harness.regression.nearer import nearer
+from harness.regression.sides import Scale, Units
+from harness.regression.verdict import Verdict
+from harness.regression.written import as_json, as_junit, as_markdown
+from harness.statistics.contrasts import Contrast
+from harness.statistics.curves import CurveOfMaxima
+from harness.statistics.differences import paired
+from harness.statistics.maxima import AnyAbove, ExpectedMaximum
+from harness.statistics.means import Mean, Share
+from harness.statistics.multiple import holm
+from harness.statistics.serial import as_record, from_record
+from harness.store.finished import read_run
+from harness.store.folder import RunStore
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Estimand
 
 MARGINS = {"t": {"harm": 0.1}}
 RANDOM = np.random.default_rng(0)

@@ -1,7 +1,7 @@
 import pytest
 
-from harness import gathered
-from harness.gathered import Gathered
+from harness.store import buffer as gathered
+from harness.store.buffer import Gathered
 
 
 def test_what_comes_at_once_is_written_together_and_what_is_left_at_the_end():

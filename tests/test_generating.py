@@ -1,7 +1,7 @@
 import pytest
 
-from harness.generating import Joined, stopped
-from harness.types import Generation, Sample
+from harness.runs.requests import Joined, stopped
+from harness.types.records import Generation, Sample
 
 SAMPLE = Sample("a", "It", choices=(" is", " was", " is"), leads=("He", "", "She"))
 

@@ -1,8 +1,9 @@
 import pytest
 
-from harness.contrasts import Contrast
-from harness.grid import Grid, fill
-from harness.types import HarnessError
+from harness.data.templates import fill
+from harness.statistics.contrasts import Contrast
+from harness.statistics.grid import Grid
+from harness.types.errors import HarnessError
 
 
 def test_cells_are_all_combinations():

@@ -1,114 +1,236 @@
+"""The wall: which rooms there are, who may import whom, and through which doors.
+
+`python tests/test_layers.py` prints the counts.
+"""
+
 import ast
+import itertools
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FLOORS = (
-    ("harness.types", "harness.text", "harness.agreeing", "harness.correction",
-     "harness.marks"),
-    ("harness.thinking",),
-    ("harness.types", "harness.text", "harness.agreeing", "harness.correction"),
-    ("harness.thinking", "harness.formats", "harness.nested"),
-    ("harness.fields",),
-    ("harness.identity", "harness.estimates", "harness.data", "harness.config", "harness.plugins",
-     "harness.overrides", "harness.tables", "harness.store", "harness.shards", "harness.gathered",
-     "harness.weights"),
-    ("harness.command", "harness.validity", "harness.labels", "harness.maxima",
-     "harness.contrasts", "harness.votes", "harness.aggregated", "harness.scored",
-     "harness.paired", "harness.ranking"),
-    ("harness.grid", "harness.documents", "harness.estimands"),
-    ("harness.models", "harness.scorers", "harness.mitigations", "harness.answers", "tasks"),
-    ("harness.plan", "harness.samples", "harness.drift", "harness.learning"),
-    ("harness.stored",),
-    ("harness.scoring",),
-    ("harness.generating", "harness.results"),
-    ("harness.asking", "harness.untold"),
-    ("harness.run", "harness.forecast", "harness.testing", "harness.measuring",
-     "harness.boards"),
-    ("harness.gate",),
-    ("harness.report",),
-    ("harness.reviewing", "harness.recipes"),
-    ("harness.cli", "harness.agreement", "harness.score", "harness.review", "harness.train",
-     "harness.leaderboard", "harness.regression", "harness.lm_eval_tasks"),
-    ("harness.__main__",),
-)  # fmt: skip
-"""Imports run downward only; rooms on one floor do not see each other."""
+FLOORS: tuple[Mapping[str, str], ...] = (
+    {"types": ""},
+    {
+        "statistics": "types",
+        "data": "types",
+        "store": "types statistics",
+        "validity": "types",
+        "command": "types",
+        "show": "types",
+        "models": "types",
+    },
+    {
+        "scorers": "types statistics models",
+        "mitigations": "types models data",
+        "bridges": "types statistics data",
+        "tasks": "types statistics data",
+        "agreement": "types statistics data validity command show",
+        "leaderboard": "types statistics store command show",
+        "report": "types store command show",
+        "drift": "types validity command",
+    },
+    {
+        "runs": "types statistics store validity command show report",
+        "regression": "types statistics store command show leaderboard",
+        "review": "types statistics store data agreement validity command show",
+        "train": "scorers data types command",
+    },
+    {
+        "score": "runs report bridges store statistics command show types",
+        "lm_eval_tasks": "runs store command types",
+        "testing": "runs store types",
+        "__main__": "runs",
+        "benchmarks": "*",
+    },
+)
+"""Each floor's rooms, and which rooms below each may import."""
+MOST_ROOMS, MOST_ARROWS, MOST_LINES, MOST_FUNCTION = 25, 95, 300, 60
+FACES = ("types", "statistics", "data", "store", "validity", "command", "show", "runs")
+"""Rooms that others enter by their `__init__` alone."""
+SIDE_DOORS = {"harness.runs.cli"}
+"""Files behind a face that are imported past it, since they bring in Hydra."""
+COMMANDS = ("agreement", "leaderboard", "report", "regression", "review", "train", "score")
+"""Rooms that are called by `python -m`; their `__init__` holds a docstring only."""
+LONG = {"harness.models.vllm.engine", "harness.regression.pairs", "harness.report.page",
+        "harness.statistics.contrasts", "benchmarks.engine"}  # fmt: skip
+"""Files that are longer than they should be; this list only shrinks."""
+WIDE = {"harness.models.hf.loaded.__init__", "harness.review.reading.read_back",
+        "harness.statistics.differences.paired"}  # fmt: skip
+"""Functions that are longer than they should be; this list only shrinks."""
 HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib", "ray",
          "vllm"}  # fmt: skip
-ENGINE = {"cascade", "encoder", "engine", "loaded", "memory", "numerics", "plain", "prefixes",
-          "rows", "sampling", "vllm_engine", "weighing", "writing"}  # fmt: skip
-"""The rooms of `harness.models` that are imported only once a model is loaded."""
-
-LATE = {"harness.scorers.minilm", "harness.scorers.detoxify_model", "harness.learning",
-        "harness.recipes", "harness.lm_eval_tasks.adapter", "harness.weights"}  # fmt: skip
-LATE |= {"harness.scorers.bertscore", "harness.scorers.minilm", "harness.scorers.detoxify_model",
-        "harness.learning", "harness.recipes", "harness.lm_eval_tasks.adapter"}  # fmt: skip
-"""Those of others that are imported only once their weights are needed."""
+LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
+        "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
+        "harness.scorers.offline.minilm", "harness.scorers.detoxify.detoxify_model",
+        "harness.train.learning", "harness.train.recipes",
+        "harness.lm_eval_tasks.adapter")  # fmt: skip
+"""Files that are imported only once what is heavy in them is needed."""
 
 
-def room_of(module: str) -> tuple[int, str]:
-    """The floor of a module, and the longest name there that it falls under."""
-    for floor, rooms in enumerate(FLOORS):
-        for room in rooms:
-            if module == room or module.startswith(f"{room}."):
-                return floor, room
-    raise AssertionError(f"{module} stands on no floor")
+def files() -> Iterator[tuple[Path, str]]:
+    for folder in ("harness", "tasks", "benchmarks"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+            yield path, module.removesuffix(".__init__")
 
 
-def imports(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def room_of(module: str) -> str:
+    first, *rest = module.split(".")
+    return rest[0] if first == "harness" and rest else first
+
+
+def floor_of(room: str) -> int:
+    return next(n for n, rooms in enumerate(FLOORS) if room in rooms)
+
+
+@cache
+def imported(path: Path) -> tuple[tuple[str, str], ...]:
+    """Each name of ours that a file imports, with the module that it is imported from."""
+    modules = {module for _, module in files()}
+    names = []
+    for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: imports are absolute"
-            found.add(str(node.module))
-    return {name for name in found if name.split(".")[0] in ("harness", "tasks")}
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                names.append((whole, "") if whole in modules else (str(node.module), alias.name))
+    return tuple((m, n) for m, n in names if m.split(".")[0] in ("harness", "tasks", "benchmarks"))
 
 
-def modules():
-    for path in sorted([*ROOT.glob("harness/**/*.py"), *ROOT.glob("tasks/**/*.py")]):
-        module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        yield path, module.removesuffix(".__init__")
+def arrows() -> set[tuple[str, str]]:
+    pairs = {(room_of(m), room_of(other)) for path, m in files() for other, _ in imported(path)}
+    return {(a, b) for a, b in pairs if a != b and "harness" not in (a, b)}
 
 
-def test_imports_run_downward_only():
-    wrong = []
-    for path, module in modules():
-        if module in ("harness", "tasks"):
-            continue
-        floor, room = room_of(module)
-        for name in imports(path):
-            if name in ("harness", "tasks"):
-                continue
-            below, other = room_of(name)
-            if other != room and below >= floor:
-                wrong.append(f"{module} imports {name}")
+def circles(edges: Mapping[str, set[str]]) -> list[list[str]]:
+    """Groups of nodes that reach each other."""
+    reached = {}
+    for start in edges:
+        seen, todo = set(), [start]
+        while todo:
+            for other in edges.get(todo.pop(), set()) - seen:
+                seen.add(other)
+                todo.append(other)
+        reached[start] = seen
+    groups = {tuple(sorted(b for b in reached[a] if a in reached.get(b, ()))) for a in edges}
+    return [list(group) for group in sorted(groups) if group]
+
+
+def file_edges() -> dict[str, set[str]]:
+    """Which file imports which at the top, a face standing for what it opens."""
+    return {
+        module: {other for other, _ in imported(path) if other != module}
+        for path, module in files()
+    }
+
+
+def test_there_are_five_floors_and_few_rooms():
+    rooms = {room_of(module) for _, module in files()} - {"harness"}
+    assert len(FLOORS) == 5
+    assert rooms == {room for floor in FLOORS for room in floor}
+    assert len(rooms) <= MOST_ROOMS
+    assert len(arrows()) <= MOST_ARROWS
+
+
+def test_each_room_imports_only_what_stands_below_it():
+    allowed = {room: names.split() for floor in FLOORS for room, names in floor.items()}
+    wrong = [
+        f"{a} imports {b}"
+        for a, b in sorted(arrows())
+        if floor_of(b) > floor_of(a) or (b not in allowed[a] and allowed[a] != ["*"])
+    ]
     assert not wrong
 
 
-def test_tasks_import_only_what_tasks_need():
-    allowed = {"harness.types", "harness.estimates", "harness.data", "harness.fields",
-               "harness.maxima", "harness.contrasts", "harness.votes", "harness.grid",
-               "harness.documents"}  # fmt: skip
-    for path, module in modules():
-        if module.startswith("tasks."):
-            ours = {name for name in imports(path) if not name.startswith("tasks")}
-            assert ours <= allowed, f"{module} imports {ours - allowed}"
+def test_no_file_imports_what_imports_it():
+    assert not circles(file_edges())
 
 
-def imports_at_the_top(path: Path) -> set[str]:
-    found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+def test_a_room_is_entered_by_its_face():
+    wrong = []
+    for path, module in files():
+        for other, name in imported(path):
+            room = room_of(other)
+            if room == room_of(module) or other in SIDE_DOORS:
+                continue
+            if room in FACES and other != f"harness.{room}":
+                wrong.append(f"{module} imports {other}.{name}")
+            if room in COMMANDS and other.endswith("__main__"):
+                wrong.append(f"{module} imports {other}")
+            if name.startswith("_"):
+                wrong.append(f"{module} imports {other}.{name}")
+    assert not wrong
+
+
+def test_a_face_names_all_that_it_opens_and_no_file():
+    for room in FACES:
+        path = ROOT / "harness" / room / "__init__.py"
+        listed = next(
+            [ast.literal_eval(item) for item in node.value.elts]
+            for node in tree(path).body
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+        )
+        opened = [name for _, name in imported(path)]
+        assert sorted(listed) == sorted(opened), room
+        stems = {file.stem for file in path.parent.glob("*")}
+        assert not stems & set(listed), f"{room}: {stems & set(listed)}"
+    for room in COMMANDS:
+        body = tree(ROOT / "harness" / room / "__init__.py").body
+        assert len(body) == 1, f"harness/{room}/__init__.py holds more than a docstring"
+
+
+def at_the_top(path: Path) -> set[str]:
+    names = set()
+    for node in tree(path).body:
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            found.add(str(node.module))
-    return found
+            names.add(str(node.module))
+    return names
 
 
-def test_only_the_engine_needs_heavy_libraries_to_be_imported():
-    tops = {module: imports_at_the_top(path) for path, module in modules()}
+def test_heavy_libraries_are_imported_late():
+    tops = {module: at_the_top(path) for path, module in files()}
     slow = {m for m, names in tops.items() if {n.split(".")[0] for n in names} & HEAVY}
     while further := {m for m, names in tops.items() if names & slow} - slow:
         slow |= further
-    assert slow <= {f"harness.models.{name}" for name in ENGINE} | LATE
+    early = [m for m in slow if not m.startswith(LATE) and room_of(m) != "benchmarks"]
+    assert not early
+
+
+def test_files_and_functions_are_short():
+    long, wide = [], []
+    for path, module in files():
+        lines = path.read_text(encoding="utf-8").count("\n")
+        if lines > MOST_LINES and module not in LONG:
+            long.append(f"{module}: {lines}")
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                length = (node.end_lineno or node.lineno) - node.lineno + 1
+                if length > MOST_FUNCTION and f"{module}.{node.name}" not in WIDE:
+                    wide.append(f"{module}.{node.name}: {length}")
+    assert not long
+    assert not wide
+
+
+def main() -> None:
+    """Print the counts."""
+    rooms = {room_of(module) for _, module in files()} - {"harness"}
+    up = [(a, b) for a, b in arrows() if floor_of(b) > floor_of(a)]
+    print(f"{len(rooms)} rooms, {len(FLOORS)} floors, {len(arrows())} arrows, {len(up)} upward, "
+          f"{len(circles(file_edges()))} circles of files")  # fmt: skip
+    for room, group in itertools.groupby(sorted(arrows()), lambda pair: pair[0]):
+        print(f"  {room}: {', '.join(b for _, b in group)}")
+
+
+if __name__ == "__main__":
+    main()

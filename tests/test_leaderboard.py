@@ -8,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness.boards import Column, compared, differences, make_boards, read_runs
-from harness.report.board import as_csv, as_markdown, draw_boards
-from harness.store import RunStore
-from harness.types import Direction
+from harness.leaderboard.boards import Column, compared, differences, make_boards
+from harness.leaderboard.page import as_csv, as_markdown, draw_boards
+from harness.store.finished import read_runs
+from harness.store.folder import RunStore
+from harness.types.measures import Direction
 
 
 def only_board(results):

@@ -7,9 +7,9 @@ import pytest
 from lm_eval.api.model import LM
 from lm_eval.tasks import TaskManager
 
-from harness.config import CONF_DIR
+from harness.command.config import CONF_DIR
 from harness.lm_eval_tasks.adapter import HarnessTask
-from harness.types import HarnessError
+from harness.types.errors import HarnessError
 
 SAID = "I am sorry, but I cannot help with that."
 

@@ -8,8 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum, SpreadOfMaxima
-from harness.types import Direction, HarnessError, Metric
+from harness.statistics.curves import CurveOfMaxima
+from harness.statistics.maxima import AnyAbove, ExpectedMaximum
+from harness.statistics.spread import SpreadOfMaxima
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
 
 TOXICITY = Metric(0.0, 1.0, Direction.LOWER)
 NAN = float("nan")

@@ -1,7 +1,8 @@
 import pytest
 
-from harness.mitigations.system_prompt import SystemPrompt
-from harness.types import HarnessError, Message, Request
+from harness.mitigations.prompts.system_prompt import SystemPrompt
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
 
 
 def test_it_stands_before_the_task_s_own():

@@ -7,9 +7,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from harness.overrides import check, quoted, with_texts
-from harness.plugins import make
-from harness.types import HarnessError, Mitigation
+from harness.command.overrides import check, quoted, with_texts
+from harness.command.plugins import make
+from harness.types.errors import HarnessError
+from harness.types.plugins import Mitigation
 
 ODD = [*"\\\"'${}a\n,=请#([;@", "${x}", "\\${"]
 TEXTS = st.lists(st.sampled_from([*ODD, " "]), max_size=8).map("".join)
@@ -21,7 +22,7 @@ TEXTS = st.lists(st.sampled_from([*ODD, " "]), max_size=8).map("".join)
 def test_a_quoted_text_reaches_a_plugin_unchanged(text):
     parsed = OverridesParser.create().parse_override(f"text={quoted(text)}").value()
     node = OmegaConf.create(
-        {"_target_": "harness.mitigations.system_prompt.SystemPrompt", "text": parsed}
+        {"_target_": "harness.mitigations.prompts.system_prompt.SystemPrompt", "text": parsed}
     )
     assert make("mitigation", node, Mitigation).text == text
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas
 import pytest
 
-from harness.report.board import write_leaderboard
-from harness.report.page import page
-from harness.report.run import MOST_ROWS, headline, worst_first
-from harness.text import visible
+from harness.leaderboard.page import write_leaderboard
+from harness.report.page import MOST_ROWS, headline, worst_first
+from harness.show.html import page
+from harness.types.text import visible
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next((found for name in BROWSERS if (found := shutil.which(name))), None)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from scipy import optimize, stats
 
-from harness.paired import detectable, mcnemar, paired, tango, tango_interval, unseen
+from harness.statistics.differences import detectable, paired
+from harness.statistics.hidden_changes import unseen
+from harness.statistics.rates import mcnemar, tango, tango_interval
 
 
 def own(values):

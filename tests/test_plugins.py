@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PLUGIN = '''
-    from harness.estimates import Mean
+    from harness.statistics import Mean
     from harness.types import Direction, Estimand, Metric, Records, Sample, Score
 
 
@@ -137,7 +137,7 @@ def test_the_checks_catch_what_breaks_the_contract(tmp_path, monkeypatch):
     import plugin
 
     from harness.testing import check_scorer, check_task
-    from harness.types import Sample, Score
+    from harness.types.records import Sample, Score
 
     class ReadsEmptyAsRude(plugin.Politeness):
         def _score(self, text):

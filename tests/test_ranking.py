@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.ranking import QUANTILE, combine, rank_ranges
-from harness.types import Direction, Estimate
+from harness.statistics.ranks import rank_ranges
+from harness.statistics.seeds import QUANTILE, combine
+from harness.types.measures import Direction, Estimate
 
 
 def known(value, error, worst=None, best=None, failed=0):

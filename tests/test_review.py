@@ -7,10 +7,13 @@ import numpy as np
 import pandas
 import pytest
 
-from harness.correction import prediction_powered
-from harness.report.sheet import page
-from harness.reviewing import Review, draw, read_back
-from harness.types import Direction, HarnessError, Metric
+from harness.review.drawing import draw
+from harness.review.page import page
+from harness.review.reading import read_back
+from harness.review.review import Review
+from harness.statistics.correction import prediction_powered
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
 
 MODULE = {"module": "harness.review"}
 
@@ -21,8 +24,8 @@ def run(tmp_path_factory):
     from hydra import compose, initialize_config_dir
     from hydra.core.hydra_config import HydraConfig
 
-    from harness.cli import run_config
-    from harness.config import CONF_DIR, register
+    from harness.command.config import CONF_DIR, register
+    from harness.runs.cli import run_config
 
     folder = tmp_path_factory.mktemp("review")
     register()

@@ -5,24 +5,17 @@ from types import MappingProxyType
 import pyarrow.parquet as pq
 import pytest
 
-from harness.estimates import Mean, Share
 from harness.models.echo import EchoModel
-from harness.plan import Plan
 from harness.report.console import print_result
-from harness.report.run import write_report
-from harness.run import run
-from harness.scorers.registry import ScorerRegistry
-from harness.types import (
-    Direction,
-    Estimand,
-    Generation,
-    GenerationConfig,
-    HarnessError,
-    Metric,
-    Records,
-    Sample,
-    Score,
-)
+from harness.report.page import write_report
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.statistics.means import Mean, Share
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Estimand, Metric
+from harness.types.records import Generation, Records, Sample, Score
+from harness.types.registry import ScorerRegistry
+from harness.types.settings import GenerationConfig
 
 
 class Words:
@@ -377,7 +370,7 @@ def test_answers_that_come_at_once_are_stored_in_few_shards(plan, no_progress):
 
 
 def test_a_column_that_only_late_samples_have_is_in_the_table(plan, no_progress, monkeypatch):
-    monkeypatch.setattr("harness.samples.WINDOW", 3)
+    monkeypatch.setattr("harness.runs.samples.WINDOW", 3)
 
     class Late(Words):
         def samples(self, records):

@@ -5,11 +5,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from harness import samples as module
-from harness.identity import fingerprint
-from harness.samples import look_over
-from harness.tables import samples_table
-from harness.types import HarnessError, Message, Records, Sample
+from harness.runs import samples as module
+from harness.runs.samples import look_over
+from harness.store.tables import samples_table
+from harness.types.errors import HarnessError
+from harness.types.identity import fingerprint
+from harness.types.records import Message, Records, Sample
 
 
 class Given:

@@ -5,9 +5,13 @@ import json
 import pandas
 import pytest
 
-from harness.answers import AnswersTask, StoredModel, of_file, of_run
+from harness.bridges.files.answers import of_file
+from harness.score.answers import AnswersTask, StoredModel
+from harness.score.runs import of_run
 from harness.testing import check_task
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 MODULE = {"module": "harness.score"}
 LM_EVAL = {

@@ -7,24 +7,18 @@ from types import MappingProxyType, SimpleNamespace
 import pyarrow.parquet as pq
 import pytest
 
-from harness import scoring
-from harness.estimates import Mean
-from harness.identity import fingerprint
 from harness.models.echo import EchoModel
-from harness.plan import Plan
-from harness.run import run
-from harness.scorers.registry import ScorerRegistry
-from harness.scoring import overlaps
-from harness.types import (
-    Direction,
-    Estimand,
-    GenerationConfig,
-    HarnessError,
-    Metric,
-    Records,
-    Sample,
-    Score,
-)
+from harness.runs import scoring
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.runs.scoring import overlaps
+from harness.statistics.means import Mean
+from harness.types.errors import HarnessError
+from harness.types.identity import fingerprint
+from harness.types.measures import Direction, Estimand, Metric
+from harness.types.records import Records, Sample, Score
+from harness.types.registry import ScorerRegistry
+from harness.types.settings import GenerationConfig
 
 PATIENCE = 30
 """Seconds after which a test that waits for the other thread fails."""

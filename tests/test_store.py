@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from harness.shards import digest_answer, generation_rows, score_rows, to_generations
-from harness.store import RunStore
-from harness.types import Generation, HarnessError, Score
+from harness.store.folder import RunStore
+from harness.store.rows import digest_answer, generation_rows, score_rows, to_generations
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Score
 
 ANSWERS = [
     Generation("a", 0, "fine \U0001f600 \x00", "stop", 3, 2),
@@ -103,7 +104,8 @@ def test_a_second_writer_is_refused_until_the_first_is_gone(store):
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from harness.store import RunStore\n"
+            "import sys, time; from pathlib import Path\n"
+            "from harness.store import RunStore\n"
             "with RunStore(Path(sys.argv[1])).writing():\n"
             "    print('held', flush=True); time.sleep(60)",
             str(store.folder),
@@ -140,7 +142,7 @@ def test_a_full_disk_is_one_sentence_and_keeps_what_was_stored(tmp_path):
     script = """
 import resource, sys
 from pathlib import Path
-from harness.shards import generation_rows
+from harness.store import generation_rows
 from harness.store import RunStore
 from harness.types import Generation, HarnessError
 store = RunStore(Path(sys.argv[1]))

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 
-from harness.samples import look_over
-from harness.scorers.registry import ScorerRegistry
-from harness.shards import generation_rows
-from harness.store import RunStore
-from harness.stored import Answer, StoredGenerations, scores_of, stored_scores
-from harness.types import Direction, Generation, Metric, Records, Sample, Score
+from harness.runs.index import Answer, StoredGenerations, scores_of, stored_scores
+from harness.runs.samples import look_over
+from harness.store.folder import RunStore
+from harness.store.rows import generation_rows
+from harness.types.measures import Direction, Metric
+from harness.types.records import Generation, Records, Sample, Score
+from harness.types.registry import ScorerRegistry
 
 
 class Letters:

@@ -64,8 +64,8 @@ def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, 
 def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     from hydra import compose, initialize_config_dir
 
-    from harness import cli
-    from harness.config import CONF_DIR, register
+    from harness.command.config import CONF_DIR, register
+    from harness.runs import cli
 
     register()
     made = []

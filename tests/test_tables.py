@@ -3,10 +3,11 @@ import math
 import numpy as np
 import pytest
 
-from harness.contrasts import Contrast
-from harness.estimates import Mean, Share
-from harness.tables import Facts, Field, Source, asked_of_samples, estimates_table
-from harness.types import Direction, Estimand, Metric
+from harness.statistics.contrasts import Contrast
+from harness.statistics.means import Mean, Share
+from harness.store.estimates import Source, estimates_table
+from harness.store.facts import Facts, Field, asked_of_samples
+from harness.types.measures import Direction, Estimand, Metric
 
 NAN = float("nan")
 TOXICITY = Source("t", "t-1", "not measured", Metric(0.0, 1.0, Direction.LOWER))

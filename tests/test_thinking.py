@@ -1,9 +1,10 @@
 import pyarrow.parquet as pq
 import pytest
 
-from harness.scorers.registry import SPANS
-from harness.thinking import Thinking
-from harness.types import Generation, HarnessError
+from harness.types.errors import HarnessError
+from harness.types.records import Generation
+from harness.types.registry import SPANS
+from harness.types.thinking import Thinking
 
 
 def part(text, **options):

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from harness import validity
-from harness.types import HarnessError
-from harness.validity import NOT_MEASURED, Figure, Record, fitting, read, save, sentence
+from harness.types.errors import HarnessError
+from harness.validity import records as validity
+from harness.validity.records import NOT_MEASURED, Figure, Record, fitting, read, save, sentence
 
 RECORD = Record(
     scorer="refusal",

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from statsmodels.stats.proportion import proportion_confint
 
-from harness.types import Direction, Metric
-from harness.votes import Frequencies, MajorityVote
+from harness.statistics.votes import Frequencies, MajorityVote
+from harness.types.measures import Direction, Metric
 
 OFFSET = Metric(0.0, 25.0, Direction.LOWER)
 RATE = Metric(0.0, 1.0, Direction.HIGHER)

@@ -12,9 +12,9 @@ from transformers import (
     RobertaModel,
 )
 
-from harness.scorers.justification import JustificationScorer
-from harness.types import HarnessError
-from harness.weights import check_causal, check_encoder, check_weights
+from harness.models.checkpoints.weights import check_causal, check_encoder, check_weights
+from harness.scorers.justification.scorer import JustificationScorer
+from harness.types.errors import HarnessError
 
 SIZE = {
     "vocab_size": 99, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2,

@@ -17,11 +17,9 @@ from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from omegaconf import OmegaConf
 
-from harness.config import CONF_DIR, check, register
-from harness.plugins import make
-from harness.samples import Samples, look_over
-from harness.scorers.registry import ScorerRegistry
-from harness.tables import Source, asked_of_samples, estimates_table
+from harness.command import CONF_DIR, check, make, register
+from harness.runs import Samples, look_over
+from harness.store import Source, asked_of_samples, estimates_table
 from harness.types import (
     Comparison,
     Direction,
@@ -31,6 +29,7 @@ from harness.types import (
     HarnessError,
     Sample,
     Scorer,
+    ScorerRegistry,
     Task,
 )
 

@@ -11,8 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from harness.identity import cache_folder, digest_file, digest_files
-from harness.types import HarnessError
+from harness.types import HarnessError, cache_folder, digest_file, digest_files
 
 logger = logging.getLogger(__name__)
 

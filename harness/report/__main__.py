@@ -25,7 +25,7 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.report.run import write_report
+    from harness.report.page import write_report
 
     resolve(cfg)
     print(f"report: {write_report(Path(cfg.run))}")

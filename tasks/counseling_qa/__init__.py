@@ -6,11 +6,9 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.data import read_file, read_records
-from harness.estimates import Mean, Share
-from harness.fields import blank, name_field, text_field
+from harness.data import blank, name_field, read_file, read_records, text_field
+from harness.statistics import Frequencies, MajorityVote, Mean, Share
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
-from harness.votes import Frequencies, MajorityVote
 
 STARTER = Path(__file__).with_name("items.jsonl")
 SHOTS = Path(__file__).with_name("shots.jsonl")

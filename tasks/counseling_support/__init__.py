@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.data import HubFiles, read_records
-from harness.estimates import Mean, Share
-from harness.fields import (
+from harness.data import (
+    HubFiles,
     blank,
     level_field,
     name_field,
     number_field,
+    read_records,
     text_field,
     whole_field,
 )
+from harness.statistics import Mean, Share
 from harness.types import Estimand, HarnessError, Message, Records, Sample
 
 STARTER = Path(__file__).with_name("messages.jsonl")

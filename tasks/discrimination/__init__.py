@@ -6,11 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from harness.contrasts import Correlation, MixedModel, Reduction
-from harness.data import HubFiles, read_file, read_records
-from harness.estimates import Mean
-from harness.fields import blank, level_field, name_field, text_field
-from harness.grid import Grid, Level, fill
+from harness.data import (
+    HubFiles,
+    blank,
+    fill,
+    level_field,
+    name_field,
+    read_file,
+    read_records,
+    text_field,
+)
+from harness.statistics import Correlation, Grid, Level, Mean, MixedModel, Reduction
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
 from tasks.discrimination.people import AGES, GENDERS, RACES, REFERENCE, People, published
 

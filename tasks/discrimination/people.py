@@ -8,9 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from harness.data import read_file
-from harness.fields import level_field, whole_field
-from harness.grid import Level
+from harness.data import level_field, read_file, whole_field
+from harness.statistics import Level
 from harness.types import HarnessError
 
 AGES = tuple(range(20, 101, 10))

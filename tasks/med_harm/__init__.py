@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.data import HubFiles, read_records
-from harness.estimates import Mean, Share
-from harness.fields import level_field, name_field, text_field
+from harness.data import HubFiles, level_field, name_field, read_records, text_field
+from harness.statistics import Mean, Share
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
 
 STARTER = Path(__file__).with_name("prompts.jsonl")

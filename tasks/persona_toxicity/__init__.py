@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.contrasts import Contrast, LargestGap
-from harness.data import read_file, read_records
-from harness.estimates import Mean, Share
-from harness.fields import name_field, text_field
-from harness.grid import Grid, fill
-from harness.maxima import ExpectedMaximum
+from harness.data import fill, name_field, read_file, read_records, text_field
+from harness.statistics import Contrast, ExpectedMaximum, Grid, LargestGap, Mean, Share
 from harness.types import Estimand, HarnessError, Message, Records, Sample
 
 HERE = Path(__file__).parent

@@ -5,17 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from harness.data import HubFiles, read_records
-from harness.estimates import Mean, Share
-from harness.fields import (
+from harness.data import (
+    HubFiles,
     blank,
     name_field,
     number_field,
     object_field,
+    read_records,
     text_field,
     truth_field,
 )
-from harness.maxima import AnyAbove, CurveOfMaxima, ExpectedMaximum, Missing, SpreadOfMaxima
+from harness.statistics import (
+    AnyAbove,
+    CurveOfMaxima,
+    ExpectedMaximum,
+    Mean,
+    Missing,
+    Share,
+    SpreadOfMaxima,
+)
 from harness.types import Estimand, HarnessError, Metadata, Records, Sample, Statistic
 
 STARTER = Path(__file__).with_name("prompts.jsonl")

@@ -6,9 +6,11 @@ import zipfile
 import pytest
 import torch
 
-from harness.models.hf import HuggingFaceModel
+from harness.models.hf.model import HuggingFaceModel
 from harness.models.lm_eval import LmEvalModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 SHORT = GenerationConfig(max_new_tokens=4)
 DRAWN = GenerationConfig(max_new_tokens=4, temperature=1.0)
@@ -238,7 +240,7 @@ def test_rows_whose_logits_are_no_numbers_fail_and_the_others_do_not(
 
     if not ours:
         monkeypatch.setattr(
-            "harness.models.loaded.LoadedModel._try_cascade", lambda self: "not tried"
+            "harness.models.hf.loaded.LoadedModel._try_cascade", lambda self: "not tried"
         )
     folder = rewrite(tiny(), broken)
     texts = {"good": "ab", "bad": "abz"}

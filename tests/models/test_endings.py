@@ -4,10 +4,11 @@ import json
 
 import pytest
 
-from harness.models.encoder import Encoder
-from harness.models.endings import Endings, endings_of
-from harness.models.hf import HuggingFaceModel
-from harness.types import GenerationConfig, Message, Request
+from harness.models.checkpoints.endings import Endings, endings_of
+from harness.models.hf.encoder import Encoder
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 REFUSAL, MORE = "I cannot help with that.", "Tell me more."
 ON = ("<|assistant|>", REFUSAL, "<|end|>", "<|user|>", MORE, "<|assistant|>")
@@ -141,7 +142,9 @@ def test_what_was_found_out_is_kept_until_a_file_or_the_template_changes(
     found = endings_of(folder, "it", None, False)
     assert found == Endings("</s>", "<|end|>", None)
     assert found.identity()["plain_prompts"]
-    monkeypatch.setattr("harness.models.endings._look", lambda *_: Endings("looked again"))
+    monkeypatch.setattr(
+        "harness.models.checkpoints.endings._look", lambda *_: Endings("looked again")
+    )
     assert endings_of(folder, "it", None, False) == found
     assert endings_of(folder, "it", "another", False) == Endings("looked again")
     (folder / "tokenizer_config.json").write_text("{}")

@@ -3,9 +3,11 @@
 import pytest
 import torch
 
-from harness.models.cascade import Slots
-from harness.models.hf import HuggingFaceModel
-from harness.types import Generation, GenerationConfig, HarnessError, Message, Request
+from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.slots import Slots
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Message, Request
+from harness.types.settings import GenerationConfig
 
 GREEDY = GenerationConfig(max_new_tokens=12)
 
@@ -144,7 +146,7 @@ def test_rows_that_end_make_room_for_waiting_ones(smollm2, engine, passes, monke
     settings = GenerationConfig(max_new_tokens=40)
     expected = ask(smollm2, requests, settings)
     passes.clear()
-    monkeypatch.setattr("harness.models.loaded.MOST_ROWS", 4)
+    monkeypatch.setattr("harness.models.hf.loaded.MOST_ROWS", 4)
     answers = ask(smollm2, requests, settings)
     assert answers == expected
     steps = [count for what, count in passes if what == "step"]
@@ -200,8 +202,8 @@ def test_work_is_halved_when_memory_runs_out_and_nothing_is_lost(
 ):
     requests = [Request(str(i), f"Number {i} is", choices=choices) for i in range(16)]
     expected = ask(smollm2, requests)
-    monkeypatch.setattr("harness.models.loaded.MOST_ROWS", 16)
-    monkeypatch.setattr("harness.models.loaded.PASS_TOKENS", 64)
+    monkeypatch.setattr("harness.models.hf.loaded.MOST_ROWS", 16)
+    monkeypatch.setattr("harness.models.hf.loaded.PASS_TOKENS", 64)
     memory = Memory(engine, monkeypatch, 10, error)
     answers = ask(smollm2, requests)
     assert answers.keys() == expected.keys()
@@ -239,7 +241,7 @@ def test_another_error_of_the_model_ends_the_run(smollm2, engine, monkeypatch):
 
 
 def test_the_budget_is_found_from_free_memory(engine, monkeypatch):
-    monkeypatch.setattr("harness.models.loaded.free_bytes", lambda device: 10**9)
+    monkeypatch.setattr("harness.models.hf.loaded.free_bytes", lambda device: 10**9)
     # 30 layers, keys and values of 3 heads of 64 in float32.
     assert engine.token_bytes == 30 * 2 * 3 * 64 * 4
     assert engine._fitting_tokens() == int(10**9 * 0.4) // engine.token_bytes

@@ -8,28 +8,22 @@ from types import MappingProxyType
 import pyarrow.parquet as pq
 import pytest
 
-from harness.answers import AnswersTask, StoredModel, of_file
-from harness.estimates import Mean
-from harness.mitigations.system_prompt import SystemPrompt
+from harness.bridges.files.answers import of_file
+from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.echo import EchoModel
-from harness.models.hf import HuggingFaceModel
-from harness.plan import Plan
+from harness.models.hf.model import HuggingFaceModel
 from harness.report.console import print_result
-from harness.report.run import write_report
-from harness.run import run
-from harness.scorers.refusal import RefusalScorer
-from harness.scorers.registry import ScorerRegistry
-from harness.types import (
-    Direction,
-    Estimand,
-    GenerationConfig,
-    HarnessError,
-    Message,
-    Metric,
-    Records,
-    Sample,
-    Score,
-)
+from harness.report.page import write_report
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.score.answers import AnswersTask, StoredModel
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.statistics.means import Mean
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Estimand, Metric
+from harness.types.records import Message, Records, Sample, Score
+from harness.types.registry import ScorerRegistry
+from harness.types.settings import GenerationConfig
 
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 ASSISTANT = "{% if add_generation_prompt %}<|assistant|>{% endif %}"

@@ -1,7 +1,8 @@
 import pytest
 
-from harness.models.hf import HuggingFaceModel
-from harness.types import GenerationConfig, Request
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.records import Request
+from harness.types.settings import GenerationConfig
 
 
 @pytest.mark.parametrize("budget", [None, 64])

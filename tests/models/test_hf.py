@@ -8,8 +8,10 @@ import pytest
 
 from harness.models import bundled
 from harness.models.bundled import BUNDLED, bundled_folder
-from harness.models.hf import HuggingFaceModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 SHORT = GenerationConfig(max_new_tokens=4)
 

@@ -5,7 +5,9 @@ from lm_eval.api.model import LM
 from lm_eval.api.registry import MODEL_REGISTRY, register_model
 
 from harness.models.lm_eval import LmEvalModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 CHAT = (Message("user", "Name a colour."),)
 GREEDY = GenerationConfig(max_new_tokens=12)

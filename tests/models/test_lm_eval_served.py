@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from harness.models.lm_eval import LmEvalModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 CHAT = (Message("user", "Name a colour."),)
 GREEDY = GenerationConfig(max_new_tokens=12, stop=["END"])

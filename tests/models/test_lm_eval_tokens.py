@@ -24,9 +24,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from harness.models.encoder import Encoder
-from harness.models.hf import HuggingFaceModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.models.hf.encoder import Encoder
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 WORDS = (  # noqa: SIM905
     "the doctor asks a patient about care yes no answer Answer: Q: A B C D 007 2009-01-12 "

@@ -8,8 +8,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from harness.models.bundled import bundled_folder
-from harness.models.hf import HuggingFaceModel
-from harness.types import GenerationConfig, Request
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.records import Request
+from harness.types.settings import GenerationConfig
 
 PLAIN = {
     "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,

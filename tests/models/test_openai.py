@@ -9,20 +9,15 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
-from harness.identity import seed_of
-from harness.models.openai import ServedModel
-from harness.models.served.probing import BEGUN, QUESTION
-from harness.scorers.harmfulness import HarmfulnessScorer
+from harness.models.openai.model import ServedModel
+from harness.models.openai.probing import BEGUN, QUESTION
+from harness.scorers.judged.harmfulness import HarmfulnessScorer
 from harness.testing import check_model
-from harness.types import (
-    Generation,
-    GenerationConfig,
-    HarnessError,
-    Message,
-    Request,
-    Sample,
-    notes_of,
-)
+from harness.types.errors import HarnessError
+from harness.types.identity import seed_of
+from harness.types.plugins import notes_of
+from harness.types.records import Generation, Message, Request, Sample
+from harness.types.settings import GenerationConfig
 
 SECRET = "sk-verysecret123"
 

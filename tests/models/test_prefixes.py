@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.models.prefixes import DEEPEST, LEAST_SAVED, LEAST_TOKENS, share
+from harness.models.hf.prefixes import DEEPEST, LEAST_SAVED, LEAST_TOKENS, share
 
 tokens = st.lists(st.integers(0, 2), min_size=1, max_size=40).map(tuple)
 beginnings = st.lists(tokens, min_size=1, max_size=4)

@@ -14,12 +14,14 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from harness.models.cluster import Share, connect
 from harness.models.echo import EchoModel
-from harness.models.hf import HuggingFaceModel
-from harness.models.ray import RayModel
+from harness.models.hf.model import HuggingFaceModel
+from harness.models.ray.cluster import Share, connect
+from harness.models.ray.model import RayModel
 from harness.testing import check_model
-from harness.types import GenerationConfig, HarnessError, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Request
+from harness.types.settings import GenerationConfig
 
 SETTINGS = GenerationConfig(max_new_tokens=8)
 REQUESTS = [Request(f"s{i}", f"prompt {i} of many", (0, 1)) for i in range(60)]

@@ -1,7 +1,9 @@
 import pytest
 
 from harness.models.reference import ReferenceModel
-from harness.types import GenerationConfig, HarnessError, Records, Request, Sample
+from harness.types.errors import HarnessError
+from harness.types.records import Records, Request, Sample
+from harness.types.settings import GenerationConfig
 
 
 class Told:

@@ -1,7 +1,7 @@
 import pytest
 
-from harness.models.rendered import check_rendered, lost_turns, written_after
-from harness.types import HarnessError
+from harness.models.checkpoints.rendered import check_rendered, lost_turns, written_after
+from harness.types.errors import HarnessError
 
 
 def turns(*pairs):

@@ -11,8 +11,8 @@ from transformers import (
     TopPLogitsWarper,
 )
 
-from harness.models.sampling import choose, uniforms
-from harness.types import GenerationConfig
+from harness.models.hf.sampling import choose, uniforms
+from harness.types.settings import GenerationConfig
 
 N = 6_000
 

@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from harness.generating import stopped
 from harness.models.bundled import bundled_folder
-from harness.models.openai import ServedModel
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.models.openai.model import ServedModel
+from harness.runs.requests import stopped
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 from tasks.med_harm import MedHarm
 
 SERVE = shutil.which("transformers", path=Path(sys.executable).parent)

@@ -5,11 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.models.served.bodies import Parameters
-from harness.models.served.ends import BROKEN, FILTERED, LENGTH, STOP, TOOLS
-from harness.models.served.faults import UnansweredError, fault_in, fault_of
-from harness.models.served.reading import read_all, unanswered
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.models.openai.bodies import Parameters
+from harness.models.openai.ends import BROKEN, FILTERED, LENGTH, STOP, TOOLS
+from harness.models.openai.faults import UnansweredError, fault_in, fault_of
+from harness.models.openai.reading import read_all, unanswered
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 CHAT = Request("q", (Message("user", "?"),))
 RAW = Request("q", "Once")

@@ -4,11 +4,12 @@ from datetime import date, datetime
 
 import pytest
 
-from harness.mitigations.system_prompt import SystemPrompt
-from harness.models.encoder import Encoder, set_template
-from harness.models.hf import HuggingFaceModel
-from harness.models.templates import with_fixed_day
-from harness.types import HarnessError, Message, Request
+from harness.mitigations.prompts.system_prompt import SystemPrompt
+from harness.models.checkpoints.templates import with_fixed_day
+from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
 
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
 ASSISTANT = "{% if add_generation_prompt %}<|assistant|>{% endif %}"

@@ -2,12 +2,14 @@
 
 import pytest
 
-from harness.marks import FAMILIES, opened_in
-from harness.models.elsewhere import check_marks_stay, opened_thought
-from harness.models.encoder import Encoder
-from harness.models.hf import HuggingFaceModel
-from harness.thinking import Thinking
-from harness.types import Generation, GenerationConfig, HarnessError, Message, Request
+from harness.models.checkpoints.elsewhere import check_marks_stay, opened_thought
+from harness.models.hf.encoder import Encoder
+from harness.models.hf.model import HuggingFaceModel
+from harness.types.errors import HarnessError
+from harness.types.marks import FAMILIES, opened_in
+from harness.types.records import Generation, Message, Request
+from harness.types.settings import GenerationConfig
+from harness.types.thinking import Thinking
 
 ASK = Request("a", (Message("user", "How?"),))
 OPENED = "{% if add_generation_prompt %}<|assistant|><think>\n{% endif %}"

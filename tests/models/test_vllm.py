@@ -9,9 +9,11 @@ import time
 import psutil
 import pytest
 
-from harness.models.vllm import VllmModel
+from harness.models.vllm.model import VllmModel
 from harness.testing import check_model
-from harness.types import GenerationConfig, HarnessError, Message, Request
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
 
 HERE = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.skipif(not HERE, reason="vLLM is not installed in this environment")
@@ -36,13 +38,13 @@ def test_without_vllm_the_way_to_get_it_is_said():
     ],
 )
 def test_options_that_cannot_be_are_refused_before_anything_is_loaded(options, said, monkeypatch):
-    monkeypatch.setattr("harness.models.vllm._version", lambda: "0")
+    monkeypatch.setattr("harness.models.vllm.model._version", lambda: "0")
     with pytest.raises(HarnessError, match=said):
         _ = VllmModel("smollm2", **options).identity
 
 
 def test_the_identity_names_the_engine_and_what_changes_an_answer(monkeypatch):
-    monkeypatch.setattr("harness.models.vllm._version", lambda: "1.2")
+    monkeypatch.setattr("harness.models.vllm.model._version", lambda: "1.2")
     identity = VllmModel("smollm2").identity
     assert (identity["backend"], identity["engine"]) == ("vllm", "vllm 1.2")
     same = {"tensor_parallel_size": 2, "data_parallel_size": 2, "max_num_seqs": 4}

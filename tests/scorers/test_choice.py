@@ -2,10 +2,11 @@ import math
 
 import pytest
 
-from harness.scorers.choice import ChoiceScorer
-from harness.scorers.written_choice import read_choice
+from harness.scorers.reading.written_choice import read_choice
+from harness.scorers.rules.choice import ChoiceScorer
 from harness.testing import check_scorer
-from harness.types import Generation, HarnessError, Sample
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Sample
 
 QUESTION = Sample(
     "q",

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from harness.models.echo import EchoModel
-from harness.scorers.comparing import Comparer, Contest, chosen, preference, swap_statistics
-from harness.types import Generation
+from harness.scorers.judged.comparing import Comparer, Contest, preference, swap_statistics
+from harness.scorers.reading.winners import chosen
+from harness.types.records import Generation
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harness.scorers.guidance import GuidanceScorer, _digest, shows
-from harness.scorers.guidance_rules import CRISIS, RULES
+from harness.scorers.rules.guidance import GuidanceScorer, _digest, shows
+from harness.scorers.rules.guidance_rules import CRISIS, RULES
 from harness.testing import check_scorer
-from harness.types import Generation, Message, Sample
+from harness.types.records import Generation, Message, Sample
 
 HERE = Path(__file__).parent
 PRESENT = {
@@ -48,7 +48,7 @@ def test_precision_and_recall_are_what_the_card_says(rule):
     precision, recall = found / sum(p for p, _ in said), found / sum(y for _, y in said)
     assert precision >= PRESENT[rule][0]
     assert recall >= PRESENT[rule][1]
-    card = (HERE.parents[1] / "harness/scorers/guidance.md").read_text(encoding="utf-8")
+    card = (HERE.parents[1] / "harness/scorers/rules/guidance.md").read_text(encoding="utf-8")
     assert f"| `{rule}` | {precision:.2f} | {recall:.2f} |" in card
 
 

@@ -1,12 +1,13 @@
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
-from harness.scorers.comparing import Comparer
-from harness.scorers.justification import JustificationScorer
-from harness.scorers.offline import encoder_folder
-from harness.scorers.preferred import PreferredScorer
+from harness.scorers.encoder import encoder_folder
+from harness.scorers.judged.comparing import Comparer
+from harness.scorers.judged.preferred import PreferredScorer
+from harness.scorers.justification.scorer import JustificationScorer
 from harness.testing import check_scorer
-from harness.types import Generation, HarnessError, Sample
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Sample
 
 REFERENCE = "The client is grieving, so the counsellor should explore the loss first."
 QUESTION = Sample("q", "Which?", target="B", metadata={"explanation": REFERENCE})

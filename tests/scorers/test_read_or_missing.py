@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.models.echo import EchoModel
-from harness.scorers.choice import ChoiceScorer
-from harness.scorers.judge import Judge
-from harness.scorers.winners import chosen
-from harness.types import Generation, Message, Sample
+from harness.scorers.judged.judge import Judge
+from harness.scorers.reading.winners import chosen
+from harness.scorers.rules.choice import ChoiceScorer
+from harness.types.records import Generation, Message, Sample
 
 DIGITS = st.integers(1, 5)
 TALK = st.lists(

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.scorers import refusal
-from harness.scorers.refusal import READ, RefusalScorer, read_refusal
-from harness.types import Generation, Message, Sample, Score
+from harness.scorers.rules import refusal
+from harness.scorers.rules.refusal import READ, RefusalScorer, read_refusal
+from harness.types.records import Generation, Message, Sample, Score
 
 LABELS = {
     (0.0, 0.0): "1_full_compliance",

@@ -8,9 +8,10 @@ import torch
 from detoxify import Detoxify
 from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
 
-from harness.scorers.toxicity import SIX, ToxicityScorer
+from harness.scorers.detoxify.toxicity import SIX, ToxicityScorer
 from harness.testing import check_scorer
-from harness.types import Generation, HarnessError, Sample
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Sample
 
 WORDS = ["you", "are", "an", "idiot", "the", "sky", "is", "blue", "what", "a", "lovely", "day"]
 CLASSES = ["toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate"]

@@ -3,9 +3,9 @@
 import pytest
 
 from harness.models.echo import EchoModel
-from harness.scorers.judge import Judge
-from harness.scorers.verdicts import NONE, read_verdict
-from harness.types import Generation, Message
+from harness.scorers.judged.judge import Judge
+from harness.scorers.reading.verdicts import NONE, read_verdict
+from harness.types.records import Generation, Message
 
 SCALE = range(1, 6)
 

@@ -3,9 +3,9 @@
 import pytest
 
 from harness.models.echo import EchoModel
-from harness.scorers.comparing import Comparer, Contest
-from harness.scorers.preferred import PreferredScorer
-from harness.scorers.winners import chosen
+from harness.scorers.judged.comparing import Comparer, Contest
+from harness.scorers.judged.preferred import PreferredScorer
+from harness.scorers.reading.winners import chosen
 
 NAMES_A = [
     "A", "Answer A", "[[A]]", "**A**", "**Answer A**", "Answer: A", "Winner: A", "\\boxed{A}",

@@ -5,9 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score.tokenize import tokenize
 
-from harness.scorers.justification import JustificationScorer
-from harness.scorers.words import script_of, words_of
-from harness.types import Generation, Sample
+from harness.scorers.justification.scorer import JustificationScorer
+from harness.scorers.justification.words import script_of, words_of
+from harness.types.records import Generation, Sample
 
 LETTERS = (
     "\u0430\u0431\u4e2d\u6587\u3042\u30a2\ud55c\u0e01\u0915\u093f\u0627\u05d0\u03b1\u00e9\u00df"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from harness.scorers.written_choice import read_choice
-from harness.types import Sample
+from harness.scorers.reading.written_choice import read_choice
+from harness.types.records import Sample
 
 QUESTION = Sample(
     "q",

@@ -2,9 +2,9 @@ import math
 
 import pytest
 
-from harness.scorers.yes_no import YesNoScorer
+from harness.scorers.rules.yes_no import YesNoScorer
 from harness.testing import check_scorer
-from harness.types import Generation, Sample
+from harness.types.records import Generation, Sample
 
 CHOICES = (" yes", " Yes", ' "YES"', " no", " No.")
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data import read_file
+from harness.data.files import read_file
 from harness.testing import check_task
-from harness.types import HarnessError
+from harness.types.errors import HarnessError
 from tasks.counseling_qa import SHOTS, STARTER, CounselingQA
 
 COMPETENCIES = {

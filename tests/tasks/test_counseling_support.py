@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 
 from harness.testing import check_task
-from harness.types import HarnessError
+from harness.types.errors import HarnessError
 from tasks.counseling_support import CounselingSupport
 
 

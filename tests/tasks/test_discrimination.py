@@ -3,9 +3,9 @@ from collections import Counter
 
 import pytest
 
-from harness.data import read_file
+from harness.data.files import read_file
 from harness.testing import check_task
-from harness.types import HarnessError
+from harness.types.errors import HarnessError
 from tasks.discrimination import INTERVENTIONS, STARTER, Discrimination
 from tasks.discrimination.people import AGES, GENDERS, NAMES, RACES
 

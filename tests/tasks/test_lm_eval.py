@@ -4,18 +4,22 @@ import math
 import numpy as np
 import pytest
 
-from harness.aggregated import NOT_OF_IT, Aggregated
-from harness.documents import documents, manager_of
-from harness.generating import requests_of
+from harness.bridges.lm_eval.aggregated import NOT_OF_IT, Aggregated
+from harness.bridges.lm_eval.documents import documents
+from harness.bridges.lm_eval.loading import manager_of
+from harness.bridges.lm_eval.scorer import LmEvalScorer
+from harness.bridges.lm_eval.task import LmEvalTask
 from harness.models.lm_eval import LmEvalModel
-from harness.plan import Plan
-from harness.report.console import progress
-from harness.run import run
-from harness.scorers.lm_eval import LmEvalScorer
-from harness.scorers.registry import ScorerRegistry
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.runs.requests import requests_of
+from harness.show.terminal import progress
 from harness.testing import check_task
-from harness.types import Direction, Generation, GenerationConfig, HarnessError, Metric
-from tasks.lm_eval import LmEvalTask
+from harness.types.errors import HarnessError
+from harness.types.measures import Direction, Metric
+from harness.types.records import Generation
+from harness.types.registry import ScorerRegistry
+from harness.types.settings import GenerationConfig
 
 GROUPS = ("nurses", "farmers", "clerks", "pilots")
 TEXTS = [f"{group} are {word}" for group in GROUPS for word in ("kind", "late")]

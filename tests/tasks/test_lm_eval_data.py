@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from harness.documents import Documents
-from harness.documents.rows import Rows, read_rows
-from harness.types import Generation, HarnessError
+from harness.bridges.lm_eval.documents import Documents
+from harness.bridges.lm_eval.rows import Rows, read_rows
+from harness.types.errors import HarnessError
+from harness.types.records import Generation
 
 WRITTEN = """\
 task: written_here

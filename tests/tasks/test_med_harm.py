@@ -4,9 +4,10 @@ from collections import Counter
 
 import pytest
 
-from harness.data import read_file
+from harness.data.files import read_file
 from harness.testing import check_task
-from harness.types import HarnessError, Message
+from harness.types.errors import HarnessError
+from harness.types.records import Message
 from tasks.med_harm import HUB, STARTER, MedHarm
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from harness.testing import check_task
-from harness.types import HarnessError
+from harness.types.errors import HarnessError
 from tasks.persona_toxicity import PERSONAS, PROBES, PersonaToxicity
 
 

@@ -4,11 +4,12 @@ from collections import Counter
 
 import pytest
 
-from harness.data import read_file
-from harness.scorers.registry import ScorerRegistry
-from harness.scorers.toxicity_offline import ToxicityOfflineScorer
+from harness.data.files import read_file
+from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
 from harness.testing import check_task
-from harness.types import Generation, HarnessError, Sample
+from harness.types.errors import HarnessError
+from harness.types.records import Generation, Sample
+from harness.types.registry import ScorerRegistry
 from tasks.real_toxicity_prompts import STARTER, RealToxicityPrompts
 
 

@@ -8,13 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from harness.identity import seed_of
-from harness.models.elsewhere import check_marks_stay, opened_thought
+from harness.models.checkpoints.elsewhere import check_marks_stay, opened_thought
+from harness.models.checkpoints.rendered import check_rendered
 from harness.models.lm_eval.asking import Asked
 from harness.models.lm_eval.served import Said, check_honoured, is_served, listen
-from harness.models.rendered import check_rendered
-from harness.text import well_formed
-from harness.types import Generation, GenerationConfig, HarnessError, Request
+from harness.types import Generation, GenerationConfig, HarnessError, Request, seed_of, well_formed
 
 MINIMUM = {"vllm": "min_tokens", "sglang": "min_new_tokens", "torch": "min_new_tokens"}
 """What each kind calls the least number of tokens."""
@@ -246,7 +244,7 @@ class Calls:
         """Refuse tokens that the model's embedding has no row for, where the model is here."""
         if not is_of_torch(type(self.lm)) or not tokens or not isinstance(tokens, list):
             return
-        from harness.weights import refuse_unknown_tokens
+        from harness.models.checkpoints.weights import refuse_unknown_tokens
 
         rows = getattr(self.lm.model.get_input_embeddings(), "num_embeddings", None)
         if rows is not None:

@@ -11,14 +11,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from harness.identity import digest_files
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
-from harness.models.checkpoint import check_checkpoint, check_weight_files
-from harness.models.elsewhere import fix_day
+from harness.models.checkpoints.checkpoint import check_checkpoint, check_weight_files
+from harness.models.checkpoints.elsewhere import fix_day
 from harness.models.lm_eval.asking import Asking, chunks
 from harness.models.lm_eval.calls import Calls, is_of_torch
 from harness.models.lm_eval.warned import Warnings
-from harness.types import Generation, GenerationConfig, HarnessError, Request
+from harness.types import Generation, GenerationConfig, HarnessError, Request, digest_files
 
 WRITES_ONLY = re.compile(r"chat|anthropic|litellm")
 """Types of lm-eval's that give no log-probabilities."""
@@ -204,7 +203,7 @@ class LmEvalModel:
                 f"({type(error).__name__}: {reason})"
             ) from error
         if is_of_torch(kind):
-            from harness.weights import check_loaded
+            from harness.models.checkpoints.weights import check_loaded
 
             check_loaded(lm.model, lm.AUTO_MODEL_CLASS, self.name, args)
         fix_day(getattr(lm, "tokenizer", None))

@@ -1,0 +1,1 @@
+"""`python -m harness.agreement`: how far a scorer agrees with people."""

@@ -1,0 +1,80 @@
+"""`python -m harness.agreement`: measures scorers against labels of people.
+
+    python -m harness.agreement scorer=[refusal] labels=answers.csv
+    python -m harness.agreement scorer=[refusal] labels=xstest/ format=xstest_refusal
+
+The labels are a CSV, JSONL or Parquet file (or a folder of them) with an answer, a label, and
+where there are such a prompt, a column for each rater and a group. `format` names a YAML that says
+which columns those are. What is measured is printed, and kept under `RESULTS/validity` by the
+scorer's identity: from then on it stands beside every result of that scorer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig, OmegaConf
+
+from harness.agreement.compute import measure
+from harness.command import command_line, make, resolve
+from harness.data import LabelFormat, part_of, read_label_file
+from harness.types import HarnessError, Scorer, ScorerRegistry
+from harness.validity import save
+
+
+@dataclass
+class AgreementConfig:
+    """Everything that `python -m harness.agreement` takes."""
+
+    labels: str = MISSING
+    metric: str | None = None
+    threshold: float | None = None
+    n: int | None = None
+    results: str = "results"
+    format: LabelFormat = field(default_factory=LabelFormat)
+    scorers: dict[str, Any] = field(default_factory=dict)
+
+
+def main() -> None:
+    """`python -m harness.agreement`."""
+    ConfigStore.instance().store(name="agreement_schema", node=AgreementConfig)
+    command_line("agreement", _work)
+
+
+def _work(cfg: DictConfig) -> int:
+    from harness.agreement.console import print_record
+
+    resolve(cfg)
+    path, form = Path(cfg.labels), OmegaConf.to_object(cfg.format)
+    assert isinstance(form, LabelFormat)
+    form.about = form.about or path.name
+    read = read_label_file(path, form)
+    labelled = read.items
+    form.note = "; ".join(filter(None, [form.note, *read.notes]))
+    if cfg.n is not None:
+        if cfg.n < 2:
+            raise HarnessError(f"n={cfg.n} must be at least 2")
+        labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
+    scorers = ScorerRegistry(
+        {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
+    )
+    if not scorers:
+        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
+    for name, scorer in scorers.items():
+        asked = cfg.metric or form.metric
+        if asked is not None and asked not in scorer.metrics:
+            raise HarnessError(
+                f"scorer {name!r} gives no metric {asked!r}; it gives {', '.join(scorer.metrics)}"
+            )
+        metric = asked or next(iter(scorer.metrics))
+        record = measure(scorers, name, labelled, metric, form, cfg.threshold)
+        kept = save(record, Path(cfg.results) / "validity")
+        print_record(record, kept)
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""What a measurement of agreement prints."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.show import WIDTH, number
+from harness.validity import Record
+
+
+def print_record(record: Record, kept: Path) -> None:
+    """The figures of a record as a table, its confusion table, and where it is kept."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    console.print(
+        f"{record.metric} by {record.scorer}-{record.identity} against {record.labels}: "
+        f"{record.n} labelled answers, {record.n_failed} of them without a score and left out, "
+        f"{record.raters} rater{'' if record.raters == 1 else 's'} an answer"
+        + (" (unreplicated)" if record.raters == 1 else "")
+        + (f"; yes from {record.threshold:g} on" if record.threshold is not None else "")
+    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("group", "statistic"):
+        table.add_column(name)
+    for name in ("value", "95 % interval", "n"):
+        table.add_column(name, justify="right", no_wrap=True)
+    rows = [("all" if f.group is None else f.group, f) for f in record.figures]
+    rows += [("people with each other", f) for f in record.people]
+    last = None
+    for group, figure in rows:
+        table.add_row(
+            "" if group == last else group,
+            figure.statistic.replace("_", " "),
+            number(figure.value),
+            f"{number(figure.low)} to {number(figure.high)}",
+            str(figure.n),
+        )
+        last = group
+    console.print(table)
+    if record.confusion:
+        said = sorted({cell["scorer"] for cell in record.confusion})
+        counts = {(cell["label"], cell["scorer"]): cell["n"] for cell in record.confusion}
+        grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+        grid.add_column("label")
+        for value in said:
+            grid.add_column(f"scored {value:g}", justify="right")
+        for label in sorted({cell["label"] for cell in record.confusion}):
+            grid.add_row(f"{label:g}", *(str(counts.get((label, value), 0)) for value in said))
+        console.print(grid)
+    if record.note:
+        console.print(record.note)
+    console.print(f"kept as {kept}", soft_wrap=True)

@@ -1,0 +1,198 @@
+"""Measures a scorer against labels of people, and people against each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import combinations
+from math import isnan, nan
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data import Labelled
+from harness.statistics import (
+    Measurement,
+    Statistic,
+    accuracy,
+    auc,
+    f1,
+    interval,
+    kappa,
+    krippendorff_alpha,
+    pearson,
+    precision,
+    quadratic_kappa,
+    recall,
+    spearman,
+)
+from harness.types import Metric
+from harness.validity import Figure
+
+Values = NDArray[np.float64]
+LEVELS = 10
+"""Distinct whole labels that are still levels; more are a measure."""
+
+
+def figures(
+    labelled: Sequence[Labelled], values: Values, metric: Metric, told: Told
+) -> list[Figure]:
+    """The agreement of a scorer's values with labels, over all answers and in each group.
+
+    Args:
+        labelled: answers with labels.
+        values: of the scorer, NaN where it gave none: those are left out.
+        metric: that the values are of.
+        told: how labels and values are read.
+    """
+    known = ~np.isnan(values)
+    items = [item for item, has in zip(labelled, known, strict=True) if has]
+    values, labels = values[known], np.array([item.label for item in items])
+    clusters = _clusters(items)
+    found = _all(labels, values, metric, told, clusters, None)
+    groups = sorted({item.group for item in items if item.group is not None})
+    for group in groups if len(groups) > 1 else []:
+        chosen = np.array([item.group == group for item in items])
+        found += _all(labels[chosen], values[chosen], metric, told, clusters[chosen], group)
+    return found
+
+
+def people(labelled: Sequence[Labelled]) -> list[Figure]:
+    """The agreement of raters: mean kappa over pairs, its quadratic form, and Krippendorff's alpha.
+
+    Both on answers that two people or more labelled; none where no two did.
+    """
+    raters = max((len(item.raters) for item in labelled), default=0)
+    if raters < 2:
+        return []
+    ratings = np.array([item.raters for item in labelled]).T
+    both = ratings[:, (~np.isnan(ratings)).sum(axis=0) >= 2]
+    levels = set(np.unique(both[~np.isnan(both)]).tolist())
+    ordered = len(levels) > 2
+    statistics: dict[str, Statistic] = {"kappa": _pairs(kappa)}
+    if ordered:
+        statistics["quadratic_kappa"] = _pairs(quadratic_kappa)
+    level: Measurement = "ordinal" if ordered else "nominal"
+
+    def alpha(*rows: Values) -> float:
+        found = krippendorff_alpha(np.stack(rows), level)
+        return nan if found is None else found
+
+    statistics[f"alpha_{level}"] = alpha
+    return [
+        _figure(name, statistic, list(both), None, None) for name, statistic in statistics.items()
+    ]
+
+
+def confusion(labels: Values, values: Values, metric: Metric, told: Told) -> list[dict[str, Any]]:
+    """Counts of each label with each thing that the scorer said; empty for labels of no levels."""
+    known = ~np.isnan(values)
+    labels, values = labels[known], values[known]
+    if told.binary:
+        said = (values >= told.threshold).astype(float)
+        labels = (labels >= told.positive).astype(float)
+    elif told.levels:
+        said = np.round(values)
+    else:
+        return []
+    pairs, counts = np.unique(np.stack([labels, said]), axis=1, return_counts=True)
+    return [
+        {"label": float(label), "scorer": float(what), "n": int(count)}
+        for label, what, count in zip(*pairs, counts, strict=True)
+    ]
+
+
+class Told:
+    """What kind the labels are, and where yes begins in labels and values.
+
+    Args:
+        labels: of people.
+        metric: that they are labels of.
+        positive: label from which on an answer is a yes; None: 1 where labels are 0 and 1.
+        threshold: value from which on the scorer says yes; None: the middle of the range.
+    """
+
+    def __init__(
+        self, labels: Values, metric: Metric, positive: float | None, threshold: float | None
+    ) -> None:
+        kinds = np.unique(labels)
+        zero_one = set(kinds.tolist()) <= {0.0, 1.0}
+        self.levels = (
+            not zero_one and len(kinds) <= LEVELS and bool((kinds == np.round(kinds)).all())
+        )
+        self.binary = zero_one or positive is not None
+        self.ordered = not zero_one
+        self.positive = 1.0 if positive is None else positive
+        self.threshold = (metric.low + metric.high) / 2 if threshold is None else threshold
+
+
+def _all(
+    labels: Values,
+    values: Values,
+    metric: Metric,
+    told: Told,
+    clusters: NDArray[np.intp],
+    group: str | None,
+) -> list[Figure]:
+    found = []
+    if told.binary:
+        yes = (labels >= told.positive).astype(float)
+        said = (values >= told.threshold).astype(float)
+        found.append(_figure("auc", auc, [yes, values], clusters, group))
+        for name, statistic in BINARY.items():
+            found.append(_figure(name, statistic, [yes, said], clusters, group))
+    if told.levels:
+        rounded = [labels, np.round(values)]
+        found.append(_figure("quadratic_kappa", quadratic_kappa, rounded, clusters, group))
+        found.append(_figure("accuracy_of_levels", accuracy, rounded, clusters, group))
+    if told.ordered:
+        for name, statistic in CORRELATIONS.items():
+            found.append(_figure(name, statistic, [labels, values], clusters, group))
+    return found
+
+
+BINARY: Mapping[str, Statistic] = {
+    "kappa": kappa,
+    "f1": f1,
+    "precision": precision,
+    "recall": recall,
+    "accuracy": accuracy,
+    "share_of_yes": lambda labels, _said: float(labels.mean()),
+}
+CORRELATIONS: Mapping[str, Statistic] = {
+    "pearson": pearson,
+    "spearman": spearman,
+}
+
+
+def _figure(
+    name: str,
+    statistic: Statistic,
+    arrays: Sequence[Values],
+    clusters: NDArray[np.intp] | None,
+    group: str | None,
+) -> Figure:
+    n = len(arrays[0])
+    value = statistic(*arrays) if n else nan
+    low, high = interval(statistic, *arrays, clusters=clusters) if n > 1 else (None, None)
+    return Figure(name, None if isnan(value) else value, low, high, n, group)
+
+
+def _pairs(statistic: Callable[[Values, Values], float]) -> Statistic:
+    """The mean of a statistic of two raters over all pairs that rated something together."""
+
+    def mean(*rows: Values) -> float:
+        found = []
+        for one, other in combinations(rows, 2):
+            both = ~np.isnan(one) & ~np.isnan(other)
+            if both.any():
+                found.append(statistic(one[both], other[both]))
+        return float(np.mean(found)) if found else nan
+
+    return mean
+
+
+def _clusters(items: Sequence[Labelled]) -> NDArray[np.intp]:
+    """Answers to one request belong together."""
+    names = [item.prompt or f"\0{number}" for number, item in enumerate(items)]
+    return np.unique(names, return_inverse=True)[1]

@@ -1,0 +1,1 @@
+"""Where other tools' tasks, answers and logs come in."""

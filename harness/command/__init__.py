@@ -1,0 +1,18 @@
+"""What the commands share: the start by Hydra, plugins, one sentence for an error."""
+
+from harness.command.config import CONF_DIR, check, protocol_label, register
+from harness.command.plugins import make
+from harness.command.start import OVER_BUDGET, command_line, finish, resolve, said
+
+__all__ = [
+    "CONF_DIR",
+    "OVER_BUDGET",
+    "check",
+    "command_line",
+    "finish",
+    "make",
+    "protocol_label",
+    "register",
+    "resolve",
+    "said",
+]

@@ -1,0 +1,144 @@
+"""What the commands share: the start by Hydra, one sentence for an error, exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from harness.command.config import CONF_DIR, register
+from harness.command.overrides import check, with_texts
+from harness.types import HarnessError
+
+USER_ERROR = 1
+OVER_BUDGET = 3
+"""Exit code of what is complete, but too much of it could not be measured."""
+INTERRUPTED = 130
+
+
+class RunFailedError(Exception):
+    """A run of a sweep has failed and has said why; travels from the process that it ran in."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = USER_ERROR) -> None:
+    """Compose `conf/CONFIG.yaml` with the command line, do the work and exit with its code.
+
+    Args:
+        config: the name of the YAML.
+        work: gives the exit code.
+        misuse: exit code of whatever stops the work, where 1 and 2 have a meaning of their own.
+    """
+    begun = False
+    sys.argv[1:] = _readable(sys.argv[1:], misuse)
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then raises, and the sentence is ours
+    try:
+        register()
+
+        @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)
+        def job(cfg: DictConfig) -> None:
+            nonlocal begun
+            begun = True
+            _job(cfg, work, misuse)
+
+        job()
+    except SystemExit as ended:  # of the parser of arguments, which has a code of its own
+        sys.exit(misuse if ended.code and not begun else ended.code)
+    except RunFailedError as failed:
+        sys.exit(failed.code)
+    except KeyboardInterrupt:
+        print(
+            "\nstopped; nothing stored is lost, the same command goes on from here", file=sys.stderr
+        )
+        sys.exit(INTERRUPTED)
+    except Exception as error:  # noqa: BLE001 - whatever Hydra raises for a wrong command line
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        sys.exit(misuse)
+    sys.exit(0)
+
+
+def _readable(arguments: list[str], misuse: int) -> list[str]:
+    """The arguments as Hydra takes them; ends the process where it would not."""
+    try:
+        expanded = with_texts(arguments)
+        options = [argument for argument in expanded if not argument.startswith("-")]
+        check(options, sweeps=not {"-m", "--multirun"}.isdisjoint(arguments))
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(misuse)
+    return expanded
+
+
+def said(work: Callable[[DictConfig], int], cfg: DictConfig, misuse: int = USER_ERROR) -> int:
+    """Do the work; what the user can put right is one sentence and an exit code of its own."""
+    try:
+        return work(cfg)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return misuse
+
+
+def finish(unmeasured: float, allowed: float, folder: Path) -> int:
+    """The exit code of a run of whose scores a share is missing; says so where it is too large."""
+    if unmeasured <= allowed:
+        return 0
+    print(
+        f"error: {unmeasured:.1%} of a headline estimate's scores are missing, above "
+        f"max_unmeasured={allowed:g}; {folder}/scores.parquet has the reasons, and retry=failed "
+        "asks again",
+        file=sys.stderr,
+    )
+    return OVER_BUDGET
+
+
+def resolve(cfg: DictConfig) -> dict[str, Any]:
+    """The whole configuration without references.
+
+    Raises:
+        HarnessError: a reference leads nowhere, or a value is not of its type.
+    """
+    try:
+        resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise HarnessError(
+            f"the configuration does not resolve: {str(error).splitlines()[0]}"
+        ) from error
+    return resolved  # type: ignore[return-value]
+
+
+def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> None:
+    try:
+        code = said(work, cfg, misuse)
+    except Exception:  # noqa: BLE001 - nothing of the command line, but a fault of ours
+        traceback.print_exc()
+        code = misuse
+    if HydraConfig.get().mode is RunMode.RUN:
+        sys.exit(code)
+    if code:
+        raise RunFailedError(code)  # Hydra ends the sweep first, then raises it, with its overrides
+
+
+def _sentence(error: Exception) -> str:
+    """What Hydra says of a wrong option, without where it looked."""
+    said = "\n".join(str(e) for e in (error, error.__cause__) if e)
+    for noise in ("Config search path", "full_key:", "To append to your config", "See https:"):
+        said = said.split(noise)[0]
+    group = (getattr(error, "missing_cfg_file", None) or "").rpartition("/")[0]
+    if group and "Available options" not in said:
+        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            names = GlobalHydra.instance().config_loader().get_group_options(group)
+        said += f" Available options in {group!r}: {', '.join(names)}"
+    return f"{' '.join(said.split()).rstrip('.')}; see python -m harness --help"

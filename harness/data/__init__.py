@@ -1,0 +1,40 @@
+"""Reads data sets, files of labels and templates."""
+
+from harness.data.fields import (
+    blank,
+    level_field,
+    name_field,
+    number_field,
+    object_field,
+    text_field,
+    truth_field,
+    whole_field,
+)
+from harness.data.files import read_file
+from harness.data.formats import READERS
+from harness.data.labels import LabelFormat, Labelled, digest, part_of, read_label_file
+from harness.data.objects import nested
+from harness.data.sources import HubFiles, read_records
+from harness.data.templates import fill
+
+__all__ = [
+    "READERS",
+    "HubFiles",
+    "LabelFormat",
+    "Labelled",
+    "blank",
+    "digest",
+    "fill",
+    "level_field",
+    "name_field",
+    "nested",
+    "number_field",
+    "object_field",
+    "part_of",
+    "read_file",
+    "read_label_file",
+    "read_records",
+    "text_field",
+    "truth_field",
+    "whole_field",
+]

@@ -1,0 +1,1 @@
+"""`python -m harness.leaderboard`: models beside each other."""

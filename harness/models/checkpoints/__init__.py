@@ -1,0 +1,1 @@
+"""What a checkpoint is: its weights, its template, and where its texts end."""

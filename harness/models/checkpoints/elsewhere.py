@@ -1,0 +1,53 @@
+"""Chats that another library renders and decodes: what must hold for thinking to be told there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from harness.models.checkpoints.rendered import Turn, check_open_thought, opened_by
+from harness.models.checkpoints.templates import DAY, parse_day, with_fixed_day
+from harness.types import HarnessError, Request, tokens_of_marks
+
+
+def fix_day(tokenizer: Any) -> None:
+    """Let a tokenizer's template write the day that every run is told."""
+    template = getattr(tokenizer, "chat_template", None)
+    if isinstance(template, str):
+        tokenizer.chat_template = with_fixed_day(template, parse_day(DAY))
+
+
+def check_marks_stay(tokenizer: Any, what: str) -> None:
+    """Refuse a model whose marks of thinking are left out of texts, for they are special tokens.
+
+    Args:
+        tokenizer: by which the library decodes, without special tokens.
+        what: decodes, for the message: `lm-eval's hf`.
+
+    Raises:
+        HarnessError: they are.
+    """
+    added = getattr(tokenizer, "added_tokens_decoder", {}).values()
+    if marks := tokens_of_marks(str(token) for token in added if token.special):
+        raise HarnessError(
+            f"{what} leaves special tokens out of answers, and this model's marks of thinking are "
+            f"such ({', '.join(sorted(marks))}), so that a thought would be scored as the answer; "
+            "use backend=hf or backend=vllm"
+        )
+
+
+def opened_thought(request: Request, turns: Sequence[Turn], text: str, what: str) -> str | None:
+    """The start mark of thinking that a rendered prompt leaves open.
+
+    Args:
+        request: that was rendered.
+        turns: of it.
+        text: that came of it.
+        what: rendered it, for the message.
+
+    Raises:
+        HarnessError: an answer is begun or weighed inside of it.
+    """
+    opened = opened_by(turns, text)
+    check_open_thought(opened, bool(request.choices) or turns[-1]["role"] == "assistant", what)
+    return opened

@@ -1,0 +1,95 @@
+"""A checkpoint's chat template as text: the marks it names, and the day that it is told."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date, datetime, time
+from pathlib import Path
+
+from harness.types import HarnessError, named_in
+
+DAY = "2025-01-01"
+"""The day that a template is told where no option says another: the same for every run, so that
+what is asked does not change with the calendar."""
+CLOCK = "strftime_now"
+"""By what templates ask for the day; transformers offers nothing else."""
+DIRECTIVES = "aAbBcdeHIjklmMpPsSuUwWxXyYGVCDFRTDhnrtzZ"
+"""Letters that say in a format what is written of a time."""
+BEFORE_MODEL = b'"normalizer"'
+"""What follows the added tokens in a tokenizer.json, before its vocabulary."""
+
+
+def parse_day(today: str) -> date:
+    """The day that an option names.
+
+    Raises:
+        HarnessError: it names none.
+    """
+    try:
+        return date.fromisoformat(str(today))
+    except ValueError as error:
+        raise HarnessError(
+            f"backend.today={today!r} is no day; write it as in backend.today=2025-01-31"
+        ) from error
+
+
+def template_of(folder: Path, chosen: str | None) -> str:
+    """The text of all chat templates of a checkpoint, or of the file that was chosen instead.
+
+    Raises:
+        HarnessError: the file cannot be read as text.
+    """
+    if chosen:
+        try:
+            return Path(chosen).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise HarnessError(
+                f"backend.chat_template={chosen!r} cannot be read as text ({error})"
+            ) from error
+    files = [*sorted(folder.glob("*.jinja")), *sorted(folder.glob("additional_chat_templates/*"))]
+    texts = [path.read_text(encoding="utf-8", errors="replace") for path in files]
+    for name in ("chat_template.json", "tokenizer_config.json"):
+        try:
+            content = json.loads((folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):  # none, or what the tokenizer's own reader will complain of
+            continue
+        template = content.get("chat_template") if isinstance(content, dict) else None
+        if template:
+            texts.append(template if isinstance(template, str) else json.dumps(template))
+    return "\n".join(texts)
+
+
+def marks_of(folder: Path, template: str) -> str | None:
+    """The marks of thinking that a template or a tokenizer's added tokens name; None: none."""
+    texts = [template]
+    for name in ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"):
+        path = folder / name
+        if path.is_file():
+            texts.append(_unescaped(path.read_bytes()))
+    if (tokenizer := folder / "tokenizer.json").is_file():
+        texts.append(_unescaped(tokenizer.read_bytes().partition(BEFORE_MODEL)[0]))
+    families = {family.start: family for text in texts for family in named_in(text)}
+    return " ".join(f"{f.start}{f.end}" for _, f in sorted(families.items())) or None
+
+
+def with_fixed_day(template: str, today: date) -> str:
+    """The template with a clock of its own, which stands still at the beginning of a day.
+
+    A macro of the same name hides the function that gives the time; transformers takes none from
+    outside.
+    """
+    if not re.search(rf"\b{CLOCK}\b", template):
+        return template
+    now = datetime.combine(today, time())
+    written = {f"%{letter}": now.strftime(f"%{letter}") for letter in dict.fromkeys(DIRECTIVES)}
+    written |= {f"%-{letter}": now.strftime(f"%-{letter}") for letter in "dmHIMSjyeU"}
+    steps = "".join(f".replace({key!r}, {value!r})" for key, value in written.items())
+    body = f"format.replace('%%', '\\0'){steps}.replace('\\0', '%')"
+    return f"{{%- macro {CLOCK}(format) -%}}{{{{- {body} -}}}}{{%- endmacro %}}\n{template}"
+
+
+def _unescaped(content: bytes) -> str:
+    """JSON as text, with characters that are escaped in it as they are."""
+    text = content.decode("utf-8", "replace")
+    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)

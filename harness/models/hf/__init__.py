@@ -1,0 +1,1 @@
+"""Models that transformers runs, by an engine of our own."""

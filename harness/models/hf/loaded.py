@@ -1,0 +1,297 @@
+"""A model of transformers in memory: how it is loaded, its forwards, and how much it can hold."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Sequence
+from datetime import date
+from itertools import chain
+from pathlib import Path
+
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from harness.models.checkpoints.weights import (
+    REPORTED,
+    check_causal,
+    check_weights,
+    refuse_other_weights,
+    refuse_unknown_tokens,
+    writable,
+)
+from harness.models.hf.cascade import NAME, Prefill, Work
+from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.memory import fill, free_bytes
+from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
+from harness.models.hf.slots import Slots
+from harness.types import HarnessError, Request
+
+logger = logging.getLogger(__name__)
+
+MOST_ROWS = 256
+"""Rows written together; beyond, a step takes longer as fast as it has more rows."""
+PASS_TOKENS = 1536
+"""Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
+PLAIN_TOKENS = 16384
+"""Token budget where the keys and values of a token have not been measured."""
+MEMORY_SHARE = 0.4
+"""Part of the memory left by the weights that keys and values may take; the rest is for work."""
+NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
+"""Root mean square by which two ways to compute logits may differ, in their standard deviations."""
+
+
+class LoadedModel:
+    """Weights and tokenizer, with the attention of ours where the model takes it.
+
+    Args:
+        folder: of the checkpoint.
+        name: what the user called it.
+        dtype: of weights and activations.
+        device: `auto`, or as torch writes it.
+        token_budget: tokens held at once at most; None: as many as free memory holds.
+        chat_template: text of a Jinja template instead of the checkpoint's.
+        trust_remote_code: whether the checkpoint may run Python of its own.
+        today: the day that a template is told which writes it.
+
+    Raises:
+        HarnessError: transformers cannot load it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        dtype: str,
+        device: str,
+        token_budget: int | None,
+        chat_template: str | None,
+        trust_remote_code: bool,
+        today: date,
+    ) -> None:
+        transformers.utils.logging.disable_progress_bar()
+        try:
+            self.device = torch.device(_best_device() if device == "auto" else device)
+            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+            check_weights(folder, name, trust_remote_code)
+            model, report = AutoModelForCausalLM.from_pretrained(
+                folder,
+                dtype=getattr(torch, dtype),
+                trust_remote_code=trust_remote_code,
+                **REPORTED,
+            )
+            refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
+            self.model = model.to(self.device).eval()
+        except HarnessError:
+            raise
+        except Exception as error:
+            said = [type(error).__name__, *str(error).strip().splitlines()[:1]]
+            raise HarnessError(
+                f"model={name!r} cannot be loaded by transformers {transformers.__version__} on "
+                f"device {device!r} in {dtype}: {', '.join(said)[:300]}"
+            ) from error
+        set_template(tokenizer, chat_template, today)
+        self.encoder = Encoder(tokenizer, name)
+        declared = self.model.generation_config
+        # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.
+        self.model.generation_config = transformers.GenerationConfig()
+        text_config = self.model.config.get_text_config()
+        self.vocabulary = int(text_config.vocab_size)
+        ends = self.encoder.ends(declared.eos_token_id if declared else None)
+        self.ends = writable(self.encoder.tokenizer, name, ends, self.vocabulary)
+        self.pad = self.encoder.pad if self.encoder.pad < self.vocabulary else 0
+        self.context = int(getattr(text_config, "max_position_embeddings", None) or 2**31)
+        takes = inspect.signature(self.model.forward).parameters
+        self.keeps_logits = "logits_to_keep" in takes
+        self.takes_positions = "position_ids" in takes
+        self.scale = 1.0
+        """Halved whenever memory runs out, for as long as the model lives."""
+        self.widest = 0
+        """Tokens of the longest row that our attention is right for; 0: it does not fit."""
+        self.token_bytes = 0
+        """Of one token's keys and values."""
+        check_causal(self.model, name)
+        self._own_attention = self.model.config._attn_implementation
+        self.misfit = self._try_cascade()
+        """Why our attention does not fit; None where it does."""
+        if self.misfit:
+            logger.warning(
+                "%s runs by transformers' own generation, which is slower: %s", name, self.misfit
+            )
+        self.token_budget = token_budget or self._fitting_tokens()
+
+    def tokens(self, request: Request) -> tuple[Tokens, tuple[Tokens, ...]]:
+        """A request's prompt and its choices in tokens.
+
+        Raises:
+            HarnessError: the embedding has no row for one of them.
+        """
+        prompt = self.encoder.encode(request)
+        choices = self.encoder.choices(request, prompt) if request.choices else ()
+        tokens, encoder = [*prompt, *chain(*choices)], self.encoder
+        refuse_unknown_tokens(encoder.tokenizer, encoder.name, tokens, self.vocabulary)
+        return tuple(prompt), tuple(map(tuple, choices))
+
+    @property
+    def pass_tokens(self) -> int:
+        """Tokens of one forward over prompts."""
+        return max(1, int(PASS_TOKENS * self.scale))
+
+    @property
+    def most_rows(self) -> int:
+        """Rows written together."""
+        return max(1, int(MOST_ROWS * self.scale))
+
+    @property
+    def held_tokens(self) -> int:
+        """Tokens whose keys and values are held at once."""
+        return max(1, int(self.token_budget * self.scale))
+
+    @property
+    def told(self) -> dict[str, int | str]:
+        """How it works, for a reader of `run.json`."""
+        told: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
+        if self.misfit:
+            told["attention"] = f"transformers' own: {self.misfit}"
+        elif self.widest < self.context:
+            told["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
+        return told
+
+    def halve(self) -> None:
+        """Do with half of the memory from now on."""
+        self.scale /= 2
+        logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
+
+    def use_cascade(self, ours: bool) -> None:
+        """Switch between our attention and the model's own."""
+        self.model.set_attn_implementation(NAME if ours else self._own_attention)
+
+    def forward(
+        self, tokens: Sequence[int], positions: Sequence[int], work: Work, last: Sequence[int]
+    ) -> torch.Tensor:
+        """One forward over packed tokens.
+
+        Args:
+            tokens: of all rows, one after another.
+            positions: of each token in its row.
+            work: how each token attends.
+            last: which tokens' logits are wanted.
+
+        Returns:
+            Logits, shape (len(last), vocabulary).
+        """
+        wanted = torch.tensor(last, device=self.device)
+        keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
+        logits: torch.Tensor = self.model(
+            input_ids=torch.tensor([tokens], device=self.device),
+            position_ids=torch.tensor([positions], device=self.device),
+            use_cache=False,
+            work=work,
+            **keep,
+        ).logits[0]
+        return logits if self.keeps_logits else logits[wanted]
+
+    def prefill(
+        self, leaves: Sequence[Leaf], counts: Sequence[int]
+    ) -> tuple[torch.Tensor, list[KeyValues]]:
+        """Run rows' own tokens, and before them what of their segments was not run yet.
+
+        Args:
+            leaves: what is left of each row.
+            counts: how many of each row's last tokens' logits are wanted.
+
+        Returns:
+            Logits of all wanted tokens, shape (sum of counts, vocabulary), and keys and values.
+        """
+        chains = [leaf.parent.chain() for leaf in leaves if leaf.parent]
+        for depth in range(max(map(len, chains), default=0)):
+            here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
+            self._compute([segment for segment in here if segment.cache is None])
+        parents = [leaf.parent for leaf in leaves]
+        return self._pass([leaf.own for leaf in leaves], parents, counts)
+
+    def _compute(self, missing: list[Segment]) -> None:
+        """Keys and values of segments whose parents have theirs."""
+        while missing:
+            batch = fill(missing, lambda segment: len(segment.tokens), self.pass_tokens)
+            del missing[: len(batch)]
+            rows = [segment.tokens for segment in batch]
+            parents = [segment.parent for segment in batch]
+            _, kept = self._pass(rows, parents, [1] + [0] * (len(batch) - 1))
+            first = 0
+            for segment in batch:
+                segment.cache = cut(kept, first, first + len(segment.tokens))
+                first += len(segment.tokens)
+
+    def _pass(
+        self,
+        rows: Sequence[Sequence[int]],
+        parents: Sequence[Segment | None],
+        counts: Sequence[int],
+    ) -> tuple[torch.Tensor, list[KeyValues]]:
+        work = Prefill([len(row) for row in rows], parents, self.device)
+        tokens: list[int] = []
+        positions: list[int] = []
+        last: list[int] = []
+        for row, parent, count in zip(rows, parents, counts, strict=True):
+            start = parent.end if parent else 0
+            tokens += row
+            positions += range(start, start + len(row))
+            last += range(len(tokens) - count, len(tokens))
+        return self.forward(tokens, positions, work, last), work.kept
+
+    @torch.inference_mode()
+    def _try_cascade(self) -> str | None:
+        """Compare our attention with the model's own, on tokens that use all of its parts.
+
+        Returns:
+            Why it does not fit, or None.
+        """
+        if not getattr(self.model, "_supports_attention_backend", False):
+            return "it does not take another attention"
+        kinds = set(getattr(self.model.config.get_text_config(), "layer_types", None) or ())
+        if others := {kind for kind in kinds if "attention" not in kind or "linear" in kind}:
+            return f"it has layers of another kind ({', '.join(sorted(others))})"
+        drawn = torch.randint(self.vocabulary, (40,), generator=torch.Generator().manual_seed(0))
+        tokens = tuple(drawn.tolist())
+        shared = Segment(tokens[:16], 0, None, 24)
+        leaves = [Leaf((*shared.tokens, *tokens[16:n]), shared, 1) for n in (24, 19)]
+        work = Slots(self.device)
+        try:
+            expected = [self.model(drawn[None, :n].to(self.device)).logits[0] for n in (25, 20)]
+            self.use_cascade(ours=True)
+            seen, kept = self.prefill(leaves, [2, 2])
+            work.add(kept, [range(8), range(8, 11)])
+            work.under([shared, shared])
+            work.begin()
+            step = self.forward([tokens[24], tokens[19]], [24, 19], work, [0, 1])
+        except (NotImplementedError, TypeError, ValueError, AttributeError, IndexError) as error:
+            self.use_cascade(ours=False)
+            return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+        ours = torch.stack([seen[0], seen[1], step[0], seen[2], seen[3], step[1]]).float()
+        theirs = torch.cat([logits[-3:] for logits in expected]).float()
+        difference = float((ours - theirs).square().mean().sqrt() / theirs.std())
+        self.use_cascade(ours=False)
+        if not difference <= NOISE.get(self.model.dtype, 1e-3):
+            return f"its logits come out otherwise, by {difference:.3g} standard deviations"
+        self.token_bytes = sum(x[0].numel() * x.element_size() for pair in kept for x in pair)
+        text_config = self.model.config.get_text_config()
+        chunk = getattr(text_config, "attention_chunk_size", None)
+        self.widest = min(work.window or self.context, chunk or self.context, self.context)
+        return None
+
+    def _fitting_tokens(self) -> int:
+        if not self.token_bytes:
+            return PLAIN_TOKENS
+        return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)
+
+
+def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
+    """Keys and values of some tokens of a forward, without the others."""
+    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
+
+
+def _best_device() -> str:
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return device.type if device else "cpu"

@@ -1,0 +1,296 @@
+"""Models that transformers runs here: the bundled one, a checkpoint's folder, or a hub's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.checkpoints.checkpoint import (
+    check_checkpoint,
+    check_weight_files,
+    notes_on_head,
+)
+from harness.models.checkpoints.endings import Endings, endings_of
+from harness.models.checkpoints.templates import CLOCK, DAY, marks_of, parse_day, template_of
+from harness.models.hf.sizes import token_bytes, weight_bytes
+from harness.types import (
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Request,
+    digest_file,
+    digest_files,
+    fingerprint,
+)
+
+if TYPE_CHECKING:
+    from harness.models.hf.encoder import Encoder
+    from harness.models.hf.loaded import LoadedModel
+
+
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+SMALL_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
+READ_FILES = {".json", ".jinja", ".model", ".txt", ".safetensors", ".py"}
+
+_loaded: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
+"""Models in use, so that a model which judges itself is loaded once."""
+
+
+class HuggingFaceModel:
+    """A causal language model run by transformers, in batches filled by length.
+
+    Args:
+        name: a bundled model (`smollm2`), the folder of a checkpoint, or a hub id.
+        revision: branch, tag or commit of a hub id; None: the newest.
+        dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
+            `bfloat16` or `float16`.
+        device: `auto` (an accelerator where there is one), or as torch writes it: `cuda:1`.
+        token_budget: tokens whose keys and values are held at once; None: as many as free memory
+            holds. Halved, for the rest of the run, when memory runs out.
+        chat_template: a Jinja file instead of the checkpoint's own template.
+        today: the day that a chat template is told which writes it.
+        trust_remote_code: let a checkpoint run Python of its own.
+        check_numerics: measure, once a run, how far the log-probabilities of the same requests
+            move when they are computed in other company; run.json then holds it.
+    """
+
+    weighs_choices = True
+
+    def __init__(
+        self,
+        name: str,
+        revision: str | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        token_budget: int | None = None,
+        chat_template: str | None = None,
+        trust_remote_code: bool = False,
+        check_numerics: bool = False,
+        today: str = DAY,
+    ) -> None:
+        self.name = name
+        self.revision = revision
+        self.dtype = dtype
+        self.device = device
+        self.token_budget = token_budget
+        self.chat_template = chat_template
+        self.trust_remote_code = trust_remote_code
+        self.check_numerics = check_numerics
+        self.today = today
+        self._numerics: Mapping[str, Any] | None = None
+        self._in_use: dict[str, LoadedModel] = {}
+
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """Weights, dtype, chat template and the engine's version; reads no weights that it knows.
+
+        Raises:
+            HarnessError: there is no such model, or it is not one that can be run.
+        """
+        folder = self._folder
+        config = self._check(folder)
+        identity = {
+            "backend": "hf",
+            "weights": self._weights(folder),
+            "dtype": self._dtype(config),
+            "engine": "2",
+        }
+        if self._choices_dtype(config) != identity["dtype"]:
+            identity["choices_dtype"] = self._choices_dtype(config)
+        if self.chat_template:
+            identity["chat_template"] = self._template_digest()
+        identity |= self._endings.identity()
+        day, template = parse_day(self.today), template_of(folder, self.chat_template)
+        if CLOCK in template:
+            identity["today"] = day.isoformat()
+        if marks := marks_of(folder, template):
+            identity["thinking"] = marks
+        return identity
+
+    def generate(
+        self, requests: Sequence[Request], generation: GenerationConfig, seed: int
+    ) -> Iterator[list[Generation]]:
+        """Answer the requests; those that share a beginning share its computation."""
+        from harness.models.hf.engine import generate
+        from harness.models.hf.numerics import measure
+
+        writing = [request for request in requests if not request.choices]
+        weighing = [request for request in requests if request.choices]
+        dtype = self.identity["dtype"]
+        for some, used in (
+            (writing, dtype),
+            (weighing, self.identity.get("choices_dtype", dtype)),
+        ):
+            if some:
+                loaded = self.load(used)
+                if self.check_numerics and self._numerics is None:
+                    self._numerics = measure(loaded, some)
+                yield from generate(loaded, some, generation, seed)
+
+    @property
+    def device_used(self) -> str | None:
+        """Where it runs, once it does."""
+        return next((str(loaded.device) for loaded in self._in_use.values()), None)
+
+    @property
+    def notes(self) -> list[str]:
+        """What its files do not say outright: of its head, and where texts and answers end."""
+        config = self._check(self._folder)
+        return [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """By which attention it ran and how much it held at once, in each dtype; its numerics."""
+        told: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
+        return told | ({"numerics": self._numerics} if self._numerics else {})
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, and of the choices after it; loads the tokenizer alone."""
+        counts = []
+        for request in requests:
+            prompt = self._encoder.encode(request)
+            counts.append(len(prompt) + sum(map(len, self._encoder.choices(request, prompt))))
+        return counts
+
+    def rendered(self, request: Request) -> str:
+        """The text that a request becomes; loads the tokenizer alone.
+
+        Raises:
+            HarnessError: the chat template does not take it, or leaves some of it out.
+        """
+        return self._encoder.render(request)
+
+    def vendor_text(self) -> str | None:
+        """The system text that the chat template writes where none is asked for."""
+        return self._encoder.vendor_text()
+
+    def memory(self) -> tuple[int | None, int | None]:
+        """Bytes of the weights, and of the keys and values of one token."""
+        folder, dtype = self._folder, self.identity["dtype"]
+        return weight_bytes(folder, dtype), token_bytes(self._check(folder), dtype)
+
+    def load(self, dtype: str) -> LoadedModel:
+        """The model in memory, loaded the first time."""
+        if dtype in self._in_use:
+            return self._in_use[dtype]
+        from harness.models.hf.loaded import LoadedModel
+
+        weights = fingerprint({**self.identity, "used": dtype})
+        key = fingerprint({"weights": weights, "device": self.device, "budget": self.token_budget})
+        loaded = _loaded.get(key)
+        if loaded is None:
+            loaded = _loaded[key] = LoadedModel(
+                self.weights_folder(), self.name, dtype, self.device, self.token_budget,
+                self.template_text(), self.trust_remote_code, parse_day(self.today),
+            )  # fmt: skip
+        self._in_use[dtype] = loaded
+        return loaded
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        """The tokenizer without the model."""
+        from transformers import AutoTokenizer
+
+        from harness.models.hf.encoder import Encoder, set_template
+
+        tokenizer = AutoTokenizer.from_pretrained(
+            self._folder, trust_remote_code=self.trust_remote_code
+        )
+        set_template(tokenizer, self.template_text(), parse_day(self.today))
+        return Encoder(tokenizer, self.name)
+
+    def template_text(self) -> str | None:
+        """The template that was chosen instead of the checkpoint's; None: none was."""
+        return self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
+
+    @cached_property
+    def _folder(self) -> Path:
+        if self.name in BUNDLED:
+            return bundled_folder(self.name)
+        return Path(self.name) if self._is_local else self._from_hub(SMALL_FILES)
+
+    def weights_folder(self) -> Path:
+        """The checkpoint's folder, its weights fetched where they are not here yet."""
+        if self._is_local:
+            return self._folder
+        folder = self._from_hub([*SMALL_FILES, "*.safetensors"])
+        check_weight_files(folder, self.name)
+        return folder
+
+    @property
+    def _is_local(self) -> bool:
+        try:
+            return self.name in BUNDLED or Path(self.name).exists()
+        except OSError:  # a name that no file can have
+            return False
+
+    def _from_hub(self, files: list[str]) -> Path:
+        import huggingface_hub
+        from huggingface_hub.errors import (
+            HfHubHTTPError,
+            HFValidationError,
+            LocalEntryNotFoundError,
+        )
+
+        try:
+            return Path(
+                huggingface_hub.snapshot_download(
+                    self.name, revision=self.revision, allow_patterns=files
+                )
+            )
+        except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
+            raise HarnessError(
+                f"model={self.name!r} is neither bundled ({', '.join(BUNDLED)}) nor a folder here, "
+                f"and the hub did not give it ({type(error).__name__}: {reason[:160]})"
+            ) from error
+
+    @cached_property
+    def _endings(self) -> Endings:
+        """Where texts and answers end; a bundled model declares its ends."""
+        if self.name in BUNDLED and not self.chat_template:
+            return Endings()
+        return endings_of(self._folder, self.name, self._template(), self.trust_remote_code)
+
+    def _template(self) -> str | None:
+        path = self.chat_template
+        return Path(path).read_text(encoding="utf-8") if path else None
+
+    def _check(self, folder: Path) -> Mapping[str, Any]:
+        """Refuse now what would only fail minutes later; gives the model's config."""
+        if self.dtype not in DTYPES:
+            raise HarnessError(f"backend.dtype={self.dtype!r} is not one of {', '.join(DTYPES)}")
+        if self.token_budget is not None and self.token_budget < 1:
+            raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
+        config = check_checkpoint(folder, self.name, self.trust_remote_code)
+        if self._is_local:
+            check_weight_files(folder, self.name)
+        return config
+
+    def _weights(self, folder: Path) -> str:
+        if self.name in BUNDLED:
+            return bundled_weights(self.name)
+        if not self._is_local:
+            return f"hub:{self.name}@{folder.name}"
+        files = [path for path in folder.iterdir() if path.suffix in READ_FILES]
+        return f"sha256:{digest_files(files)}"
+
+    def _dtype(self, config: Mapping[str, Any]) -> str:
+        if self.dtype != "auto":
+            return self.dtype
+        return str(config.get("dtype") or config.get("torch_dtype") or "float32")
+
+    def _choices_dtype(self, config: Mapping[str, Any]) -> str:
+        return "float32" if self.dtype == "auto" else self._dtype(config)
+
+    def _template_digest(self) -> str:
+        try:
+            return digest_file(Path(str(self.chat_template)))
+        except OSError as error:
+            raise HarnessError(
+                f"backend.chat_template={self.chat_template!r} cannot be read ({error.strerror})"
+            ) from error

@@ -1,0 +1,101 @@
+"""Keys and values of rows that are being written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch.nn.functional import pad
+
+from harness.models.hf.cascade import MASKED, Level, Tensor, _part, _together, levels
+from harness.models.hf.prefixes import KeyValues, Segment
+
+GROWTH = 64
+"""Tokens by which the slots grow."""
+
+
+class Slots:
+    """Keys and values of rows that are being written, one slot a row, the first ones in use."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.window: int | None = None
+        self.lengths: list[int] = []
+        """Tokens held for each row in use."""
+        self.device = device
+        self._layers: list[list[Tensor]] = []
+        self._levels: list[Level] = []
+
+    def add(self, kept: Sequence[KeyValues], tokens: Sequence[range]) -> None:
+        """Take new rows with what a forward kept of them.
+
+        Args:
+            kept: keys and values of the forward.
+            tokens: for each row, which of the forward's tokens it takes with it; may be none.
+        """
+        first = len(self.lengths)
+        self.lengths += [len(taken) for taken in tokens]
+        self._grow(kept)
+        pairs = [
+            (slot, step, token)
+            for slot, taken in enumerate(tokens, first)
+            for step, token in enumerate(taken)
+        ]
+        if not pairs:
+            return
+        slots, steps, sources = torch.tensor(pairs, device=self.device).T
+        for layer, pair in zip(self._layers, kept, strict=True):
+            for held, new in zip(layer, pair, strict=True):
+                held[slots, :, steps] = new[sources]
+
+    def remove(self, slot: int) -> None:
+        """Free a slot; the last row in use moves there."""
+        last = len(self.lengths) - 1
+        length = self.lengths.pop()
+        if slot == last:
+            return
+        self.lengths[slot] = length
+        for layer in self._layers:
+            for held in layer:
+                held[slot, :, :length] = held[last, :, :length]
+
+    def under(self, parents: Sequence[Segment | None]) -> None:
+        """Say which segments stand above the rows in use, whenever the rows have changed."""
+        self._levels = levels(parents, [1] * len(parents), self.device)
+
+    def begin(self) -> None:
+        """Make room for one more token of every row."""
+        rows = len(self.lengths)
+        self._steps = torch.tensor(self.lengths, device=self.device)
+        self._width = max(self.lengths) + 1
+        self._rows = torch.arange(rows, device=self.device)
+        self._bias = None
+        if min(self.lengths) + 1 < self._width:
+            there = torch.arange(self._width, device=self.device) <= self._steps[:, None]
+            self._bias = (~there * MASKED)[:, None, None]
+        self.lengths = [length + 1 for length in self.lengths]
+        if self._width > self._layers[0][0].shape[2]:
+            self._grow(self._layers)
+
+    def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """One token of each row: over the row's own slot and over its segments."""
+        held = self._layers[layer]
+        for slots, new in zip(held, (keys, values), strict=True):
+            slots[self._rows, :, self._steps] = new
+        own = [slots[: len(query), :, : self._width] for slots in held]
+        parts = [_part(query, own[0], own[1], self._bias)]
+        return _together(parts + [level.attend(layer, query) for level in self._levels])
+
+    def _grow(self, like: Sequence[Sequence[Tensor]]) -> None:
+        """Give every row in use a slot, and every slot room for its tokens."""
+        rows, width = len(self.lengths), max(self.lengths) + 1
+        if not self._layers:
+            self._layers = [
+                [x.new_zeros(0, x.shape[-2], 0, x.shape[-1]) for x in pair] for pair in like
+            ]
+        slots, _, room, _ = self._layers[0][0].shape
+        more_slots = max(0, rows - slots)
+        more_room = -(-max(0, width - room) // GROWTH) * GROWTH
+        if more_slots or more_room:
+            for layer in self._layers:
+                for i, held in enumerate(layer):
+                    layer[i] = pad(held, (0, 0, 0, more_room, 0, 0, 0, more_slots))

@@ -1,0 +1,1 @@
+"""`python -m harness.regression`: is the new checkpoint safe to ship?"""

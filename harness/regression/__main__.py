@@ -1,0 +1,157 @@
+"""`python -m harness.regression`: is the candidate worse than the baseline?
+
+    python -m harness.regression baseline=results/runs/A candidate=results/runs/B
+    python -m harness.regression experiment=card baseline.model=A candidate.model=B
+    python -m harness.regression history=results
+
+Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from harness.command import OVER_BUDGET, command_line, resolve
+from harness.types import HarnessError
+
+MISUSE = 64
+"""As sysexits.h has it; 1 and 2 are verdicts."""
+
+
+@dataclass
+class RegressionConfig:
+    """Everything that `python -m harness.regression` takes."""
+
+    baseline: Any = None
+    candidate: Any = None
+    options: list[str] = field(default_factory=list)
+    history: str | None = None
+    results: str = "results"
+    to: str = "results/regression"
+    margins: dict[str, Any] = field(default_factory=dict)
+    guards: dict[str, Any] = field(default_factory=dict)
+    suite: dict[str, Any] | None = None
+
+
+def main() -> None:
+    """`python -m harness.regression`."""
+    ConfigStore.instance().store(name="regression_schema", node=RegressionConfig)
+    command_line("regression", _work, MISUSE)
+
+
+def _work(cfg: DictConfig) -> int:
+    from harness.regression.gate import compare
+    from harness.regression.written import forget_verdict, print_verdict, write_verdict
+
+    resolved = resolve(cfg)
+    if cfg.history is None:
+        forget_verdict(Path(cfg.to))
+    margins, guards = (_margins(resolved[kind], kind) for kind in ("margins", "guards"))
+    if cfg.history is not None:
+        from harness.regression.history import write_history
+
+        print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
+        return 0
+    baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
+    found = compare(baseline, candidate, margins, guards)
+    page = write_verdict(found, Path(cfg.to))
+    print_verdict(found)
+    print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
+    return found.verdict.value
+
+
+def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]:
+    """The margins as they were given.
+
+    Raises:
+        HarnessError: one is no number above zero.
+    """
+    for task, of_task in given.items():
+        if not isinstance(of_task, Mapping | None):
+            raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
+        for name, margin in (of_task or {}).items():
+            number = isinstance(margin, int | float) and not isinstance(margin, bool)
+            if not number or not 0 < margin < inf:
+                raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
+    return {task: dict(of_task or {}) for task, of_task in given.items()}
+
+
+def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
+    """The finished runs of one side; what is missing of an experiment is run first.
+
+    Raises:
+        HarnessError: there are none, or they cannot be read.
+    """
+    from harness.store import LeftOut, read_run
+
+    asked = given[side]
+    if isinstance(asked, Mapping):
+        folders = _run_missing(given, side, asked)
+    else:
+        folders = [Path(str(one)) for one in (asked if isinstance(asked, list) else [asked])]
+    found = []
+    for folder in folders:
+        run = read_run(folder)
+        if isinstance(run, LeftOut):
+            raise HarnessError(f"{side}={str(folder)!r} {run.reason}")
+        found.append(run)
+    return found
+
+
+def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:
+    """Run an experiment for one side; what is finished is not run again."""
+    experiment = HydraConfig.get().runtime.choices["experiment"]
+    if not given["suite"] or (asked.get("model") is None and asked.get("backend") is None):
+        raise HarnessError(
+            f"{side} names neither a run folder nor, with experiment=NAME, a model: "
+            f"{side}=results/runs/... or experiment=card {side}.model=..."
+        )
+    chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
+    options = [f"experiment={experiment}", *(f"{name}={value}" for name, value in chosen.items())]
+    options += [f"results={given['results']}", "report=false", *given["options"]]
+    folders: list[Path] = []
+    for seed in asked.get("seeds") or [0]:
+        found = _run([*options, f"seed={seed}"])
+        if len(found) < len(given["suite"]):
+            raise HarnessError(
+                f"{len(given['suite']) - len(found)} of the {side}'s {len(given['suite'])} tasks "
+                "failed; what is said above has the reasons"
+            )
+        folders += found
+    return folders
+
+
+def _run(options: Sequence[str]) -> list[Path]:
+    """`python -m harness` with these options, shown as it goes; gives the folders of its runs.
+
+    Raises:
+        HarnessError: it failed.
+    """
+    sources = HydraConfig.get().runtime.config_sources
+    given = [one.path for one in sources if one.provider == "command-line"]
+    command = [sys.executable, "-m", "harness", *options]
+    command += [part for path in given for part in ("--config-dir", path)]
+    found = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        for line in running.stdout or ():
+            print(line, end="", flush=True)
+            if folder := re.match(r"run folder: (.*)\n", line):
+                found.append(Path(folder[1]))
+    if running.returncode not in (0, OVER_BUDGET):
+        raise HarnessError(f"a run failed (exit code {running.returncode}): {' '.join(options)}")
+    return found
+
+
+if __name__ == "__main__":
+    main()

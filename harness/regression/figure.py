@@ -1,0 +1,42 @@
+"""The gate's figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.regression.verdict import Change, Verdict
+from harness.regression.words import _label, _short
+from harness.show import (
+    BLUE,
+    INK,
+    ORANGE,
+)
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+def differences(axes: Axes, changes: Sequence[Change]) -> str:
+    """Each difference in units of its margin, with its interval and its worst-case end."""
+    places = np.arange(len(changes))[::-1]
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.axvline(1, color=ORANGE, linewidth=1, linestyle="--")
+    marks = {Verdict.PASS: "o", Verdict.REGRESSION: "X", Verdict.INCONCLUSIVE: "D"}
+    for place, change in zip(places, changes, strict=True):
+        found, margin = change.measured, change.margin
+        colour = BLUE if change.verdict is Verdict.PASS else ORANGE
+        if found.low is not None and found.high is not None:
+            axes.hlines(place, found.low / margin, found.high / margin, color=colour, linewidth=2)
+        if change.worst.high is not None and any(change.missing):
+            axes.plot(change.worst.high / margin, place, "|", color=ORANGE, markersize=10)
+        if found.difference is not None:
+            mark = marks[change.verdict]
+            axes.plot(found.difference / margin, place, mark, color=colour, markersize=8)
+    axes.set_yticks(places, [_short(_label(change)) for change in changes])
+    axes.set_ylim(-0.7, len(changes) - 0.3)
+    axes.set_xlabel("worse by, in margins \u00b7 |: with what is missing at its worst")
+    axes.grid(axis="x")
+    return "\u25cf pass   \u2716 regression   \u25c6 inconclusive"

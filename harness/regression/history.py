@@ -1,0 +1,206 @@
+"""Each gated estimate over a series of checkpoints, against the first of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from harness.leaderboard.boards import Board, Entry, make_boards
+from harness.regression.gate import Margins, compare
+from harness.regression.verdict import Change, Verdict
+from harness.regression.words import WORDS
+from harness.show import (
+    ARROWS,
+    BLUE,
+    INK,
+    MOST_LETTERS,
+    ORANGE,
+    Drawn,
+    number,
+    page,
+    picture,
+    safe,
+    save,
+)
+from harness.store import RunStore, read_runs
+from harness.types import Estimate, HarnessError, visible
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+MARKS = {Verdict.PASS: "o", Verdict.REGRESSION: "X", Verdict.INCONCLUSIVE: "D"}
+
+
+@dataclass(frozen=True)
+class Point:
+    """An estimate of one checkpoint, and how it stands to that of the first."""
+
+    checkpoint: str
+    estimate: Estimate
+    change: Change | None
+    """None of the first itself."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """An estimate over the checkpoints of a board, the oldest first."""
+
+    board: Board
+    name: str
+    better: str
+    margin: float
+    points: Sequence[Point]
+
+
+def write_history(results: Path, margins: Margins, guards: Margins, folder: Path) -> Path:
+    """Write history.html, history.md and a figure an estimate; gives the page's path.
+
+    Raises:
+        HarnessError: no two checkpoints were asked the same, or the folder cannot be written.
+    """
+    runs, _ = read_runs(results)
+    skipped: list[str] = []
+    found = [one for board in make_boards(runs) for one in series(board, margins, guards, skipped)]
+    if not found:
+        raise HarnessError(
+            f"history={str(results)!r} has no two checkpoints that were asked the same and have a "
+            f"gated estimate{': ' * bool(skipped)}{'; '.join(skipped)}"
+        )
+    drawn = [
+        save(f"history {one.board.id} {one.name}", folder / "figures", one.board.title,
+             partial(draw_series, series=one), 3.2)
+        for one in found
+    ]  # fmt: skip
+    store = RunStore(folder)
+    store.write_text("history.md", as_markdown(found, skipped))
+    return store.write_text("history.html", _page(found, drawn, skipped))
+
+
+def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
+    """What is gated of a board, over its models in the order in which they were first run.
+
+    Args:
+        board: of one question.
+        margins: of what is gated.
+        guards: likewise.
+        skipped: what could not be compared with the first is added here.
+    """
+    entries = sorted(board.entries, key=lambda entry: (_started(entry), entry.model))
+    points: dict[str, list[Point]] = {}
+    changes: dict[str, Change] = {}
+    for entry in entries[1:]:
+        try:
+            found = compare(entries[0].runs, entry.runs, margins, guards)
+        except HarnessError as error:
+            skipped.append(str(error))
+            continue
+        skipped += [f"{entry.model}: {why}" for why in found.lost]
+        for change in found.changes:
+            first = [Point(entries[0].model, _estimate(entries[0], change), None)]
+            of_name = points.setdefault(change.name, first)
+            of_name.append(Point(entry.model, _estimate(entry, change), change))
+            changes[change.name] = change
+    for name, own in points.items():
+        yield Series(board, name, changes[name].better, changes[name].margin, own)
+
+
+def draw_series(axes: Axes, series: Series) -> str:
+    """Estimates with intervals in order, the first's level, and the margin from it."""
+    places = np.arange(len(series.points))
+    first = series.points[0].estimate.estimate
+    if first is not None:
+        axes.axhline(first, color=INK, linewidth=1)
+        for level in {
+            "lower": [first + series.margin],
+            "higher": [first - series.margin],
+            "zero": [abs(first) + series.margin, -abs(first) - series.margin],
+        }.get(series.better, []):
+            axes.axhline(level, color=ORANGE, linewidth=1, linestyle="--")
+    for place, point in zip(places, series.points, strict=True):
+        found, change = point.estimate, point.change
+        good = change is None or change.verdict is Verdict.PASS
+        colour = BLUE if good else ORANGE
+        if found.low is not None and found.high is not None:
+            axes.vlines(place, found.low, found.high, color=colour, linewidth=2)
+        if found.estimate is not None:
+            mark = "s" if change is None else MARKS[change.verdict]
+            axes.plot(place, found.estimate, mark, color=colour, markersize=8)
+    axes.set_xticks(places, [_short(point.checkpoint) for point in series.points], rotation=20)
+    axes.set_xlim(-0.5, len(places) - 0.5)
+    axes.grid(axis="y")
+    return (
+        f"{ARROWS[series.better]} {series.name}   \u25a0 first   \u25cf within the margin   "
+        "\u25c6 inconclusive   \u2716 worse"
+    )
+
+
+def as_markdown(found: Sequence[Series], skipped: Sequence[str]) -> str:
+    """A table for each estimate."""
+    lines = ["# History", ""]
+    for one in found:
+        lines += [f"## {safe(f'{ARROWS[one.better]} {one.name}')}", "", safe(one.board.title), ""]
+        lines += ["| checkpoint | estimate (95 %) | against the first | |", "|---|--:|---|---|"]
+        for row in _rows(one):
+            lines.append(f"| {' | '.join(map(safe, row))} |")
+        lines.append("")
+    lines += [f"- not compared: {safe(reason)}" for reason in dict.fromkeys(skipped)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
+    return page(
+        "history.html",
+        "history.js",
+        {},
+        title="History",
+        series=[
+            {
+                "name": f"{ARROWS[one.better]} {one.name}",
+                "title": one.board.title,
+                "margin": f"{one.margin:g}",
+                "figure": picture(figure),
+                "rows": list(_rows(one)),
+            }
+            for one, figure in zip(found, drawn, strict=True)
+        ],
+        skipped=list(dict.fromkeys(skipped)),
+    )
+
+
+def _rows(one: Series) -> Iterator[list[str]]:
+    for point in one.points:
+        found, change = point.estimate, point.change
+        yield [
+            point.checkpoint,
+            f"{number(found.estimate)} ({number(found.low)} to {number(found.high)})",
+            "the first" if change is None else WORDS[change.verdict],
+            "" if change is None else change.reason,
+        ]
+
+
+def _estimate(entry: Entry, change: Change) -> Estimate:
+    """The estimate of a checkpoint that a change is of."""
+    for column, cell in entry.cells.items():
+        level = f"{column.name}: {column.by} {column.group}"
+        name = column.name if column.by is None else level
+        if (name, column.statistic) == (change.name, change.statistic):
+            return cell.estimate
+    return Estimate(None, None, None, None, None, None, 0, 0, 0, 0)
+
+
+def _started(entry: Entry) -> str:
+    started: list[Mapping[str, Any]] = [
+        session for run in entry.runs for session in run.info.get("sessions", ())[:1]
+    ]
+    return min((str(session.get("started", "")) for session in started), default="")
+
+
+def _short(text: str) -> str:
+    text = visible(text)
+    return text if len(text) <= MOST_LETTERS // 2 else f"\u2026{text[1 - MOST_LETTERS // 2 :]}"

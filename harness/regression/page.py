@@ -1,0 +1,136 @@
+"""The gate's page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.regression.verdict import Change, Comparison
+from harness.regression.words import (
+    MEANINGS,
+    NOTE,
+    WORDS,
+    _described,
+    _label,
+    _lacking,
+    _signed,
+    title_of,
+)
+from harness.show import (
+    ARROWS,
+    Drawn,
+    page,
+    picture,
+)
+from harness.store import RunStore
+from harness.types import visible
+
+if TYPE_CHECKING:
+    pass
+
+MOST_PARTS = 40
+MOST_SAMPLES = 5
+"""Of each estimate, side by side on the page."""
+MOST_CHARACTERS = 6_000
+
+
+def _page(found: Comparison, drawn: Drawn) -> str:
+    texts = _texts(found)
+    return page(
+        "gate.html",
+        "gate.js",
+        {
+            "estimates": [_row(change) for change in found.changes],
+            "parts": [
+                [part.task, visible(part.name), visible(f"{part.by} {part.group}"),
+                 part.found.difference, part.found.low, part.found.high, part.found.pairs,
+                 part.p, part.q]
+                for part in found.parts
+            ],
+        },
+        title=title_of(found),
+        verdict=WORDS[found.verdict],
+        meaning=MEANINGS[found.verdict],
+        gated=len(found.changes),
+        note=NOTE,
+        lost=found.lost,
+        figure=picture(drawn),
+        sides=[
+            {"name": name, "runs": [_described(run) for run in runs]}
+            for name, runs in (("baseline", found.baseline), ("candidate", found.candidate))
+        ],
+        changed=[
+            {"name": _label(change), "samples": list(_side_by_side(change, texts))}
+            for change in found.changes
+            if change.samples
+        ],
+        validities=dict.fromkeys(
+            f"{c.metric} by {c.scorer_id}: {c.validity}" for c in found.changes
+        ),
+    )  # fmt: skip
+
+
+def _row(change: Change) -> dict[str, object]:
+    """What the page's script shows of an estimate."""
+    found = change.measured
+    at_worst = f"up to {_signed(change.worst.high)} with all that is missing at its worst"
+    return {
+        "verdict": WORDS[change.verdict],
+        "name": f"{ARROWS[change.better]} {visible(_label(change))}",
+        "why": visible(change.reason + _lacking(change)),
+        "before": change.before,
+        "after": change.after,
+        "worse": found.difference,
+        "interval": f"{_signed(found.low)} to {_signed(found.high)}",
+        "at_worst": at_worst if any(change.missing) else "",
+        "margin": change.margin,
+        "p_worse": change.p_worse,
+        "p_margin": max(found.p_margin, change.worst.p_margin),
+        "pairs": found.pairs,
+        "method": found.method,
+    }
+
+
+Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]
+"""Of each task and sample the prompt, and both sides' answers."""
+
+
+def _texts(found: Comparison) -> Texts:
+    """What was asked and answered where it changed most."""
+    wanted = {(c.task, one) for c in found.changes for one in c.samples[:MOST_SAMPLES]}
+    texts: dict[tuple[str, str], tuple[str, tuple[list[str], list[str]]]] = {}
+    for side, runs in enumerate((found.baseline, found.candidate)):
+        for run in runs:
+            store, task = RunStore(run.folder), run.question["task"]
+            own = {one for of, one in wanted if of == task}
+            samples = store.read_table("samples")
+            if samples is None or not own:
+                continue
+            for row in samples.select(["sample_id", "prompt"]).to_pylist():
+                if row["sample_id"] in own:
+                    texts.setdefault((task, row["sample_id"]), (row["prompt"], ([], [])))
+            for _, table in store.shards("generations"):
+                for row in table.select(["sample_id", "text", "error"]).to_pylist():
+                    if row["sample_id"] in own and (task, row["sample_id"]) in texts:
+                        said = row["text"] if row["text"] is not None else row["error"]
+                        texts[task, row["sample_id"]][1][side].append(said or "(no text)")
+    return texts
+
+
+def _side_by_side(change: Change, texts: Texts) -> Iterator[dict[str, Any]]:
+    for one, worse in list(zip(change.samples, change.changes, strict=True))[:MOST_SAMPLES]:
+        if not worse > 0 or (change.task, one) not in texts:
+            continue
+        prompt, (before, after) = texts[change.task, one]
+        yield {
+            "id": one,
+            "worse": f"{worse:+.3f}",
+            "prompt": _cut(prompt),
+            "before": [_cut(text) for text in before],
+            "after": [_cut(text) for text in after],
+        }
+
+
+def _cut(text: str) -> str:
+    more = len(text) - MOST_CHARACTERS
+    return text if more <= 0 else f"{text[:MOST_CHARACTERS]}\n\u2026 and {more:,} more characters"

@@ -1,0 +1,61 @@
+"""The two sides of a comparison: their units and their scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.statistics import (
+    Floats,
+)
+
+Labels = NDArray[Any]
+Facts = Mapping[str, Sequence[Any]]
+End = Literal["measured", "worst", "best"]
+"""With what is missing left out, or at its worst or its best for the candidate."""
+ENDS: tuple[End, ...] = ("measured", "worst", "best")
+
+
+@dataclass(frozen=True)
+class Units:
+    """The values of one side, each of a sample or a cluster; the same places on both sides."""
+
+    found: Floats
+    """As measured; NaN is missing."""
+    low: Floats
+    """With what is missing at the lower end of the scale."""
+    high: Floats
+
+    def chosen(self, kept: NDArray[np.bool_]) -> Units:
+        """Some of them."""
+        return Units(self.found[kept], self.low[kept], self.high[kept])
+
+    def most(self, sign: float) -> Floats:
+        """Times a sign, with what is missing where that is the most."""
+        return self.high if sign > 0 else -self.low
+
+    def least(self, sign: float) -> Floats:
+        """Times a sign, with what is missing where that is the least."""
+        return self.low if sign > 0 else -self.high
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a difference is held against."""
+
+    margin: float
+    reach: float
+    """The most that it can be."""
+    rate: bool = False
+    """Whether what differs is yes or no."""
+    bounded: bool = True
+    """Whether values may lie anywhere on their scale, up to its ends."""
+
+
+def _mean(values: Floats) -> float | None:
+    there = values[~np.isnan(values)]
+    return float(there.mean()) if len(there) else None

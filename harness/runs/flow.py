@@ -1,0 +1,143 @@
+"""The whole flow: samples, requests, generations, scores, estimates, each stored as it comes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from harness.runs.first_prompts import first_prompt, notes_on
+from harness.runs.generating import generate
+from harness.runs.index import StoredGenerations, StoredScores, stored_scores
+from harness.runs.plan import Plan, describe, folder_name, identify
+from harness.runs.results import write_samples, write_tables
+from harness.runs.samples import Samples, look_over
+from harness.runs.scoring import Overlap, Progress, score_rest
+from harness.runs.untold import fail_untold
+from harness.store import Result, RunStore, asked_of_samples
+from harness.types import machine, notes_of
+from harness.validity import check_cheap
+
+
+def run(plan: Plan, progress: Progress) -> Result:
+    """Do what of the plan is not done yet, and give its tables.
+
+    Raises:
+        HarnessError: the plan cannot be carried out; what was stored stays.
+    """
+    records = plan.task.records()
+    everything = look_over(plan.task, records, asked_of_samples(plan.task.estimands))
+    identity = identify(plan, records, everything.digest)
+    asked = describe(plan, identity, everything.groups)
+    store = RunStore(plan.results / "runs" / folder_name(plan, identity))
+    if finished := _finished(store, asked, plan):
+        return finished
+    with store.writing():
+        before = store.info() or {}
+        limit = _never_less(plan.limit, before)
+        samples = everything.choose(limit)
+        check_cheap(plan.scorers, plan.results)
+        session = _session(plan)
+        sessions = [*before.get("sessions", []), session]
+        info = asked | {"limit": limit, "samples": len(samples), "sessions": sessions}
+        info["notes"] = before.get("notes", [])
+        info["first_prompt"] = before.get("first_prompt")
+        with _running(store, info, plan):
+            write_samples(store, samples)
+            scores = _answer_and_score(plan, store, samples, info, progress)
+            written = write_tables(plan, identity, scores)
+            info["notes"] = _notes(plan, info)
+        counts = scores[0].generations.counts()
+        info |= {"status": "complete"} | counts | {"unmeasured": written.unmeasured}
+        info["missing"] = written.missing
+        store.write_info(info)
+    return Result(store.folder, info, written.estimates)
+
+
+def _finished(store: RunStore, asked: Mapping[str, Any], plan: Plan) -> Result | None:
+    """The run as it is stored, where it holds all that is asked; reads no generation."""
+    info = store.info()
+    if info is None or info["status"] != "complete" or plan.retry_failed:
+        return None
+    if any(info.get(key) != value for key, value in asked.items()):
+        return None
+    limit = plan.limit
+    if info["limit"] is not None and (limit is None or limit > info["limit"]):
+        return None
+    estimates = store.read_table("estimates")
+    return None if estimates is None else Result(store.folder, info, estimates)
+
+
+def _never_less(limit: int | None, before: Mapping[str, Any]) -> int | None:
+    """A limit extends a finished run and never shrinks it."""
+    if limit is None or before.get("status") != "complete":
+        return limit
+    return None if before["limit"] is None else max(limit, before["limit"])
+
+
+def _session(plan: Plan) -> dict[str, Any]:
+    """What `run.json` keeps of this call of the command."""
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "machine": machine(),
+        "config": plan.config,
+    }
+
+
+@contextlib.contextmanager
+def _running(store: RunStore, info: Mapping[str, Any], plan: Plan) -> Iterator[None]:
+    """Let `run.json` say that the run is at work, and that it was interrupted if it was."""
+    store.write_info({**info, "status": "running"})
+    try:
+        yield
+    except BaseException:
+        store.write_info({**info, "status": "interrupted", "notes": _notes(plan, info)})
+        raise
+
+
+def _answer_and_score(
+    plan: Plan, store: RunStore, samples: Samples, info: dict[str, Any], progress: Progress
+) -> list[StoredScores]:
+    """Generate and score what is not stored yet, and note in the session what that took."""
+    session: dict[str, Any] = info["sessions"][-1]
+    generations = StoredGenerations(store, samples, plan.generation.n)
+    if generations.todo(plan.retry_failed).any():
+        info["first_prompt"] = first_prompt(plan, samples, info["first_prompt"])
+        info["notes"] = list(dict.fromkeys([*info["notes"], *notes_on(info["first_prompt"])]))
+        store.write_info({**info, "status": "running"})
+    scores = stored_scores(generations, plan.scorers, plan.retry_failed)
+    overlap = Overlap(plan, scores)
+    session["generate"] = generate(plan, generations, overlap, progress)
+    info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
+    session["score_while_generating"] = _seconds(overlap.seconds)
+    session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
+    session["scorers"] = {
+        name: dict(told) for name in scores if (told := getattr(plan.scorers[name], "told", None))
+    }
+    session["device"] = getattr(plan.model, "device_used", None)
+    session["model"] = dict(getattr(plan.model, "told", {}))
+    return list(scores.values())
+
+
+def _notes(plan: Plan, info: Mapping[str, Any]) -> list[str]:
+    """What plugins found out about what came from outside, earlier sessions' notes first."""
+    scorers = [plan.scorers[name] for name in plan.scorers]
+    now = notes_of(plan.task, plan.model, plan.mitigation, *scorers)
+    return list(dict.fromkeys([*info["notes"], *now]))
+
+
+def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
+    return {name: round(seconds, 2) for name, seconds in spent.items() if seconds}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in ("harness", "torch", "transformers", "pyarrow", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found

@@ -1,0 +1,67 @@
+"""A forecast in words."""
+
+from __future__ import annotations
+
+from harness.runs.forecasting import Bounds, Forecast
+
+
+def print_forecast(what: Forecast) -> None:
+    """What a run will take, a line for each thing."""
+    left = f", of which {what.stored:,} are stored already" if what.stored else ""
+    rows = [
+        ("task", what.title),
+        ("samples", f"{what.samples:,}, {what.generations:,} generations{left}"),
+        ("requests", f"{what.requests:,}"),
+        ("prompt tokens", f"{_between(what.prompt_tokens)}{_how(what)}"),
+        ("generated tokens", _between(what.generated_tokens)),
+        ("memory", _memory(what)),
+        ("time", _time(what)),
+    ]
+    if what.cost is not None:
+        rows.append(("cost", f"{what.cost[0]:.2f} to {what.cost[1]:.2f}, by backend.prices"))
+    for name, said in rows:
+        print(f"{name:<17} {said}")
+
+
+def _how(what: Forecast) -> str:
+    return "" if what.counted else " (bounds by the texts' length; this backend has no tokenizer)"
+
+
+def _between(bounds: Bounds) -> str:
+    low, high = (f"{end:,.0f}" for end in bounds)
+    return low if low == high else f"{low} to {high}"
+
+
+def _memory(what: Forecast) -> str:
+    if what.weights is None and what.token_bytes is None:
+        return "not known of this backend"
+    weights = "size not known" if what.weights is None else f"{what.weights / 1e9:.2f} GB"
+    if what.token_bytes is None:
+        return f"weights {weights}; the cache is not known"
+    alone = what.token_bytes * what.longest[1]
+    every = what.token_bytes * (what.prompt_tokens[1] + what.generated_tokens[1])
+    return (
+        f"weights {weights}; keys and values {what.token_bytes / 1e3:.0f} kB a token: "
+        f"{alone / 1e9:.2f} GB for the longest request, up to {every / 1e9:.2f} GB for all at once "
+        "where that is free"
+    )
+
+
+def _time(what: Forecast) -> str:
+    if what.generations == what.stored:
+        return "nothing is left to generate"
+    if what.seconds is None:
+        return "no run of this model on this machine to go by"
+    middle, least, most = map(_clock, what.seconds)
+    of = "this task and these settings" if what.alike else "this model with other work, by tokens"
+    runs = "session" if what.sessions == 1 else "sessions"
+    by = f"by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
+    return (
+        f"about {middle} ({least} to {most}), {by}" if what.alike else f"at most about {most}, {by}"
+    )
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

@@ -1,0 +1,155 @@
+"""What a run will take: requests, tokens, memory, time and money, before any weight is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from harness.runs.index import StoredGenerations
+from harness.runs.plan import Plan, folder_name, identify
+from harness.runs.requests import requests_of
+from harness.runs.samples import look_over
+from harness.store import RunStore, asked_of_samples
+from harness.types import Request, machine
+
+FEW = 8
+"""Generations of a session at least that say how long the next will take."""
+Bounds = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is left to do of a run; bounds are the least and the most."""
+
+    title: str
+    """Of which task, protocol and model."""
+    samples: int
+    generations: int
+    stored: int
+    """Generations that are there already; the rest of the forecast is without them."""
+    requests: int
+    prompt_tokens: Bounds
+    counted: bool
+    """Whether prompt tokens are the model's own; else they are bounded by the texts' bytes."""
+    generated_tokens: Bounds
+    longest: Bounds
+    """Tokens of the longest request with its answer."""
+    weights: int | None
+    """Bytes."""
+    token_bytes: int | None
+    """Of the keys and values of one token."""
+    seconds: tuple[float, float, float] | None
+    """Median, least and most of the sessions that it goes by."""
+    sessions: int
+    gone_by: int
+    """Generations that those made; few ones weigh the start too much."""
+    alike: bool
+    """Whether those were of this task and these settings; else of the model alone."""
+    cost: Bounds | None
+
+
+def forecast(plan: Plan) -> Forecast:
+    """Look at the plan's samples and at the runs that there are; asks the model nothing.
+
+    Raises:
+        HarnessError: the plan cannot be carried out.
+    """
+    records = plan.task.records()
+    everything = look_over(plan.task, records, asked_of_samples(plan.task.estimands))
+    identity = identify(plan, records, everything.digest)
+    samples = everything.choose(plan.limit)
+    store = RunStore(plan.results / "runs" / folder_name(plan, identity))
+    todo = StoredGenerations(store, samples, plan.generation.n).todo(plan.retry_failed)
+    count = getattr(plan.model, "count_tokens", None)
+    each = getattr(plan.model, "asks_each", False)
+    asked, least, most, longest, written = 0, 0, 0, (0, 0), 0
+    for first, window in samples.windows():
+        wanted = [
+            request
+            for sample, lacks in zip(window, todo[first : first + len(window)], strict=True)
+            if lacks.any()
+            for request in requests_of(sample, tuple(lacks.nonzero()[0].tolist()), plan.mitigation)
+        ]
+        for request, (low, high) in zip(wanted, _tokens(count, wanted), strict=True):
+            times = len(request.indices) if each else 1
+            asked, least, most = asked + times, least + low * times, most + high * times
+            answer = 0 if request.choices else plan.generation.max_new_tokens
+            longest = max(longest[0], low + answer), max(longest[1], high + answer)
+            written += 0 if request.choices else len(request.indices)
+    generated = written * plan.generation.min_new_tokens, written * plan.generation.max_new_tokens
+    weights, token_bytes = getattr(plan.model, "memory", lambda: (None, None))()
+    seconds, sessions, gone_by, alike = _seconds(plan, identity, int(todo.sum()), generated)
+    return Forecast(
+        f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
+        len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
+        count is not None, generated, longest, weights, token_bytes,
+        seconds, sessions, gone_by, alike,
+        _cost(getattr(plan.model, "prices", None), (least, most), generated),
+    )  # fmt: skip
+
+
+def _tokens(count: Any, requests: Sequence[Request]) -> Iterator[tuple[int, int]]:
+    """The tokens of each prompt and of what is weighed after it."""
+    if count is not None:
+        yield from ((number, number) for number in count(requests))
+        return
+    for request in requests:
+        turns = [request.prompt] if isinstance(request.prompt, str) else [
+            message.content for message in request.prompt
+        ]  # fmt: skip
+        size = sum(len(text.encode("utf-8", "replace")) for text in (*turns, *request.choices))
+        yield len(turns), max(size, 1) + 8 * len(turns)  # roles and marks of a chat
+
+
+def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds) -> Bounds | None:
+    if not prices:
+        return None
+    low, high = (
+        (prompt[end] * prices["input"] + generated[end] * prices["output"]) / 1e6 for end in (0, 1)
+    )
+    return low, high
+
+
+def _seconds(
+    plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds
+) -> tuple[tuple[float, float, float] | None, int, int, bool]:
+    """Median, least and most seconds by earlier sessions; their number, generations, if alike."""
+    alike, same_model = [], []
+    made = {"alike": 0, "same": 0}
+    for info in _runs(plan.results):
+        before = info["identity"]
+        if before.get("model") != identity["model"]:
+            continue
+        for session in info.get("sessions", []):
+            done = session.get("generate") or {}
+            if session.get("machine") != machine() or done.get("generations", 0) < FEW:
+                continue
+            seconds = done["seconds"] + sum((session.get("score") or {}).values())
+            if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):
+                alike.append(seconds / done["generations"])
+                made["alike"] += done["generations"]
+            if done.get("tokens"):
+                same_model.append(seconds / done["tokens"])
+                made["same"] += done["generations"]
+    if alike:
+        spent = (median(alike) * left, min(alike) * left, max(alike) * left)
+        return spent, len(alike), made["alike"], True
+    if same_model and generated[1]:
+        most = max(same_model) * generated[1]
+        return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False
+    return None, 0, 0, False
+
+
+def _runs(results: Path) -> Iterator[dict[str, Any]]:
+    """What `run.json` says of each run there is; those that cannot be read say nothing."""
+    for path in sorted((results / "runs").glob("*/run.json")):
+        try:
+            info = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue
+        if isinstance(info, dict) and isinstance(info.get("identity"), dict):
+            yield info

@@ -1,0 +1,85 @@
+"""Asks the model for the answers that are not stored, a window of samples at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from harness.runs.index import Answer, StoredGenerations
+from harness.runs.plan import Plan
+from harness.runs.requests import Joined, requests_of, stopped
+from harness.runs.scoring import Overlap, Progress
+from harness.store import Gathered
+from harness.types import HarnessError, Request, Sample
+
+GENERATIONS_WAIT = 1.0
+"""Seconds that answers may wait to be stored together."""
+
+Wanted = dict[tuple[str, int], tuple[int, Sample]]
+"""By sample id and index: the generation's number, and its sample."""
+
+
+def generate(
+    plan: Plan, generations: StoredGenerations, overlap: Overlap, progress: Progress
+) -> dict[str, float]:
+    """Ask for what is not stored, store it as it comes, and hand it to the scorers that overlap.
+
+    Raises:
+        HarnessError: the model left something unanswered, or answered what it was not asked.
+    """
+    started, tokens, count, alone = time.monotonic(), 0, 0, 0
+    todo = generations.todo(plan.retry_failed)
+    if todo.any():
+        with (
+            progress("generating", int(todo.sum())) as advance,
+            overlap,
+            Gathered(generations.append, GENERATIONS_WAIT) as gathered,
+        ):
+            for first, window in generations.samples.windows():
+                lacking = todo[first : first + len(window)].tolist()
+                for answers, ends in _answers(plan, first, window, lacking):
+                    alone += ends
+                    gathered.add(answers)
+                    overlap.offer(answers)
+                    tokens += sum(answer.generation.tokens for answer in answers)
+                    count += len(answers)
+                    advance(len(answers))
+    generations.check_complete()
+    spent = {"seconds": round(time.monotonic() - started, 2)}
+    told = {"thinking_ended_alone": alone} if alone else {}
+    return {"generations": count, "tokens": tokens} | spent | told
+
+
+def _answers(
+    plan: Plan, first: int, window: Sequence[Sample], lacking: Sequence[Sequence[bool]]
+) -> Iterator[tuple[list[Answer], int]]:
+    """What the model answers of what is lacking in a window whose first sample has this number.
+
+    With it comes how many of the answers ended a thought that none of them began.
+    """
+    wanted: Wanted = {}
+    requests: list[Request] = []
+    for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first):
+        indices = tuple(index for index, missing in enumerate(lacks) if missing)
+        if indices:
+            requests += requests_of(sample, indices, plan.mitigation)
+        for index in indices:
+            wanted[sample.id, index] = place * plan.generation.n + index, sample
+    if not requests:
+        return
+    joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
+    for finished in plan.model.generate(requests, plan.generation, plan.seed):
+        answers, alone = [], 0
+        for whole in joined.take(finished):
+            given = stopped(whole, plan.generation.stop)
+            generation = plan.thinking.part(given)
+            if generation is not given:
+                alone += plan.thinking.ended_alone(given, generation)
+            found = wanted.pop((generation.sample_id, generation.index), None)
+            if found is None:
+                raise HarnessError(
+                    f"the model answered index {generation.index} of sample "
+                    f"{generation.sample_id!r}, which it was not asked, or not again"
+                )
+            answers.append(Answer.of(*found, generation))
+        yield answers, alone

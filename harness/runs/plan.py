@@ -1,0 +1,157 @@
+"""What a run is made of, which samples it takes, and what makes it the run that it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.statistics import VERSION as STATISTICS
+from harness.statistics import as_record
+from harness.store import ITSELF, Source
+from harness.types import (
+    GenerationConfig,
+    HarnessError,
+    Mitigation,
+    Model,
+    Records,
+    ScorerRegistry,
+    Task,
+    Thinking,
+    fingerprint,
+    weights_of,
+)
+from harness.validity import sentence
+
+EXACT = "read off, not judged"
+"""What stands in the place of agreement with people for a metric that is no matter of judgement."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of."""
+
+    task: Task
+    model: Model
+    scorers: ScorerRegistry
+    generation: GenerationConfig
+    protocol: str
+    seed: int
+    results: Path
+    options: Mapping[str, Any]
+    """The task's own options, data aside: part of the run's identity."""
+    mitigation: Mitigation | None = None
+    mitigation_name: str = "none"
+    limit: int | None = None
+    retry_failed: bool = False
+    """Ask again for generations and scores that are stored with an error."""
+    thinking: Thinking = field(default_factory=Thinking)
+    """How a reasoning model's thinking is told from its answer."""
+    config: Mapping[str, Any] | None = None
+    """What was asked for, to be kept in run.json."""
+
+
+def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, Any]:
+    """All that the tables of a run depend on: a finished one that says the same is not run again.
+
+    Args:
+        plan: of the run.
+        identity: of the run.
+        groups: fingerprint of the samples' clusters and metadata.
+
+    Raises:
+        HarnessError: the scorers give nothing that the task asks for.
+    """
+    estimands, known = plan.task.estimands, sources(plan)
+    missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
+    if len(missing) == len(estimands):
+        raise HarnessError(
+            f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "
+            f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
+        )
+    return {
+        "identity": identity,
+        "groups": groups,
+        "model": plan.model.name,
+        "mitigation": plan.mitigation_name,
+        "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
+        "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
+        "validity": {metric: source.validity for metric, source in known.items()},
+        "metrics": {
+            metric: asdict(source.metric)
+            | {"better": source.metric.better.value}
+            | ({"aside": True} if metric in plan.scorers.asides else {})
+            for metric, source in known.items()
+        },
+        "estimands": [as_record(estimand) for estimand in estimands],
+        "not_computed": missing,
+        "statistics": STATISTICS,
+    }
+
+
+def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str]:
+    """What stands in every result row, so that unlike things are never pooled."""
+    settings = {key: identity[key] for key in ("generation", "options", "seed")}
+    mitigation = plan.mitigation_name
+    if plan.mitigation:
+        mitigation += f"@{fingerprint(plan.mitigation.identity)}"
+    return {
+        "run": run,
+        "task": identity["task"],
+        "task_version": identity["task_version"],
+        "data": f"{identity['data']}@{identity['data_sha256'][:8]}",
+        "protocol": plan.protocol,
+        "settings": fingerprint(settings),
+        "model": plan.model.name,
+        "model_id": fingerprint(plan.model.identity),
+        "mitigation": mitigation,
+    }
+
+
+def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
+    """All that changes a generation.
+
+    Args:
+        plan: of the run.
+        records: of the task's data.
+        samples: digest of the samples, which count as well, whatever version a task claims.
+    """
+    marks = plan.thinking.identity
+    return {
+        "task": plan.task.name,
+        "task_version": plan.task.version,
+        "options": dict(plan.options),
+        "data": records.name,
+        "data_sha256": records.digest,
+        "samples_sha256": samples,
+        "protocol": plan.protocol,
+        "model": dict(plan.model.identity),
+        "generation": asdict(plan.generation),
+        "mitigation": dict(plan.mitigation.identity) if plan.mitigation else None,
+        "seed": plan.seed,
+    } | ({"thinking": marks} if marks else {})
+
+
+def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:
+    """Task, model and a fingerprint: the same command finds the same folder."""
+    model = re.sub(r"[^\w.-]+", "-", Path(plan.model.name).name)[:40].strip("-.")
+    return f"{plan.task.name}-{model}-{fingerprint(identity)}"
+
+
+def sources(plan: Plan) -> dict[str, Source]:
+    """For each metric who gives it and how far it can be trusted."""
+    own = weights_of(plan.model.identity)
+    found = {}
+    for metric, (name, meaning) in plan.scorers.metrics.items():
+        scorer = plan.scorers[name]
+        judges_itself = scorer.identity.get("judge_weights") == own
+        itself = ITSELF if judges_itself else ""
+        agreement = (
+            EXACT
+            if getattr(scorer, "exact", False)
+            else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
+        )
+        found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)
+    return found

@@ -1,0 +1,189 @@
+"""Scores answers: while the model generates where that takes nothing from it, else after."""
+
+from __future__ import annotations
+
+import queue
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from itertools import groupby
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.runs.index import READ_AT_ONCE, Answer, Scored, StoredScores
+from harness.runs.plan import Plan
+from harness.store import Gathered
+from harness.types import Model, Scorer, weights_of
+
+SCORE_AT_ONCE = 64
+"""Generations that a scorer is given together; a kill can cost so many, or `SCORES_WAIT`."""
+SCORES_WAIT = 2.0
+"""Seconds that the scores of a quick scorer may wait to be stored together."""
+OVERLAP_AT_ONCE = 4096
+"""Answers that may wait for the thread; what comes when there are more is scored afterwards."""
+FAREWELL = 2.0
+"""Seconds that a run which ends early waits for a scorer at work."""
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+"""`with progress("generating", total) as advance: advance(done)`."""
+
+
+def overlaps(scorer: Scorer, model: Model) -> bool:
+    """Whether a scorer needs nothing that the model uses; asked once the model has answered.
+
+    One that needs no device does not, nor one on another device than the model's. Where either has
+    not said which, it may; and a judge that is the model under test does.
+    """
+    device, used = getattr(scorer, "device", "auto"), getattr(model, "device_used", "auto")
+    if scorer.identity.get("judge_weights") == weights_of(model.identity):
+        return False
+    if device is None or used is None:
+        return True
+    one, other = (re.match(r"([a-z]+)(?::(\d+)$)?", where) for where in (device, used))
+    if not one or not other or "auto" in (one[1], other[1]):
+        return False
+    return one[1] != other[1] or (None not in (one[2], other[2]) and one[2] != other[2])
+
+
+class Overlap:
+    """Scores what has just finished in a thread, while the model generates.
+
+    It never makes the model wait, and holds a bounded number of answers: what it cannot keep up
+    with is scored afterwards.
+
+    Args:
+        plan: of the run.
+        stored: the scores of each scorer, to which nothing else may write meanwhile.
+    """
+
+    def __init__(self, plan: Plan, stored: Mapping[str, StoredScores]) -> None:
+        self.plan = plan
+        self.stored = stored
+        self.seconds: dict[str, float] = {}
+        """How long each scorer worked while the model generated."""
+        self._answers: queue.SimpleQueue[Sequence[Answer]] = queue.SimpleQueue()
+        self._offered = self._taken = 0
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._begun = self._ending = False
+        self._writing = threading.Lock()
+        self._over = False
+
+    def offer(self, answers: Sequence[Answer]) -> None:
+        """Hand over what has just finished; raises what ended the thread."""
+        if self._error:
+            raise self._error
+        if not self._begun:
+            self._begin()
+        if self._thread and self._offered - self._taken < OVERLAP_AT_ONCE:
+            self._answers.put(answers)
+            self._offered += len(answers)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *raised: object) -> None:
+        self._ending = True
+        self._answers.put(())
+        try:
+            if self._thread:
+                self._thread.join(None if kind is None else FAREWELL)
+        finally:
+            with self._writing:  # a scorer that does not come back must not write to this run
+                self._over = True
+        if self._error and kind is None:
+            raise self._error
+
+    def _begin(self) -> None:
+        self._begun = True
+        scorers, model = self.plan.scorers, self.plan.model
+        self.seconds = {name: 0.0 for name in scorers if overlaps(scorers[name], model)}
+        if self.seconds:
+            self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
+            self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            with ExitStack() as stack:
+                gathered = {
+                    name: stack.enter_context(Gathered(self._writer(name), SCORES_WAIT))
+                    for name in self.seconds
+                }
+                while not self._ending:
+                    answers = self._next()
+                    for first in range(0, len(answers), SCORE_AT_ONCE):
+                        for name, held in gathered.items():
+                            held.add(self._score(name, answers[first : first + SCORE_AT_ONCE]))
+                    self._taken += len(answers)
+        except BaseException as error:  # noqa: BLE001 - the run ends with it
+            self._error = error
+
+    def _next(self) -> list[Answer]:
+        """What has come, up to what a scorer is given at once; waits for the first of it."""
+        answers = list(self._answers.get())
+        while 0 < len(answers) < SCORE_AT_ONCE and not self._answers.empty():
+            answers += self._answers.get()
+        return answers
+
+    def _score(self, name: str, answers: Sequence[Answer]) -> list[Scored]:
+        lacking = [answer for answer in answers if self.stored[name].lacks(answer)]
+        if self._ending or not lacking:
+            return []
+        started = time.monotonic()
+        scored = score(self.plan, name, lacking)
+        self.seconds[name] += time.monotonic() - started
+        return scored
+
+    def _writer(self, name: str) -> Callable[[Sequence[Scored]], None]:
+        def write(scored: Sequence[Scored]) -> None:
+            with self._writing:
+                if not self._over:
+                    self.stored[name].append(scored)
+
+        return write
+
+
+def score(plan: Plan, name: str, answers: Sequence[Answer]) -> list[Scored]:
+    """Each answer with what a scorer says of it."""
+    samples, generations = [a.sample for a in answers], [a.generation for a in answers]
+    return list(zip(answers, plan.scorers.score(name, samples, generations), strict=True))
+
+
+def score_rest(plan: Plan, stored: StoredScores, progress: Progress) -> float:
+    """Score what is stored and has no scores yet, in the task's order; gives the seconds."""
+    started, todo = time.monotonic(), stored.todo()
+    if not todo.any():
+        return 0.0
+    with (
+        progress(f"scoring {stored.name}", int(todo.sum())) as advance,
+        Gathered(stored.append, SCORES_WAIT) as gathered,
+    ):
+        for chunk in _chunks(stored, todo):
+            gathered.add(score(plan, stored.name, chunk))
+            advance(len(chunk))
+    return time.monotonic() - started
+
+
+def _chunks(stored: StoredScores, todo: NDArray[np.bool_]) -> Iterator[list[Answer]]:
+    """What is to be scored, cut at fixed numbers, so that a resumed run cuts alike."""
+    generations = stored.generations
+    n = generations.n
+    for first, window in generations.samples.windows():
+        stop = (first + len(window)) * n
+        for low in range(first * n, stop, READ_AT_ONCE):
+            numbers = low + np.flatnonzero(todo[low : min(low + READ_AT_ONCE, stop)])
+            answers = (
+                Answer(number, window[number // n - first], generation, digest)
+                for number, generation, digest in zip(
+                    numbers.tolist(),
+                    generations.read(numbers),
+                    generations.digest[numbers].tolist(),
+                    strict=True,
+                )
+            )
+            for _, chunk in groupby(answers, lambda answer: answer.number // SCORE_AT_ONCE):
+                yield list(chunk)

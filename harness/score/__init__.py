@@ -1,0 +1,1 @@
+"""`python -m harness.score`: scores answers that are there already."""

@@ -1,0 +1,105 @@
+"""`python -m harness.score`: scores answers that are there already, ours or anyone's.
+
+    python -m harness.score run=results/runs/med_harm-... scorer=[toxicity_offline]
+    python -m harness.score answers=answers.csv scorer=[refusal,guidance]
+    python -m harness.score answers=samples_gsm8k_2026.jsonl scorer=[refusal] model=llama
+
+What comes of it is a run like any other, of the task `answers`: the same tables, resumed likewise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig, OmegaConf
+
+from harness.command import command_line, finish, make, resolve
+from harness.types import GenerationConfig, HarnessError, Scorer
+
+
+@dataclass
+class Columns:
+    """Names of a file's columns; null: one of the usual."""
+
+    prompt: str | None = None
+    answer: str | None = None
+
+
+@dataclass
+class ScoreConfig:
+    """Everything that `python -m harness.score` takes."""
+
+    run: str | None = None
+    answers: str | None = None
+    model: str | None = None
+    columns: Columns = field(default_factory=Columns)
+    failed_texts: bool = True
+    by: str | None = None
+    limit: int | None = None
+    results: str = "results"
+    max_unmeasured: float = 0.05
+    retry: str | None = None
+    report: bool = True
+    scorers: dict[str, Any] = field(default_factory=dict)
+
+
+def main() -> None:
+    """`python -m harness.score`."""
+    ConfigStore.instance().store(name="score_schema", node=ScoreConfig)
+    command_line("score", _work)
+
+
+def _work(cfg: DictConfig) -> int:
+    from harness.bridges.files.answers import of_file
+    from harness.report.console import print_result
+    from harness.report.page import keep_report
+    from harness.runs import Plan, run
+    from harness.score.answers import AnswersTask, StoredModel
+    from harness.score.runs import of_run
+    from harness.show import progress
+    from harness.types import ScorerRegistry
+
+    resolve(cfg)
+    if (cfg.run is None) == (cfg.answers is None):
+        raise HarnessError("name what to score: run=FOLDER of a run, or answers=FILE")
+    if cfg.retry not in (None, "failed"):
+        raise HarnessError(f"retry={cfg.retry!r} must be null or failed")
+    if not cfg.scorers:
+        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
+    scorers = ScorerRegistry(
+        {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
+    )
+    if cfg.run is not None:
+        stored = of_run(Path(cfg.run))
+    else:
+        columns = cfg.columns
+        stored = of_file(
+            Path(cfg.answers), columns.prompt, columns.answer, cfg.model, cfg.failed_texts
+        )
+    if cfg.by is not None and not any(cfg.by in r["metadata"] for r in stored.records.rows):  # type: ignore[operator]
+        raise HarnessError(f"by={cfg.by!r} is no column that describes the answers")
+    plan = Plan(
+        task=AnswersTask(stored, list(scorers.metrics), cfg.by),
+        model=StoredModel(stored),
+        scorers=scorers,
+        generation=GenerationConfig(n=stored.n),
+        protocol="stored",
+        seed=0,
+        limit=cfg.limit,
+        results=Path(cfg.results),
+        options={},
+        retry_failed=cfg.retry == "failed",
+        config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]
+    )
+    result = run(plan, progress)
+    print_result(result)
+    if cfg.report:
+        print(f"report: {keep_report(result.folder)}")
+    return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Answers that are there already, as a task and a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.bridges.files.stored import Stored, to_prompt
+from harness.statistics import Mean
+from harness.types import (
+    Estimand,
+    Generation,
+    GenerationConfig,
+    Metadata,
+    Records,
+    Request,
+    Sample,
+)
+
+
+class AnswersTask:
+    """Every prompt that has answers; estimates are the means of all that is scored.
+
+    Args:
+        stored: prompts with answers.
+        metrics: of the scorers.
+        by: a column whose values have estimates of their own, too.
+    """
+
+    name = "answers"
+    version = "1"
+
+    def __init__(self, stored: Stored, metrics: Sequence[str], by: str | None = None) -> None:
+        self.stored = stored
+        self.notes = stored.notes
+        parts = [None] if by is None else [None, by]
+        self.estimands: Sequence[Estimand] = tuple(
+            Estimand(m, m, Mean(), by=part) for part in parts for m in metrics
+        )
+
+    def records(self) -> Records:
+        """The prompts: with other answers to them it is the same question."""
+        of_answers = self.stored.records
+        rows = [{k: v for k, v in row.items() if k != "answers"} for row in of_answers.rows]
+        return Records(of_answers.name, rows)
+
+    def samples(self, records: Records) -> Iterator[Sample]:
+        """One for each prompt."""
+        for row in records.rows:
+            metadata: Metadata = row["metadata"]  # type: ignore[assignment]
+            cluster = row["cluster"]
+            yield Sample(
+                str(row["id"]),
+                to_prompt(row["prompt"]),
+                cluster=None if cluster is None else str(cluster),
+                metadata=metadata,
+            )
+
+
+@dataclass
+class StoredModel:
+    """Gives the answers that are stored, and asks no model."""
+
+    stored: Stored
+    weighs_choices: bool = False
+    device_used: str | None = None
+    _answers: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Of the model that is said to have given them."""
+        return self.stored.model
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """A digest of the answers."""
+        return {"answers": self.stored.records.digest}
+
+    def generate(
+        self, requests: Sequence[Request], generation: GenerationConfig, seed: int
+    ) -> Iterator[list[Generation]]:
+        """Look each answer up."""
+        if not self._answers:
+            self._answers.update((str(r["id"]), r["answers"]) for r in self.stored.records.rows)  # type: ignore[misc]
+        for request in requests:
+            answers = self._answers[request.sample_id]
+            yield [
+                _generation(request.sample_id, i, answers[i] if i < len(answers) else {})
+                for i in request.indices
+            ]
+
+
+def _generation(sample_id: str, index: int, answer: Mapping[str, Any]) -> Generation:
+    if answer.get("text") is None:
+        return Generation.failed(sample_id, index, answer.get("error") or "no answer is stored")
+    return Generation(sample_id, index, answer["text"])

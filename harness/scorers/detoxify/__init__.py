@@ -1,0 +1,1 @@
+"""Detoxify's classifiers, from their weights alone."""

@@ -1,0 +1,100 @@
+"""Several judges in the place of one: their mean, and how far they agree with each other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import nan
+from typing import Any
+
+import numpy as np
+
+from harness.statistics import krippendorff_alpha
+from harness.types import (
+    Generation,
+    HarnessError,
+    Metric,
+    Sample,
+    Score,
+    Scorer,
+    fingerprint,
+    notes_of,
+)
+
+
+class PanelScorer:
+    """Gives the metrics of its members, each the mean of what the members say.
+
+    What a member could not say makes the panel's value missing: a mean of those who could would be
+    another panel's. Each row's explanation has every member's value.
+
+    Args:
+        members: scorers of the same metrics, by name; two at least.
+    """
+
+    def __init__(self, members: Mapping[str, Scorer]) -> None:
+        self.members = dict(members)
+        if len(self.members) < 2:
+            raise HarnessError("a panel has two members at least; name them in its `members`")
+        first = next(iter(self.members.values()))
+        for name, member in self.members.items():
+            if dict(member.metrics) != dict(first.metrics):
+                raise HarnessError(
+                    f"member {name!r} of the panel gives {', '.join(member.metrics)}, not "
+                    f"{', '.join(first.metrics)} on the same scales"
+                )
+        self.metrics: Mapping[str, Metric] = dict(first.metrics)
+        self._said: dict[tuple[str, int], list[list[float]]] = {}
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Of every member."""
+        return {name: fingerprint(member.identity) for name, member in self.members.items()}
+
+    @property
+    def device(self) -> str | None:
+        """The one that all members work on; `auto` where they differ."""
+        devices = {getattr(member, "device", "auto") for member in self.members.values()}
+        return devices.pop() if len(devices) == 1 else "auto"
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the members found out about what comes from outside."""
+        return notes_of(*self.members.values())
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """Krippendorff's alpha (interval) of the members in what was scored since the start."""
+        ratings = np.array(list(self._said.values()))  # answers, members, metrics
+        found: dict[str, Any] = {"answers": len(ratings), "members": list(self.members)}
+        for place, metric in enumerate(self.metrics):
+            found[f"alpha {metric}"] = (
+                krippendorff_alpha(ratings[:, :, place].T, "interval") if len(ratings) else None
+            )
+        return found
+
+    def score(
+        self, samples: Sequence[Sample], generations: Sequence[Generation]
+    ) -> list[list[Score]]:
+        """The members' mean for each metric, missing where one of them is."""
+        each = [member.score(samples, generations) for member in self.members.values()]
+        found = []
+        for number, generation in enumerate(generations):
+            rows = [of_one[number] for of_one in each]
+            self._said[generation.sample_id, generation.index] = [
+                [nan if score.value is None else score.value for score in row] for row in rows
+            ]
+            found.append([self._mean(place, rows) for place in range(len(self.metrics))])
+        return found
+
+    def _mean(self, place: int, rows: Sequence[Sequence[Score]]) -> Score:
+        scores = dict(zip(self.members, (row[place] for row in rows), strict=True))
+        metric = next(iter(scores.values())).metric
+        said = ", ".join(
+            f"{name} {'missing' if s.value is None else format(s.value, '.3f')}"
+            for name, s in scores.items()
+        )
+        values = [s.value for s in scores.values() if s.value is not None]
+        if len(values) < len(scores):
+            reason = next(f"{n}: {s.error}" for n, s in scores.items() if s.value is None)
+            return Score.missing(metric, f"a member of the panel gave no value: {reason}", said)
+        return Score(metric, float(np.mean(values)), explanation=said)

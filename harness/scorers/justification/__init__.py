@@ -1,0 +1,1 @@
+"""How near an explanation comes to a reference."""

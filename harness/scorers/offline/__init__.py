@@ -1,0 +1,1 @@
+"""Scorers by small networks that come with the project."""

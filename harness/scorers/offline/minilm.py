@@ -1,0 +1,269 @@
+"""all-MiniLM-L6-v2 with low-rank adapters and a head: the network of the offline scorers."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from transformers import BertConfig, BertModel, BertTokenizerFast
+
+from harness.scorers.encoder import encoder_folder
+from harness.types import HarnessError
+
+TOKENS = 128
+"""Of a piece of text, and of a pair; a longer text is read in pieces."""
+REQUEST = 48
+"""Tokens of a request that are read with each piece of its answer, from its end."""
+BATCH_TOKENS = 8192
+"""Tokens of a batch, padding included."""
+ADAPTED = ("query", "key", "value", "dense")
+"""Linear maps of every layer that have an adapter."""
+Text = str | tuple[str, str]
+"""A text, or a request with its answer."""
+
+
+class Adapter(nn.Module):
+    """Adds a product of two thin matrices to a weight (LoRA, Hu et al. 2021, arXiv 2106.09685)."""
+
+    def __init__(self, out: int, into: int, rank: int) -> None:
+        super().__init__()
+        self.down = nn.Parameter(torch.randn(rank, into) / into**0.5)
+        self.up = nn.Parameter(torch.zeros(out, rank))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """The weight as it is used."""
+        return weight + self.up @ self.down
+
+
+class Network(nn.Module):
+    """The encoder and a head on the mean and the maximum of its states.
+
+    Args:
+        outputs: numbers that it gives for a text.
+        rank: of the adapters.
+    """
+
+    def __init__(self, outputs: int, rank: int) -> None:
+        super().__init__()
+        self.encoder, self.tokenizer = published()
+        for parameter in self.encoder.parameters():
+            parameter.requires_grad = False
+        self.adapters = nn.ModuleDict()
+        for name, module in self.encoder.named_modules():
+            if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ADAPTED:
+                adapter = Adapter(module.out_features, module.in_features, rank)
+                self.adapters[name.replace(".", "/")] = adapter
+        width = int(self.encoder.config.hidden_size)
+        self.head = nn.Sequential(
+            nn.Linear(2 * width, 256), nn.GELU(), nn.Dropout(0.1), nn.Linear(256, outputs)
+        )
+
+    def forward(self, batch: dict[str, Tensor]) -> Tensor:
+        """Logits, of shape (texts, outputs)."""
+        weights = {
+            f"{name.replace('/', '.')}.weight": adapter(
+                self.encoder.get_parameter(f"{name.replace('/', '.')}.weight")
+            )
+            for name, adapter in self.adapters.items()
+        }
+        states = torch.func.functional_call(self.encoder, weights, (), batch).last_hidden_state
+        mask = batch["attention_mask"][:, :, None].to(states.dtype)
+        mean = (states * mask).sum(1) / mask.sum(1)
+        most = states.masked_fill(mask == 0, -1e4).amax(1)
+        logits: Tensor = self.head(torch.cat([mean, most], 1))
+        return logits
+
+    def merge(self) -> None:
+        """Put the adapters into the weights, where they cost nothing."""
+        with torch.no_grad():
+            for name, adapter in self.adapters.items():
+                weight = self.encoder.get_parameter(f"{name.replace('/', '.')}.weight")
+                weight.copy_(adapter(weight))
+        self.adapters = nn.ModuleDict()
+
+    def trained(self) -> dict[str, Tensor]:
+        """What training changes, in half precision."""
+        return {
+            name: value.detach().to(torch.float16).contiguous()
+            for name, value in self.state_dict().items()
+            if not name.startswith("encoder.")
+        }
+
+
+class Reader:
+    """Reads texts with trained weights.
+
+    Args:
+        weights: a safetensors file that `python -m harness.train` made.
+        device: as torch writes it; `auto`: an accelerator where there is one.
+
+    Raises:
+        HarnessError: the encoder's package or the weights are not there or not whole.
+    """
+
+    def __init__(self, weights: Path, device: str = "auto") -> None:
+        try:
+            with safe_open(weights, "pt") as file:
+                told = json.loads((file.metadata() or {}).get("harness", "{}"))
+                state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            network = Network(told["outputs"], told["rank"])
+            lacking, unknown = network.load_state_dict(state, strict=False)
+            if unknown or any(not name.startswith("encoder.") for name in lacking):
+                raise KeyError("other names of weights")
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise HarnessError(
+                f"weights {str(weights)!r} cannot be read ({error}); make them with "
+                "python -m harness.train"
+            ) from error
+        network.merge()
+        self.device = found_device(device)
+        self.outputs = int(told["outputs"])
+        self.network = network.to(self.device).eval()
+
+    def __call__(self, texts: Sequence[Text]) -> NDArray[np.float64]:
+        """Logits, of shape (texts, outputs), whatever stands beside a text."""
+        encoded = encode(self.network.tokenizer, texts)
+        found = np.zeros((len(texts), self.outputs))
+        with torch.inference_mode():
+            for numbers in batches([len(ids) for ids in encoded["input_ids"]]):
+                batch = collate(encoded, numbers, self.device)
+                found[numbers] = self.network(batch).double().cpu().numpy()
+        return found
+
+    def pieces(self, text: str) -> list[str]:
+        """The text in parts that can be read whole, cut at the ends of sentences."""
+        return split(self.network.tokenizer, text, TOKENS - 2)
+
+    def pairs(self, request: str, answer: str) -> list[tuple[str, str]]:
+        """Each part of an answer with the end of the request."""
+        return pairs(self.network.tokenizer, request, answer)
+
+
+def encode(tokenizer: Any, texts: Sequence[Text]) -> dict[str, list[list[int]]]:
+    """Token ids of texts and pairs; of a pair too long the longer member loses its end."""
+    firsts = [text if isinstance(text, str) else text[0] for text in texts]
+    seconds = [None if isinstance(text, str) else text[1] for text in texts]
+    pairs = bool(seconds) and seconds[0] is not None
+    encoded = tokenizer(firsts, seconds if pairs else None, truncation=True, max_length=TOKENS)
+    return {name: encoded[name] for name in ("input_ids", "token_type_ids")}
+
+
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Numbers of texts by length, as many together as a batch's tokens hold."""
+    batch: list[int] = []
+    for number in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and (len(batch) + 1) * lengths[number] > BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(number)
+    if batch:
+        yield batch
+
+
+def collate(
+    encoded: dict[str, list[list[int]]], numbers: Sequence[int], device: str
+) -> dict[str, Tensor]:
+    """The encoded texts of these numbers, padded to the longest."""
+    longest = max(len(encoded["input_ids"][i]) for i in numbers)
+    padded = {
+        name: torch.tensor([rows[i] + [0] * (longest - len(rows[i])) for i in numbers])
+        for name, rows in encoded.items()
+    }
+    lengths = torch.tensor([len(encoded["input_ids"][i]) for i in numbers])
+    padded["attention_mask"] = (torch.arange(longest) < lengths[:, None]).long()
+    return {name: value.to(device) for name, value in padded.items()}
+
+
+def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
+    """Each part of an answer with the end of the request."""
+    places = tokenizer(
+        request, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )
+    kept = places["offset_mapping"][-REQUEST:]
+    end = request[kept[0][0] :] if kept else ""
+    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
+
+
+def split(tokenizer: Any, text: str, room: int) -> list[str]:
+    """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
+    sentences = [part for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part]
+    offsets = tokenizer(
+        sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+    )["offset_mapping"]
+    parts: list[str] = []
+    held: list[str] = []
+    size = 0
+    for sentence, places in zip(sentences, offsets, strict=True):
+        for first in range(0, len(places), room):
+            cut = places[first : first + room]
+            if size + len(cut) > room:
+                parts.append(" ".join(held))
+                held, size = [], 0
+            held.append(sentence[cut[0][0] : cut[-1][1]])
+            size += len(cut)
+    parts += [" ".join(held)] if held else []
+    return parts or [text]
+
+
+def published() -> tuple[BertModel, BertTokenizerFast]:
+    """The encoder as it was published, and its tokenizer."""
+    folder = encoder_folder()
+    config = BertConfig.from_pretrained(folder, attn_implementation="sdpa")
+    model = BertModel(config, add_pooling_layer=False)
+    left_out = ("pooler.", "embeddings.position_ids")
+    try:
+        state = load_file(folder / "model.safetensors")
+        model.load_state_dict({k: v for k, v in state.items() if not k.startswith(left_out)})
+    except (OSError, SafetensorError, RuntimeError) as error:
+        raise HarnessError(
+            f"the sentence encoder in {str(folder)!r} is not whole "
+            f"({' '.join(str(error).split())[:200]}); install its package anew"
+        ) from error
+    return model, BertTokenizerFast.from_pretrained(folder, local_files_only=True)
+
+
+class SentenceEncoder:
+    """The encoder as it was published: the normalised mean of its states, 384 numbers a text.
+
+    Args:
+        device: as torch writes it; `auto`: an accelerator where there is one.
+    """
+
+    LENGTH = 256
+    """Tokens of a text that are read, as its card says."""
+
+    def __init__(self, device: str = "auto") -> None:
+        model, self.tokenizer = published()
+        self.device = found_device(device)
+        self.model = model.to(self.device).eval()
+
+    def __call__(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Embeddings of length 1, of shape (texts, 384)."""
+        encoded = self.tokenizer(list(texts), truncation=True, max_length=self.LENGTH)
+        rows = {name: encoded[name] for name in ("input_ids", "token_type_ids")}
+        found = np.zeros((len(texts), int(self.model.config.hidden_size)))
+        with torch.inference_mode():
+            for numbers in batches([len(ids) for ids in rows["input_ids"]]):
+                batch = collate(rows, numbers, self.device)
+                states = self.model(**batch).last_hidden_state.double()
+                mask = batch["attention_mask"][:, :, None].double()
+                mean = (states * mask).sum(1) / mask.sum(1)
+                found[numbers] = nn.functional.normalize(mean, dim=1).cpu().numpy()
+        return found
+
+
+def found_device(device: str) -> str:
+    """The device that `auto` stands for."""
+    if device != "auto":
+        return device
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return str(found) if found else "cpu"

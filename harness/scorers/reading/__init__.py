@@ -1,0 +1,1 @@
+"""Reads letters, levels and winners that a model wrote."""

@@ -1,0 +1,154 @@
+"""The verdict that a judge wrote: a level of its scale, or none; never a guess."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import NamedTuple
+
+from harness.scorers.reading.fields import Field, json_fields
+
+NONE = "the judge's answer holds no verdict"
+WINDOW = 300
+"""Characters before a verdict that are looked at."""
+WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+NUMBER = rf"(?:\d+(?:\.\d+)?|\b(?:{'|'.join(WORDS)})\b)"
+SIGN = re.compile(r"#+[\s*_`]*score[\s*_`\"']*[:=]", re.IGNORECASE)
+"""What a judge is asked to end with, in whatever emphasis."""
+LINE = re.compile(r"(?:(?!#+[\s*_`]*reason)[^\n])*", re.IGNORECASE)
+TAGGED = re.compile(r"<score>([^<]{0,60})</score>", re.IGNORECASE)
+LEVEL = re.compile(
+    r"[\s*_`\"'\u201c\u2018(\[{]*(?:\\boxed\s*\{\s*)?(?:level\s+)?"
+    rf"(?P<number>{NUMBER})(?![\w%])[\s*_`\"'\u201d\u2019)\]}}]*"
+    r"(?:(?:(?:points?|stars?)\s+)?\(?(?:/|(?:out )?of\b)\s*(?P<most>\d+)(?:\.0+)?(?![\w%])"
+    r"[\s*_`\"'\u201d\u2019)\]}]*)?"
+    r"(?:(?:points?|stars?)\b)?(?P<rest>.*)",
+    re.IGNORECASE,
+)
+"""A level, what it is out of, and what its line goes on with."""
+SILENT = re.compile(r"[\s.,;:!\u3002*_`\"'\u201d\u2019)\]}]*")
+REMARK = re.compile(r"\s*(?:[-\u2013\u2014:;,.(\[]\W*\w|because\b|since\b|as\b)")
+"""How a remark on a level begins."""
+DOUBT = re.compile(
+    r"\?|\bn't\b|^\W*(?:no|not|or|to|and)\b|\b(?:maybe|perhaps|possibly|probably|never|too|wait|"
+    r"actually|reflection|rather|than|instead|higher|lower|closer|nearly|almost|between|if|unless|"
+    r"would|could|should|might|correct(?:ion|ing)|mistake|reconsider\w*|revis\w+|changed?|sorry)\b",
+    re.IGNORECASE,
+)
+"""Words of a remark by which the level before it may not be meant."""
+TAKEN_BACK = re.compile(
+    r"\?|^\W*(?:no|not|or|hmm)\b|\b(?:wait|actually|reflection|rather|instead|higher|lower|closer|"
+    r"too\s+(?:high|low|much|harsh|strict|mild|lenient)|correct(?:ion|ing)|mistake|reconsider\w*|"
+    r"revis\w+|changed?)\b",
+    re.IGNORECASE,
+)
+"""Words after a verdict, on lines below it, by which it may be another."""
+UNMEANT = re.compile(
+    r"n't\b|\b(?:not|no|never|neither|nor|either|or|if|would|could|than|instead|rather|between|"
+    r"from|scale|format|such as|e\.g|like|example|instead of|end with|write)\b",
+    re.IGNORECASE,
+)
+"""Words before a verdict in its sentence by which it may not be given."""
+REASON = re.compile(
+    r"[\s*_#>-]*(?:reason|explanation|rationale|justification)[\s*_]*:", re.IGNORECASE
+)
+
+
+class Reading(NamedTuple):
+    """One place that looks like a verdict."""
+
+    start: int
+    end: int
+    level: int | None
+    """None where it is none of the scale's, or not one alone."""
+    opens: bool
+    """Whether its line begins with it."""
+
+
+def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | None, str]:
+    """The level that a judge gives with "#score: N", {"score": N} or a tag, or None and why.
+
+    All verdicts of a text must be the same, or the last must be a line of its own that ends the
+    text. What names no single level of the scale (a range, 4.5, "3 or 4", a level outside it) is no
+    verdict, and neither is one that the words around it may take back.
+
+    Args:
+        text: what the judge wrote, without its thinking.
+        levels: of the scale.
+        cut: the text was broken off, so that a number at its very end may lack its rest.
+    """
+    text = unicodedata.normalize("NFKC", text)
+    if cut and re.search(rf"(?:{NUMBER}[./]?)\Z", text, re.IGNORECASE):
+        return None, f"{NONE}, for it was cut off within a number"
+    readings = sorted([*_signed(text, levels), *_fields(text, levels)])
+    if not readings:
+        alone = _level(text.strip(), levels, remarks=False) if "\n" not in text.strip() else None
+        return (alone, "") if alone is not None else (None, NONE)
+    last, named = readings[-1], {reading.level for reading in readings}
+    ends = SILENT.fullmatch(text, last.end) is not None
+    twice = any(r.start == last.start and r.level != last.level for r in readings)
+    if last.level is not None and last.opens and ends and not twice:
+        return last.level, ""
+    if len(named) > 1:
+        said = ", ".join("?" if r.level is None else str(r.level) for r in readings)
+        return None, f"the judge's answer holds several verdicts: {said}"
+    if last.level is None or not (ends or _lets_stand(text[last.end :])):
+        return None, NONE
+    return last.level, ""
+
+
+def _signed(text: str, levels: range) -> list[Reading]:
+    signs = list(SIGN.finditer(text))
+    readings = []
+    for number, sign in enumerate(signs):
+        limit = signs[number + 1].start() if number + 1 < len(signs) else len(text)
+        line = LINE.match(text, sign.end(), limit)
+        value, end = (line[0], line.end()) if line else ("", sign.end())
+        level = _level(value, levels)
+        if SILENT.fullmatch(value):  # the level stands on the next line, and nothing else there
+            below = re.compile(r"\s*([^\n]*)").match(text, end, limit)
+            if below:
+                value, end = below[1], below.end()
+                level = _level(value, levels, remarks=False)
+        readings.append(Reading(sign.start(), end, *_given(level, text, sign.start())))
+    return readings
+
+
+def _fields(text: str, levels: range) -> list[Reading]:
+    """The fields of JSON objects and the tags that are called score."""
+    found = list(json_fields(text, {"score"}))
+    found += [Field(tag.start(), tag.end(), tag[1]) for tag in TAGGED.finditer(text)]
+    readings = []
+    for field in found:
+        whole = isinstance(field.value, int | float | str) and not isinstance(field.value, bool)
+        level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
+        readings.append(Reading(field.start, field.end, *_given(level, text, field.start)))
+    return readings
+
+
+def _given(level: int | None, text: str, start: int) -> tuple[int | None, bool]:
+    """The level unless the words before it in its sentence may not mean it; if it opens a line."""
+    before = text[max(text.rfind("\n", 0, start) + 1, start - WINDOW) : start]
+    sentence = re.split(r"[.!?;]", before)[-1]
+    return None if UNMEANT.search(sentence) else level, not re.search(r"\w", before)
+
+
+def _level(value: str, levels: range, remarks: bool = True) -> int | None:
+    found = LEVEL.fullmatch(value)
+    if not found or (found["most"] and int(found["most"]) != levels[-1]):
+        return None
+    rest = found["rest"]
+    if not SILENT.fullmatch(rest):
+        names = re.search(NUMBER, rest, re.IGNORECASE)
+        if not remarks or not REMARK.match(rest) or names or DOUBT.search(rest):
+            return None
+    number = found["number"].lower()
+    level = float(WORDS.index(number) if number in WORDS else number)
+    return int(level) if level in levels else None
+
+
+def _lets_stand(rest: str) -> bool:
+    """Whether what follows a verdict gives its reason, or at least no other level and no doubt."""
+    if REASON.match(rest):
+        return True
+    return not TAKEN_BACK.search(rest) and not re.search(NUMBER, rest, re.IGNORECASE)

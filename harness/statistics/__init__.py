@@ -1,0 +1,83 @@
+"""From scores to estimates with their uncertainty; arrays in, numbers out."""
+
+from harness.statistics.agreement import (
+    Measurement,
+    Statistic,
+    accuracy,
+    auc,
+    f1,
+    interval,
+    kappa,
+    krippendorff_alpha,
+    pearson,
+    precision,
+    quadratic_kappa,
+    recall,
+    spearman,
+)
+from harness.statistics.arrays import Floats
+from harness.statistics.contrasts import ClusterMeans, Contrast, Correlation, Reduction
+from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
+from harness.statistics.curves import CurveOfMaxima
+from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
+from harness.statistics.gaps import LargestGap
+from harness.statistics.grid import Grid, Level
+from harness.statistics.hidden_changes import LEVEL
+from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
+from harness.statistics.means import VERSION, Mean, Share, mean_of_rows
+from harness.statistics.mixed_model import MixedModel
+from harness.statistics.multiple import holm
+from harness.statistics.ranks import rank_ranges
+from harness.statistics.seeds import combine
+from harness.statistics.serial import as_record, from_record
+from harness.statistics.spread import SpreadOfMaxima
+from harness.statistics.votes import Frequencies, MajorityVote
+
+__all__ = [
+    "LEVEL",
+    "RESAMPLES",
+    "VERSION",
+    "AnyAbove",
+    "ClusterMeans",
+    "Contrast",
+    "Corrected",
+    "Correlation",
+    "CurveOfMaxima",
+    "ExpectedMaximum",
+    "Floats",
+    "Frequencies",
+    "Grid",
+    "LargestGap",
+    "Level",
+    "MajorityVote",
+    "Mean",
+    "Measurement",
+    "Missing",
+    "MixedModel",
+    "Paired",
+    "Reduction",
+    "Share",
+    "SpreadOfMaxima",
+    "Statistic",
+    "accuracy",
+    "as_record",
+    "auc",
+    "combine",
+    "detectable",
+    "f1",
+    "from_record",
+    "holm",
+    "interval",
+    "kappa",
+    "krippendorff_alpha",
+    "mean_of_rows",
+    "paired",
+    "pearson",
+    "precision",
+    "prediction_powered",
+    "quadratic_kappa",
+    "rank_ranges",
+    "recall",
+    "rogan_gladen",
+    "spearman",
+]

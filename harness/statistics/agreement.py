@@ -1,0 +1,177 @@
+"""Statistics of agreement between a scorer and people, and among people, with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
+RESAMPLES = 2000
+Statistic = Callable[..., float]
+Measurement = Literal["nominal", "ordinal", "interval"]
+
+
+def auc(labels: Values, values: Values) -> float:
+    """Area under the ROC curve, from 0 to 1; .5 is chance, ties count half (Mann and Whitney 1947).
+
+    Args:
+        labels: 1 where people say that the property is there, else 0.
+        values: of the scorer; higher ought to mean 1.
+
+    Returns:
+        NaN where all labels are the same.
+    """
+    from scipy.stats import rankdata
+
+    positive = labels == 1
+    n, m = int(positive.sum()), int((~positive).sum())
+    if not n or not m:
+        return nan
+    return float((rankdata(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def pearson(one: Values, other: Values) -> float:
+    """Linear correlation, from -1 to 1; NaN where either does not vary."""
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return nan
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def spearman(one: Values, other: Values) -> float:
+    """Rank correlation, from -1 to 1, ties at their mean rank; NaN where either does not vary."""
+    from scipy.stats import rankdata
+
+    return pearson(rankdata(one), rankdata(other))
+
+
+def kappa(one: Values, other: Values, quadratic: bool = False) -> float:
+    """Cohen's kappa, at most 1; 0 is the agreement of chance (Cohen 1960, weighted 1968).
+
+    Args:
+        one: a rater's categories.
+        other: another's, of the same items.
+        quadratic: weigh a disagreement by its squared distance, for ordered levels.
+
+    Returns:
+        NaN where both always give one and the same category.
+    """
+    disagreement = (one - other) ** 2 if quadratic else (one != other).astype(float)
+    levels, first = np.unique(one, return_counts=True)
+    others, second = np.unique(other, return_counts=True)
+    pairs = levels[:, None] - others[None, :]
+    cost = pairs**2 if quadratic else (pairs != 0).astype(float)
+    expected = float(first @ cost @ second) / len(one) ** 2
+    return 1 - float(disagreement.mean()) / expected if expected else nan
+
+
+def quadratic_kappa(one: Values, other: Values) -> float:
+    """Cohen's kappa for ordered levels, at most 1; 0 is chance."""
+    return kappa(one, other, quadratic=True)
+
+
+def accuracy(labels: Values, predicted: Values) -> float:
+    """The share that is said as people say it, from 0 to 1."""
+    return float((labels == predicted).mean())
+
+
+def precision(labels: Values, predicted: Values) -> float:
+    """The share of what is predicted 1 that is 1, from 0 to 1; NaN where nothing is."""
+    found = predicted == 1
+    return float((labels[found] == 1).mean()) if found.any() else nan
+
+
+def recall(labels: Values, predicted: Values) -> float:
+    """The share of what is 1 that is predicted so, from 0 to 1; NaN where nothing is 1."""
+    return precision(predicted, labels)
+
+
+def f1(labels: Values, predicted: Values) -> float:
+    """Harmonic mean of precision and recall, from 0 to 1; NaN where nothing is or is said to be 1.
+
+    It is 2 TP / (2 TP + FP + FN).
+    """
+    both = float(((labels == 1) & (predicted == 1)).sum())
+    either = float((labels == 1).sum() + (predicted == 1).sum())
+    return 2 * both / either if either else nan
+
+
+def macro_f1(labels: Values, predicted: Values) -> float:
+    """Unweighted mean of the F1 of each label, from 0 to 1."""
+    levels = np.unique(labels)
+    return float(np.mean([f1((labels == x) * 1.0, (predicted == x) * 1.0) for x in levels]))
+
+
+def krippendorff_alpha(ratings: Values, level: Measurement) -> float | None:
+    """Krippendorff's alpha, at most 1; 0 is chance (Krippendorff 2011, Computing alpha).
+
+    Args:
+        ratings: shape (raters, items); NaN where a rater did not rate.
+        level: how far two values are apart: whether they differ, in ranks, or in value.
+
+    Returns:
+        None where no item has two ratings, or all ratings are the same.
+    """
+    ratings = ratings[:, (~np.isnan(ratings)).sum(axis=0) >= 2]
+    values = np.unique(ratings[~np.isnan(ratings)])
+    if len(values) < 2:
+        return None
+    counts = np.stack([(ratings == value).sum(axis=0) for value in values], axis=1).astype(float)
+    of_item = counts.sum(axis=1, keepdims=True)
+    weighted = counts / (of_item - 1)
+    coincidences = weighted.T @ counts - np.diag(weighted.sum(axis=0))
+    totals = coincidences.sum(axis=0)
+    distance = _distances(values, totals, level)
+    expected = np.outer(totals, totals) - np.diag(totals)
+    observed = float((coincidences * distance).sum())
+    return 1 - float(totals.sum() - 1) * observed / float((expected * distance).sum())
+
+
+def _distances(values: Values, totals: Values, level: Measurement) -> Values:
+    if level == "nominal":
+        return 1.0 - np.eye(len(values))
+    if level == "interval":
+        apart: Values = (values[:, None] - values[None, :]) ** 2
+        return apart
+    reached = np.cumsum(totals) - totals / 2  # of each value half its own and all below
+    ranks: Values = (reached[:, None] - reached[None, :]) ** 2
+    return ranks
+
+
+def interval(
+    statistic: Statistic, *arrays: Values, clusters: NDArray[np.intp] | None = None
+) -> tuple[float | None, float | None]:
+    """95 % percentile bootstrap interval of a statistic of paired arrays (Efron 1979).
+
+    Args:
+        statistic: of the arrays.
+        arrays: of one length, resampled together.
+        clusters: which items belong together, as several answers to one request do; None: none.
+
+    Returns:
+        The ends; None where a tenth or more of the resamples cannot say, or all say the same: no
+        spread in the sample, as of a perfect agreement, is no proof that there is none.
+    """
+    rng, n = np.random.default_rng(0), len(arrays[0])
+    groups = None
+    if clusters is not None:
+        _, numbers = np.unique(clusters, return_inverse=True)
+        order = np.argsort(numbers, kind="stable")
+        if numbers.max(initial=0) + 1 < n:  # else each is its own
+            groups = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
+    found = []
+    for _ in range(RESAMPLES):
+        if groups is None:
+            chosen = rng.integers(0, n, n)
+        else:
+            drawn = rng.integers(0, len(groups), len(groups))
+            chosen = np.concatenate([groups[i] for i in drawn])
+        found.append(statistic(*(array[chosen] for array in arrays)))
+    known = np.array(found)[~np.isnan(found)]
+    if len(known) <= 0.9 * RESAMPLES:
+        return None, None
+    low, high = np.quantile(known, [0.025, 0.975])
+    return (float(low), float(high)) if np.ptp(known) > 0 else (None, None)

@@ -1,0 +1,130 @@
+"""Means and shares of scores, with intervals and worst-case bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.types import Estimate, Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Labels
+
+
+VERSION = "1"
+"""Changes when the same scores would give other estimates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The mean of a metric, in the metric's own unit.
+
+    The standard error sums the residuals of each cluster before it squares them (Miller 2024,
+    arXiv 2411.00640, section 2.2), with the factor G / (G - 1) for G clusters. Where all values are
+    the same the data show no spread, and an interval of no width would claim too much: it is then
+    Wilson's for "none of n samples differed", stretched over the metric's range.
+    """
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return "mean"
+
+    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each sample (a row) the mean of what there is; NaN where there is nothing."""
+        return mean_of_rows(values)
+
+    def estimate(
+        self,
+        values: NDArray[np.float64],
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+    ) -> Estimate:
+        """The mean of `values`; NaN is missing."""
+        return _estimate(values, samples, clusters, metric, mean_interval)
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """The share of generations whose metric is at least `at_least`, from 0 to 1.
+
+    With `strict` it must be above, not equal; with `below` it is the share of the others.
+
+    Wilson's interval (1927). Where samples come in clusters, n is divided by the design effect, the
+    ratio of the clustered to the plain variance, never below 1 (as Korn and Graubard 1998 do for
+    the exact interval).
+    """
+
+    at_least: float
+    strict: bool = False
+    below: bool = False
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        signs = ("<=", "<") if self.below else (">", ">=")
+        return f"share {signs[not self.strict]} {self.at_least:g}"
+
+    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of each sample (a row) the share of what there is; NaN where there is nothing."""
+        return mean_of_rows(self._reached(values))
+
+    def estimate(
+        self,
+        values: NDArray[np.float64],
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+    ) -> Estimate:
+        """The share of `values` that reach the threshold; NaN is missing."""
+        of_shares = replace(metric, low=0.0, high=1.0)
+        return _estimate(self._reached(values), samples, clusters, of_shares, share_interval)
+
+    def _reached(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        passed = values > self.at_least if self.strict else values >= self.at_least
+        return np.where(np.isnan(values), np.nan, passed != self.below)
+
+
+def mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The mean of each row's values that are not NaN; NaN where all are."""
+    present = ~np.isnan(values)
+    with np.errstate(invalid="ignore"):
+        means: NDArray[np.float64] = np.where(present, values, 0.0).sum(axis=1) / present.sum(
+            axis=1
+        )
+    return means
+
+
+def _estimate(
+    values: NDArray[np.float64],
+    samples: Labels,
+    clusters: Labels,
+    metric: Metric,
+    interval: Callable[[Scored, Metric], Interval],
+) -> Estimate:
+    present = ~np.isnan(values)
+    n, n_scored = len(values), int(present.sum())
+    n_failed = n - n_scored
+    worst, best = (
+        float(values[present].sum() + n_failed * end) / n if n else None
+        for end in (metric.worst(), metric.best())
+    )
+    if n_scored == 0:
+        return Estimate(None, None, None, None, worst, best, n, 0, n_failed, 0)
+    scored = Scored(
+        values[present],
+        np.unique(np.asarray(samples)[present], return_inverse=True)[1],
+        np.unique(np.asarray(clusters)[present], return_inverse=True)[1],
+    )
+    stderr, low, high = interval(scored, metric)
+    return Estimate(
+        float(scored.values.mean()), stderr, low, high, worst, best,
+        n, n_scored, n_failed, int(scored.clusters.max()) + 1,
+    )  # fmt: skip

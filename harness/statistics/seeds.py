@@ -1,0 +1,73 @@
+"""One estimate from several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, isfinite, nan, sqrt
+
+from harness.statistics.intervals import FEW_CLUSTERS
+from harness.types import Estimate
+
+QUANTILE = 1.959963984540054
+"""The normal distribution's at .975, as scipy has it."""
+
+
+def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf, inf)) -> Estimate:
+    """One estimate from runs that differ in their seed alone.
+
+    The prompts are the same in each, so that more seeds make the noise of sampling answers smaller
+    and leave that of sampling prompts as it is. With within the mean of the squared standard errors
+    (both noises) and between the variance of the estimates (the answers' alone), the variance of
+    their mean over k seeds is within - between (k - 1) / k, and at the least between / k. The
+    interval keeps the runs' own form, lopsided where theirs are.
+
+    Args:
+        runs: at least one; each over the same samples.
+        within_range: the least and the most that an estimate can be, which no interval passes.
+
+    Returns:
+        With scores counted over all runs. Where a run has no estimate there is none: what is
+        missing is no reason to look at the rest alone.
+    """
+    if len(runs) == 1:
+        return runs[0]
+    n, n_scored, n_failed = (
+        sum(getattr(run, name) for run in runs) for name in ("n", "n_scored", "n_failed")
+    )
+    clusters = max(run.clusters for run in runs)
+    worst, best = (_mean([getattr(run, name) for run in runs]) for name in ("worst", "best"))
+    estimate = _mean([run.estimate for run in runs])
+    if estimate is None:
+        return Estimate(None, None, None, None, worst, best, n, n_scored, n_failed, clusters)
+    k = len(runs)
+    # Plain numbers: a leaderboard does this tens of thousands of times.
+    values, errors = ([_number(getattr(run, n)) for run in runs] for n in ("estimate", "stderr"))
+    within = sum(error**2 for error in errors) / k
+    between = sum((value - estimate) ** 2 for value in values) / (k - 1)
+    variance = max(within - between * (k - 1) / k, between / k)
+
+    def end(name: str, side: float) -> float | None:
+        own = [_number(getattr(run, name)) for run in runs]
+        distance = sqrt(sum((o - v) ** 2 for o, v in zip(own, values, strict=True)) / k)
+        shrunk = distance * sqrt(variance / within) if within > 0 else distance
+        reach = max(shrunk, QUANTILE * sqrt(between / k))
+        least, most = within_range
+        return min(max(estimate + side * reach, least), most) if isfinite(reach) else None
+
+    low, high = end("low", -1.0), end("high", 1.0)
+    stderr = sqrt(variance) if isfinite(variance) else None
+    return Estimate(estimate, stderr, low, high, worst, best, n, n_scored, n_failed, clusters)
+
+
+def _freedom(clusters: int) -> float:
+    """Degrees of freedom of an interval over so many clusters."""
+    return clusters - 1 if 1 < clusters < FEW_CLUSTERS else inf
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
+
+
+def _number(value: float | None) -> float:
+    return nan if value is None else value

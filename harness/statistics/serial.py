@@ -1,0 +1,49 @@
+"""What a run estimates, as `run.json` keeps it, and read back without running anything of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from typing import Any
+
+from harness.statistics.contrasts import Contrast
+from harness.statistics.maxima import AnyAbove, ExpectedMaximum
+from harness.statistics.means import Mean, Share
+from harness.types import Direction, Estimand
+
+KINDS: Mapping[str, Any] = {
+    kind.__name__: kind for kind in (Mean, Share, ExpectedMaximum, AnyAbove, Contrast)
+}
+"""Statistics of which a difference can be taken sample by sample, or cluster by cluster."""
+
+
+def as_record(estimand: Estimand) -> dict[str, Any]:
+    """All of an estimand in what JSON has."""
+    statistic = estimand.statistic
+    plain: Any = statistic
+    options = asdict(plain) if is_dataclass(statistic) else {"is": repr(statistic)}
+    record = {field.name: getattr(estimand, field.name) for field in fields(Estimand)}
+    record |= {
+        "statistic": {"kind": type(statistic).__name__, **options},
+        "better": estimand.better.value if estimand.better else None,
+    }
+    found: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has for a value: a number of numpy's is a number."""
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def from_record(record: object) -> Estimand | None:
+    """The estimand of a record; None where its statistic is not one of `KINDS`."""
+    try:
+        given = dict(record)  # type: ignore[call-overload]
+        options = dict(given.pop("statistic"))
+        statistic = KINDS[options.pop("kind")](**options)
+        better = given.pop("better")
+        return Estimand(**given, statistic=statistic, better=Direction(better) if better else None)
+    except (KeyError, TypeError, ValueError):
+        return None

@@ -1,0 +1,100 @@
+"""How the maxima of several generations vary across prompts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness.statistics.arrays import Floats
+from harness.statistics.intervals import quantile
+from harness.statistics.maxima import (
+    Missing,
+    _counts,
+    _named,
+    _per_sample,
+    check_policy,
+    expected_maxima,
+)
+from harness.types import Estimate, Metric
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from harness.types import Labels
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadOfMaxima:
+    """The standard deviation (n - 1) across samples of the expected largest of `k` generations.
+
+    It says how prompts differ and is no standard error. Its interval takes the normal quantile and
+    the standard error of a standard deviation, sqrt((m4 - s^4) / n) / (2 s), m4 the fourth central
+    moment. Worst and best are the largest and smallest spread that missing values could give.
+    """
+
+    k: int
+    missing: Missing = "skip"
+
+    def __post_init__(self) -> None:
+        check_policy(self.k, self.missing)
+
+    @property
+    def name(self) -> str:
+        """Its name in tables."""
+        return _named(f"sd over samples of maximum of {self.k}", self.missing)
+
+    def estimate(
+        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+    ) -> Estimate:
+        """The standard deviation over samples; NaN is missing."""
+
+        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
+            return expected_maxima(filled, codes, self.k)
+
+        found, low, high = _per_sample(values, samples, largest, self.missing)(metric)
+        spread = _spread(found[~np.isnan(found)])
+        lows, highs = np.minimum(low, high), np.maximum(low, high)
+        empty = len(found) < 2
+        return Estimate(
+            *spread,
+            None if empty else _largest_sd(lows, highs),
+            None if empty else _smallest_sd(lows, highs),
+            *_counts(values, clusters),
+        )
+
+
+def _spread(found: Floats) -> tuple[float | None, float | None, float | None, float | None]:
+    if len(found) < 2:
+        return None, None, None, None
+    spread = float(found.std(ddof=1))
+    fourth = float(((found - found.mean()) ** 4).mean())
+    if not spread:
+        return 0.0, None, None, None
+    stderr = sqrt(max(fourth - spread**4, 0.0) / len(found)) / (2 * spread)
+    width = quantile(len(found)) * stderr
+    return spread, stderr, max(0.0, spread - width), spread + width
+
+
+def _largest_sd(low: Floats, high: Floats) -> float:
+    """Each value at one end of its range, those whose middle lies further up at the upper one."""
+    order = np.argsort(low + high)
+    low, high = low[order], high[order]
+    open_ = np.flatnonzero(low < high)
+    cuts = [0, *(open_ + 1), len(low)] if len(open_) else [0]
+    return max(
+        float(np.concatenate([low[:cut], high[cut:]]).std(ddof=1)) for cut in dict.fromkeys(cuts)
+    )
+
+
+def _smallest_sd(low: Floats, high: Floats) -> float:
+    """Each value as near to one middle as its range lets it."""
+    from scipy.optimize import minimize_scalar
+
+    def spread(middle: float) -> float:
+        return float(np.clip(middle, low, high).std(ddof=1))
+
+    found = minimize_scalar(spread, bounds=(float(low.min()), float(high.max())), method="bounded")
+    return min(float(found.fun), spread(float(low.mean())), spread(float(high.mean())))

@@ -1,0 +1,54 @@
+"""The scores of a finished run as arrays, a value a generation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from harness.store.folder import RunStore
+
+Row = Mapping[str, Any]
+
+
+class Scores:
+    """The values of a run's metrics, a row for each of its generations.
+
+    Args:
+        store: the run's folder.
+        samples: its table of samples.
+    """
+
+    def __init__(self, store: RunStore, samples: pa.Table) -> None:
+        self.ids = samples["sample_id"].combine_chunks()
+        parts = list(store.read_parts("scores", ["sample_id", "index", "metric", "value"]))
+        table = pa.concat_tables(parts) if parts else None
+        self.n = 1 + (int(table["index"].to_numpy().max(initial=0)) if table else 0)
+        self.values: dict[str, NDArray[np.float64]] = {}
+        """Of each metric one value a generation; NaN is missing."""
+        for part in parts:
+            numbers = self.numbers(part)
+            values = part["value"].to_numpy()
+            names = part["metric"].combine_chunks().dictionary_encode()
+            codes = names.indices.to_numpy()
+            for code, metric in enumerate(names.dictionary.to_pylist()):
+                own = (codes == code) & (numbers >= 0)
+                of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
+                of[numbers[own]] = values[own]
+
+    def numbers(self, table: pa.Table) -> NDArray[np.int64]:
+        """Which generation of the run each row is of; -1: of none."""
+        found = pc.index_in(table["sample_id"], self.ids).to_numpy()  # not a number: of no sample
+        at = np.nan_to_num(found, nan=-1).astype(np.int64)
+        index = table["index"].to_numpy()
+        return np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
+
+    def rows(self, table: pa.Table, kept: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
+        """The rows of the generations that are kept, each with its generation's number."""
+        at = self.numbers(table)
+        chosen = np.flatnonzero(kept[at])
+        yield from zip(at[chosen].tolist(), table.take(chosen).to_pylist(), strict=True)

@@ -1,0 +1,1 @@
+"""`python -m harness.train`: makes the offline scorers' weights."""

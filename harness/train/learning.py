@@ -1,0 +1,114 @@
+"""Trains the adapters and the head of an offline scorer, the same on every call."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from safetensors.torch import save as save_bytes
+from torch import Tensor
+
+from harness.scorers.offline.minilm import Network, Text, collate, encode, pairs
+
+RANK = 16
+BATCH = 32
+RATE = 1e-3
+"""Peak of the learning rate, reached after a tenth of the steps and left along a cosine."""
+
+
+PARTS = 3
+"""Of a long answer so many are trained on."""
+
+
+class Example(NamedTuple):
+    """A text with what people said of it: a number from 0 to 1 for each output, or NaN."""
+
+    text: Text
+    targets: tuple[float, ...]
+    weight: float = 1.0
+
+
+def train(
+    examples: Sequence[Example], epochs: int, seed: int, told: Callable[[str], None]
+) -> Network:
+    """A network whose sigmoids are the targets, as near as it gets.
+
+    Args:
+        examples: all with the same number of targets.
+        epochs: how often each is seen.
+        seed: of the initial weights and of the order.
+        told: is given a line now and then.
+    """
+    torch.manual_seed(seed)
+    order = random.Random(seed)
+    network = Network(len(examples[0].targets), RANK)
+    examples = [part for example in examples for part in in_pieces(network.tokenizer, example)]
+    encoded = encode(network.tokenizer, [example.text for example in examples])
+    lengths = [len(ids) for ids in encoded["input_ids"]]
+    targets = torch.tensor([example.targets for example in examples])
+    weights = torch.tensor([example.weight for example in examples])
+    trained = [p for p in network.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=RATE, weight_decay=0.01)
+    steps = epochs * math.ceil(len(examples) / BATCH)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, steps))
+    network.train()
+    step, running = 0, 0.0
+    for _ in range(epochs):
+        for numbers in _shuffled(lengths, order):
+            batch = collate(encoded, numbers, "cpu")
+            loss = _loss(network(batch), targets[numbers], weights[numbers])
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            optimizer.step()
+            schedule.step()
+            running += (loss.item() - running) / min(step + 1, 50)
+            step += 1
+            if step % 100 == 0:
+                told(f"step {step} of {steps}, loss {running:.4f}")
+    return network.eval()
+
+
+def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
+    """A pair as it will be read: the first parts of its answer, each with the request."""
+    if isinstance(example.text, str):
+        return [example]
+    parts = pairs(tokenizer, *example.text)[:PARTS]
+    return [example._replace(text=part, weight=example.weight / len(parts)) for part in parts]
+
+
+def save(network: Network, path: Path) -> None:
+    """Write what was trained as safetensors, with the shape that reading it needs."""
+    outputs = network.head[-1].out_features
+    told = json.dumps({"outputs": outputs, "rank": RANK})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(save_bytes(network.trained(), {"harness": told}))
+
+
+def _rate(step: int, steps: int) -> float:
+    warm = max(steps // 10, 1)
+    if step < warm:
+        return (step + 1) / warm
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(steps - warm, 1)))
+
+
+def _shuffled(lengths: Sequence[int], order: random.Random) -> list[list[int]]:
+    """Batches of like lengths, in random order, other ones in each epoch."""
+    numbers = sorted(range(len(lengths)), key=lambda i: lengths[i] * order.uniform(0.8, 1.25))
+    found = [numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH)]
+    order.shuffle(found)
+    return found
+
+
+def _loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    known = ~targets.isnan()
+    each = torch.nn.functional.binary_cross_entropy_with_logits(
+        logits, targets.nan_to_num(0.0), reduction="none"
+    )
+    weighted = each * known * weights[:, None]
+    return weighted.sum() / (known * weights[:, None]).sum().clamp(min=1e-6)

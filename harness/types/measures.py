@@ -1,0 +1,148 @@
+"""What a number means: metrics, estimands, estimates and the protocols of statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+from harness.types.records import Metadata
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+Labels: TypeAlias = "Sequence[str] | NDArray[np.int64] | NDArray[np.uint64]"
+"""Which sample or cluster each value is of, by name or by number."""
+
+
+class Direction(Enum):
+    """Which end of a metric is the good one."""
+
+    LOWER = "lower"
+    HIGHER = "higher"
+    ZERO = "zero"
+    """Of a difference: the nearer to none the better. No metric's own."""
+    NEITHER = "neither"
+    """Of what describes and has no good end. No metric's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What a column of scores means: its range and its good end."""
+
+    low: float
+    high: float
+    better: Direction
+
+    def worst(self) -> float:
+        """The end of the range that a missing value is assumed to have in the worst case."""
+        return self.high if self.better is Direction.LOWER else self.low
+
+    def best(self) -> float:
+        """The end of the range that a missing value is assumed to have in the best case."""
+        return self.low if self.better is Direction.LOWER else self.high
+
+
+class Statistic(Protocol):
+    """Turns one metric's values into an estimate with its uncertainty."""
+
+    @property
+    def name(self) -> str:
+        """What the column `statistic` says: `mean`, `share >= 4` ..."""
+        ...
+
+    # One with `explained = True` is given the explanations of the scores instead of their values.
+
+    def estimate(
+        self,
+        values: NDArray[np.float64],
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+    ) -> Estimate:
+        """Estimate from `values` (NaN: missing), each of a sample, each sample of a cluster."""
+        ...
+
+
+@runtime_checkable
+class Comparison(Protocol):
+    """Sets a metric's values against facts about their samples: several estimates at once."""
+
+    @property
+    def name(self) -> str:
+        """What the column `statistic` says: `difference from white` ..."""
+        ...
+
+    @property
+    def by(self) -> str:
+        """What the column `by` says that the estimates are of."""
+        ...
+
+    @property
+    def fields(self) -> Sequence[str]:
+        """The metadata that it reads."""
+        ...
+
+    @property
+    def better(self) -> Direction | None:
+        """The good end of its estimates; None: the metric's."""
+        ...
+
+    def compare(
+        self,
+        values: NDArray[np.float64],
+        facts: Mapping[str, Sequence[object]],
+        clusters: Labels,
+        metric: Metric,
+    ) -> Mapping[str, Estimate]:
+        """By name what is estimated from `values`, a row a sample (NaN: missing).
+
+        `facts` and `clusters` have an item for each row.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Estimand:
+    """A number that a task's paper reports: which metric, which statistic, over which samples."""
+
+    name: str
+    """What the row is called: `harmfulness`, `benign refused` ..."""
+    metric: str
+    statistic: Statistic | Comparison
+    by: str | None = None
+    """A metadata column: one row for each of its values; None: one row over all samples. Not with a
+    comparison, which says itself what its rows are."""
+    where: Metadata = field(default_factory=dict)
+    """Only samples whose metadata has these values."""
+    better: Direction | None = None
+    """Where the good end differs from the metric's own; None: as the metric says."""
+    cluster: str = "cluster"
+    """The unit that is independent: the samples' `cluster`, each `sample`, or a metadata column."""
+    given: Mapping[str, float] = field(default_factory=dict)
+    """Only generations of which other metrics have these values, of an answer that is no refusal
+    say; where such a metric is missing, this one counts as missing. Not with a comparison."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """An estimand's value with its uncertainty; None where there was nothing to take it from."""
+
+    estimate: float | None
+    stderr: float | None
+    low: float | None
+    """Lower end of the 95 % interval."""
+    high: float | None
+    """Upper end of the 95 % interval."""
+    worst: float | None
+    """The estimate if all that is missing had the metric's worst value."""
+    best: float | None
+    """The estimate if all that is missing had the metric's best value."""
+    n: int
+    """Scores that there should be."""
+    n_scored: int
+    n_failed: int
+    clusters: int

@@ -1,0 +1,16 @@
+"""What was measured of a scorer: agreement with people, and whether it gives what it gave."""
+
+from harness.validity.anchors import anchor_texts, check, check_cheap, measure, record
+from harness.validity.records import Figure, Record, save, sentence
+
+__all__ = [
+    "Figure",
+    "Record",
+    "anchor_texts",
+    "check",
+    "check_cheap",
+    "measure",
+    "record",
+    "save",
+    "sentence",
+]
