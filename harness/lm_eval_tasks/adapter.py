@@ -31,6 +31,7 @@ from harness.types import (
     Scorer,
     ScorerRegistry,
     Task,
+    trait,
 )
 
 SIDES = {"": "estimate", "_low": "low", "_high": "high", "_worst": "worst"}
@@ -217,8 +218,8 @@ def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, Ge
     task = make("task", cfg.task, Task)
     scorers = {str(n): make(f"scorers.{n}", cfg.scorers[n], Scorer) for n in cfg.scorers}
     settings: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
-    settings = replace(settings, **getattr(task, "settings", {}))
-    return task, ScorerRegistry(scorers, getattr(task, "span", "full")), settings
+    settings = replace(settings, **trait(task, "settings"))
+    return task, ScorerRegistry(scorers, trait(task, "span")), settings
 
 
 def _generation(sample: Sample, index: int, said: Any) -> Generation:

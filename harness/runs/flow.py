@@ -17,7 +17,7 @@ from harness.runs.samples import Samples, look_over
 from harness.runs.scoring import Overlap, Progress, score_rest
 from harness.runs.untold import fail_untold
 from harness.store import Result, RunStore, asked_of_samples
-from harness.types import machine, notes_of
+from harness.types import machine, notes_of, trait
 from harness.validity import check_cheap
 
 
@@ -115,10 +115,10 @@ def _answer_and_score(
     session["score_while_generating"] = _seconds(overlap.seconds)
     session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
     session["scorers"] = {
-        name: dict(told) for name in scores if (told := getattr(plan.scorers[name], "told", None))
+        name: dict(told) for name in scores if (told := trait(plan.scorers[name], "told"))
     }
-    session["device"] = getattr(plan.model, "device_used", None)
-    session["model"] = dict(getattr(plan.model, "told", {}))
+    session["device"] = trait(plan.model, "device_used")
+    session["model"] = dict(trait(plan.model, "told"))
     return list(scores.values())
 
 

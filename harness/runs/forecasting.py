@@ -14,7 +14,7 @@ from harness.runs.plan import Plan, folder_name, identify
 from harness.runs.requests import requests_of
 from harness.runs.samples import look_over
 from harness.store import RunStore, asked_of_samples
-from harness.types import Request, machine
+from harness.types import Request, machine, trait
 
 FEW = 8
 """Generations of a session at least that say how long the next will take."""
@@ -64,8 +64,8 @@ def forecast(plan: Plan) -> Forecast:
     samples = everything.choose(plan.limit)
     store = RunStore(plan.results / "runs" / folder_name(plan, identity))
     todo = StoredGenerations(store, samples, plan.generation.n).todo(plan.retry_failed)
-    count = getattr(plan.model, "count_tokens", None)
-    each = getattr(plan.model, "asks_each", False)
+    count = trait(plan.model, "count_tokens")
+    each = trait(plan.model, "asks_each")
     asked, least, most, longest, written = 0, 0, 0, (0, 0), 0
     for first, window in samples.windows():
         wanted = [
@@ -81,14 +81,15 @@ def forecast(plan: Plan) -> Forecast:
             longest = max(longest[0], low + answer), max(longest[1], high + answer)
             written += 0 if request.choices else len(request.indices)
     generated = written * plan.generation.min_new_tokens, written * plan.generation.max_new_tokens
-    weights, token_bytes = getattr(plan.model, "memory", lambda: (None, None))()
+    memory = trait(plan.model, "memory")
+    weights, token_bytes = memory() if memory else (None, None)
     seconds, sessions, gone_by, alike = _seconds(plan, identity, int(todo.sum()), generated)
     return Forecast(
         f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
         len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
         count is not None, generated, longest, weights, token_bytes,
         seconds, sessions, gone_by, alike,
-        _cost(getattr(plan.model, "prices", None), (least, most), generated),
+        _cost(trait(plan.model, "prices"), (least, most), generated),
     )  # fmt: skip
 
 

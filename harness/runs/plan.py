@@ -21,6 +21,7 @@ from harness.types import (
     Task,
     Thinking,
     fingerprint,
+    trait,
     weights_of,
 )
 from harness.validity import sentence
@@ -150,7 +151,7 @@ def sources(plan: Plan) -> dict[str, Source]:
         itself = ITSELF if judges_itself else ""
         agreement = (
             EXACT
-            if getattr(scorer, "exact", False)
+            if trait(scorer, "exact")
             else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
         )
         found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)

@@ -15,6 +15,7 @@ from harness.runs.index import READ_AT_ONCE, StoredScores, scores_of
 from harness.runs.plan import Plan, row_keys, sources
 from harness.runs.samples import Samples
 from harness.store import RunStore, estimates_table, samples_table, scores_schema, scores_table
+from harness.types import trait
 
 MOST_REASONS = 3
 """Reasons for missing scores that are kept of each metric; all stand in `scores.parquet`."""
@@ -50,7 +51,7 @@ def write_tables(
     said = {
         metrics.index(estimand.metric): np.full(len(generations), None, dtype=object)
         for estimand in plan.task.estimands
-        if getattr(estimand.statistic, "explained", False) and estimand.metric in metrics
+        if trait(estimand.statistic, "explained") and estimand.metric in metrics
     }
 
     def parts() -> Iterator[pa.Table]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from harness.store import Facts, Field
-from harness.types import HarnessError, Records, Sample, Task
+from harness.types import HarnessError, Records, Sample, Task, trait
 
 WINDOW = 4096
 """Samples that are held, and that a model is given, together; fixed, so that a resumed run cuts
@@ -61,7 +61,7 @@ class Samples:
         """
         if limit is None:
             return self
-        units = self.facts.clusters if getattr(self.task, "whole_clusters", False) else self.ids
+        units = self.facts.clusters if trait(self.task, "whole_clusters") else self.ids
         kept = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
         if len(kept) == len(self):
             return self

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from harness.runs.index import READ_AT_ONCE, Answer, Scored, StoredScores
 from harness.runs.plan import Plan
 from harness.store import Gathered
-from harness.types import Model, Scorer, weights_of
+from harness.types import Model, Scorer, trait, weights_of
 
 SCORE_AT_ONCE = 64
 """Generations that a scorer is given together; a kill can cost so many, or `SCORES_WAIT`."""
@@ -38,7 +38,7 @@ def overlaps(scorer: Scorer, model: Model) -> bool:
     One that needs no device does not, nor one on another device than the model's. Where either has
     not said which, it may; and a judge that is the model under test does.
     """
-    device, used = getattr(scorer, "device", "auto"), getattr(model, "device_used", "auto")
+    device, used = trait(scorer, "device"), trait(model, "device_used")
     if scorer.identity.get("judge_weights") == weights_of(model.identity):
         return False
     if device is None or used is None:
