@@ -63,7 +63,7 @@ def check_task(task: Task) -> None:
     for estimand in task.estimands:
         check_traits("statistic", estimand.statistic)
     try:
-        walked = look_over(task, task.records(), asked_of_samples(task.estimands)).windows()
+        walked = look_over(task).windows()
         samples = [sample for _, window in walked for sample in window]
         samples_table(samples)
     except (HarnessError, pa.ArrowException) as error:

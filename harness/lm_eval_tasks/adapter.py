@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from harness.command import CONF_DIR, check, make, register
 from harness.runs import Samples, look_over
-from harness.store import Source, asked_of_samples, estimates_table
+from harness.store import Source, estimates_table
 from harness.types import (
     Comparison,
     Direction,
@@ -55,10 +55,8 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
         given.pop("class", None)
         name = str(given["task"]).removeprefix("harness_")
         self._ours, self._scorers, self._settings = _make(name, given.pop("overrides", []))
-        records = self._ours.records()
-        everything = look_over(self._ours, records, asked_of_samples(self._ours.estimands))
-        self._samples: Samples = everything
-        self._sample: list[Sample] = [s for _, window in everything.windows() for s in window]
+        self._samples: Samples = look_over(self._ours)
+        self._sample: list[Sample] = [s for _, window in self._samples.windows() for s in window]
         weighs = {bool(sample.choices) for sample in self._sample}
         if len(weighs) > 1 or any(sample.leads for sample in self._sample):
             raise HarnessError(f"task {name!r} cannot be asked by lm-eval; run it by itself")

@@ -54,18 +54,21 @@ class Plan:
     """What was asked for, to be kept in run.json."""
 
 
-def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, Any]:
+def describe(
+    plan: Plan, identity: Mapping[str, Any], groups: str, known: Mapping[str, Source]
+) -> dict[str, Any]:
     """All that the tables of a run depend on: a finished one that says the same is not run again.
 
     Args:
         plan: of the run.
         identity: of the run.
         groups: fingerprint of the samples' clusters and metadata.
+        known: the sources of the plan's metrics.
 
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
     """
-    estimands, known = plan.task.estimands, sources(plan)
+    estimands = plan.task.estimands
     missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
     if len(missing) == len(estimands):
         raise HarnessError(
