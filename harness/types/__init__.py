@@ -1,6 +1,6 @@
 """The records that flow through a run, and the protocols of what can be plugged into it."""
 
-from harness.types.errors import HarnessError
+from harness.types.errors import HarnessError, NotAlike, NotFinished, Unreadable, Unrenderable
 from harness.types.identity import (
     cache_folder,
     digest_file,
@@ -52,6 +52,8 @@ __all__ = [
     "Metric",
     "Mitigation",
     "Model",
+    "NotAlike",
+    "NotFinished",
     "Prompt",
     "Records",
     "Request",
@@ -62,6 +64,8 @@ __all__ = [
     "Statistic",
     "Task",
     "Thinking",
+    "Unreadable",
+    "Unrenderable",
     "asked",
     "cache_folder",
     "cut_at",
