@@ -17,7 +17,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from harness.runs import look_over
-from harness.store import asked_of_samples, matches, samples_table
+from harness.store import asked_of_samples, samples_table
 from harness.types import (
     Generation,
     GenerationConfig,
@@ -57,8 +57,8 @@ def check_task(task: Task) -> None:
     _hold(bool(task.name) and bool(task.version), "a task has a name and a version")
     _hold(bool(task.estimands), f"task {task.name!r} names no estimands")
     try:
-        walked = look_over(task, task.records(), asked_of_samples(task.estimands)).windows()
-        samples = [sample for _, window in walked for sample in window]
+        walked = look_over(task, task.records(), asked_of_samples(task.estimands))
+        samples = [sample for _, window in walked.windows() for sample in window]
         samples_table(samples)
     except (HarnessError, pa.ArrowException) as error:
         raise AssertionError(f"the samples make no table: {error}") from error
@@ -70,7 +70,7 @@ def check_task(task: Task) -> None:
                 f"estimand {estimand.name!r} needs the metadata field {field!r}",
             )
         _hold(
-            any(matches(sample, estimand) for sample in samples),
+            bool(walked.facts.chosen(estimand).any()),
             f"no sample matches estimand {estimand.name!r}: {dict(estimand.where)}",
         )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,8 +27,8 @@ from harness.show import (
     safe,
     save,
 )
-from harness.store import RunStore, read_runs
-from harness.types import Estimate, HarnessError, visible
+from harness.store import read_runs, write_text
+from harness.types import Estimate, HarnessError, NotAlike, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,9 +77,8 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
              partial(draw_series, series=one), 3.2)
         for one in found
     ]  # fmt: skip
-    store = RunStore(folder)
-    store.write_text("history.md", as_markdown(found, skipped))
-    return store.write_text("history.html", _page(found, drawn, skipped))
+    write_text(folder / "history.md", as_markdown(found, skipped))
+    return write_text(folder / "history.html", _page(found, drawn, skipped))
 
 
 def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
@@ -97,7 +96,7 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
     for entry in entries[1:]:
         try:
             found = compare(entries[0].runs, entry.runs, margins, guards)
-        except HarnessError as error:
+        except NotAlike as error:
             skipped.append(str(error))
             continue
         skipped += [f"{entry.model}: {why}" for why in found.lost]
@@ -187,17 +186,14 @@ def _rows(one: Series) -> Iterator[list[str]]:
 def _estimate(entry: Entry, change: Change) -> Estimate:
     """The estimate of a checkpoint that a change is of."""
     for column, cell in entry.cells.items():
-        level = f"{column.name}: {column.by} {column.group}"
-        name = column.name if column.by is None else level
-        if (name, column.statistic) == (change.name, change.statistic):
+        named = (column.name, column.statistic, column.group)
+        if named == (change.estimand, change.statistic, change.level):
             return cell.estimate
     return Estimate(None, None, None, None, None, None, 0, 0, 0, 0)
 
 
 def _started(entry: Entry) -> str:
-    started: list[Mapping[str, Any]] = [
-        session for run in entry.runs for session in run.info.get("sessions", ())[:1]
-    ]
+    started = [session for run in entry.runs for session in run.info.sessions[:1]]
     return min((str(session.get("started", "")) for session in started), default="")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +15,11 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from harness.store.whole import PARQUET, whole_file, write_table, write_text
 from harness.types import HarnessError
 
 logger = logging.getLogger(__name__)
 
-PARQUET = {"compression": "zstd", "write_page_checksum": True}
 Kind = Literal["generations", "scores"]
 
 
@@ -79,7 +78,7 @@ class RunStore:
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
         text = json.dumps(info, indent=2, ensure_ascii=False, default=str)
-        with self._whole(self.folder / "run.json") as file:
+        with whole_file(self.folder / "run.json") as file:
             file.write(text.encode())
 
     def append(self, kind: Kind, rows: pa.Table) -> int:
@@ -90,7 +89,7 @@ class RunStore:
             taken = (int(path.stem) for path in folder.iterdir() if path.stem.isdecimal())
             self._next_shard[kind] = max(taken, default=-1) + 1
         number = self._next_shard[kind]
-        with self._whole(self._shard(kind, number)) as file:
+        with whole_file(self._shard(kind, number)) as file:
             pq.write_table(rows, file, **PARQUET)
         self._next_shard[kind] += 1
         return number
@@ -140,17 +139,12 @@ class RunStore:
 
     def write_table(self, name: str, table: pa.Table, csv: bool = False) -> None:
         """Replace a result table, as Parquet and where asked as CSV."""
-        self.write_parts(name, table.schema, [table])
-        if csv:
-            import pyarrow.csv
-
-            with self._whole(self.folder / f"{name}.csv") as file:
-                pyarrow.csv.write_csv(table, file)
+        write_table(self.folder, name, table, csv)
 
     def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
         """Replace a result table by one whose parts come one after the other, as Parquet."""
         with (
-            self._whole(self.folder / f"{name}.parquet") as file,
+            whole_file(self.folder / f"{name}.parquet") as file,
             pq.ParquetWriter(file, schema, **PARQUET) as writer,
         ):
             for part in parts:
@@ -181,37 +175,10 @@ class RunStore:
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of text; gives its path."""
-        path = self.folder / name
-        with self._whole(path) as file:
-            file.write(text.encode())
-        return path
+        return write_text(self.folder / name, text)
 
     def _shard(self, kind: Kind, number: int) -> Path:
         return self.folder / kind / f"{number:08d}.parquet"
-
-    @contextlib.contextmanager
-    def _whole(self, path: Path) -> Iterator[BinaryIO]:
-        """Write all of a file or nothing: a temporary file, flushed to the disk, then renamed.
-
-        Raises:
-            HarnessError: the disk is full or the folder cannot be written.
-        """
-        partial = path.with_suffix(f"{path.suffix}.partial")
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            if not isinstance(error, OSError):
-                raise
-            raise HarnessError(
-                f"{str(path)!r} cannot be written ({error.strerror or error}); nothing stored "
-                "before is lost: make room, then run the same command again"
-            ) from error
 
 
 def _read(path: Path) -> pa.Table:

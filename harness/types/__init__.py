@@ -36,6 +36,7 @@ from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
+from harness.types.whole import written_whole
 
 __all__ = [
     "FAMILIES",
@@ -82,4 +83,5 @@ __all__ = [
     "visible",
     "weights_of",
     "well_formed",
+    "written_whole",
 ]
