@@ -15,6 +15,7 @@ import yaml
 from scipy import stats
 
 from harness.regression.gate import compare, key_of
+from harness.regression.history import write_history
 from harness.regression.nearer import nearer
 from harness.regression.sides import Scale, Units
 from harness.regression.verdict import Verdict
@@ -29,7 +30,7 @@ from harness.statistics.serial import as_record, from_record
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
 from harness.store.tables import samples_table
-from harness.types.errors import HarnessError
+from harness.types.errors import HarnessError, Unreadable
 from harness.types.measures import Direction, Estimand
 from harness.types.records import Sample
 
@@ -451,6 +452,20 @@ def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
     assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
     done = gate(tmp_path, "history=nowhere")
     assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)
+
+
+def test_history_leaves_out_what_is_not_alike_and_nothing_that_is_damaged(tmp_path, write_run):
+    write_run(tmp_path, "a", BEFORE, name="a")
+    write_run(tmp_path, "b", SAME, name="b")
+    write_run(tmp_path, "c", SAME, name="c", scorer_id="judge-2")
+    write_run(tmp_path, "d", SAME, name="d", task="u")
+    write_run(tmp_path, "e", SAME, name="e", task="u")
+    text = write_history(tmp_path, MARGINS, {}, tmp_path / "to").with_suffix(".md").read_text()
+    assert "was scored by judge-1 and by judge-2" in text
+    assert "nothing of u is gated" in text
+    (tmp_path / "runs" / "b" / "scores.parquet").write_bytes(b"half")
+    with pytest.raises(Unreadable, match=r"scores\.parquet' cannot be read"):
+        write_history(tmp_path, MARGINS, {}, tmp_path / "to")
 
 
 def test_the_example_for_github_actions_works_as_written(tmp_path):

@@ -15,7 +15,7 @@ from harness.review.review import Review
 from harness.statistics.correction import prediction_powered
 from harness.statistics.means import Mean
 from harness.statistics.serial import as_record
-from harness.types.errors import HarnessError, Unreadable
+from harness.types.errors import HarnessError, NotFinished
 from harness.types.measures import Direction, Estimand, Metric
 
 MODULE = {"module": "harness.review"}
@@ -211,5 +211,5 @@ def test_a_review_makes_neither_the_task_nor_the_scorers(run, tmp_path):
 
 def test_a_run_without_rubrics_is_made_anew_before_people_are_asked(run, tmp_path):
     review = Review.of(change(run, tmp_path, lambda info: info.pop("rubrics")), "refusal")
-    with pytest.raises(Unreadable, match="run its command again, which asks no model"):
+    with pytest.raises(NotFinished, match="run its command again, which asks no model"):
         draw(review, 5, 0)

@@ -41,7 +41,33 @@ def compare(
     margins: Margins,
     guards: Margins,
 ) -> Comparison:
-    """Compare two systems on the tasks that both were asked.
+    """Compare two systems on the tasks that both were asked, each of which must be gated.
+
+    Raises:
+        NotAlike: they were not asked alike, or not scored alike.
+        HarnessError: nothing of a task is gated, or a run cannot be read.
+    """
+    comparison = comparison_of(baseline, candidate, margins, guards)
+    if comparison.ungated:
+        raise HarnessError(nothing_gated(comparison.ungated[0]))
+    return comparison
+
+
+def nothing_gated(task: str) -> str:
+    """Why a task is not compared, and what to do, in a sentence."""
+    return (
+        f"nothing of {task} is gated: give an estimate a margin with "
+        f"+margins.{task}.ESTIMATE=0.05, or leave the task out"
+    )
+
+
+def comparison_of(
+    baseline: Sequence[FinishedRun],
+    candidate: Sequence[FinishedRun],
+    margins: Margins,
+    guards: Margins,
+) -> Comparison:
+    """Compare two systems on the tasks that both were asked, whether they are gated or not.
 
     Args:
         baseline: its runs: one of each task, or several that differ in their seed alone.
@@ -51,7 +77,7 @@ def compare(
 
     Raises:
         NotAlike: they were not asked alike, or not scored alike.
-        HarnessError: nothing is gated, or a run cannot be read.
+        HarnessError: a run cannot be read.
     """
     sides = [_by_task(baseline, "baseline"), _by_task(candidate, "candidate")]
     for here, there, name in ((*sides, "candidate"), (*sides[::-1], "baseline")):
@@ -73,6 +99,7 @@ def compare(
         decided([change for outcome in outcomes for change in outcome.changes]),
         adjusted([part for outcome in outcomes for part in outcome.parts]),
         [reason for outcome in outcomes for reason in outcome.lost],
+        [task for task, outcome in zip(sides[0], outcomes, strict=True) if not outcome.gated],
     )
 
 
@@ -82,41 +109,34 @@ class _Outcome(NamedTuple):
     changes: list[Change]
     parts: list[Part]
     lost: list[str]
+    gated: set[str]
+    """What has a margin and was looked at, by its key."""
 
 
 def _compare_task(
     pair: Pair, margins: Mapping[str, float], guards: Mapping[str, float]
 ) -> _Outcome:
-    """Compare all of a task that has a margin.
-
-    Raises:
-        HarnessError: nothing of it has one.
-    """
-    outcome, compared = _Outcome([], [], []), set()
+    """Compare all of a task that has a margin."""
+    outcome = _Outcome([], [], [], set())
     for estimand in pair.estimands:
         key = key_of(estimand.name)
         margin = guards.get(key, margins.get(key))
         if margin is None or estimand.by is not None or not pair.asks(estimand):
             continue
-        compared.add(key)
+        outcome.gated.add(key)
         changes = changes_of(pair, estimand, margin, key in guards)
         outcome.changes.extend([c for c in changes if not is_repeated(c, outcome.changes)])
         reasons = lacks_of(pair, estimand, changes)
         outcome.lost.extend(f"{pair.task}, {estimand.name}: {reason}" for reason in reasons)
         if changes and not isinstance(estimand.statistic, Contrast):
             outcome.parts.extend(parts_of(pair, estimand))
-    if not compared:
-        raise HarnessError(
-            f"nothing of {pair.task} is gated: give an estimate a margin with "
-            f"+margins.{pair.task}.ESTIMATE=0.05, or leave the task out"
-        )
-    for kind, gated in (("margins", margins), ("guards", guards)):
+    for kind, keys in (("margins", margins), ("guards", guards)):
         outcome.lost.extend(
             f"{pair.task}, {key}: no scorer that was chosen gives it, or the task does not "
             f"estimate it in pairs; choose one, or take the margin away with "
             f"~{kind}.{pair.task}.{key}"
-            for key in gated
-            if key not in compared
+            for key in keys
+            if key not in outcome.gated
         )
     return outcome
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.leaderboard.boards import Board, Entry, make_boards
-from harness.regression.gate import Margins, compare
+from harness.regression.gate import Margins, comparison_of, nothing_gated
 from harness.regression.verdict import Change, Verdict
 from harness.regression.words import WORDS
 from harness.show import (
@@ -28,7 +28,7 @@ from harness.show import (
     save,
 )
 from harness.store import read_runs, write_text
-from harness.types import Estimate, HarnessError, NotAlike, visible
+from harness.types import Estimate, HarnessError, NotAlike, NotFinished, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,12 +95,15 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
     changes: dict[str, Change] = {}
     for entry in entries[1:]:
         try:
-            found = compare(entries[0].runs, entry.runs, margins, guards)
-        except NotAlike as error:
+            comparison = comparison_of(entries[0].runs, entry.runs, margins, guards)
+        except (NotAlike, NotFinished) as error:
             skipped.append(str(error))
             continue
-        skipped += [f"{entry.model}: {why}" for why in found.lost]
-        for change in found.changes:
+        if comparison.ungated:
+            skipped += map(nothing_gated, comparison.ungated)
+            continue
+        skipped += [f"{entry.model}: {reason}" for reason in comparison.lost]
+        for change in comparison.changes:
             first = [Point(entries[0].model, _estimate(entries[0], change), None)]
             of_name = points.setdefault(change.name, first)
             of_name.append(Point(entry.model, _estimate(entry, change), change))

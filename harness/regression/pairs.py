@@ -39,7 +39,8 @@ class Pair:
 
         Raises:
             NotAlike: no sample was asked of both.
-            Unreadable: a run is damaged, or an earlier version wrote it.
+            NotFinished: an earlier version wrote a run.
+            Unreadable: a run is damaged.
         """
         for run in (*before, *after):
             _ = run.estimands, run.metrics  # refuse an earlier version's before reading more

@@ -85,6 +85,8 @@ class Comparison:
     parts: Sequence[Part]
     lost: Sequence[str]
     """What has a margin and could not be compared: nothing passes then."""
+    ungated: Sequence[str] = ()
+    """Tasks of which nothing has a margin and scores."""
 
     @property
     def verdict(self) -> Verdict:

@@ -18,7 +18,7 @@ def draw(review: Review, n: int, seed: int) -> list[str]:
     A larger `n` with the same seed holds all of a smaller one's.
 
     Raises:
-        Unreadable: an earlier version wrote the run, which has no rubrics.
+        NotFinished: an earlier version wrote the run, which has no rubrics.
         HarnessError: there are sheets of another draw, which labels may have been made for.
     """
     rubric = review.run.rubric(review.name)

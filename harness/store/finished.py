@@ -95,7 +95,7 @@ class FinishedRun:
         """What the task estimates, as far as its statistics can be read back.
 
         Raises:
-            Unreadable: an earlier version wrote the run and did not keep them.
+            NotFinished: an earlier version wrote the run and did not keep them.
         """
         records = self.info.estimands
         if records is None or not all(isinstance(record, dict) for record in records):
@@ -108,7 +108,7 @@ class FinishedRun:
         """Range and good end of each metric that was scored.
 
         Raises:
-            Unreadable: an earlier version wrote the run and did not keep them.
+            NotFinished: an earlier version wrote the run and did not keep them.
         """
         if not isinstance(self.info.metrics, dict):
             raise self._of_another_version()
@@ -119,7 +119,7 @@ class FinishedRun:
         """What people are told to label a metric by; empty where it has no rubric.
 
         Raises:
-            Unreadable: an earlier version wrote the run and did not keep them.
+            NotFinished: an earlier version wrote the run and did not keep them.
         """
         if not isinstance(self.info.rubrics, dict):
             raise self._of_another_version()
@@ -142,7 +142,7 @@ class FinishedRun:
         """What the estimands ask of these samples, in their order.
 
         Raises:
-            Unreadable: an earlier version wrote the run and did not keep its estimands.
+            NotFinished: an earlier version wrote the run and did not keep its estimands.
         """
         return Facts.of_table(samples, asked_of_samples(self.estimands))
 
@@ -150,7 +150,7 @@ class FinishedRun:
         """The values of each metric for these samples, in their order.
 
         Raises:
-            HarnessError: the table is damaged or gone.
+            Unreadable: the table is damaged or gone.
         """
         return Scores(RunStore(self.folder), samples)
 
@@ -158,13 +158,13 @@ class FinishedRun:
         """These columns of what the model said, a generation at a time.
 
         Raises:
-            HarnessError: the system does not let a file be read.
+            Unreadable: the system does not let a file be read.
         """
         for _, table in RunStore(self.folder).shards("generations"):
             yield from table.select(columns).to_pylist()
 
-    def _of_another_version(self) -> Unreadable:
-        return Unreadable(
+    def _of_another_version(self) -> NotFinished:
+        return NotFinished(
             f"{self.name} was written by another version: run its command again, which asks no "
             "model for what it has answered"
         )

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from harness.store.whole import PARQUET, whole_file, write_table, write_text
-from harness.types import HarnessError
+from harness.types import HarnessError, Unreadable
 
 logger = logging.getLogger(__name__)
 
@@ -100,16 +100,14 @@ class RunStore:
         One that cannot be read is set aside, so that what it held is made again.
 
         Raises:
-            HarnessError: the system does not let one be read.
+            Unreadable: the system does not let one be read.
         """
         for path in sorted((self.folder / kind).glob(f"{'[0-9]' * 8}.parquet")):
             try:
                 table = _read(path)
             except (pa.ArrowException, OSError) as error:
                 if isinstance(error, OSError) and error.errno:  # the system's fault, not the file's
-                    raise HarnessError(
-                        f"{str(path)!r} cannot be read ({error.strerror})"
-                    ) from error
+                    raise Unreadable(f"{str(path)!r} cannot be read ({error.strerror})") from error
                 damaged = path.with_suffix(".damaged")
                 path.rename(damaged)
                 logger.warning(
@@ -123,7 +121,7 @@ class RunStore:
         """These rows of these shards, in this order; each shard is read once.
 
         Raises:
-            HarnessError: a shard cannot be read any more.
+            Unreadable: a shard cannot be read any more.
         """
         parts, places = [], []
         for shard in np.unique(shards):
@@ -132,7 +130,7 @@ class RunStore:
             try:
                 parts.append(_read(path).take(rows[places[-1]]))
             except (pa.ArrowException, OSError) as error:
-                raise HarnessError(
+                raise Unreadable(
                     f"{str(path)!r} cannot be read any more ({error}); run the same command again"
                 ) from error
         return pa.concat_tables(parts).take(np.argsort(np.concatenate(places)))
@@ -161,7 +159,7 @@ class RunStore:
         """These columns of a result table, a part at a time.
 
         Raises:
-            HarnessError: it is damaged or not there.
+            Unreadable: it is damaged or not there.
         """
         path = self.folder / f"{name}.parquet"
         try:
@@ -169,7 +167,7 @@ class RunStore:
                 for number in range(file.num_row_groups):
                     yield file.read_row_group(number, columns)
         except (OSError, pa.ArrowException) as error:
-            raise HarnessError(
+            raise Unreadable(
                 f"{str(path)!r} cannot be read ({error}); run the same command again"
             ) from error
 
