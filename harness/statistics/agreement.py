@@ -9,8 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.statistics.bootstrap import percentile_interval, resamples
+
 Values = NDArray[np.float64]
-RESAMPLES = 2000
+AGREEMENT_RESAMPLES = 2000
+"""Percentiles at 2.5 % then rest on 50 resamples beyond them."""
 Statistic = Callable[..., float]
 Measurement = Literal["nominal", "ordinal", "interval"]
 
@@ -155,23 +158,14 @@ def interval(
         The ends; None where a tenth or more of the resamples cannot say, or all say the same: no
         spread in the sample, as of a perfect agreement, is no proof that there is none.
     """
-    rng, n = np.random.default_rng(0), len(arrays[0])
-    groups = None
-    if clusters is not None:
-        _, numbers = np.unique(clusters, return_inverse=True)
-        order = np.argsort(numbers, kind="stable")
-        if numbers.max(initial=0) + 1 < n:  # else each is its own
-            groups = np.split(order, np.cumsum(np.bincount(numbers))[:-1])
-    found = []
-    for _ in range(RESAMPLES):
-        if groups is None:
-            chosen = rng.integers(0, n, n)
-        else:
-            drawn = rng.integers(0, len(groups), len(groups))
-            chosen = np.concatenate([groups[i] for i in drawn])
-        found.append(statistic(*(array[chosen] for array in arrays)))
-    known = np.array(found)[~np.isnan(found)]
-    if len(known) <= 0.9 * RESAMPLES:
-        return None, None
-    low, high = np.quantile(known, [0.025, 0.975])
-    return (float(low), float(high)) if np.ptp(known) > 0 else (None, None)
+    n = len(arrays[0])
+    if clusters is not None and len(np.unique(clusters)) == n:  # each is its own
+        clusters = None
+    values = np.array(
+        [
+            statistic(*(array[rows] for array in arrays))
+            for rows in resamples(n, AGREEMENT_RESAMPLES, clusters)
+        ]
+    )
+    ends = percentile_interval(values)
+    return ends if ends is not None and np.ptp(values[~np.isnan(values)]) > 0 else (None, None)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from harness.statistics.arrays import Floats
-from harness.statistics.maxima import ExpectedMaximum, _pooled
+from harness.statistics.maxima import ExpectedMaximum, pooled_maximum
 from harness.types import Direction, Estimate, Metric
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class CurveOfMaxima:
         samples = np.repeat(np.arange(len(values)), values.shape[1])
         units = np.repeat(np.asarray(clusters), values.shape[1])
         return {
-            str(k): _pooled(values.ravel(), units, metric, k)
+            str(k): pooled_maximum(values.ravel(), units, metric, k)
             if self.pooled
             else ExpectedMaximum(k).estimate(values.ravel(), samples, units, metric)
             for k in self.ks

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from harness.statistics.arrays import Floats
+from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.intervals import Scored, share_interval
 from harness.statistics.means import Share
 from harness.types import Direction, Estimate, Metric
@@ -46,7 +46,7 @@ class MajorityVote:
             votes[code] = self._vote(cast, 0)
             best[code] = self._vote(cast, lacking)
             worst[code] = self._vote(cast, -lacking)
-        counts = len(values), int((~np.isnan(values)).sum()), int(np.isnan(values).sum())
+        counts = counts_of(values, clusters)
         kept = ~np.isnan(votes)
         bounds: tuple[float | None, float | None] = (
             (float(worst.mean()), float(best.mean())) if count else (None, None)
@@ -54,14 +54,12 @@ class MajorityVote:
         if metric.better is Direction.LOWER:
             bounds = bounds[::-1]
         if not kept.any():
-            return Estimate(None, None, None, None, *bounds, *counts, 0)
+            return Estimate.unknown(counts, *bounds)
         firsts = np.unique(codes, return_index=True)[1]
         units = np.unique(np.asarray(clusters)[firsts][kept], return_inverse=True)[1]
         scored = Scored(votes[kept], np.arange(int(kept.sum())), units)
         interval = share_interval(scored, metric)
-        return Estimate(
-            float(votes[kept].mean()), *interval, *bounds, *counts, int(units.max()) + 1
-        )
+        return Estimate(float(votes[kept].mean()), *interval, *bounds, *counts)
 
     def _vote(self, cast: Floats, more: int) -> float:
         """The vote if so many more were right, or, where negative, agreed on another value."""

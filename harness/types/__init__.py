@@ -13,6 +13,7 @@ from harness.types.identity import (
 from harness.types.marks import FAMILIES, named_in, opened_in, tokens_of_marks
 from harness.types.measures import (
     Comparison,
+    Counts,
     Direction,
     Estimand,
     Estimate,
@@ -40,6 +41,7 @@ from harness.types.thinking import Thinking
 __all__ = [
     "FAMILIES",
     "Comparison",
+    "Counts",
     "Direction",
     "Estimand",
     "Estimate",
