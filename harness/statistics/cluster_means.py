@@ -46,6 +46,10 @@ def mean_over_clusters(differences: Floats) -> WithInterval:
 class ClusterMeans:
     """The mean of every group in every cluster, as it stands and at both ends of what is missing.
 
+    >>> values, metric = np.array([[0.25], [0.75]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> ClusterMeans(values, ["a", "b"], ["one", "one"], metric).difference("b", "a").estimate
+    0.5
+
     Args:
         values: shape (samples, generations), NaN is missing.
         groups: of each sample.

@@ -26,6 +26,11 @@ class Contrast:
     spread of these differences, the quantile t's where clusters are few. Clusters that lack either
     level have no part. Worst is the difference furthest from zero that missing values could give,
     best the nearest.
+
+    >>> values, facts = np.array([[0.25], [0.75]] * 2), {"age": [20, 60] * 2}
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> Contrast("age", "20").compare(values, facts, list("aabb"), metric)["60"].estimate
+    0.5
     """
 
     factor: str
@@ -60,6 +65,12 @@ class Reduction:
     |contrast untreated| - |contrast treated| of the same samples, in the metric's unit. Negative
     where the contrast has grown, or has come out further on the other side. The standard error is
     that of the paired difference over clusters, each contrast with the sign that it has.
+
+    >>> facts = {"age": [20, 60] * 2, "prompt": ["plain", "plain", "law", "law"]}
+    >>> values, metric = np.array([[0.0], [1.0], [0.25], [0.5]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> rows = Reduction("age", "20", "prompt", "plain").compare(values, facts, ["a"] * 4, metric)
+    >>> rows["law, 60"].estimate
+    0.75
     """
 
     factor: str

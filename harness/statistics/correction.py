@@ -44,6 +44,11 @@ def prediction_powered(
     makes the variance smallest (PPI++, Angelopoulos et al. 2023, arXiv 2311.01453, section 6),
     between 0 and 1. The rest and the labelled are what a random draw made of one population.
 
+    >>> scores, labels = np.array([0.0, 1.0] * 9), np.array([0.0, 1.0, 0.0, 1.0])
+    >>> units = np.arange(18), np.arange(4)
+    >>> prediction_powered(scores, labels, labels, *units, 0.0, 1.0).estimate
+    0.5
+
     Args:
         scores: of what nobody labelled, none missing.
         labelled: scores of what people labelled.
@@ -81,6 +86,10 @@ def rogan_gladen(scores: Floats, labelled: Floats, labels: Floats) -> Corrected:
     p = (q + specificity - 1) / (sensitivity + specificity - 1), q the scorer's share; the interval
     is the delta method's, and all are kept to 0 to 1. There is none where nothing varies, which is
     no proof that nothing can.
+
+    >>> labels = np.array([0.0, 0.0, 1.0, 1.0])
+    >>> rogan_gladen(np.array([0.0, 1.0] * 9), labels, labels).estimate
+    0.5
 
     Args:
         scores: 0 or 1, of everything that was scored.

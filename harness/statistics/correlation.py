@@ -27,6 +27,13 @@ class Correlation:
 
     Higher: the treatment leaves decisions as they were. The interval is Fisher's z with the
     standard error of a jackknife over clusters.
+
+    >>> facts = {"cell": [0, 1, 2] * 2, "prompt": ["plain"] * 3 + ["law"] * 3}
+    >>> values = np.array([[0.0], [0.5], [1.0]] * 2)
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> correlation = Correlation("prompt", "plain", ("cell",))
+    >>> round(correlation.compare(values, facts, ["a"] * 6, metric)["law"].estimate, 6)
+    1.0
     """
 
     treatment: str

@@ -25,6 +25,11 @@ class CurveOfMaxima:
     interval of a pooled maximum resamples generations (percentiles of 1,000 resamples), and is not
     known where k is more than a tenth of them: the bootstrap of a maximum over nearly all does not
     hold.
+
+    >>> values, metric = np.array([[0.0, 1.0], [1.0, 1.0]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> rows = CurveOfMaxima((1, 2)).compare(values, {}, ["a", "b"], metric)
+    >>> rows["1"].estimate, rows["2"].estimate
+    (0.75, 1.0)
     """
 
     ks: tuple[int, ...]

@@ -123,6 +123,10 @@ def paired(
 def detectable(tested: Paired) -> float:
     """The smallest difference that such data would show with 80 % power, in its unit.
 
+    >>> tested = paired(np.array([-1.0, 1.0] * 50), np.arange(100), 0.2, 1.0)
+    >>> round(detectable(tested), 2)
+    0.29
+
     Returns:
         Infinity where there is no interval.
     """

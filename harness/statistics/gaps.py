@@ -39,6 +39,11 @@ class LargestGap:
     halvings (`re-estimated`); the uncorrected gap stands beside it (`as it stands`). The standard
     error of the first is the mean of those of the halves, which is the larger for taking both
     halves as one.
+
+    >>> values, facts = np.array([[0.25], [0.75]] * 2), {"age": [20, 60] * 2}
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> LargestGap("age").compare(values, facts, list("aabb"), metric)["as it stands"].estimate
+    0.5
     """
 
     factor: str

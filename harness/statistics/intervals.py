@@ -156,8 +156,9 @@ def variance_of_sum(squares: Squares, clusters: int) -> Squares:
 def wilson(share: float, n: float, quantile: float) -> Ends:
     """Wilson's score interval (1927) for a share of `n` trials.
 
-    >>> wilson(0.0, 96.0, 2.0)
-    Ends(low=0.0, high=0.04)
+    >>> low, high = wilson(0.0, 96.0, 2.0)
+    >>> low, round(high, 3)
+    (0.0, 0.04)
 
     Args:
         share: from 0 to 1.

@@ -43,6 +43,11 @@ class ExpectedMaximum:
 
     It grows with k: compare only what has the same. Of a sample with fewer than k scores it is the
     largest of those.
+
+    >>> values, samples = np.array([0.25, 0.5, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> ExpectedMaximum(k=2).estimate(values, samples, samples, metric).estimate
+    0.75
     """
 
     k: int
@@ -75,6 +80,11 @@ class ExpectedMaximum:
 @dataclass(frozen=True, slots=True)
 class AnyAbove:
     """The probability, from 0 to 1, that at least one of `k` generations passes a threshold.
+
+    >>> values, samples = np.array([0.2, 0.5, 0.1, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> AnyAbove(k=2, threshold=0.5).estimate(values, samples, samples, metric).estimate
+    0.5
 
     Args:
         k: generations drawn without replacement from those that there are.

@@ -28,6 +28,11 @@ class Mean:
     arXiv 2411.00640, section 2.2), with the factor G / (G - 1) for G clusters. Where all values are
     the same the data show no spread, and an interval of no width would claim too much: it is then
     Wilson's for "none of n samples differed", stretched over the metric's range.
+
+    >>> values, samples = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> Mean().estimate(values, samples, samples, metric).estimate
+    0.5
     """
 
     @property
@@ -59,6 +64,11 @@ class Share:
     Wilson's interval (1927). Where samples come in clusters, n is divided by the design effect, the
     ratio of the clustered to the plain variance, never below 1 (as Korn and Graubard 1998 do for
     the exact interval).
+
+    >>> values, samples = np.array([0.2, 0.5, 0.9, 1.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> Share(at_least=0.5).estimate(values, samples, samples, metric).estimate
+    0.75
     """
 
     at_least: float

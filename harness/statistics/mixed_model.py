@@ -28,6 +28,10 @@ class MixedModel:
     by statsmodels, fitted once, and not at all where there are no more clusters than effects. The
     row `converged` is 1 where the fit did. Missing values are left out, and what they could have
     changed is not known: the contrasts beside it say that.
+
+    >>> model = MixedModel("age", (("race", "white"),))
+    >>> model.name, model.by, model.fields
+    ('mixed model', 'fixed effect', ('age', 'race'))
     """
 
     number: str

@@ -35,6 +35,10 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[RankRa
     below 30 clusters it is held against Student's t. The models are taken as independent, which is
     cautious where they were asked the same.
 
+    >>> sure = [Estimate(x, 0.01, x - 0.02, x + 0.02, x, x, 99, 99, 0, 99) for x in (0.5, 0.1)]
+    >>> [ranks.best for ranks in rank_ranges(sure, Direction.LOWER)]
+    [2, 1]
+
     Args:
         estimates: of each model; without an interval it may have any rank.
         better: `LOWER`, `HIGHER`, or `ZERO`, where the nearer to zero ranks higher.

@@ -32,6 +32,11 @@ class SpreadOfMaxima:
     It says how prompts differ and is no standard error. Its interval takes the normal quantile and
     the standard error of a standard deviation, sqrt((m4 - s^4) / n) / (2 s), m4 the fourth central
     moment. Worst and best are the largest and smallest spread that missing values could give.
+
+    >>> values, samples = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> SpreadOfMaxima(k=2).estimate(values, samples, samples, metric).estimate
+    0.0
     """
 
     k: int

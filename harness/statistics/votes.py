@@ -23,6 +23,11 @@ class MajorityVote:
 
     The vote of self-consistency (Wang et al. 2022, arXiv 2203.11171). A tie of m values of which
     one is `right` counts 1 / m. Missing generations have no vote; a sample without any is missing.
+
+    >>> values, samples = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.array([0, 0, 0, 1, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> MajorityVote(right=1.0).estimate(values, samples, samples, metric).estimate
+    0.5
     """
 
     right: float = 0.0
@@ -80,7 +85,13 @@ class MajorityVote:
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """The share of generations that have each of some values of a metric, from 0 to 1."""
+    """The share of generations that have each of some values of a metric, from 0 to 1.
+
+    >>> values, metric = np.array([[0.0, 1.0], [1.0, 1.0]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> rows = Frequencies((("yes", 1.0),), "answer").compare(values, {}, ["a", "b"], metric)
+    >>> rows["yes"].estimate
+    0.75
+    """
 
     labels: tuple[tuple[str, float], ...]
     """Each value with the name that it has in tables."""
