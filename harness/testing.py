@@ -14,22 +14,29 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.runs import look_over
 from harness.store import asked_of_samples, samples_table
 from harness.types import (
     TRAITS,
+    Comparison,
+    Direction,
+    Estimate,
     Generation,
     GenerationConfig,
     HarnessError,
     Message,
+    Metric,
     Mitigation,
     Model,
     Request,
     Sample,
     Score,
     Scorer,
+    Statistic,
     Task,
     misspelt,
     trait,
@@ -265,3 +272,47 @@ def _is_identity(identity: Mapping[str, str]) -> bool:
 def _hold(condition: bool, sentence: str) -> None:
     if not condition:
         raise AssertionError(sentence)
+
+
+def check_statistic(
+    statistic: Statistic | Comparison, facts: Mapping[str, Sequence[object]] | None = None
+) -> None:
+    """Counts add up, ends enclose the estimate, what is all missing has none, order is nothing.
+
+    Args:
+        statistic: under test, of an estimand; a comparison too.
+        facts: of 24 samples, what a comparison reads; 0 and 1 by turns where none are given.
+    """
+    random, metric = np.random.default_rng(1), Metric(0.0, 1.0, Direction.LOWER)
+    fields = statistic.fields if isinstance(statistic, Comparison) else ()
+    facts = facts or {name: [number % 2 for number in range(24)] for name in fields}
+    values = np.where(random.random((24, 3)) < 0.1, np.nan, random.random((24, 3)))
+
+    def estimates(values: NDArray[np.float64], order: NDArray[np.intp]) -> Mapping[str, Estimate]:
+        chosen, units = values[order], order // 4
+        chosen.setflags(write=False)
+        if isinstance(statistic, Comparison):
+            columns = {name: [facts[name][i] for i in order] for name in facts}
+            return statistic.compare(chosen, columns, units, metric)
+        samples, each = np.repeat(order, 3), np.repeat(units, 3)
+        return {"": statistic.estimate(chosen.ravel(), samples, each, metric)}
+
+    forwards, backwards = np.arange(24), np.arange(24)[::-1]
+    again = estimates(values, backwards)
+    for name, found in estimates(values, forwards).items():
+        row = f"{statistic.name} {name}".strip()
+        _hold(found.n == found.n_scored + found.n_failed, f"{row}: n is not scored and failed")
+        for field in ("estimate", "stderr", "low", "high", "worst", "best"):
+            value, other = getattr(found, field), getattr(again.get(name), field, None)
+            finite = value is None or math.isfinite(value)
+            _hold(finite, f"{row}: {field}={value} is no number, which None says")
+            alike = value is None and other is None
+            if value is not None and other is not None:
+                alike = math.isclose(value, other, abs_tol=1e-6)
+            _hold(alike, f"{row}: {field} depends on the order of samples")
+        if found.low is not None and found.estimate is not None and found.high is not None:
+            enclosed = found.low - 1e-9 <= found.estimate <= found.high + 1e-9
+            _hold(enclosed, f"{row}: {found.estimate} is not in {found.low} to {found.high}")
+    for name, found in estimates(np.full_like(values, np.nan), forwards).items():
+        sentence = f"{statistic.name} {name}: {found.estimate} where every score is missing"
+        _hold(found.n_scored == 0 and found.estimate is None, sentence)

@@ -13,6 +13,7 @@ from harness.types.identity import (
 from harness.types.marks import FAMILIES, named_in, opened_in, tokens_of_marks
 from harness.types.measures import (
     Comparison,
+    Counts,
     Direction,
     Estimand,
     Estimate,
@@ -43,6 +44,7 @@ __all__ = [
     "FAMILIES",
     "TRAITS",
     "Comparison",
+    "Counts",
     "Direction",
     "Estimand",
     "Estimate",

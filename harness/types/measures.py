@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from harness.types.records import Metadata
 
@@ -125,6 +125,20 @@ class Estimand:
     say; where such a metric is missing, this one counts as missing. Not with a comparison."""
 
 
+class Counts(NamedTuple):
+    """How many scores an estimate is over."""
+
+    n: int
+    """Scores that there should be."""
+    n_scored: int
+    n_failed: int
+    clusters: int
+    """Independent units among what was scored."""
+
+
+NOTHING = Counts(0, 0, 0, 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """An estimand's value with its uncertainty; None where there was nothing to take it from."""
@@ -144,3 +158,13 @@ class Estimate:
     n_scored: int
     n_failed: int
     clusters: int
+
+    @classmethod
+    def unknown(
+        cls,
+        counts: Counts = NOTHING,
+        worst: float | None = None,
+        best: float | None = None,
+    ) -> Estimate:
+        """One of which the data cannot say the value, perhaps how bad or good it could be."""
+        return cls(None, None, None, None, worst, best, *counts)
