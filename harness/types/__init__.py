@@ -20,6 +20,16 @@ from harness.types.measures import (
     Metric,
     Statistic,
 )
+from harness.types.mitigations import (
+    HOOKS,
+    ChangesRequest,
+    Stack,
+    TakesHooks,
+    WrapsModel,
+    changed,
+    hooks_of,
+    parts_of,
+)
 from harness.types.plugins import Mitigation, Model, Scorer, Task, notes_of
 from harness.types.records import (
     Generation,
@@ -39,6 +49,8 @@ from harness.types.thinking import Thinking
 
 __all__ = [
     "FAMILIES",
+    "HOOKS",
+    "ChangesRequest",
     "Comparison",
     "Direction",
     "Estimand",
@@ -59,19 +71,25 @@ __all__ = [
     "Score",
     "Scorer",
     "ScorerRegistry",
+    "Stack",
     "Statistic",
+    "TakesHooks",
     "Task",
     "Thinking",
+    "WrapsModel",
     "asked",
     "cache_folder",
+    "changed",
     "cut_at",
     "digest_file",
     "digest_files",
     "fingerprint",
+    "hooks_of",
     "machine",
     "named_in",
     "notes_of",
     "opened_in",
+    "parts_of",
     "seed_of",
     "stands_in",
     "tokens_of_marks",
