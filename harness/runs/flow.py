@@ -117,8 +117,8 @@ def _answer_and_score(
     session["scorers"] = {
         name: dict(told) for name in scores if (told := getattr(plan.scorers[name], "told", None))
     }
-    session["device"] = getattr(plan.model, "device_used", None)
-    session["model"] = dict(getattr(plan.model, "told", {}))
+    session["device"] = getattr(plan.inner_model, "device_used", None)
+    session["model"] = dict(getattr(plan.inner_model, "told", {}))
     return list(scores.values())
 
 

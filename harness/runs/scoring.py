@@ -100,7 +100,7 @@ class Overlap:
 
     def _begin(self) -> None:
         self._begun = True
-        scorers, model = self.plan.scorers, self.plan.model
+        scorers, model = self.plan.scorers, self.plan.inner_model
         self.seconds = {name: 0.0 for name in scorers if overlaps(scorers[name], model)}
         if self.seconds:
             self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
