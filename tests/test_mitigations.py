@@ -177,6 +177,9 @@ def test_a_wrap_answers_for_the_model_and_the_run_keeps_both_identities(tmp_path
     identity = wrapped.info["identity"]
     assert identity["model"] == bare.info["identity"]["model"]
     assert identity["mitigation"] == {"mitigation": "appended", "text": " (B)"}
+    assert wrapped.info["first_prompt"]["given_to"] == "a"
+    assert "Prompts stand as mitigation a is given them" in wrapped.info["notes"][0]
+    assert not bare.info["notes"]
 
 
 def test_the_first_of_two_wraps_stands_outermost(tmp_path):

@@ -133,6 +133,28 @@ def test_a_banned_token_is_not_written_and_has_no_probability(tiny):
     assert np.isfinite(weights[1:]).all()
 
 
+class InPlace(Banned):
+    """Writes into what it is given."""
+
+    def change_logits(self, logits, contexts):
+        logits[:, self.token] -= 1.0
+        return logits
+
+
+def test_a_hook_that_writes_into_what_it_is_given_changes_nothing_else(tiny):
+    requests = [
+        Request("c", "The sky is", choices=(" blue", " bleak")),
+        Request("d", "The sky is b", choices=("lue", "leak")),
+        Request("e", "The sky is", choices=(" blue",)),
+    ]
+    token = HuggingFaceModel(str(tiny()))._encoder.tokenizer.encode("l")[0]
+    model = HuggingFaceModel(str(tiny())).hooked([InPlace(token)])
+    together = asked(model, GREEDY, requests)
+    for request in requests:
+        alone = asked(model, GREEDY, [request])
+        same(alone, {key: together[key] for key in alone})
+
+
 def test_an_answer_is_as_long_as_asked_whatever_a_hook_does(tiny):
     class Ending(Kind):
         def change_logits(self, logits, contexts):

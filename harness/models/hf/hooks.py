@@ -153,7 +153,7 @@ class Hooks:
         changing = [m for m in self.mitigations if isinstance(m, ChangesLogits)]
         if not changing:
             return logits
-        changed, rows = logits.float(), contexts()
+        changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
             change = partial(mitigation.change_logits, contexts=rows)
             changed = _same_shape(mitigation, "change_logits", changed, change)
@@ -188,7 +188,7 @@ def _steer(layer: torch.nn.Module, mitigation: ChangesStates, number: int, model
     """Let a mitigation change what a layer gives."""
 
     def steered(given: torch.Tensor) -> torch.Tensor:
-        flat = given.reshape(-1, given.shape[-1])
+        flat = given.reshape(-1, given.shape[-1]).clone()  # a hook may write into it
         changed = _same_shape(
             mitigation,
             "change_states",

@@ -46,8 +46,7 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
         """All but the chosen token at minus infinity."""
         step = input_ids.shape[1] - self.width
         logits = self.hooks.logits(scores, lambda: self._contexts(input_ids))
-        if logits is not scores and step < self.generation.min_new_tokens and self.ends:
-            logits = logits.clone()
+        if self.hooks.change_logits and step < self.generation.min_new_tokens and self.ends:
             logits[:, torch.tensor(self.ends)] = -torch.inf  # whatever a hook made of it
         chosen = choose(logits, self.generation, self.draws[:, step])
         self.chosen.append(chosen)
