@@ -133,6 +133,13 @@ def test_a_banned_token_is_not_written_and_has_no_probability(tiny):
     assert np.isfinite(weights[1:]).all()
 
 
+def test_choices_of_no_probability_are_no_answer(tiny):
+    requests = [Request("c", "The sky is", choices=("bl", "ul"))]
+    second = HuggingFaceModel(str(tiny()))._encoder.tokenizer.encode("l")[0]
+    answer = asked(HuggingFaceModel(str(tiny())).hooked([Banned(second)]), GREEDY, requests)["c", 0]
+    assert answer.error == "none of the choices has any probability"
+
+
 class InPlace(Banned):
     """Writes into what it is given."""
 
