@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from harness.models.hf.hooks import Hooks
 from harness.models.hf.model import HuggingFaceModel
 from harness.runs.flow import run
 from harness.runs.plan import Plan
@@ -206,6 +207,13 @@ def test_layers_that_there_are_not_are_refused_before_anything_is_loaded(tiny, u
     with pytest.raises(HarnessError, match=reason):
         model.hooked([unfit])
     assert not model._in_use
+
+
+@pytest.mark.parametrize("config", [{"n_layer": 2}, {"text_config": {"num_hidden_layers": 2}}])
+def test_the_number_of_layers_is_read_by_each_of_its_names(config):
+    Hooks([Steered(layers=(1,))]).check(config, "m")
+    with pytest.raises(HarnessError, match="from 0 to 1 in model='m'"):
+        Hooks([Steered(layers=(2,))]).check(config, "m")
 
 
 class Narrow(Steered):

@@ -17,6 +17,8 @@ from harness.models.hf.memory import is_out_of_memory
 from harness.models.hf.prefixes import Tokens
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of
 
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+"""What a checkpoint's config calls the number of its layers."""
 FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
 """What a hook raises whose tensors do not fit the model's."""
 
@@ -110,16 +112,11 @@ class Hooks:
         Raises:
             HarnessError: a layer is named that there is not, or none.
         """
-        layers = int({**config, **(config.get("text_config") or {})}.get("num_hidden_layers") or 0)
+        text = {**config, **(config.get("text_config") or {})}
+        count = next((int(text[key]) for key in LAYERS if text.get(key)), None)
         for mitigation in self.mitigations:
-            if "change_states" not in hooks_of(mitigation):
-                continue
-            wanted = list(getattr(mitigation, "layers", ()))
-            if not wanted or not all(0 <= layer < layers for layer in wanted):
-                raise HarnessError(
-                    f"{_named(mitigation)} has layers={wanted}: name those after which it changes "
-                    f"states, from 0 to {layers - 1} in model={name!r}"
-                )
+            if "change_states" in hooks_of(mitigation):
+                _check_layers(mitigation, count, name)
 
     def attach(self, model: Any, name: str) -> None:
         """Edit a loaded model's weights, and hook its layers.
@@ -134,6 +131,7 @@ class Hooks:
             layers = _layers_of(model, name)
             for mitigation in self.mitigations:
                 if isinstance(mitigation, ChangesStates):
+                    _check_layers(mitigation, len(layers), name)
                     for number in sorted(set(mitigation.layers)):
                         _steer(layers[number], mitigation, number, model)
 
@@ -161,6 +159,23 @@ class Hooks:
 
 
 NO_HOOKS = Hooks()
+
+
+def _check_layers(mitigation: object, count: int | None, name: str) -> None:
+    """Refuse layers that the model does not have.
+
+    Args:
+        mitigation: whose layers they are.
+        count: of the model's layers; None: that is known only once it is loaded.
+        name: what the user called the model.
+    """
+    wanted = list(getattr(mitigation, "layers", ()))
+    if wanted and all(layer >= 0 and (count is None or layer < count) for layer in wanted):
+        return
+    most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"
+    raise HarnessError(
+        f"{_named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
+    )
 
 
 def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
