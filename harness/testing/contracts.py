@@ -1,12 +1,4 @@
-"""The contracts of tasks, models, scorers and mitigations, as checks for anyone's plugin.
-
-Each check raises `AssertionError` with a sentence that says what does not hold:
-
-    from harness.testing import check_scorer
-
-    def test_my_scorer():
-        check_scorer(MyScorer())
-"""
+"""The contracts of tasks, models and scorers."""
 
 from __future__ import annotations
 
@@ -30,7 +22,6 @@ from harness.types import (
     HarnessError,
     Message,
     Metric,
-    Mitigation,
     Model,
     Request,
     Sample,
@@ -163,22 +154,6 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
     for other in (backwards, alone, twice[4:]):
         for scores, again in zip(together, other, strict=False):
             _hold(_same_scores(scores, again), "a score depends on what is scored beside it")
-
-
-def check_mitigation(mitigation: Mitigation) -> None:
-    """Changes how something is asked, and not what, how often, or with which choices."""
-    _hold(_is_identity(mitigation.identity), "a mitigation's identity maps words to words")
-    check_traits("mitigation", mitigation)
-    system = (Message("system", "Be brief."), Message("user", "Why is the sky blue?"))
-    for prompt in ("The sky is", system[1:], system):
-        request = Request("s", prompt, indices=(1, 3), choices=(" blue", " red"))
-        changed = mitigation.apply(request)
-        _hold(
-            replace(changed, prompt=prompt) == request,
-            "a mitigation changes the prompt and nothing else",
-        )
-        _hold(changed.prompt != prompt, "a mitigation changes the prompt")
-        _hold(changed == mitigation.apply(request), "a mitigation does the same each time")
 
 
 def check_traits(kind: str, plugin: object) -> None:
