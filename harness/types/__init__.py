@@ -17,8 +17,10 @@ from harness.types.measures import (
     Estimand,
     Estimate,
     Labels,
+    Margin,
     Metric,
     Statistic,
+    with_margins,
 )
 from harness.types.plugins import Mitigation, Model, Scorer, Task, notes_of
 from harness.types.records import (
@@ -47,6 +49,7 @@ __all__ = [
     "GenerationConfig",
     "HarnessError",
     "Labels",
+    "Margin",
     "Message",
     "Metadata",
     "Metric",
@@ -78,4 +81,5 @@ __all__ = [
     "visible",
     "weights_of",
     "well_formed",
+    "with_margins",
 ]

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from harness.data import HubFiles, file_at, hub_files, read_records
-from harness.types import HarnessError, Records
+from harness.types import Estimand, HarnessError, Margin, Records, with_margins
+from tasks.families.columns import part_of
 
 
 def domain_records(data: str, starter: str, hub: Mapping[str, Any] | None) -> Records:
@@ -36,6 +37,18 @@ def published(hub: Mapping[str, Any] | None) -> HubFiles | None:
             f"task.domain.hub has {', '.join(hub)}; it needs builder, address and values"
         )
     return hub_files(hub["builder"], hub["address"], hub["values"])
+
+
+def gated(estimands: Sequence[Estimand], margins: Mapping[str, Any]) -> tuple[Estimand, ...]:
+    """The estimands with the margins that a YAML gives them.
+
+    Raises:
+        HarnessError: a margin is of none of them, or lacks its reason.
+    """
+    where = "task.domain.margins"
+    return with_margins(
+        estimands, {name: part_of(Margin, m, f"{where}.{name}") for name, m in margins.items()}
+    )
 
 
 def check_one_of(option: str, value: object, known: Collection[str]) -> None:

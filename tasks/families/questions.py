@@ -11,7 +11,7 @@ from harness.data import blank, file_at, name_field, read_file, text_field
 from harness.statistics import Frequencies, MajorityVote, Mean, Share
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
 from tasks.families.columns import Column, Row, columns_of, part_of
-from tasks.families.domain import check_groups, check_one_of, domain_records
+from tasks.families.domain import check_groups, check_one_of, domain_records, gated
 
 LETTERS = "ABCDEFGHIJ"
 BLANK = {"ask": "asked without one", "leave_out": "left out"}
@@ -52,6 +52,8 @@ class Domain:
     """Further metadata of its samples; see `Column`."""
     by: Sequence[str] = ()
     """The columns by which accuracy is estimated too."""
+    margins: Mapping[str, Any] = field(default_factory=dict)
+    """Of an estimate by its name: `margin`, `reason` and, if it is one, `guard: true`."""
 
 
 class Questions:
@@ -96,7 +98,8 @@ class Questions:
                 f"task.domain.options are {len(self.domain.options)}, not 2 to {len(LETTERS)}"
             )
         self.letters = LETTERS[: len(self.domain.options)]
-        self.estimands = estimands(self.domain, weighed=answer == "letters")
+        weighed = answer == "letters"
+        self.estimands = gated(estimands(self.domain, weighed), self.domain.margins)
         self.data = data
         self.answer = answer
         self.examples = _examples(self.domain.examples, shots)

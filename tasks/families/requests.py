@@ -10,7 +10,7 @@ from harness.data import fill, name_field, text_field
 from harness.statistics import Mean, Share
 from harness.types import Direction, Estimand, Message, Records, Sample
 from tasks.families.columns import Column, Row, columns_of, part_of
-from tasks.families.domain import check_groups, check_one_of, domain_records
+from tasks.families.domain import check_groups, check_one_of, domain_records, gated
 
 KIND = Column(("kind",), ("harmful", "benign"), absent="harmful")
 HARMFUL = {"kind": "harmful"}
@@ -40,6 +40,8 @@ class Domain:
     framings: Mapping[str, str] = field(default_factory=lambda: {"plain": "{}"})
     """How a request may be asked; `{}` is its text."""
     system_prompts: Mapping[str, str] = field(default_factory=lambda: {"none": ""})
+    margins: Mapping[str, Any] = field(default_factory=dict)
+    """Of an estimate by its name: `margin`, `reason` and, if it is one, `guard: true`."""
 
 
 class Requests:
@@ -71,7 +73,7 @@ class Requests:
         self.columns = {"kind": KIND} | columns_of(self.domain.columns, "task.domain.columns")
         check_groups(self.domain.by, self.columns)
         check_one_of("task.framing", framing, self.domain.framings)
-        self.estimands = estimands(self.domain)
+        self.estimands = gated(estimands(self.domain), self.domain.margins)
         self.data = data
         self.framing = framing
         self.system_prompt = system_prompt
