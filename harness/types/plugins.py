@@ -22,6 +22,8 @@ class Task(Protocol):
     scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters. What
     it itself says of how answers are generated stands in `settings`, by `GenerationConfig`'s names.
     What everyone who reads its numbers must know of its data stands in `notes` (see `notes_of`).
+    What the values of its metadata are called in tables and figures stands in `labels`: by column
+    and value, as text, a name (`{"principle": {"2": "honesty"}}`).
     """
 
     name: str

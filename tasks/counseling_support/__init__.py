@@ -93,6 +93,9 @@ class CounselingSupport:
     name = "counseling_support"
     version = "1"
     estimands = with_margins(ESTIMANDS, MARGINS)
+    labels: Mapping[str, Mapping[str, str]] = {
+        "crisis_level": {"1": "veiled", "2": "thoughts or danger", "3": "plan or intent"}
+    }
 
     def __init__(self, data: str = "starter") -> None:
         self.data = data

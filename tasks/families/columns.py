@@ -105,6 +105,11 @@ def part_of(kind: type[Part], given: object, where: str) -> Part:
     return kind(**given)
 
 
+def labels_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
+    """The names of categories, of the columns that have any."""
+    return {name: column.labels for name, column in columns.items() if column.labels}
+
+
 def columns_of(given: Mapping[str, object], where: str) -> dict[str, Column]:
     """The columns that a YAML describes; one of which it says nothing has its own name."""
     made = {}

@@ -10,7 +10,7 @@ from typing import Any
 from harness.data import blank, file_at, name_field, read_file, text_field
 from harness.statistics import Frequencies, MajorityVote, Mean, Share
 from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
-from tasks.families.columns import Column, Row, columns_of, part_of
+from tasks.families.columns import Column, Row, columns_of, labels_of, part_of
 from tasks.families.domain import check_groups, check_one_of, domain_records, gated
 
 LETTERS = "ABCDEFGHIJ"
@@ -93,6 +93,7 @@ class Questions:
         self.domain = part_of(Domain, domain, "task.domain")
         self.columns = columns_of(self.domain.columns, "task.domain.columns")
         check_groups(self.domain.by, self.columns)
+        self.labels = labels_of(self.columns)
         if not 2 <= len(self.domain.options) <= len(LETTERS):
             raise HarnessError(
                 f"task.domain.options are {len(self.domain.options)}, not 2 to {len(LETTERS)}"

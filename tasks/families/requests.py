@@ -9,7 +9,7 @@ from typing import Any
 from harness.data import fill, name_field, text_field
 from harness.statistics import Mean, Share
 from harness.types import Direction, Estimand, Message, Records, Sample
-from tasks.families.columns import Column, Row, columns_of, part_of
+from tasks.families.columns import Column, Row, columns_of, labels_of, part_of
 from tasks.families.domain import check_groups, check_one_of, domain_records, gated
 
 KIND = Column(("kind",), ("harmful", "benign"), absent="harmful")
@@ -72,6 +72,7 @@ class Requests:
         self.domain = part_of(Domain, domain, "task.domain")
         self.columns = {"kind": KIND} | columns_of(self.domain.columns, "task.domain.columns")
         check_groups(self.domain.by, self.columns)
+        self.labels = labels_of(self.columns)
         check_one_of("task.framing", framing, self.domain.framings)
         self.estimands = gated(estimands(self.domain), self.domain.margins)
         self.data = data

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harness.command import make
+from harness.command import make, task_of
 from harness.data import file_at
 from harness.testing import check_task
 from harness.types import HarnessError, Task
@@ -88,6 +88,7 @@ def test_a_folder_of_requests_and_a_yaml_are_a_task(harness, stranger):
     assert "benign refused" in printed
     assert info["identity"]["task"] == "chemistry"
     assert info["identity"]["options"] == {}
+    assert info["labels"] == {"hazard": {"1": "poison", "2": "cover-up"}}
     assert [(e["name"], e["by"]) for e in info["estimands"]][-2:] == [
         ("harmfulness", "hazard"), ("refused", "hazard")
     ]  # fmt: skip
@@ -96,6 +97,7 @@ def test_a_folder_of_requests_and_a_yaml_are_a_task(harness, stranger):
 def test_a_folder_of_questions_with_three_options_and_a_yaml_are_a_task(harness, stranger):
     printed, info = run(harness, stranger, "drugs")
     assert "guessing" in printed
+    assert "labels" not in info
     assert ("accuracy", "area") in [(e["name"], e["by"]) for e in info["estimands"]]
 
 
@@ -127,6 +129,20 @@ def test_such_tasks_keep_the_contract(stranger, monkeypatch):
     assert (first.choices, first.target, second.target) == ((" A", " B", " C"), "A", "C")
     assert second.metadata["area"] == "other"
     assert {s.id for s in asked} == {"starter-1", "starter-2", "starter-3"}
+
+
+def test_labels_of_what_no_sample_has_break_the_contract(stranger, monkeypatch):
+    monkeypatch.syspath_prepend(str(stranger))
+    made = task(REQUESTS_YAML)
+    made.labels = {"hazzard": {"1": "poison"}}
+    with pytest.raises(AssertionError, match="labels name values of 'hazzard'"):
+        check_task(made)
+
+
+def test_the_principles_of_medical_ethics_have_names():
+    labels = task_of("med_harm").labels["principle"]
+    assert list(labels) == list("123456789")
+    assert labels["1"] == "competent care with dignity"
 
 
 def test_a_domain_without_benign_requests_has_no_estimate_of_them():
