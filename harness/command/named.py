@@ -36,3 +36,12 @@ def task_of(name: str, **options: object) -> Task:
         node[option] = value
     made: Task = make("task", node, Task)
     return made
+
+
+def options_of(group: str) -> list[str]:
+    """The names in a group of the configuration, those of installed plugins among them."""
+    register()
+    GlobalHydra.instance().clear()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        names: list[str] = GlobalHydra.instance().config_loader().get_group_options(group)
+    return sorted(names)
