@@ -25,14 +25,20 @@ def configuration():
         yield
 
 
-ECHOED = {
-    "harmfulness": ["backend@scorers.harmfulness.judge_backend=echo"],
-    "empathy": ["backend@scorers.empathy.judge_backend=echo"],
-    "counselling_quality": ["backend@scorers.counselling_quality.judge_backend=echo"],
-    "harmfulness_panel": ["backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"],
-    "preferred": ["backend@scorers.preferred.judge_backend=echo"],
-}
-"""A quick judge for the judged scorers; test_judge.py has the bundled one."""
+def judges(node, place: str):
+    """Where a node of the configuration has a judge, however deep."""
+    if OmegaConf.is_dict(node):
+        for name in node:
+            if name == "judge_backend":
+                yield f"{place}.{name}"
+            elif not OmegaConf.is_missing(node, name):
+                yield from judges(node[name], f"{place}.{name}")
+
+
+def echoed(scorer: str) -> list[str]:
+    """A quick judge for a judged scorer; test_judge.py has the bundled one."""
+    node = compose("config", [f"scorer=[{scorer}]"]).scorers[scorer]
+    return [f"backend@{place}=echo" for place in judges(node, f"scorers.{scorer}")]
 
 
 def options(group: str) -> list[str]:
@@ -49,9 +55,18 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 
 def make(group: str, option: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
-    cfg = compose("config", [choice, *ECHOED.get(option, ())])
+    cfg = compose("config", [choice, *(echoed(option) if group == "scorer" else ())])
     node = cfg.scorers[option] if group == "scorer" else cfg[group]
     return plugins.make(group, node, KINDS[group])
+
+
+def test_every_judge_is_found_in_the_yaml():
+    assert echoed("harmfulness_panel") == [
+        "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
+    ]
+    assert [name for name in options("scorer") if echoed(name)] == [
+        "counselling_quality", "empathy", "harmfulness", "harmfulness_panel", "preferred",
+    ]  # fmt: skip
 
 
 def test_every_group_has_options():
