@@ -114,7 +114,17 @@ def describe(
         "estimands": [as_record(estimand) for estimand in estimands],
         "not_computed": missing,
         "statistics": STATISTICS,
+    } | _labelled(plan.task)
+
+
+def _labelled(task: Task) -> dict[str, Any]:
+    """The names of categories, of a task that has any; they are shown, and change no number."""
+    labels = getattr(task, "labels", {})
+    names = {
+        column: {str(value): str(name) for value, name in of_column.items()}
+        for column, of_column in labels.items()
     }
+    return {"labels": names} if names else {}
 
 
 def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str]:

@@ -18,8 +18,10 @@ from harness.types.measures import (
     Estimand,
     Estimate,
     Labels,
+    Margin,
     Metric,
     Statistic,
+    with_margins,
 )
 from harness.types.mitigations import (
     HOOKS,
@@ -64,6 +66,7 @@ __all__ = [
     "GenerationConfig",
     "HarnessError",
     "Labels",
+    "Margin",
     "Message",
     "Metadata",
     "Metric",
@@ -109,5 +112,6 @@ __all__ = [
     "visible",
     "weights_of",
     "well_formed",
+    "with_margins",
     "written_whole",
 ]
