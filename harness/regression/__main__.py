@@ -64,11 +64,11 @@ def _work(cfg: DictConfig) -> int:
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
-    found = compare(baseline, candidate, margins, guards)
-    page = write_verdict(found, Path(cfg.to))
-    print_verdict(found)
+    comparison = compare(baseline, candidate, margins, guards)
+    page = write_verdict(comparison, Path(cfg.to))
+    print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
-    return found.verdict.value
+    return comparison.verdict.value
 
 
 def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]:
