@@ -10,8 +10,8 @@ import pytest
 
 from harness.leaderboard.boards import Column, compared, differences, make_boards
 from harness.leaderboard.page import as_csv, as_markdown, draw_boards
-from harness.store.finished import read_runs
 from harness.store.folder import RunStore
+from harness.store.listing import read_runs
 from harness.types.measures import Direction
 
 
