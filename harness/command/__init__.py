@@ -1,7 +1,7 @@
 """What the commands share: the start by Hydra, plugins, one sentence for an error."""
 
 from harness.command.config import CONF_DIR, check, protocol_label, register
-from harness.command.plugins import make
+from harness.command.plugins import generation_of, make, scorers_of
 from harness.command.start import OVER_BUDGET, command_line, finish, resolve, said
 
 __all__ = [
@@ -10,9 +10,11 @@ __all__ = [
     "check",
     "command_line",
     "finish",
+    "generation_of",
     "make",
     "protocol_label",
     "register",
     "resolve",
     "said",
+    "scorers_of",
 ]
