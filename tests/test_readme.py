@@ -25,16 +25,13 @@ def commands() -> list[str]:
     return shell + [f"python -m harness {found[1]}" for found in made if found]
 
 
-@pytest.mark.parametrize("command", commands())
-def test_every_command_is_one_that_composes(command, tmp_path):
-    _, _, module, *arguments = shlex.split(command)
+@pytest.mark.parametrize("line", commands())
+def test_every_command_is_one_that_composes(line, command, tmp_path):
+    _, _, module, *arguments = shlex.split(line)
     if "--multirun" in arguments:
         arguments.remove("--multirun")
         arguments = [argument.split(",")[0] for argument in arguments]
-    done = subprocess.run(
-        [sys.executable, "-m", module, "--cfg", "job", "--resolve", *arguments],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    done = command(module, "--cfg", "job", "--resolve", *arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -104,7 +104,7 @@ def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
     assert 0.93 <= np.mean(inside) <= 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim():
     random = np.random.default_rng(11)
     model = MixedModel("age", (("gender", "male"), ("race", "white")))
