@@ -23,7 +23,7 @@ test: $(VENV)/test.done
 
 docs: $(VENV)/docs.done
 	$(VENV)/bin/python docs/options.py
-	$(VENV)/bin/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV)

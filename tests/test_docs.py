@@ -1,6 +1,7 @@
 """The README and the pages of docs/: commands compose, examples run, links lead somewhere."""
 
 import ast
+import os
 import re
 import shlex
 import shutil
@@ -151,6 +152,19 @@ def test_the_rooms_of_the_page_stand_on_the_floors_of_the_wall():
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "FLOORS"
     ]
     assert told == [(n, room) for n, rooms in enumerate(floors, 1) for room in rooms]
+
+
+def test_the_pages_build_as_a_site(tmp_path):
+    if find_spec("material") is None:
+        pytest.skip("mkdocs-material is not installed")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"],
+        cwd=ROOT, env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    for page in ("index", "gate/index", "options/index", "tasks/med_harm/card/index"):
+        assert (tmp_path / "site" / f"{page}.html").is_file()
 
 
 def test_nothing_is_left_to_be_filled_in():
