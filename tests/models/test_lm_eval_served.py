@@ -69,8 +69,22 @@ def choice(content, reason="stop", **more):
         ({"detail": "Not Found"}, "holds no answer: .*Not Found"),
         (["a list"], "answered with an error|holds no answer"),
         (choice(None), "gave no text"),
-        (choice("Blue", "melted"), 'a reason that is not known: "melted"'),
-        (choice("Blue", ["stop"]), r'not known: \["stop"\]'),
+        (choice([{"type": "image_url", "image_url": "x"}]), "a part of the kind 'image_url'"),
+        (
+            choice("", tool_calls=[])
+            | {
+                "choices": [
+                    {
+                        "index": 0,
+                        "finish_reason": "tool_calls",
+                        "message": {"content": None, "tool_calls": [{"function": {"name": "f"}}]},
+                    }
+                ]
+            },
+            "calls a tool instead of answering",
+        ),
+        (choice("Blue", "melted"), "a reason that is not known: finish_reason .melted"),
+        (choice("Blue", ["stop"]), r"not known: finish_reason"),
         (choice("Half", error={"message": "broken pipe"}), "broke off with an error: .*pipe"),
         ({"choices": [{"index": 0, "finish_reason": "stop"}]}, "gave no text"),
     ],
@@ -92,7 +106,10 @@ def test_what_is_no_answer_fails_with_the_server_s_words(body, said, concurrent)
         (choice("Bl", "content_filter"), "Bl", "filtered"),
         (choice(None, "content_filter"), "", "filtered"),
         (choice("Blue.END</s> and more", "length"), "Blue.", "stop"),
-        (choice([{"type": "text", "text": "Bl"}, {"text": "ue."}]), "Blue.", "stop"),
+        (choice([{"type": "text", "text": "Bl"}, {"type": "text", "text": "ue."}]),
+         "Blue.", "stop"),
+        (choice([{"type": "reasoning", "text": "Hm"}, {"type": "text", "text": "Blue."}]),
+         "Blue.", "stop"),
         ({"choices": [{"index": 0, "finish_reason": "stop",
                        "message": {"content": None, "refusal": "No."}}]}, "No.", "stop"),
     ],

@@ -8,6 +8,7 @@ from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.checkpoints.templates import with_fixed_day
 from harness.models.hf.encoder import Encoder, set_template
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.lm_eval import LmEvalModel
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
 
@@ -132,3 +133,15 @@ def test_a_system_prompt_stands_after_the_vendor_s_where_that_is_kept(tiny_token
     assert stays.count("A chat with Clever.") == 1  # the template keeps it by itself
     assert "keep" not in SystemPrompt("x").identity
     assert SystemPrompt("x", keep=True).identity["keep"] == "true"
+
+
+def test_lm_eval_s_model_is_told_the_day_as_well(tiny_checkpoint):
+    dated = str(tiny_checkpoint(name="dated", template=DATED + TURNS))
+    plain = str(tiny_checkpoint(name="plain", template=TURNS))
+    assert "today" not in LmEvalModel(plain).identity
+    assert LmEvalModel(dated).identity["today"] == "2025-01-01"
+    assert LmEvalModel(dated, today="2026-02-03").identity["today"] == "2026-02-03"
+    asked = LmEvalModel(dated, today="2026-02-03")._load().context(ASK)
+    assert asked.startswith("<|system|>Today is 03 Feb 2026")
+    with pytest.raises(HarnessError, match=r"backend.today='soon' is no day"):
+        _ = LmEvalModel(dated, today="soon").identity

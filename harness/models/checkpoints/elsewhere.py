@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from harness.models.checkpoints.rendered import Turn, check_open_thought, opened_by
-from harness.models.checkpoints.templates import DAY, parse_day, with_fixed_day
+from harness.models.checkpoints.templates import with_fixed_day
 from harness.types import HarnessError, Request, tokens_of_marks
 
 
-def fix_day(tokenizer: Any) -> None:
-    """Let a tokenizer's template write the day that every run is told."""
+def fix_day(tokenizer: Any, today: date) -> None:
+    """Let a tokenizer's template write this day, whatever the calendar says."""
     template = getattr(tokenizer, "chat_template", None)
     if isinstance(template, str):
-        tokenizer.chat_template = with_fixed_day(template, parse_day(DAY))
+        tokenizer.chat_template = with_fixed_day(template, today)
 
 
 def check_marks_stay(tokenizer: Any, what: str) -> None:

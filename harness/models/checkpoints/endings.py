@@ -48,7 +48,8 @@ class Endings:
         if self.appended:
             found.append(
                 f"The tokenizer of {name} ends every text with {self.appended!r}; it is taken off "
-                "prompts, which are to be continued."
+                "prompts, which are to be continued, but in lm-eval's tasks, whose tokens are "
+                "lm-eval's."
             )
         if self.turn:
             found.append(

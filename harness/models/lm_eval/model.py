@@ -14,6 +14,7 @@ from typing import Any
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.models.checkpoints.checkpoint import check_checkpoint, check_weight_files
 from harness.models.checkpoints.elsewhere import fix_day
+from harness.models.checkpoints.templates import CLOCK, DAY, parse_day, template_of
 from harness.models.lm_eval.asking import Asking, chunks
 from harness.models.lm_eval.calls import Calls, is_of_torch
 from harness.models.lm_eval.warned import Warnings
@@ -43,6 +44,7 @@ class LmEvalModel:
         args: what lm-eval's `--model_args` takes, as a mapping.
         batch_size: as lm-eval takes it.
         chunk: generations that are asked for and stored together.
+        today: the day that a chat template is told which writes it.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class LmEvalModel:
         args: Mapping[str, Any] | None = None,
         batch_size: int | str = 16,
         chunk: int = 64,
+        today: str = DAY,
     ) -> None:
         given = {key: value for key, value in (args or {}).items() if value is not None}
         if secrets := [key for key in given if SECRET.search(key)]:
@@ -68,6 +71,7 @@ class LmEvalModel:
         self.args = given
         self.batch_size = batch_size
         self.chunk = chunk
+        self.today = today
         self._calls: Calls | None = None
         self._warnings = Warnings()
 
@@ -79,6 +83,7 @@ class LmEvalModel:
             HarnessError: lm-eval is not installed, or knows no such type.
         """
         self._check_type()
+        day = parse_day(self.today).isoformat()
         rest = {key: self.args[key] for key in sorted(self.args) if key != "pretrained"}
         return {
             "backend": "lm_eval",
@@ -87,7 +92,7 @@ class LmEvalModel:
             "args": json.dumps(rest, sort_keys=True, default=str),
             "batch_size": str(self.batch_size),
             "lm_eval": version("lm_eval"),
-        }
+        } | ({"today": day} if day != DAY or CLOCK in self._template else {})
 
     @property
     def weighs_choices(self) -> bool:
@@ -131,6 +136,13 @@ class LmEvalModel:
             size = 1 if generation.temperature and calls.seeds == "torch" else self.chunk
             ask = Asking(lambda some: calls.write(some, generation, seed), what)
             yield from ask.all(chunks(writing, size))
+
+    @property
+    def _template(self) -> str:
+        """The text of the chat template, where the checkpoint lies here."""
+        name = str(self.args.get("pretrained") or "")
+        folder = bundled_folder(name) if name in BUNDLED else Path(name)
+        return template_of(folder, None) if name and folder.is_dir() else ""
 
     @cached_property
     def _weights(self) -> str:
@@ -206,7 +218,7 @@ class LmEvalModel:
             from harness.models.checkpoints.weights import check_loaded
 
             check_loaded(lm.model, lm.AUTO_MODEL_CLASS, self.name, args)
-        fix_day(getattr(lm, "tokenizer", None))
+        fix_day(getattr(lm, "tokenizer", None), parse_day(self.today))
         self._calls = Calls(lm, self.type, self.name)
         return self._calls
 

@@ -9,19 +9,14 @@ server's own words are read beside it.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from harness.models.openai.ends import Finish, finish_of
+from harness.models.openai.faults import UnansweredError
+from harness.models.openai.parts import read_content, read_message
 from harness.types import HarnessError
 
-Finish = Literal["stop", "length", "filtered", "unknown"]
-ENDS: Mapping[object, Finish] = {
-    None: "unknown",
-    **dict.fromkeys(("stop", "end_turn", "stop_sequence", "eos", "eos_token"), "stop"),
-    **dict.fromkeys(("length", "max_tokens", "model_length"), "length"),
-    **dict.fromkeys(("content_filter", "refusal"), "filtered"),
-}  # fmt: skip
-"""Why an answer ends, in the words of OpenAI, Anthropic, Mistral and TGI."""
 SHOWN = 200
 """Characters of a server's answer that are quoted."""
 
@@ -80,7 +75,7 @@ def _answers(body: Any, parse: Any) -> list[Said]:
     if not isinstance(body, dict) or body.get("error"):
         raise ValueError(f"the server answered with an error: {_quoted(body)}")
     if isinstance(body.get("content"), list):  # Anthropic's
-        return [_read(body, _joined(body["content"]), body.get("stop_reason"))]
+        return [_read(body, lambda: read_content(body["content"])[0], body.get("stop_reason"))]
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         raise ValueError(f"the server's reply holds no answer: {_quoted(body)}")
@@ -89,40 +84,32 @@ def _answers(body: Any, parse: Any) -> list[Said]:
 
 
 def _choice(choice: Mapping[str, Any], parse: Any) -> Said:
-    message = choice.get("message")
-    if isinstance(message, dict):
-        text = _joined(message.get("content")) or message.get("refusal") or message.get("content")
-        if isinstance(text, str):
-            shown = {"index": 0, "message": {**message, "content": text}}
-            text = parse(outputs={"choices": [shown]})[0]
-    else:
-        text = choice.get("text")
+    def text() -> Any:
+        if "message" not in choice:
+            return choice.get("text")
+        content = read_message(choice["message"])[0]
+        if not content and choice["message"].get("content") is None:
+            return None
+        shown = {"index": 0, "message": {**choice["message"], "content": content}}
+        return parse(outputs={"choices": [shown]})[0]
+
     return _read(choice, text, choice.get("finish_reason"))
 
 
-def _read(answer: Mapping[str, Any], text: Any, reason: Any) -> Said:
+def _read(answer: Mapping[str, Any], text: Callable[[], Any], reason: object) -> Said:
     """An answer; what is no whole answer says why."""
     if answer.get("error"):
         return Said("", error=f"the server broke off with an error: {_quoted(answer['error'])}")
-    if not isinstance(reason, str | None) or reason not in ENDS:
-        word = _quoted(reason)
-        return Said("", error=f"the answer ends for a reason that is not known: {word}")
-    finish = ENDS[reason]
-    if isinstance(text, str) and (text or finish != "filtered"):
-        return Said(text, finish)
+    try:
+        finish = finish_of(reason, ends=False)
+        written = text()
+    except UnansweredError as error:
+        return Said("", error=str(error))
+    if isinstance(written, str) and (written or finish != "filtered"):
+        return Said(written, finish)
     if finish == "filtered":
         return Said("", finish)
     return Said("", error=f"the server gave no text: {_quoted(answer)}")
-
-
-def _joined(content: Any) -> str | None:
-    """The text of content: as it stands, or of its parts; None where there is none."""
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, Sequence):
-        return None
-    texts = [p["text"] for p in content if isinstance(p, dict) and isinstance(p.get("text"), str)]
-    return "".join(texts) if texts else None
 
 
 def _quoted(what: Any) -> str:
