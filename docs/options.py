@@ -1,19 +1,29 @@
-"""Writes docs/options.md: every option, its default and what it means, from the YAML in conf/.
+"""Writes docs/options.md: every option, its default and what it means.
 
     python docs/options.py
 
-The YAML is the one place where an option is described; a test holds the page to it.
+An option is described where it is declared, by a comment in the YAML of conf/ or by the docstring
+of a field; a test holds the page to them.
 """
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import yaml
 
 HERE = Path(__file__).resolve().parent
+SCHEMAS = {
+    "generation": ("harness/types/settings.py", "GenerationConfig"),
+    "format": ("harness/data/labels.py", "LabelFormat"),
+}
+"""Options whose meaning stands in docstrings of a record's fields."""
 CONF = HERE.parent / "conf"
 PAGE = HERE / "options.md"
 COMMANDS = {
@@ -29,11 +39,12 @@ GROUPS = {
     "scorer": "Scorers: scorer=[NAME,...]",
     "backend": "Backends: backend=NAME",
     "mitigation": "Mitigations: mitigation=NAME",
-    "format": "Formats of labelled files: format=NAME, of python -m harness.agreement",
     "experiment": "Suites: experiment=NAME",
 }
 WHOLE = ("protocols", "suite")
 """Options whose values are one row each, however deep they are."""
+PROTOCOL = re.compile(r"\$\{oc\.select:protocols\.\$\{protocol\}\.\w+,(.*)\}$")
+"""A reference to what the chosen protocol says, with the default where it says nothing."""
 UNSAID = ("defaults", "hydra", "_target_", "_partial_")
 """Keys of a YAML that nobody sets on the command line."""
 
@@ -68,6 +79,10 @@ def page() -> str:
         parts.append(f"## {title}")
         for path in sorted((CONF / group).glob("*.yaml")):
             parts += [f"### {group}: {path.stem}", *section(path, group)]
+    parts += [
+        "## Formats of labelled files: format=NAME, of python -m harness.agreement",
+        *formats(),
+    ]
     return "\n\n".join(parts) + "\n"
 
 
@@ -101,7 +116,7 @@ def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Opt
         name = prefix + key.value
         if key.value in UNSAID:
             continue
-        meaning = comment(lines, key, value)
+        meaning = comment(lines, key, value) or described("generation").get(name, "")
         deep = isinstance(value, yaml.MappingNode) and not value.flow_style
         if not deep:
             yield Option(name, default(value, lines), meaning)
@@ -121,10 +136,38 @@ def comment(lines: list[str], key: yaml.Node, value: yaml.Node) -> str:
     return words.strip() if mark else ""
 
 
+def formats() -> list[str]:
+    """What a format may say, and the formats that there are."""
+    table = ["| option | what |", "|---|---|"]
+    table += [f"| `{name}` | {cell(words)} |" for name, words in described("format").items()]
+    names = ["| format | of |", "|---|---|"]
+    for path in sorted((CONF / "format").glob("*.yaml")):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        names.append(f"| `{path.stem}` | {cell(content.get('about', 'a file of your own'))} |")
+    return ["\n".join(table), "\n".join(names)]
+
+
+@cache
+def described(schema: str) -> dict[str, str]:
+    """What the docstrings of a record's fields say, by the option's name."""
+    file, record = SCHEMAS[schema]
+    tree = ast.parse((HERE.parent / file).read_text(encoding="utf-8"))
+    (body,) = [n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == record]
+    return {
+        f"{schema}.{field.target.id}": " ".join(words.value.value.split()).rstrip(".")
+        for field, words in pairwise(body)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(words, ast.Expr)
+        and isinstance(words.value, ast.Constant)
+    }
+
+
 def default(value: yaml.Node, lines: list[str]) -> str:
     """A value as it stands in the file; a text over several lines by its first words."""
     if value.start_mark.line == value.end_mark.line:
-        return lines[value.start_mark.line][value.start_mark.column : value.end_mark.column]
+        text = lines[value.start_mark.line][value.start_mark.column : value.end_mark.column]
+        return PROTOCOL.sub(r"\1", text)
     if isinstance(value, yaml.ScalarNode):
         return " ".join(value.value.split()[:8]) + " ..."
     return flow(value)

@@ -140,6 +140,8 @@ def test_the_tables_of_options_are_those_of_the_configuration():
     sys.modules[spec.name] = options
     spec.loader.exec_module(options)
     assert options.page() == text(options.PAGE), "run python docs/options.py"
+    unsaid = re.findall(r"^\| `(?!protocols|suite)(.+?)` \|.*\|  \|$", options.page(), re.M)
+    assert not unsaid, "a comment behind the option in conf/ says what it means"
 
 
 def test_the_rooms_of_the_page_stand_on_the_floors_of_the_wall():
