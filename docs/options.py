@@ -117,6 +117,8 @@ def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Opt
         if key.value in UNSAID:
             continue
         meaning = comment(lines, key, value) or described("generation").get(name, "")
+        if not meaning and "${protocols." in str(value.value):
+            meaning = "as the protocol says"
         deep = isinstance(value, yaml.MappingNode) and not value.flow_style
         if not deep:
             yield Option(name, default(value, lines), meaning)
