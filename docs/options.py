@@ -117,7 +117,7 @@ def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Opt
         if key.value in UNSAID:
             continue
         meaning = comment(lines, key, value) or described("generation").get(name, "")
-        if not meaning and "${protocols." in str(value.value):
+        if not meaning and isinstance(value, yaml.ScalarNode) and "${protocols." in value.value:
             meaning = "as the protocol says"
         deep = isinstance(value, yaml.MappingNode) and not value.flow_style
         if not deep:
