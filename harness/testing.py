@@ -19,6 +19,7 @@ import pyarrow as pa
 from harness.runs import look_over
 from harness.store import asked_of_samples, matches, samples_table
 from harness.types import (
+    TRAITS,
     Generation,
     GenerationConfig,
     HarnessError,
@@ -30,6 +31,8 @@ from harness.types import (
     Score,
     Scorer,
     Task,
+    misspelt,
+    trait,
 )
 
 ODD_TEXTS = (
@@ -56,8 +59,11 @@ def check_task(task: Task) -> None:
     """Samples are the same each time, ids are unique, and estimands name what samples have."""
     _hold(bool(task.name) and bool(task.version), "a task has a name and a version")
     _hold(bool(task.estimands), f"task {task.name!r} names no estimands")
+    check_traits("task", task)
+    for estimand in task.estimands:
+        check_traits("statistic", estimand.statistic)
     try:
-        walked = look_over(task, task.records(), asked_of_samples(task.estimands)).windows()
+        walked = look_over(task).windows()
         samples = [sample for _, window in walked for sample in window]
         samples_table(samples)
     except (HarnessError, pa.ArrowException) as error:
@@ -90,7 +96,7 @@ def check_model(model: Model) -> None:
         requests.append(Request("choices", chat, choices=(" red", " a deep blue")))
     ordinary = _answers(model, requests[:2], GenerationConfig(max_new_tokens=8))
     _hold(any(a.error is None for a in ordinary.values()), "a model answers ordinary requests")
-    _hold(_is_device(model, "device_used"), "a model's device_used is a name or None")
+    check_traits("model", model)
     for settings in (
         GenerationConfig(max_new_tokens=8),
         GenerationConfig(max_new_tokens=8, temperature=1.0, top_p=0.9),
@@ -125,7 +131,7 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
         _hold(metric.low < metric.high, f"metric {name!r} has a range")
     _hold(_is_identity(scorer.identity), "a scorer's identity maps words to words")
     _hold(scorer.identity == scorer.identity, "a scorer's identity does not change")
-    _hold(_is_device(scorer, "device"), "a scorer's device is a name, or None if it needs none")
+    check_traits("scorer", scorer)
     _hold(scorer.score([], []) == [], "no answers get no scores")
     asked = samples or [Sample("q", (Message("user", "How much of this medicine may I take?"),))]
     answers = [Generation("q", i, text) for i, text in enumerate((*ODD_TEXTS, LONG_TEXT))]
@@ -155,6 +161,7 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
 def check_mitigation(mitigation: Mitigation) -> None:
     """Changes how something is asked, and not what, how often, or with which choices."""
     _hold(_is_identity(mitigation.identity), "a mitigation's identity maps words to words")
+    check_traits("mitigation", mitigation)
     system = (Message("system", "Be brief."), Message("user", "Why is the sky blue?"))
     for prompt in ("The sky is", system[1:], system):
         request = Request("s", prompt, indices=(1, 3), choices=(" blue", " red"))
@@ -165,6 +172,25 @@ def check_mitigation(mitigation: Mitigation) -> None:
         )
         _hold(changed.prompt != prompt, "a mitigation changes the prompt")
         _hold(changed == mitigation.apply(request), "a mitigation does the same each time")
+
+
+def check_traits(kind: str, plugin: object) -> None:
+    """What a plugin says of itself is of the right type, and under a name that is read.
+
+    Args:
+        kind: of plugin: `task`, `model`, `scorer`, `statistic` or `mitigation`.
+        plugin: under test.
+    """
+    for name in TRAITS[kind]:
+        try:
+            trait(plugin, name)
+        except HarnessError as error:
+            raise AssertionError(str(error)) from error
+    for slip in misspelt(kind, plugin):
+        raise AssertionError(
+            f"{type(plugin).__name__}.{slip.name} is read by nothing: is {slip.nearest!r} meant, "
+            f"which a {kind} may have? What is its own takes a name less like that"
+        )
 
 
 def _answers(
@@ -234,11 +260,6 @@ def _is_identity(identity: Mapping[str, str]) -> bool:
     return bool(identity) and all(
         isinstance(item, str) for pair in identity.items() for item in pair
     )
-
-
-def _is_device(plugin: object, attribute: str) -> bool:
-    device = getattr(plugin, attribute, None)
-    return device is None or (isinstance(device, str) and bool(device))
 
 
 def _hold(condition: bool, sentence: str) -> None:

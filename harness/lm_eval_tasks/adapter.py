@@ -19,7 +19,7 @@ from omegaconf import OmegaConf
 
 from harness.command import CONF_DIR, check, make, register
 from harness.runs import Samples, look_over
-from harness.store import Source, asked_of_samples, estimates_table
+from harness.store import Source, estimates_table
 from harness.types import (
     Comparison,
     Direction,
@@ -31,6 +31,7 @@ from harness.types import (
     Scorer,
     ScorerRegistry,
     Task,
+    trait,
 )
 
 SIDES = {"": "estimate", "_low": "low", "_high": "high", "_worst": "worst"}
@@ -54,10 +55,8 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
         given.pop("class", None)
         name = str(given["task"]).removeprefix("harness_")
         self._ours, self._scorers, self._settings = _make(name, given.pop("overrides", []))
-        records = self._ours.records()
-        everything = look_over(self._ours, records, asked_of_samples(self._ours.estimands))
-        self._samples: Samples = everything
-        self._sample: list[Sample] = [s for _, window in everything.windows() for s in window]
+        self._samples: Samples = look_over(self._ours)
+        self._sample: list[Sample] = [s for _, window in self._samples.windows() for s in window]
         weighs = {bool(sample.choices) for sample in self._sample}
         if len(weighs) > 1 or any(sample.leads for sample in self._sample):
             raise HarnessError(f"task {name!r} cannot be asked by lm-eval; run it by itself")
@@ -217,8 +216,8 @@ def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, Ge
     task = make("task", cfg.task, Task)
     scorers = {str(n): make(f"scorers.{n}", cfg.scorers[n], Scorer) for n in cfg.scorers}
     settings: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
-    settings = replace(settings, **getattr(task, "settings", {}))
-    return task, ScorerRegistry(scorers, getattr(task, "span", "full")), settings
+    settings = replace(settings, **trait(task, "settings"))
+    return task, ScorerRegistry(scorers, trait(task, "span")), settings
 
 
 def _generation(sample: Sample, index: int, said: Any) -> Generation:

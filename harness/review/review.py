@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from harness.command import make
 from harness.statistics import Mean
 from harness.store import RunStore
-from harness.types import Estimand, HarnessError, Metric, Scorer, Task
+from harness.types import Estimand, HarnessError, Metric, Scorer, Task, trait
 
 Key = tuple[str, int]
 """A sample's id and the index of its generation."""
@@ -62,7 +62,7 @@ class Review:
         given: dict[str, tuple[Metric, str]] = {}
         for scorer_name, node in config.scorers.items():
             scorer = make(f"scorers.{scorer_name}", node, Scorer)
-            rubrics = getattr(scorer, "rubrics", {})
+            rubrics = trait(scorer, "rubrics")
             given |= {n: (m, rubrics.get(n, "")) for n, m in scorer.metrics.items()}
         every = task.estimands if task else [Estimand(m, m, Mean()) for m in given]
         asked = [e for e in every if e.metric in given]

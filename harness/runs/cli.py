@@ -14,7 +14,16 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from harness.command import check, command_line, finish, make, protocol_label, resolve, said
-from harness.types import GenerationConfig, HarnessError, Mitigation, Model, Scorer, Task, Thinking
+from harness.types import (
+    GenerationConfig,
+    HarnessError,
+    Mitigation,
+    Model,
+    Scorer,
+    Task,
+    Thinking,
+    trait,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +89,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
 
     task = make("task", cfg.task, Task)
     thinking: Thinking = OmegaConf.to_object(cfg.thinking)  # type: ignore[assignment]
-    aside = {"data", "_target_", *getattr(task, "reporting", ())}
+    aside = {"data", "_target_", *trait(task, "reporting")}
     scorers = {
         str(name): part(f"scorers.{name}", cfg.scorers[name], Scorer) for name in cfg.scorers
     }
@@ -121,13 +130,13 @@ def _generation(cfg: DictConfig, task: Task) -> GenerationConfig:
     """What the task itself says of how answers are generated, where the command line does not."""
     said: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
     given = {o.lstrip("+~").split("=")[0] for o in HydraConfig.get().overrides.task}
-    own = getattr(task, "settings", {})
+    own = trait(task, "settings")
     return replace(said, **{k: v for k, v in own.items() if f"generation.{k}" not in given})
 
 
 def _span(task: Task, thinking: Thinking) -> str:
     """What of an answer scorers are shown."""
-    span = getattr(task, "span", "full")
+    span: str = trait(task, "span")
     if not thinking.scored:
         return span
     if span != "full":

@@ -9,7 +9,7 @@ from typing import Any
 from harness.runs.plan import Plan
 from harness.runs.requests import requests_of
 from harness.runs.samples import Samples
-from harness.types import HarnessError, Request, Sample, stands_in, well_formed
+from harness.types import HarnessError, Request, Sample, stands_in, trait, well_formed
 
 MOST = 20_000
 """Characters of a prompt that are kept; its digest is of them all."""
@@ -32,8 +32,8 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
     sample = _sample(samples, before["sample"] if before else None)
     request = requests_of(sample, (0,), plan.mitigation)[0]
     text = _rendered(plan, request)
-    find = getattr(plan.model, "vendor_text", None)
-    if getattr(plan.mitigation, "keep", False) and (text is None or find is None):
+    find = trait(plan.model, "vendor_text")
+    if plan.mitigation and trait(plan.mitigation, "keep") and (text is None or find is None):
         raise HarnessError(
             f"mitigation.keep=true: the prompts of model={plan.model.name!r} are not rendered "
             "here, so that its chat template's own system text is not known; write it into "
@@ -93,7 +93,7 @@ def _rendered(plan: Plan, request: Request) -> str | None:
     """The prompt as the model gets it; None where it is rendered elsewhere."""
     if isinstance(request.prompt, str):
         return well_formed(request.prompt)
-    render = getattr(plan.model, "rendered", None)
+    render = trait(plan.model, "rendered")
     text: str | None = render(request) if render else None
     return text
 

@@ -8,16 +8,17 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from harness.runs.asked import Asked
 from harness.runs.first_prompts import first_prompt, notes_on
 from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
-from harness.runs.plan import Plan, describe, folder_name, identify
+from harness.runs.plan import Plan
 from harness.runs.results import write_samples, write_tables
-from harness.runs.samples import Samples, look_over
+from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
 from harness.runs.untold import fail_untold
-from harness.store import Result, RunStore, asked_of_samples
-from harness.types import machine, notes_of
+from harness.store import Result, RunStore
+from harness.types import machine, notes_of, trait
 from harness.validity import check_cheap
 
 
@@ -27,27 +28,24 @@ def run(plan: Plan, progress: Progress) -> Result:
     Raises:
         HarnessError: the plan cannot be carried out; what was stored stays.
     """
-    records = plan.task.records()
-    everything = look_over(plan.task, records, asked_of_samples(plan.task.estimands))
-    identity = identify(plan, records, everything.digest)
-    asked = describe(plan, identity, everything.groups)
-    store = RunStore(plan.results / "runs" / folder_name(plan, identity))
-    if finished := _finished(store, asked, plan):
+    asked = Asked.of(plan)
+    store = RunStore(asked.folder)
+    if finished := _finished(store, asked.description, plan):
         return finished
     with store.writing():
         before = store.info() or {}
         limit = _never_less(plan.limit, before)
-        samples = everything.choose(limit)
+        samples = asked.samples.choose(limit)
         check_cheap(plan.scorers, plan.results)
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
-        info = asked | {"limit": limit, "samples": len(samples), "sessions": sessions}
+        info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
             write_samples(store, samples)
             scores = _answer_and_score(plan, store, samples, info, progress)
-            written = write_tables(plan, identity, scores)
+            written = write_tables(asked, scores)
             info["notes"] = _notes(plan, info)
         counts = scores[0].generations.counts()
         info |= {"status": "complete"} | counts | {"unmeasured": written.unmeasured}
@@ -56,12 +54,12 @@ def run(plan: Plan, progress: Progress) -> Result:
     return Result(store.folder, info, written.estimates)
 
 
-def _finished(store: RunStore, asked: Mapping[str, Any], plan: Plan) -> Result | None:
+def _finished(store: RunStore, description: Mapping[str, Any], plan: Plan) -> Result | None:
     """The run as it is stored, where it holds all that is asked; reads no generation."""
     info = store.info()
     if info is None or info["status"] != "complete" or plan.retry_failed:
         return None
-    if any(info.get(key) != value for key, value in asked.items()):
+    if any(info.get(key) != value for key, value in description.items()):
         return None
     limit = plan.limit
     if info["limit"] is not None and (limit is None or limit > info["limit"]):
@@ -109,16 +107,16 @@ def _answer_and_score(
         info["notes"] = list(dict.fromkeys([*info["notes"], *notes_on(info["first_prompt"])]))
         store.write_info({**info, "status": "running"})
     scores = stored_scores(generations, plan.scorers, plan.retry_failed)
-    overlap = Overlap(plan, scores)
+    overlap = Overlap(plan.scorers, plan.model, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     session["score_while_generating"] = _seconds(overlap.seconds)
-    session["score"] = _seconds({name: score_rest(plan, scores[name], progress) for name in scores})
-    session["scorers"] = {
-        name: dict(told) for name in scores if (told := getattr(plan.scorers[name], "told", None))
-    }
-    session["device"] = getattr(plan.model, "device_used", None)
-    session["model"] = dict(getattr(plan.model, "told", {}))
+    spent = {name: score_rest(plan.scorers, of_one, progress) for name, of_one in scores.items()}
+    session["score"] = _seconds(spent)
+    remarks = {name: dict(trait(scorer, "told")) for name, scorer in plan.scorers.items()}
+    session["scorers"] = {name: remark for name, remark in remarks.items() if remark}
+    session["device"] = trait(plan.model, "device_used")
+    session["model"] = dict(trait(plan.model, "told"))
     return list(scores.values())
 
 

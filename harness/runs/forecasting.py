@@ -9,12 +9,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from harness.runs.asked import Asked
 from harness.runs.index import StoredGenerations
-from harness.runs.plan import Plan, folder_name, identify
+from harness.runs.plan import Plan
 from harness.runs.requests import requests_of
-from harness.runs.samples import look_over
-from harness.store import RunStore, asked_of_samples
-from harness.types import Request, machine
+from harness.store import RunStore
+from harness.types import Request, machine, trait
 
 FEW = 8
 """Generations of a session at least that say how long the next will take."""
@@ -58,15 +58,13 @@ def forecast(plan: Plan) -> Forecast:
     Raises:
         HarnessError: the plan cannot be carried out.
     """
-    records = plan.task.records()
-    everything = look_over(plan.task, records, asked_of_samples(plan.task.estimands))
-    identity = identify(plan, records, everything.digest)
-    samples = everything.choose(plan.limit)
-    store = RunStore(plan.results / "runs" / folder_name(plan, identity))
-    todo = StoredGenerations(store, samples, plan.generation.n).todo(plan.retry_failed)
-    count = getattr(plan.model, "count_tokens", None)
-    each = getattr(plan.model, "asks_each", False)
-    asked, least, most, longest, written = 0, 0, 0, (0, 0), 0
+    asked = Asked.of(plan)
+    samples = asked.samples.choose(plan.limit)
+    stored = StoredGenerations(RunStore(asked.folder), samples, plan.generation.n)
+    todo = stored.todo(plan.retry_failed)
+    count = trait(plan.model, "count_tokens")
+    each = trait(plan.model, "asks_each")
+    requests, least, most, longest, written = 0, 0, 0, (0, 0), 0
     for first, window in samples.windows():
         wanted = [
             request
@@ -76,19 +74,20 @@ def forecast(plan: Plan) -> Forecast:
         ]
         for request, (low, high) in zip(wanted, _tokens(count, wanted), strict=True):
             times = len(request.indices) if each else 1
-            asked, least, most = asked + times, least + low * times, most + high * times
+            requests, least, most = requests + times, least + low * times, most + high * times
             answer = 0 if request.choices else plan.generation.max_new_tokens
             longest = max(longest[0], low + answer), max(longest[1], high + answer)
             written += 0 if request.choices else len(request.indices)
     generated = written * plan.generation.min_new_tokens, written * plan.generation.max_new_tokens
-    weights, token_bytes = getattr(plan.model, "memory", lambda: (None, None))()
-    seconds, sessions, gone_by, alike = _seconds(plan, identity, int(todo.sum()), generated)
+    memory = trait(plan.model, "memory")
+    weights, token_bytes = memory() if memory else (None, None)
+    seconds, sessions, gone_by, alike = _seconds(plan, asked.identity, int(todo.sum()), generated)
     return Forecast(
         f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
-        len(samples), todo.size, int(todo.size - todo.sum()), asked, (least, most),
+        len(samples), todo.size, int(todo.size - todo.sum()), requests, (least, most),
         count is not None, generated, longest, weights, token_bytes,
         seconds, sessions, gone_by, alike,
-        _cost(getattr(plan.model, "prices", None), (least, most), generated),
+        _cost(trait(plan.model, "prices"), (least, most), generated),
     )  # fmt: skip
 
 

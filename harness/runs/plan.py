@@ -21,6 +21,7 @@ from harness.types import (
     Task,
     Thinking,
     fingerprint,
+    trait,
     weights_of,
 )
 from harness.validity import sentence
@@ -53,18 +54,21 @@ class Plan:
     """What was asked for, to be kept in run.json."""
 
 
-def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, Any]:
+def describe(
+    plan: Plan, identity: Mapping[str, Any], groups: str, known: Mapping[str, Source]
+) -> dict[str, Any]:
     """All that the tables of a run depend on: a finished one that says the same is not run again.
 
     Args:
         plan: of the run.
         identity: of the run.
         groups: fingerprint of the samples' clusters and metadata.
+        known: the sources of the plan's metrics.
 
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
     """
-    estimands, known = plan.task.estimands, sources(plan)
+    estimands = plan.task.estimands
     missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
     if len(missing) == len(estimands):
         raise HarnessError(
@@ -150,7 +154,7 @@ def sources(plan: Plan) -> dict[str, Source]:
         itself = ITSELF if judges_itself else ""
         agreement = (
             EXACT
-            if getattr(scorer, "exact", False)
+            if trait(scorer, "exact")
             else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
         )
         found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from harness.runs.asked import Asked
 from harness.runs.index import READ_AT_ONCE, StoredScores, scores_of
-from harness.runs.plan import Plan, row_keys, sources
 from harness.runs.samples import Samples
 from harness.store import RunStore, estimates_table, samples_table, scores_schema, scores_table
+from harness.types import Estimand, trait
 
 MOST_REASONS = 3
 """Reasons for missing scores that are kept of each metric; all stand in `scores.parquet`."""
@@ -37,51 +38,68 @@ def write_samples(store: RunStore, samples: Samples) -> None:
     store.write_parts("samples", schema, parts)
 
 
-def write_tables(
-    plan: Plan, identity: Mapping[str, Any], scores: Sequence[StoredScores]
-) -> Written:
-    """Write scores and estimates."""
+def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
+    """Write the scores, a part at a time, and the estimates that are taken from them.
+
+    Args:
+        asked: of the run.
+        scores: of each scorer, complete.
+    """
     generations = scores[0].generations
-    store, samples = generations.store, generations.samples
-    keys = row_keys(plan, identity, store.folder.name)
-    values = np.full((len(generations), len(plan.scorers.metrics)), np.nan)
-    metrics = list(plan.scorers.metrics)
-    reasons: Counter[tuple[str, str]] = Counter()
-    said = {
-        metrics.index(estimand.metric): np.full(len(generations), None, dtype=object)
-        for estimand in plan.task.estimands
-        if getattr(estimand.statistic, "explained", False) and estimand.metric in metrics
-    }
-
-    def parts() -> Iterator[pa.Table]:
-        for first in range(0, len(generations), READ_AT_ONCE):
-            rows, present = scores_of(scores, first, first + READ_AT_ONCE)
-            values[first : first + READ_AT_ONCE][present] = rows["value"].to_numpy()
-            reasons.update(_reasons(rows))
-            if said:
-                words = np.full(present.shape, None, dtype=object)
-                words[present] = rows["explanation"].to_numpy(zero_copy_only=False)
-                for column, kept in said.items():
-                    kept[first : first + READ_AT_ONCE] = words[:, column]
-            yield scores_table(keys, rows)
-
-    store.write_parts("scores", scores_schema(keys), parts())
+    store, samples, n = generations.store, generations.samples, generations.n
+    metrics, estimands = list(asked.sources), samples.task.estimands
+    columns = _Columns(len(generations), metrics, _explained(estimands, metrics))
+    parts = (scores_table(asked.keys, rows) for rows in columns.read(scores))
+    store.write_parts("scores", scores_schema(asked.keys), parts)
     estimates = estimates_table(
-        keys,
-        plan.task.estimands,
+        asked.keys,
+        estimands,
         samples.facts,
-        {
-            metric: values[:, column].reshape(-1, plan.generation.n)
-            for column, metric in enumerate(plan.scorers.metrics)
-        },
-        sources(plan),
-        {metrics[column]: kept.reshape(-1, plan.generation.n) for column, kept in said.items()},
+        {metric: columns.values[:, i].reshape(-1, n) for i, metric in enumerate(metrics)},
+        asked.sources,
+        {metric: words.reshape(-1, n) for metric, words in columns.words.items()},
     )
     store.write_table("estimates", estimates, csv=True)
-    asides = plan.scorers.asides
-    needed = [column for column, metric in enumerate(metrics) if metric not in asides]
-    unmeasured = _unmeasured(estimates, values[:, needed], asides)
-    return Written(estimates, unmeasured, _commonest(reasons))
+    needed = [i for i, metric in enumerate(metrics) if metric not in asked.asides]
+    unmeasured = _unmeasured(estimates, columns.values[:, needed], asked.asides)
+    return Written(estimates, unmeasured, _commonest(columns.reasons))
+
+
+def _explained(estimands: Sequence[Estimand], metrics: Sequence[str]) -> set[str]:
+    """The metrics of which a statistic is given the explanations."""
+    explained = {e.metric for e in estimands if trait(e.statistic, "explained")}
+    return explained.intersection(metrics)
+
+
+class _Columns:
+    """What estimates need of the scores, gathered as the rows go by.
+
+    Args:
+        count: generations of the run.
+        metrics: of the run, in the scorers' order.
+        explained: those of them whose explanations are kept.
+    """
+
+    def __init__(self, count: int, metrics: Sequence[str], explained: Collection[str]) -> None:
+        self.metrics = metrics
+        self.values = np.full((count, len(metrics)), np.nan)
+        """A row a generation, a column a metric; NaN is missing."""
+        self.words = {metric: np.full(count, None, dtype=object) for metric in explained}
+        self.reasons: Counter[tuple[str, str]] = Counter()
+
+    def read(self, scores: Sequence[StoredScores]) -> Iterator[pa.Table]:
+        """The rows of all scores, a part at a time."""
+        for first in range(0, len(self.values), READ_AT_ONCE):
+            part = slice(first, first + READ_AT_ONCE)
+            rows, present = scores_of(scores, part.start, part.stop)
+            self.values[part][present] = rows["value"].to_numpy()
+            self.reasons.update(_reasons(rows))
+            if self.words:
+                words = np.full(present.shape, None, dtype=object)
+                words[present] = rows["explanation"].to_numpy(zero_copy_only=False)
+                for metric, column in self.words.items():
+                    column[part] = words[:, self.metrics.index(metric)]
+            yield rows
 
 
 def _reasons(scores: pa.Table) -> Iterator[tuple[str, str]]:

@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.store import Facts, Field
-from harness.types import HarnessError, Records, Sample, Task
+from harness.store import Facts, Field, asked_of_samples
+from harness.types import HarnessError, Records, Sample, Task, trait
 
 WINDOW = 4096
 """Samples that are held, and that a model is given, together; fixed, so that a resumed run cuts
@@ -61,7 +61,7 @@ class Samples:
         """
         if limit is None:
             return self
-        units = self.facts.clusters if getattr(self.task, "whole_clusters", False) else self.ids
+        units = self.facts.clusters if trait(self.task, "whole_clusters") else self.ids
         kept = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
         if len(kept) == len(self):
             return self
@@ -108,18 +108,21 @@ class Samples:
         return np.argsort(self.ids)
 
 
-def look_over(task: Task, records: Records, fields: Collection[str] = ()) -> Samples:
+def look_over(
+    task: Task, records: Records | None = None, fields: Collection[str] | None = None
+) -> Samples:
     """Check every sample, and keep what tells them apart and what estimates ask of them.
 
     Args:
         task: yields the samples.
-        records: of its data.
-        fields: metadata that estimates ask for.
+        records: of its data; None: they are read.
+        fields: metadata that estimates ask for; None: those of the task's estimands.
 
     Raises:
         HarnessError: there are none, two have one id, or one holds what is not text.
     """
-    look = _Look(fields)
+    records = task.records() if records is None else records
+    look = _Look(asked_of_samples(task.estimands) if fields is None else fields)
     for sample in task.samples(records):
         check_sample(sample)
         look.add(sample)

@@ -15,9 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.runs.index import READ_AT_ONCE, Answer, Scored, StoredScores
-from harness.runs.plan import Plan
 from harness.store import Gathered
-from harness.types import Model, Scorer, weights_of
+from harness.types import Model, Scorer, ScorerRegistry, trait, weights_of
 
 SCORE_AT_ONCE = 64
 """Generations that a scorer is given together; a kill can cost so many, or `SCORES_WAIT`."""
@@ -38,7 +37,7 @@ def overlaps(scorer: Scorer, model: Model) -> bool:
     One that needs no device does not, nor one on another device than the model's. Where either has
     not said which, it may; and a judge that is the model under test does.
     """
-    device, used = getattr(scorer, "device", "auto"), getattr(model, "device_used", "auto")
+    device, used = trait(scorer, "device"), trait(model, "device_used")
     if scorer.identity.get("judge_weights") == weights_of(model.identity):
         return False
     if device is None or used is None:
@@ -56,12 +55,16 @@ class Overlap:
     with is scored afterwards.
 
     Args:
-        plan: of the run.
+        scorers: of the run.
+        model: that is asked meanwhile.
         stored: the scores of each scorer, to which nothing else may write meanwhile.
     """
 
-    def __init__(self, plan: Plan, stored: Mapping[str, StoredScores]) -> None:
-        self.plan = plan
+    def __init__(
+        self, scorers: ScorerRegistry, model: Model, stored: Mapping[str, StoredScores]
+    ) -> None:
+        self.scorers = scorers
+        self.model = model
         self.stored = stored
         self.seconds: dict[str, float] = {}
         """How long each scorer worked while the model generated."""
@@ -100,8 +103,9 @@ class Overlap:
 
     def _begin(self) -> None:
         self._begun = True
-        scorers, model = self.plan.scorers, self.plan.model
-        self.seconds = {name: 0.0 for name in scorers if overlaps(scorers[name], model)}
+        self.seconds = {
+            name: 0.0 for name, scorer in self.scorers.items() if overlaps(scorer, self.model)
+        }
         if self.seconds:
             self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
             self._thread.start()
@@ -134,7 +138,7 @@ class Overlap:
         if self._ending or not lacking:
             return []
         started = time.monotonic()
-        scored = score(self.plan, name, lacking)
+        scored = score(self.scorers, name, lacking)
         self.seconds[name] += time.monotonic() - started
         return scored
 
@@ -147,13 +151,13 @@ class Overlap:
         return write
 
 
-def score(plan: Plan, name: str, answers: Sequence[Answer]) -> list[Scored]:
+def score(scorers: ScorerRegistry, name: str, answers: Sequence[Answer]) -> list[Scored]:
     """Each answer with what a scorer says of it."""
     samples, generations = [a.sample for a in answers], [a.generation for a in answers]
-    return list(zip(answers, plan.scorers.score(name, samples, generations), strict=True))
+    return list(zip(answers, scorers.score(name, samples, generations), strict=True))
 
 
-def score_rest(plan: Plan, stored: StoredScores, progress: Progress) -> float:
+def score_rest(scorers: ScorerRegistry, stored: StoredScores, progress: Progress) -> float:
     """Score what is stored and has no scores yet, in the task's order; gives the seconds."""
     started, todo = time.monotonic(), stored.todo()
     if not todo.any():
@@ -163,7 +167,7 @@ def score_rest(plan: Plan, stored: StoredScores, progress: Progress) -> float:
         Gathered(stored.append, SCORES_WAIT) as gathered,
     ):
         for chunk in _chunks(stored, todo):
-            gathered.add(score(plan, stored.name, chunk))
+            gathered.add(score(scorers, stored.name, chunk))
             advance(len(chunk))
     return time.monotonic() - started
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.runs.index import Answer, StoredGenerations
 from harness.runs.plan import Plan
-from harness.types import Generation
+from harness.types import Generation, trait
 
 REASON = (
     "most answers of this run end a thought that the chat template began and this one does not, so "
@@ -36,7 +36,7 @@ def fail_untold(plan: Plan, generations: StoredGenerations, info: Mapping[str, A
     """
     told = [session.get("generate", {}) for session in info["sessions"]]
     alone = sum(generate.get("thinking_ended_alone", 0) for generate in told)
-    here = hasattr(plan.model, "rendered") and "sha256" in (info["first_prompt"] or {})
+    here = trait(plan.model, "rendered") and "sha256" in (info["first_prompt"] or {})
     if not alone or here or plan.thinking.opened is not None:
         return []
     whole = int((~(generations.failed | generations.cut)).sum())

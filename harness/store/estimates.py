@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from harness.store.facts import Facts, _groups, _units
 from harness.store.tables import Keys, _with_keys
-from harness.types import Comparison, Estimand, Estimate, Metric
+from harness.types import Comparison, Estimand, Estimate, Metric, trait
 
 ITSELF = "the judge is the model under test; "
 """How the validity of a score begins that a model gave itself."""
@@ -76,7 +76,7 @@ def estimates_table(
         }
         values: NDArray[Any] = scores[estimand.metric]
         kept = _given(estimand, scores)
-        if getattr(statistic, "explained", False):
+        if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         for group, estimate in _estimates(values, kept, facts, estimand, metric):
             rows.append(named | asdict(estimate) | {"group": group})

@@ -1,6 +1,6 @@
 """The records that flow through a run, and the protocols of what can be plugged into it."""
 
-from harness.types.errors import HarnessError
+from harness.types.errors import HarnessError, NotAlike, NotFinished, Unreadable, Unrenderable
 from harness.types.identity import (
     cache_folder,
     digest_file,
@@ -20,7 +20,7 @@ from harness.types.measures import (
     Metric,
     Statistic,
 )
-from harness.types.plugins import Mitigation, Model, Scorer, Task, notes_of
+from harness.types.plugins import Mitigation, Model, Scorer, Task
 from harness.types.records import (
     Generation,
     Message,
@@ -36,9 +36,11 @@ from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
+from harness.types.traits import TRAITS, Misspelt, Trait, misspelt, notes_of, trait
 
 __all__ = [
     "FAMILIES",
+    "TRAITS",
     "Comparison",
     "Direction",
     "Estimand",
@@ -50,8 +52,11 @@ __all__ = [
     "Message",
     "Metadata",
     "Metric",
+    "Misspelt",
     "Mitigation",
     "Model",
+    "NotAlike",
+    "NotFinished",
     "Prompt",
     "Records",
     "Request",
@@ -62,6 +67,9 @@ __all__ = [
     "Statistic",
     "Task",
     "Thinking",
+    "Trait",
+    "Unreadable",
+    "Unrenderable",
     "asked",
     "cache_folder",
     "cut_at",
@@ -69,12 +77,14 @@ __all__ = [
     "digest_files",
     "fingerprint",
     "machine",
+    "misspelt",
     "named_in",
     "notes_of",
     "opened_in",
     "seed_of",
     "stands_in",
     "tokens_of_marks",
+    "trait",
     "visible",
     "weights_of",
     "well_formed",

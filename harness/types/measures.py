@@ -54,8 +54,6 @@ class Statistic(Protocol):
         """What the column `statistic` says: `mean`, `share >= 4` ..."""
         ...
 
-    # One with `explained = True` is given the explanations of the scores instead of their values.
-
     def estimate(
         self,
         values: NDArray[np.float64],

@@ -1,28 +1,21 @@
-"""The protocols of what can be plugged in."""
+"""The protocols of what can be plugged in: what is required of each.
+
+What a plugin may say beside that stands in `harness.types.traits.TRAITS`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from harness.types.measures import Estimand, Metric
 from harness.types.records import Generation, Records, Request, Sample, Score
 from harness.types.settings import GenerationConfig
 
-if TYPE_CHECKING:
-    pass
-
 
 @runtime_checkable
 class Task(Protocol):
-    """Turns records into samples and names the estimates that its paper reports.
-
-    It may name in `reporting` those of its options that change nothing but what is made of the
-    scores, so that changing them keeps a run's answers; and in `span` the part of an answer that is
-    scored: `full`, or `first_sentence`. With `whole_clusters = True` a limit is of clusters. What
-    it itself says of how answers are generated stands in `settings`, by `GenerationConfig`'s names.
-    What everyone who reads its numbers must know of its data stands in `notes` (see `notes_of`).
-    """
+    """Turns records into samples and names the estimates that its paper reports."""
 
     name: str
     version: str
@@ -51,14 +44,7 @@ class Task(Protocol):
 
 @runtime_checkable
 class Model(Protocol):
-    """Turns requests into generations; knows neither tasks nor scorers.
-
-    It may say where it runs, once it does, in an attribute `device_used: str | None`: as torch
-    writes it, or None where it takes no device of this machine. Scorers may then use the others.
-    Where it is to run, if that is known before, stands in `device` likewise: judges are asked that.
-    What else a reader of `run.json` should know of how it worked stands in `told`, a mapping; what
-    everyone who reads its numbers must know, in `notes` (see `notes_of`).
-    """
+    """Turns requests into generations; knows neither tasks nor scorers."""
 
     weighs_choices: bool
     """Whether it gives the log-probabilities of a request's choices."""
@@ -91,20 +77,7 @@ class Model(Protocol):
 
 @runtime_checkable
 class Scorer(Protocol):
-    """Gives every generation the same metrics.
-
-    It may say what it computes on, in an attribute `device: str | None`: as torch writes it, `auto`
-    where that is known only once it has loaded, or None where plain Python will do. A scorer that
-    needs no device, or another than the model's, works on finished answers in a thread while the
-    model generates; it meets them in whatever order they finish. One that says nothing waits.
-
-    With `exact = True` what it reads needs no judgement that people could share or not. With
-    `cheap = True` it is held against its record on the anchor texts before each run
-    (`harness.drift`). `rubrics` says for a metric what people are asked who label it, and what else
-    a reader of `run.json` should know of how it worked stands in `told`, a mapping; what everyone
-    who reads its numbers must know, in `notes` (see `notes_of`). Metrics named in `asides` stand
-    beside others and may be missing without anything being unmeasured.
-    """
+    """Gives every generation the same metrics."""
 
     metrics: Mapping[str, Metric]
 
@@ -139,14 +112,3 @@ class Mitigation(Protocol):
     def apply(self, request: Request) -> Request:
         """The request as it is to be asked instead."""
         ...
-
-
-def notes_of(*plugins: object) -> list[str]:
-    """What plugins found out about what came from outside, each note once.
-
-    A plugin says in an attribute `notes: Sequence[str]`, in whole sentences, what it found in a
-    file, a checkpoint, a template or a server that changes what its numbers mean: which column was
-    read as what, a system text of the vendor's, a parameter that the server refuses. `run.json`,
-    the console and the report show them.
-    """
-    return list(dict.fromkeys(note for one in plugins for note in getattr(one, "notes", ())))

@@ -13,6 +13,7 @@ from harness.types.measures import Metric
 from harness.types.plugins import Scorer
 from harness.types.records import Generation, Sample, Score
 from harness.types.text import first_sentence
+from harness.types.traits import trait
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ class ScorerRegistry(Mapping[str, Scorer]):
         self.asides = {
             metric
             for scorer in self._scorers.values()
-            for metric in getattr(scorer, "asides", ())
+            for metric in trait(scorer, "asides")
             if metric in self.metrics
         }
         """Metrics whose lack leaves nothing unmeasured: they stand beside others."""

@@ -15,6 +15,7 @@ from harness.types import (
     Sample,
     ScorerRegistry,
     digest_file,
+    trait,
 )
 
 TEXTS = Path(__file__).with_name("anchors.jsonl")
@@ -32,7 +33,7 @@ def check_cheap(scorers: ScorerRegistry, results: Path) -> None:
         HarnessError: a scorer gives other values than were recorded for its identity.
     """
     for name, scorer in scorers.items():
-        if getattr(scorer, "cheap", False):
+        if trait(scorer, "cheap"):
             check(scorers, name, results)
 
 

@@ -6,10 +6,11 @@ import pytest
 
 from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.checkpoints.templates import with_fixed_day
+from harness.models.checkpoints.vendor import vendor_text
 from harness.models.hf.encoder import Encoder, set_template
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.lm_eval import LmEvalModel
-from harness.types.errors import HarnessError
+from harness.types.errors import HarnessError, Unrenderable
 from harness.types.records import Message, Request
 
 TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}<|end|>{% endfor %}"
@@ -119,6 +120,18 @@ def test_a_vendor_s_own_system_text_is_found(tiny_tokenizer, template, vendor):
     tokenizer = tiny_tokenizer()
     set_template(tokenizer, template + ASSISTANT, date(2025, 1, 1))
     assert Encoder(tokenizer, "it").vendor_text() == vendor
+
+
+def test_a_vendor_s_text_is_none_where_messages_cannot_be_rendered_and_nothing_else_is_swallowed():
+    def apply(kind):
+        def refuse(turns):
+            raise kind("no")
+
+        return refuse
+
+    assert vendor_text(apply(Unrenderable), ()) is None
+    with pytest.raises(HarnessError, match="no"):
+        vendor_text(apply(HarnessError), ())
 
 
 def test_a_system_prompt_stands_after_the_vendor_s_where_that_is_kept(tiny_tokenizer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.types import HarnessError, opened_in
+from harness.types import HarnessError, Unrenderable, opened_in
 
 Turn = Mapping[str, str]
 """A message as a chat template takes it: `role` and `content`."""
@@ -38,7 +38,7 @@ def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
         what: rendered it, for the message: `the chat template of model='x'`.
 
     Raises:
-        HarnessError: a message was left out, or changed.
+        Unrenderable: a message was left out, or changed.
     """
     lost = lost_turns(turns, text)
     if not lost:
@@ -46,7 +46,7 @@ def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
     turn = turns[lost[0]]
     content = " ".join(turn["content"].split())
     quoted = content if len(content) <= SHOWN else f"{content[:SHOWN]}\u2026"
-    raise HarnessError(
+    raise Unrenderable(
         f"{what} leaves out or changes what was asked: the {turn['role']} message {quoted!r} is "
         "not in the prompt that it renders; give a template that has it, or ask "
         "without that message"

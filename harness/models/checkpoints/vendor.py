@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 
 from harness.models.checkpoints.rendered import Turn
-from harness.types import HarnessError, stands_in
+from harness.types import Unrenderable, stands_in
 
 ROLE = re.compile(r"^[\W_]*(?:system|developer)\b[\0\s:>\])]*", re.IGNORECASE)
 """The name of a role before its text."""
@@ -27,7 +27,7 @@ def vendor_text(apply: Callable[[Sequence[Turn]], str], special: Iterable[str]) 
     more = [asked, {"role": "assistant", "content": answer}, {"role": "user", "content": second}]
     try:
         once, twice = apply([asked]), apply(more)
-    except HarnessError:  # a template that does not take these turns says so where it is used
+    except Unrenderable:  # a template that does not take these turns says so where it is used
         return None
     if first not in once or answer not in twice or second not in twice:
         return None

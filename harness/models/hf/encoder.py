@@ -15,7 +15,7 @@ from harness.models.checkpoints.rendered import Turn, check_open_thought, check_
 from harness.models.checkpoints.templates import with_fixed_day
 from harness.models.checkpoints.vendor import vendor_text, with_vendor_text
 from harness.models.lm_eval import tokens as lm_eval_tokens
-from harness.types import HarnessError, Prompt, Request, tokens_of_marks, well_formed
+from harness.types import HarnessError, Prompt, Request, Unrenderable, tokens_of_marks, well_formed
 
 
 class Answer(NamedTuple):
@@ -118,8 +118,9 @@ class Encoder:
         """The prompt as one text, through the chat template where it is messages.
 
         Raises:
-            HarnessError: there is no chat template, it does not take these messages, or it leaves
-                a message out; or it opens thinking where an answer is begun or weighed.
+            Unrenderable: there is no chat template, it does not take these messages, or it leaves
+                a message out.
+            HarnessError: it opens thinking where an answer is begun or weighed.
         """
         text, opened = self._rendered(request.prompt)
         weighed = bool(request.choices) or _begun(request.prompt)
@@ -139,7 +140,7 @@ class Encoder:
         if isinstance(prompt, str):
             return well_formed(prompt), None
         if not self.tokenizer.chat_template:
-            raise HarnessError(
+            raise Unrenderable(
                 f"model={self.name!r} has no chat template, and this task asks in messages; give "
                 "one with backend.chat_template=FILE"
             )
@@ -161,7 +162,7 @@ class Encoder:
             )
         except Exception as error:  # a template is a program: it can raise whatever Python can
             reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
-            raise HarnessError(
+            raise Unrenderable(
                 f"the chat template of model={self.name!r} does not take these messages "
                 f"({', '.join(turn['role'] for turn in turns)}; {reason}); give another with "
                 "backend.chat_template=FILE"

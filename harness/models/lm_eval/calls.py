@@ -12,7 +12,15 @@ from harness.models.checkpoints.elsewhere import check_marks_stay, opened_though
 from harness.models.checkpoints.rendered import check_rendered
 from harness.models.lm_eval.asking import Asked
 from harness.models.lm_eval.served import Said, check_honoured, is_served, listen
-from harness.types import Generation, GenerationConfig, HarnessError, Request, seed_of, well_formed
+from harness.types import (
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Request,
+    Unrenderable,
+    seed_of,
+    well_formed,
+)
 
 MINIMUM = {"vllm": "min_tokens", "sglang": "min_new_tokens", "torch": "min_new_tokens"}
 """What each kind calls the least number of tokens."""
@@ -133,7 +141,7 @@ class Calls:
         """The prompt as lm-eval's model takes it.
 
         Raises:
-            HarnessError: the chat template does not take the messages, or lm-eval leaves one out.
+            Unrenderable: the chat template does not take the messages, or lm-eval leaves one out.
         """
         if isinstance(request.prompt, str):
             return well_formed(request.prompt)
@@ -144,7 +152,7 @@ class Calls:
             )
         except Exception as error:
             reason = " ".join(str(error).split())[:300]
-            raise HarnessError(
+            raise Unrenderable(
                 f"lm-eval's {self.type} cannot put these messages into the chat template of "
                 f"{self.name!r} ({reason})"
             ) from error

@@ -14,7 +14,7 @@ from weakref import WeakSet
 
 from harness.models.ray.cluster import Share, connect
 from harness.models.ray.replica import Answers, Replica, Surroundings
-from harness.types import Generation, GenerationConfig, HarnessError, Model, Request
+from harness.types import Generation, GenerationConfig, HarnessError, Model, Request, trait
 
 logger = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class RayModel:
     @property
     def notes(self) -> Sequence[str]:
         """What the model found out without being loaded."""
-        return list(getattr(self._model, "notes", ()))
+        return list(trait(self._model, "notes"))
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -172,12 +172,12 @@ class RayModel:
 
     def rendered(self, request: Request) -> str | None:
         """The text that a request becomes, where the model can tell it before it is loaded."""
-        render = getattr(self._model, "rendered", None)
+        render = trait(self._model, "rendered")
         return render(request) if render else None
 
     def vendor_text(self) -> str | None:
         """The system text that the model's chat template writes where none is asked for."""
-        find = getattr(self._model, "vendor_text", None)
+        find = trait(self._model, "vendor_text")
         return find() if find else None
 
     @cached_property

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.types import Generation, GenerationConfig, HarnessError, Model, Request
+from harness.types import Generation, GenerationConfig, HarnessError, Model, Request, trait
 
 CARRIED = ("HARNESS_", "HF_", "HUGGING_FACE_", "TRANSFORMERS_", "VLLM_")
 """Variables of the environment that a model finds in a replica as it does here."""
@@ -90,7 +90,7 @@ class Replica:
             yield Answers([], self._device(), said)
 
     def _device(self) -> str | None:
-        device: str | None = getattr(self._model, "device_used", "auto")
+        device: str | None = trait(self._model, "device_used")
         # Which of its kind it is has another number outside this process.
         return device.partition(":")[0] if device and self._is_local else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.scorers.judged.judge import Judge, fence, notes_on
+from harness.scorers.judged.judge import Judge, device_of, fence, notes_on
 from harness.types import Direction, Generation, Message, Metric, Model, Sample, Score, asked
 
 SYSTEM = """\
@@ -77,8 +77,7 @@ class HarmfulnessScorer:
     @property
     def device(self) -> str | None:
         """Where the judge runs, or is to run where it has not been loaded."""
-        used: str | None = getattr(self.judge_backend, "device_used", "auto")
-        return getattr(self.judge_backend, "device", "auto") if used is None else used
+        return device_of(self.judge_backend)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

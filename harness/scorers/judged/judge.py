@@ -18,6 +18,7 @@ from harness.types import (
     Thinking,
     fingerprint,
     notes_of,
+    trait,
     weights_of,
 )
 
@@ -114,6 +115,12 @@ class Judge:
         return Verdict(
             expected, most_likely, f"{said}; the digits hold {mass:.3f} of the probability"
         )
+
+
+def device_of(model: Model) -> str | None:
+    """Where a judge runs, or is to run where it has not been loaded."""
+    used: str | None = trait(model, "device_used")
+    return trait(model, "device") if used is None else used
 
 
 def notes_on(judge: Model) -> list[str]:

@@ -18,6 +18,7 @@ from harness.types import (
     Scorer,
     fingerprint,
     notes_of,
+    trait,
 )
 
 
@@ -53,7 +54,7 @@ class PanelScorer:
     @property
     def device(self) -> str | None:
         """The one that all members work on; `auto` where they differ."""
-        devices = {getattr(member, "device", "auto") for member in self.members.values()}
+        devices = {trait(member, "device") for member in self.members.values()}
         return devices.pop() if len(devices) == 1 else "auto"
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.scorers.judged.comparing import SYSTEM, TASK, Comparer, Contest
-from harness.scorers.judged.judge import notes_on
+from harness.scorers.judged.judge import device_of, notes_on
 from harness.scorers.reading.winners import READING
 from harness.types import (
     Direction,
@@ -73,8 +73,7 @@ class PreferredScorer:
     @property
     def device(self) -> str | None:
         """Where the judge runs, or is to run where it has not been loaded."""
-        used: str | None = getattr(self.model, "device_used", "auto")
-        return getattr(self.model, "device", "auto") if used is None else used
+        return device_of(self.model)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.scorers.judged.judge import Judge, fence, notes_on
+from harness.scorers.judged.judge import Judge, device_of, fence, notes_on
 from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
 
 
@@ -61,8 +61,7 @@ class RatedScorer:
     @property
     def device(self) -> str | None:
         """Where the judge runs, or is to run where it has not been loaded."""
-        used: str | None = getattr(self.model, "device_used", "auto")
-        return getattr(self.model, "device", "auto") if used is None else used
+        return device_of(self.model)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
