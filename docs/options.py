@@ -3,7 +3,7 @@
     python docs/options.py
 
 An option is described where it is declared, by a comment in the YAML of conf/ or by the docstring
-of a field; a test holds the page to them.
+of a field, and what a plugin may say of itself by a trait; a test holds the page to it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import yaml
+
+from harness.types import TRAITS
 
 HERE = Path(__file__).resolve().parent
 SCHEMAS = {
@@ -43,6 +45,8 @@ GROUPS = {
 }
 WHOLE = ("protocols", "suite")
 """Options whose values are one row each, however deep they are."""
+SUMMED = "domain"
+"""What makes a task one of its family, which is a file's and not the command line's."""
 PROTOCOL = re.compile(r"\$\{oc\.select:protocols\.\$\{protocol\}\.\w+,(.*)\}$")
 """A reference to what the chosen protocol says, with the default where it says nothing."""
 UNSAID = ("defaults", "hydra", "_target_", "_partial_")
@@ -83,6 +87,7 @@ def page() -> str:
         "## Formats of labelled files: format=NAME, of python -m harness.agreement",
         *formats(),
     ]
+    parts += ["## What a plugin may say of itself", *traits()]
     return "\n\n".join(parts) + "\n"
 
 
@@ -112,9 +117,10 @@ def options(text: str, prefix: str) -> Iterator[Option]:
 
 def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Option]:
     """The options that stand in a mapping, those of mappings in it after their own row."""
+    names = {key.value for key, _ in node.value}
     for key, value in node.value:
         name = prefix + key.value
-        if key.value in UNSAID:
+        if key.value in UNSAID or (SUMMED in names and key.value in ("name", "version")):
             continue
         meaning = comment(lines, key, value) or described("generation").get(name, "")
         if not meaning and isinstance(value, yaml.ScalarNode) and "${protocols." in value.value:
@@ -122,6 +128,8 @@ def below(node: yaml.MappingNode, lines: list[str], prefix: str) -> Iterator[Opt
         deep = isinstance(value, yaml.MappingNode) and not value.flow_style
         if not deep:
             yield Option(name, default(value, lines), meaning)
+        elif key.value == SUMMED:
+            yield Option(name, "", meaning)
         elif prefix.removesuffix(".") in WHOLE or not value.value:
             yield Option(name, flow(value), meaning)
         else:
@@ -147,6 +155,22 @@ def formats() -> list[str]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         names.append(f"| `{path.stem}` | {cell(content.get('about', 'a file of your own'))} |")
     return ["\n".join(table), "\n".join(names)]
+
+
+def traits() -> list[str]:
+    """The optional attributes of plugins, by kind."""
+    table = ["| of a | attribute | where it says nothing | what |", "|---|---|---|---|"]
+    table += [
+        f"| {kind} | `{name}` | {worth(trait.default)} | {cell(trait.doc)} |"
+        for kind, declared in TRAITS.items()
+        for name, trait in declared.items()
+    ]
+    return ["\n".join(table)]
+
+
+def worth(default: object) -> str:
+    """A trait's default in a cell of a table."""
+    return code(repr(default)) if isinstance(default, str | bool) or default is None else "empty"
 
 
 @cache
