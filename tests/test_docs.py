@@ -128,7 +128,7 @@ def test_every_file_that_is_named_is_there(page):
         name
         for name in named
         if not (ROOT / name).exists()
-        and not (ROOT / name / "__init__.py").exists()
+        and not (ROOT / f"{name}.py").exists()
         and not set(re.split(r"[/.]", name)) & {"NAME", *examples}
     ]
     assert not missing
