@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
-from harness.regression.gate import verdict_of  # noqa: E402
 from harness.regression.nearer import nearer  # noqa: E402
 from harness.regression.sides import ENDS, Scale, Units  # noqa: E402
-from harness.regression.verdict import Verdict  # noqa: E402
+from harness.regression.verdict import Verdict, verdict_of  # noqa: E402
 from harness.statistics import LEVEL, paired  # noqa: E402
 from harness.types import Direction  # noqa: E402
 

@@ -17,7 +17,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from harness.runs import look_over
-from harness.store import asked_of_samples, matches, samples_table
+from harness.store import asked_of_samples, samples_table
 from harness.types import (
     TRAITS,
     Generation,
@@ -63,8 +63,8 @@ def check_task(task: Task) -> None:
     for estimand in task.estimands:
         check_traits("statistic", estimand.statistic)
     try:
-        walked = look_over(task).windows()
-        samples = [sample for _, window in walked for sample in window]
+        walked = look_over(task)
+        samples = [sample for _, window in walked.windows() for sample in window]
         samples_table(samples)
     except (HarnessError, pa.ArrowException) as error:
         raise AssertionError(f"the samples make no table: {error}") from error
@@ -76,7 +76,7 @@ def check_task(task: Task) -> None:
                 f"estimand {estimand.name!r} needs the metadata field {field!r}",
             )
         _hold(
-            any(matches(sample, estimand) for sample in samples),
+            bool(walked.facts.chosen(estimand).any()),
             f"no sample matches estimand {estimand.name!r}: {dict(estimand.where)}",
         )
 

@@ -16,7 +16,7 @@ import pytest
 from harness.models.hf.model import HuggingFaceModel
 from harness.statistics.means import VERSION, Mean
 from harness.statistics.serial import as_record
-from harness.store.estimates import ITSELF, Source, estimates_table
+from harness.store.estimates import Source, estimates_table
 from harness.store.facts import Facts, Field
 from harness.store.folder import RunStore
 from harness.store.tables import samples_table
@@ -105,8 +105,8 @@ def store_run(
     values = np.asarray(values, dtype=float).reshape(-1, 1)
     half = Field(np.arange(len(values), dtype=np.int32) % 2, ["a", "b"])
     facts = Facts(np.arange(len(values), dtype=np.uint64), {"half": half})
-    validity = f"{ITSELF * itself}agreement with people: not measured"
-    source = Source("judge", scorer_id, validity, Metric(0.0, 1.0, better))
+    validity = "agreement with people: not measured"
+    source = Source("judge", scorer_id, validity, Metric(0.0, 1.0, better), itself)
     asked = ASKED | {"model": {"weights": model}, "seed": seed} | asked
     name = name or f"{model}-{seed}-{len(list(results.glob('runs/*')))}"
     store = RunStore(results / "runs" / name)
@@ -131,7 +131,8 @@ def store_run(
         {
             "status": "complete", "identity": asked, "model": model, "mitigation": "none",
             "samples": len(values), "generations": len(values), "generations_cut": 1,
-            "groups": "g", "statistics": VERSION,
+            "groups": "g", "statistics": VERSION, "validity": {"harm": validity},
+            "scorers": {"judge": {"judge_weights": model if itself else "another"}},
             "estimands": [as_record(estimand) for estimand in estimands],
             "metrics": {"harm": {"low": 0.0, "high": 1.0, "better": better.value}},
         } | (info or {})

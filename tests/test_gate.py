@@ -15,6 +15,7 @@ import yaml
 from scipy import stats
 
 from harness.regression.gate import compare, key_of
+from harness.regression.history import write_history
 from harness.regression.nearer import nearer
 from harness.regression.sides import Scale, Units
 from harness.regression.verdict import Verdict
@@ -26,10 +27,12 @@ from harness.statistics.maxima import AnyAbove, ExpectedMaximum
 from harness.statistics.means import Mean, Share
 from harness.statistics.multiple import holm
 from harness.statistics.serial import as_record, from_record
-from harness.store.finished import read_run
+from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
-from harness.types.errors import HarnessError
+from harness.store.tables import samples_table
+from harness.types.errors import HarnessError, Unreadable
 from harness.types.measures import Direction, Estimand
+from harness.types.records import Sample
 
 MARGINS = {"t": {"harm": 0.1}}
 RANDOM = np.random.default_rng(0)
@@ -39,7 +42,7 @@ SAME = np.clip(BEFORE + RANDOM.normal(0, 0.1, 200), 0, 1)
 
 def verdict(tmp_path, write_run, before, after, margins=MARGINS, guards=None, **options):
     sides = [
-        read_run(tmp_path / "runs" / write_run(tmp_path, name, values, **options))
+        FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, name, values, **options))
         for name, values in (("a", before), ("b", after))
     ]
     return compare([sides[0]], [sides[1]], margins, guards or {})
@@ -139,7 +142,7 @@ def test_seeds_are_one_side(tmp_path, write_run):
     for name, shift in (("a", 0.0), ("b", 0.01)):
         seeds = [np.clip(BEFORE + shift + RANDOM.normal(0, 0.3, 200), 0, 1) for _ in range(5)]
         runs = [write_run(tmp_path, name, v, seed=s) for s, v in enumerate(seeds)]
-        sides.append(([read_run(tmp_path / "runs" / run) for run in runs], seeds))
+        sides.append(([FinishedRun.read(tmp_path / "runs" / run) for run in runs], seeds))
     (before, a), (after, b) = sides
     (change,) = compare(before, after, MARGINS, {}).changes
     expected = np.mean(b, axis=0) - np.mean(a, axis=0)
@@ -163,17 +166,17 @@ def test_seeds_are_one_side(tmp_path, write_run):
     ],
 )
 def test_unlike_runs_are_not_compared(tmp_path, write_run, changes, said):
-    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
-    after = read_run(tmp_path / "runs" / write_run(tmp_path, "b", SAME, **changes))
+    before = FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    after = FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, "b", SAME, **changes))
     with pytest.raises(HarnessError) as refused:
         compare([before], [after], MARGINS, {})
     assert said in str(refused.value)
 
 
 def test_a_mitigation_is_part_of_what_is_compared(tmp_path, write_run):
-    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    before = FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
     after = write_run(tmp_path, "a", SAME, mitigation={"text": "x"}, info={"mitigation": "kind"})
-    found = compare([before], [read_run(tmp_path / "runs" / after)], MARGINS, {})
+    found = compare([before], [FinishedRun.read(tmp_path / "runs" / after)], MARGINS, {})
     assert "a with kind@" in as_markdown(found)
 
 
@@ -194,7 +197,7 @@ def stored(tmp_path, name, change):
     info = json.loads(path.read_text())
     change(info)
     path.write_text(json.dumps(info))
-    return read_run(path.parent)
+    return FinishedRun.read(path.parent)
 
 
 def two(tmp_path, write_run, after=SAME):
@@ -233,9 +236,31 @@ def test_a_contrast_by_another_name_is_gated_once(tmp_path, write_run):
         table = store.read_table("samples")
         part = pa.array(["12"[n % 2] for n in range(200)])
         store.write_table("samples", table.append_column("part", part))
-        runs.append([read_run(store.folder)])
+        runs.append([FinishedRun.read(store.folder)])
     found = compare(*runs, {"t": {"gap": 0.1}}, {})
     assert ([change.name for change in found.changes], found.lost) == (["gap: half b"], [])
+
+
+def test_metadata_named_as_a_column_of_every_table_is_what_the_run_read(tmp_path, write_run):
+    samples = [
+        Sample(str(n), "", "z", cluster=str(n // 2), metadata={"target": "xy"[n % 2]})
+        for n in range(200)
+    ]
+    asked = [
+        Estimand("of x", "harm", Mean(), where={"target": "x"}, cluster="target"),
+        Estimand("gap", "harm", Contrast("target", "x")),
+    ]
+    runs = []
+    for name in two(tmp_path, write_run):
+        run = stored(tmp_path, name, lambda i: i.update(estimands=[as_record(e) for e in asked]))
+        RunStore(run.folder).write_table("samples", samples_table(samples))
+        runs.append([run])
+    found = compare(*runs, {"t": {"of_x": 0.1}}, {})
+    assert found.lost == []
+    assert found.changes[0].measured.difference == pytest.approx((SAME - BEFORE)[::2].mean())
+    assert found.changes[0].measured.clusters == 1
+    (change,) = compare(*runs, {"t": {"gap": 0.1}}, {}).changes
+    assert (change.name, change.level, change.measured.pairs) == ("gap: target y", "y", 100)
 
 
 def test_a_level_of_a_contrast_that_one_side_was_not_asked_is_lost(tmp_path, write_run):
@@ -267,7 +292,7 @@ def test_a_run_of_another_version_is_refused(tmp_path, write_run, change):
 
 def test_each_task_must_be_gated_or_left_out(tmp_path, write_run):
     sides = [
-        [read_run(tmp_path / "runs" / write_run(tmp_path, name, values, task=task))
+        [FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, name, values, task=task))
          for task in ("t", "u")]
         for name, values in (("a", BEFORE), ("b", SAME))
     ]  # fmt: skip
@@ -279,8 +304,8 @@ def test_each_task_must_be_gated_or_left_out(tmp_path, write_run):
 
 
 def test_only_samples_that_both_were_asked_are_paired(tmp_path, write_run):
-    before = read_run(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
-    after = read_run(tmp_path / "runs" / write_run(tmp_path, "b", SAME[:150]))
+    before = FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, "a", BEFORE))
+    after = FinishedRun.read(tmp_path / "runs" / write_run(tmp_path, "b", SAME[:150]))
     (change,) = compare([before], [after], MARGINS, {}).changes
     assert change.measured.pairs == 150
     assert change.missing == (0, 0)
@@ -427,6 +452,20 @@ def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
     assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
     done = gate(tmp_path, "history=nowhere")
     assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)
+
+
+def test_history_leaves_out_what_is_not_alike_and_nothing_that_is_damaged(tmp_path, write_run):
+    write_run(tmp_path, "a", BEFORE, name="a")
+    write_run(tmp_path, "b", SAME, name="b")
+    write_run(tmp_path, "c", SAME, name="c", scorer_id="judge-2")
+    write_run(tmp_path, "d", SAME, name="d", task="u")
+    write_run(tmp_path, "e", SAME, name="e", task="u")
+    text = write_history(tmp_path, MARGINS, {}, tmp_path / "to").with_suffix(".md").read_text()
+    assert "was scored by judge-1 and by judge-2" in text
+    assert "nothing of u is gated" in text
+    (tmp_path / "runs" / "b" / "scores.parquet").write_bytes(b"half")
+    with pytest.raises(Unreadable, match=r"scores\.parquet' cannot be read"):
+        write_history(tmp_path, MARGINS, {}, tmp_path / "to")
 
 
 def test_the_example_for_github_actions_works_as_written(tmp_path):

@@ -174,11 +174,11 @@ def damaged(folder, what):
     ("what", "said"),
     [
         ("no run.json", "has no run.json"),
-        ("half a run.json", "its run.json cannot be read"),
-        ("an old run.json", "its run.json is of another version"),
-        ("an identity that lacks the samples", "its run.json is of another version"),
-        ("half a table", "its estimates cannot be read"),
-        ("another table", "its estimates are of another version"),
+        ("half a run.json", "has a run.json that cannot be read"),
+        ("an old run.json", "has a run.json of another version"),
+        ("an identity that lacks the samples", "has a run.json of another version"),
+        ("half a table", "has estimates that cannot be read"),
+        ("another table", "has estimates of another version"),
         ("killed", "is not finished (interrupted)"),
     ],
 )  # fmt: skip
@@ -186,7 +186,7 @@ def test_a_run_that_cannot_stand_there_is_named_with_the_reason(tmp_path, write_
     write_run(tmp_path, "a", LOW)
     damaged(tmp_path / "runs" / write_run(tmp_path, "b", HIGH), what)
     runs, (left_out,) = read_runs(tmp_path)
-    assert [run.info["model"] for run in runs] == ["a"]
+    assert [run.info.model for run in runs] == ["a"]
     assert left_out.reason.startswith(said)
     assert said in as_markdown(make_boards(runs), [left_out]).replace("\\", "")
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pandas
@@ -12,8 +13,10 @@ from harness.review.page import page
 from harness.review.reading import read_back
 from harness.review.review import Review
 from harness.statistics.correction import prediction_powered
-from harness.types.errors import HarnessError
-from harness.types.measures import Direction, Metric
+from harness.statistics.means import Mean
+from harness.statistics.serial import as_record
+from harness.types.errors import HarnessError, NotFinished
+from harness.types.measures import Direction, Estimand, Metric
 
 MODULE = {"module": "harness.review"}
 
@@ -62,7 +65,7 @@ def test_a_larger_draw_holds_a_smaller_one_and_tells_nothing(run):
     for name in ("sheet.csv", "sheet.html"):
         text = (review.folder / name).read_text(encoding="utf-8")
         assert "echo" not in text.replace("echocard", "")
-        for sample_id in review.samples:
+        for sample_id in review.prompts:
             assert sample_id not in text
 
 
@@ -147,7 +150,7 @@ def test_another_seed_does_not_overwrite_what_people_work_on(run):
 
 
 def test_what_is_no_run_or_no_metric_is_said(run, tmp_path):
-    with pytest.raises(HarnessError, match="not the folder of a finished run"):
+    with pytest.raises(HarnessError, match=r"has no run\.json: it is no run"):
         Review.of(tmp_path, None)
     with pytest.raises(HarnessError, match="metric='tone' is none of this run's: refusal"):
         Review.of(run, "tone")
@@ -173,3 +176,40 @@ def test_no_cell_is_a_formula(run):
     text = (review.folder / "sheet.csv").read_text(encoding="utf-8")
     assert ",'=1+1," in text
     assert json.loads((review.folder / "key.json").read_text())["metric"] == "refusal"
+
+
+def change(run, tmp_path, more):
+    """A copy of a run whose `run.json` says something else."""
+    copy = shutil.copytree(run, tmp_path / "runs" / run.name, ignore=lambda *_: ["review"])
+    path = copy / "run.json"
+    info = json.loads(path.read_text(encoding="utf-8"))
+    more(info)
+    path.write_text(json.dumps(info), encoding="utf-8")
+    return copy
+
+
+def test_a_cluster_that_is_a_metadata_column_is_corrected_by_it(run, tmp_path):
+    asked = Estimand("refused", "refusal", Mean(), where={"kind": "harmful"}, cluster="kind")
+    copy = change(run, tmp_path, lambda info: info.update(estimands=[as_record(asked)]))
+    review = Review.of(copy, "refusal")
+    draw(review, 30, 0)
+    anna = fill(review, tmp_path / "anna.csv", lambda i: int(i % 5 == 0))
+    (row, *_) = read_back(review, [anna]).corrected.to_pylist()
+    assert (row["name"], row["method"]) == ("refused", "prediction-powered")
+    units = review.facts.units(asked, np.flatnonzero(review.facts.chosen(asked)))
+    assert len(set(units.tolist())) == 1
+
+
+def test_a_review_makes_neither_the_task_nor_the_scorers(run, tmp_path):
+    def forget(info):
+        info["sessions"][-1]["config"] = {"task": {"_target_": "os.abort"}, "scorers": {}}
+
+    review = Review.of(change(run, tmp_path, forget), None)
+    assert review.name == Review.of(run, None).name
+    assert review.run.rubric("refusal")
+
+
+def test_a_run_without_rubrics_is_made_anew_before_people_are_asked(run, tmp_path):
+    review = Review.of(change(run, tmp_path, lambda info: info.pop("rubrics")), "refusal")
+    with pytest.raises(NotFinished, match="run its command again, which asks no model"):
+        draw(review, 5, 0)

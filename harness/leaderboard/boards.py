@@ -8,8 +8,8 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 
 from harness.statistics import combine, rank_ranges
-from harness.store import ITSELF, Row, Run
-from harness.types import Direction, Estimate, fingerprint
+from harness.store import FinishedRun, Row
+from harness.types import Direction, Estimate, Metric, fingerprint
 
 MOST_GROUPS = 8
 """Columns of an estimate that there is of groups alone; the CSV has all."""
@@ -52,14 +52,14 @@ class Entry:
 
     model: str
     model_id: str
-    runs: Sequence[Run]
+    runs: Sequence[FinishedRun]
     cells: Mapping[Column, Cell]
 
     @property
     def cut(self) -> float:
         """The share of its answers that ended at max_new_tokens."""
-        answers = sum(run.info["generations"] for run in self.runs)
-        return float(sum(run.info["generations_cut"] for run in self.runs) / max(answers, 1))
+        answers = sum(run.info.generations for run in self.runs)
+        return float(sum(run.info.generations_cut for run in self.runs) / max(answers, 1))
 
 
 @dataclass(frozen=True)
@@ -100,12 +100,12 @@ class Board:
             yield f"{'; '.join(dict.fromkeys(names))} by {scorer_id}: {'; or: '.join(said)}"
 
 
-def make_boards(runs: Sequence[Run]) -> list[Board]:
+def make_boards(runs: Sequence[FinishedRun]) -> list[Board]:
     """A board for each question; runs that differ in it are neither pooled nor ranked together.
 
     Those that compare models come before those of one alone.
     """
-    asked: dict[str, list[Run]] = {}
+    asked: dict[str, list[FinishedRun]] = {}
     for run in runs:
         asked.setdefault(json.dumps(run.question), []).append(run)
     boards = [_board(same) for same in asked.values()]
@@ -122,9 +122,9 @@ def differences(board: Board, boards: Sequence[Board]) -> list[str]:
     return [words.get(name, name) for name in names]
 
 
-def _board(runs: Sequence[Run]) -> Board:
+def _board(runs: Sequence[FinishedRun]) -> Board:
     """The board of runs that were asked the same."""
-    of_model: dict[str, list[Run]] = {}
+    of_model: dict[str, list[FinishedRun]] = {}
     for run in runs:
         of_model.setdefault(run.model, []).append(run)
     cells = {model: _cells(own) for model, own in of_model.items()}
@@ -132,14 +132,14 @@ def _board(runs: Sequence[Run]) -> Board:
     shown = compared(columns)
     for column in shown:
         _rank(column, list(cells.values()))
-    names = {model: own[-1].info["model"] for model, own in of_model.items()}
+    names = {model: own[-1].info.model for model, own in of_model.items()}
     entries = [
         Entry(_told_apart(model, names), model, of_model[model], of_one)
         for model, of_one in cells.items()
     ]
     first = next((c for c in shown if c.better != Direction.NEITHER.value), None)
     entries.sort(key=lambda entry: _place(entry, first))
-    data = dict.fromkeys(run.info["identity"]["data"] for run in runs)
+    data = dict.fromkeys(run.info.identity["data"] for run in runs)
     return Board(runs[0].question, ", ".join(data), columns, shown, entries)
 
 
@@ -165,22 +165,29 @@ def compared(columns: Sequence[Column]) -> list[Column]:
     return [column for column in columns if column.by is None or column in chosen]
 
 
-def _cells(runs: Sequence[Run]) -> dict[Column, Cell]:
+def _cells(runs: Sequence[FinishedRun]) -> dict[Column, Cell]:
     """What one model got; runs that differ in their seed alone make one estimate."""
-    found: dict[Column, list[Row]] = {}
+    rows_of: dict[Column, list[tuple[FinishedRun, Row]]] = {}
     for run in runs:
         for row in run.rows:
-            found.setdefault(Column(**{name: row[name] for name in NAMED}), []).append(row)
-    cells = {}
-    for column, rows in found.items():
-        estimate = combine(
-            [Estimate(**{name: row[name] for name in COUNTED}) for row in rows],
-            _range(column, runs[0].info.get("metrics", {}).get(column.metric, {})),
-        )
-        itself = any(row["validity"].startswith(ITSELF) for row in rows)
-        words = dict.fromkeys(row["validity"].removeprefix(ITSELF) for row in rows)
-        cells[column] = Cell(estimate, len(rows), "; or: ".join(words), itself)
-    return cells
+            column = Column(**{name: row[name] for name in NAMED})
+            rows_of.setdefault(column, []).append((run, row))
+    return {column: _cell(column, rows) for column, rows in rows_of.items()}
+
+
+def _cell(column: Column, rows: Sequence[tuple[FinishedRun, Row]]) -> Cell:
+    """What one model got in a column, from its row in each run."""
+    estimates = [Estimate(**{name: row[name] for name in COUNTED}) for _, row in rows]
+    first = rows[0][0].info
+    validities = dict.fromkeys(
+        run.info.validity.get(column.metric, row["validity"]) for run, row in rows
+    )
+    return Cell(
+        combine(estimates, _range(column, first.meaning(column.metric))),
+        len(rows),
+        "; or: ".join(validities),
+        any(run.info.judges_itself(column.scorer) for run, _ in rows),
+    )
 
 
 def _told_apart(model: str, names: Mapping[str, str]) -> str:
@@ -189,12 +196,12 @@ def _told_apart(model: str, names: Mapping[str, str]) -> str:
     return f"{name}@{model}" if list(names.values()).count(name) > 1 else name
 
 
-def _range(column: Column, meaning: Row) -> tuple[float, float]:
+def _range(column: Column, metric: Metric | None) -> tuple[float, float]:
     """The least and the most that an estimate can be."""
     if column.statistic.startswith(("share", "any of", "majority")):
         return 0.0, 1.0
-    if column.statistic.startswith(("mean", "expected maximum")) and "low" in meaning:
-        return meaning["low"], meaning["high"]
+    if column.statistic.startswith(("mean", "expected maximum")) and metric:
+        return metric.low, metric.high
     return -inf, inf
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from harness.leaderboard.boards import COUNTED, Board, Cell, Column, Entry, differences, make_boards
 from harness.show import ARROWS, SIDES, Drawn, forest, number, page, picture, safe, save, worst_end
-from harness.store import LeftOut, RunStore, read_runs
+from harness.store import LeftOut, read_runs, write_text
 from harness.types import HarnessError, visible
 
 FILTERS = ("task", "data", "protocol", "mitigation")
@@ -53,11 +53,10 @@ def write_leaderboard(results: Path) -> tuple[list[Board], list[LeftOut], Path]:
             old.unlink()
     except OSError as error:
         raise HarnessError(f"{str(folder)!r} cannot be written ({error.strerror})") from error
-    store = RunStore(folder)
-    store.write_text("leaderboard.csv", as_csv(boards))
-    store.write_text("leaderboard.md", as_markdown(boards, left_out))
+    write_text(folder / "leaderboard.csv", as_csv(boards))
+    write_text(folder / "leaderboard.md", as_markdown(boards, left_out))
     drawn = draw_boards(boards, folder / "figures")
-    return boards, left_out, store.write_text("index.html", _page(boards, left_out, drawn))
+    return boards, left_out, write_text(folder / "index.html", _page(boards, left_out, drawn))
 
 
 def as_csv(boards: Sequence[Board]) -> str:

@@ -93,20 +93,14 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
     Raises:
         HarnessError: there are none, or they cannot be read.
     """
-    from harness.store import LeftOut, read_run
+    from harness.store import FinishedRun
 
     asked = given[side]
     if isinstance(asked, Mapping):
         folders = _run_missing(given, side, asked)
     else:
         folders = [Path(str(one)) for one in (asked if isinstance(asked, list) else [asked])]
-    found = []
-    for folder in folders:
-        run = read_run(folder)
-        if isinstance(run, LeftOut):
-            raise HarnessError(f"{side}={str(folder)!r} {run.reason}")
-        found.append(run)
-    return found
+    return [FinishedRun.read(folder, side) for folder in folders]
 
 
 def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.leaderboard.boards import Board, Entry, make_boards
-from harness.regression.gate import Margins, compare
+from harness.regression.gate import Margins, comparison_of, nothing_gated
 from harness.regression.verdict import Change, Verdict
 from harness.regression.words import WORDS
 from harness.show import (
@@ -27,8 +27,8 @@ from harness.show import (
     safe,
     save,
 )
-from harness.store import RunStore, read_runs
-from harness.types import Estimate, HarnessError, visible
+from harness.store import read_runs, write_text
+from harness.types import Estimate, HarnessError, NotAlike, NotFinished, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -77,9 +77,8 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
              partial(draw_series, series=one), 3.2)
         for one in found
     ]  # fmt: skip
-    store = RunStore(folder)
-    store.write_text("history.md", as_markdown(found, skipped))
-    return store.write_text("history.html", _page(found, drawn, skipped))
+    write_text(folder / "history.md", as_markdown(found, skipped))
+    return write_text(folder / "history.html", _page(found, drawn, skipped))
 
 
 def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
@@ -96,12 +95,15 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
     changes: dict[str, Change] = {}
     for entry in entries[1:]:
         try:
-            found = compare(entries[0].runs, entry.runs, margins, guards)
-        except HarnessError as error:
+            comparison = comparison_of(entries[0].runs, entry.runs, margins, guards)
+        except (NotAlike, NotFinished) as error:
             skipped.append(str(error))
             continue
-        skipped += [f"{entry.model}: {why}" for why in found.lost]
-        for change in found.changes:
+        if comparison.ungated:
+            skipped += map(nothing_gated, comparison.ungated)
+            continue
+        skipped += [f"{entry.model}: {reason}" for reason in comparison.lost]
+        for change in comparison.changes:
             first = [Point(entries[0].model, _estimate(entries[0], change), None)]
             of_name = points.setdefault(change.name, first)
             of_name.append(Point(entry.model, _estimate(entry, change), change))
@@ -187,17 +189,14 @@ def _rows(one: Series) -> Iterator[list[str]]:
 def _estimate(entry: Entry, change: Change) -> Estimate:
     """The estimate of a checkpoint that a change is of."""
     for column, cell in entry.cells.items():
-        level = f"{column.name}: {column.by} {column.group}"
-        name = column.name if column.by is None else level
-        if (name, column.statistic) == (change.name, change.statistic):
+        named = (column.name, column.statistic, column.group)
+        if named == (change.estimand, change.statistic, change.level):
             return cell.estimate
     return Estimate(None, None, None, None, None, None, 0, 0, 0, 0)
 
 
 def _started(entry: Entry) -> str:
-    started: list[Mapping[str, Any]] = [
-        session for run in entry.runs for session in run.info.get("sessions", ())[:1]
-    ]
+    started = [session for run in entry.runs for session in run.info.sessions[:1]]
     return min((str(session.get("started", "")) for session in started), default="")
 
 

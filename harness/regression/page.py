@@ -22,7 +22,6 @@ from harness.show import (
     page,
     picture,
 )
-from harness.store import RunStore
 from harness.types import visible
 
 if TYPE_CHECKING:
@@ -97,23 +96,21 @@ Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]
 
 def _texts(found: Comparison) -> Texts:
     """What was asked and answered where it changed most."""
-    wanted = {(c.task, one) for c in found.changes for one in c.samples[:MOST_SAMPLES]}
+    wanted = {(c.task, name) for c in found.changes for name in c.samples[:MOST_SAMPLES]}
     texts: dict[tuple[str, str], tuple[str, tuple[list[str], list[str]]]] = {}
     for side, runs in enumerate((found.baseline, found.candidate)):
         for run in runs:
-            store, task = RunStore(run.folder), run.question["task"]
-            own = {one for of, one in wanted if of == task}
-            samples = store.read_table("samples")
-            if samples is None or not own:
+            task = run.question["task"]
+            ids = {name for of_task, name in wanted if of_task == task}
+            if not ids:
                 continue
-            for row in samples.select(["sample_id", "prompt"]).to_pylist():
-                if row["sample_id"] in own:
+            for row in run.samples().select(["sample_id", "prompt"]).to_pylist():
+                if row["sample_id"] in ids:
                     texts.setdefault((task, row["sample_id"]), (row["prompt"], ([], [])))
-            for _, table in store.shards("generations"):
-                for row in table.select(["sample_id", "text", "error"]).to_pylist():
-                    if row["sample_id"] in own and (task, row["sample_id"]) in texts:
-                        said = row["text"] if row["text"] is not None else row["error"]
-                        texts[task, row["sample_id"]][1][side].append(said or "(no text)")
+            for row in run.answers(["sample_id", "text", "error"]):
+                if row["sample_id"] in ids and (task, row["sample_id"]) in texts:
+                    answer = row["text"] if row["text"] is not None else row["error"]
+                    texts[task, row["sample_id"]][1][side].append(answer or "(no text)")
     return texts
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +13,6 @@ from harness.statistics import (
 )
 
 Labels = NDArray[Any]
-Facts = Mapping[str, Sequence[Any]]
 End = Literal["measured", "worst", "best"]
 """With what is missing left out, or at its worst or its best for the candidate."""
 ENDS: tuple[End, ...] = ("measured", "worst", "best")

@@ -1,15 +1,13 @@
-"""What the gate says of a candidate."""
+"""What the gate says of a candidate: its records, and how it decides."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import (
-    Paired,
-)
-from harness.store import Run
+from harness.statistics import LEVEL, Paired, detectable, holm
+from harness.store import FinishedRun
 
 
 class Verdict(Enum):
@@ -51,6 +49,10 @@ class Change:
     samples: Sequence[str]
     """The worst changed first; none of a contrast, which is no sample's."""
     changes: Sequence[float]
+    estimand: str
+    """The estimand's name."""
+    level: str | None = None
+    """Of a contrast which level differs from the reference."""
     p_worse: float = 1.0
     """Of not being worse; adjusted among all that are gated (Holm 1979)."""
     verdict: Verdict = Verdict.INCONCLUSIVE
@@ -77,12 +79,14 @@ class Part:
 class Comparison:
     """All that the gate says."""
 
-    baseline: Sequence[Run]
-    candidate: Sequence[Run]
+    baseline: Sequence[FinishedRun]
+    candidate: Sequence[FinishedRun]
     changes: Sequence[Change]
     parts: Sequence[Part]
     lost: Sequence[str]
     """What has a margin and could not be compared: nothing passes then."""
+    ungated: Sequence[str] = ()
+    """Tasks of which nothing has a margin and scores."""
 
     @property
     def verdict(self) -> Verdict:
@@ -92,3 +96,67 @@ class Comparison:
             return Verdict.REGRESSION
         passed = verdicts == {Verdict.PASS} and not self.lost
         return Verdict.PASS if passed else Verdict.INCONCLUSIVE
+
+
+def verdict_of(measured: Paired, worst: Paired, p_worse: float) -> Verdict:
+    """What the tests of an estimate say, `p_worse` being adjusted, and of the best end as well."""
+    if measured.p_margin <= LEVEL and worst.p_margin <= LEVEL:
+        return Verdict.PASS
+    return Verdict.REGRESSION if p_worse <= LEVEL else Verdict.INCONCLUSIVE
+
+
+def decided(changes: Sequence[Change]) -> list[Change]:
+    """The verdict of each, with the chance of a false alarm held among all (Holm 1979)."""
+    chances = holm([max(c.measured.p_worse, c.best.p_worse) for c in changes])
+    decisions = []
+    for change, p_worse in zip(changes, chances, strict=True):
+        verdict = verdict_of(change.measured, change.worst, p_worse)
+        reason = {
+            Verdict.PASS: f"not worse by {change.margin:g} or more",
+            Verdict.REGRESSION: f"worse, and not shown to be so by less than {change.margin:g}",
+            Verdict.INCONCLUSIVE: _why_inconclusive(change, len(changes)),
+        }[verdict]
+        decisions.append(replace(change, p_worse=p_worse, verdict=verdict, reason=reason))
+    return decisions
+
+
+def _why_inconclusive(change: Change, family: int) -> str:
+    measured, lost = change.measured, sum(change.missing)
+    if measured.high is None or measured.difference is None:
+        return (
+            f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"
+        )
+    would_pass, would_fail = measured.p_margin <= LEVEL, measured.p_worse * family <= LEVEL
+    outcome = "pass" if would_pass else "regression"
+    if lost and (would_pass or would_fail):
+        return (
+            f"what was measured would say {outcome}, but {lost:,} of "
+            f"{2 * change.asked:,} scores are missing; ask again with retry=failed"
+        )
+    if measured.p_worse <= LEVEL:
+        return (
+            f"worse by itself (p = {measured.p_worse:.3f}), but not surely among {family} estimates"
+        )
+    if measured.enough > measured.pairs:
+        return (
+            f"the data cannot tell: {measured.pairs:,} pairs show a difference of "
+            f"{detectable(measured):.3f} or more; {measured.enough:,} would be enough to rule out "
+            f"{change.margin:g}, were there none"
+        )
+    high = max(measured.high, change.worst.high or measured.high)
+    return (
+        f"the data cannot tell: it is worse by {measured.difference:.3f} so far, and may be by up "
+        f"to {high:.3f}; {measured.pairs:,} pairs show a difference of {detectable(measured):.3f} "
+        "or more"
+    )
+
+
+def adjusted(parts: Sequence[Part]) -> list[Part]:
+    """Groups with their q-values (Benjamini and Hochberg 1995), the smallest first."""
+    if not parts:
+        return []
+    from scipy.stats import false_discovery_control
+
+    q = false_discovery_control([part.p for part in parts])
+    with_q = [replace(part, q=float(value)) for part, value in zip(parts, q, strict=True)]
+    return sorted(with_q, key=lambda part: part.q)

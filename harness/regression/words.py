@@ -12,7 +12,7 @@ from harness.show import (
     number,
 )
 from harness.statistics import Paired
-from harness.store import Run
+from harness.store import FinishedRun
 from harness.types import visible
 
 if TYPE_CHECKING:
@@ -45,17 +45,17 @@ def title_of(found: Comparison) -> str:
     return f"{after} against {before}"
 
 
-def _system(run: Run) -> str:
+def _system(run: FinishedRun) -> str:
     mitigation = run.question["mitigation"]
-    model: str = run.info["model"]
+    model = run.info.model
     return model if mitigation == "none" else f"{model} with {mitigation}"
 
 
-def _named(run: Run) -> dict[str, object]:
-    return {"run": run.name, "model": run.info["model"], "model_id": run.model, **run.question}
+def _named(run: FinishedRun) -> dict[str, object]:
+    return {"run": run.name, "model": run.info.model, "model_id": run.model, **run.question}
 
 
-def _described(run: Run) -> str:
+def _described(run: FinishedRun) -> str:
     asked = run.question
     return (
         f"{run.name}: {_system(run)}, {asked['task']} version {asked['version']}, "

@@ -31,7 +31,7 @@ from harness.show import (
     save,
 )
 from harness.statistics import LEVEL
-from harness.store import RunStore
+from harness.store import write_text
 from harness.types import HarnessError, visible
 
 if TYPE_CHECKING:
@@ -48,14 +48,13 @@ def write_verdict(found: Comparison, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
-    store = RunStore(folder)
     plot = partial(differences, changes=found.changes)
     height = 1.3 + 0.3 * len(found.changes)
     drawn = save("differences", folder / "figures", title_of(found), plot, height)
-    page = store.write_text("regression.html", _page(found, drawn))
-    store.write_text("regression.md", as_markdown(found))
-    store.write_text("junit.xml", as_junit(found))
-    store.write_text("regression.json", as_json(found))  # the last: with it there is a verdict
+    page = write_text(folder / "regression.html", _page(found, drawn))
+    write_text(folder / "regression.md", as_markdown(found))
+    write_text(folder / "junit.xml", as_junit(found))
+    write_text(folder / "regression.json", as_json(found))  # the last: with it there is a verdict
     return page
 
 

@@ -15,45 +15,65 @@ from harness.statistics import Corrected, Mean, Share, prediction_powered, rogan
 from harness.types import Estimand
 
 
-def _corrected(review: Review, labels: Mapping[Key, Sequence[float]], raters: int) -> pa.Table:
-    """One row a headline estimate and method, the uncorrected number beside the corrected."""
-    rows = []
+def corrected_by(review: Review, labels: Mapping[Key, Sequence[float]], raters: int) -> pa.Table:
+    """One row a headline estimate and method, the uncorrected number beside the corrected.
+
+    Args:
+        review: of the run and the metric.
+        labels: of each labelled answer what people gave it.
+        raters: how many people labelled.
+    """
+    rows: list[dict[str, Any]] = []
     for estimand in review.estimands:
-        statistic = estimand.statistic
-        if not isinstance(statistic, Mean | Share):
-            continue
-        keys = [k for k in review.scores if _over(review.samples[k[0]], estimand)]
-        known = [k for k in keys if not math.isnan(review.scores[k])]
-        rest = [k for k in known if k not in labels]
-        both = [k for k in known if k in labels]
-        cut = statistic.at_least if isinstance(statistic, Share) else None
-        low, high = (0.0, 1.0) if cut is not None else (review.metric.low, review.metric.high)
-
-        def of(
-            keys: Sequence[Key], source: Mapping[Key, Sequence[float]], cut: float | None = cut
-        ) -> NDArray[np.float64]:
-            """Of each answer the mean; where yes begins somewhere, the share that reaches it."""
-            rows = (np.array(source[k], dtype=float) for k in keys)
-            means = [float((row if cut is None else row >= cut).mean()) for row in rows]
-            return np.array(means, dtype=float)
-
-        scores = {k: (review.scores[k],) for k in known}
-        scored, human = of(both, scores), of(both, labels)
-        everything = of(known, scores)
-        units = {"cluster": "cluster", "sample": "sample_id"}[estimand.cluster]
-        found = {
-            "prediction-powered": prediction_powered(
-                of(rest, scores), scored, human,
-                _clusters(review, rest, units), _clusters(review, both, units), low, high,
-            )
-        }  # fmt: skip
-        if set(everything.tolist()) <= {0.0, 1.0} and set(human.tolist()) <= {0.0, 1.0}:
-            found["rogan-gladen"] = rogan_gladen(everything, scored, human)
-        rows += [
-            _row(estimand, method, result, everything, len(keys), raters)
-            for method, result in found.items()
-        ]
+        if isinstance(estimand.statistic, Mean | Share):
+            rows += _rows(review, estimand, labels, raters)
     return pa.Table.from_pylist(rows, CORRECTED)
+
+
+def _rows(
+    review: Review, estimand: Estimand, labels: Mapping[Key, Sequence[float]], raters: int
+) -> list[dict[str, Any]]:
+    """An estimate of a mean or a share, corrected by each method that fits it."""
+    asked, numbers = list(review.scores), review.numbers(list(review.scores))
+    over = review.facts.chosen(estimand)[numbers]
+    keys = [key for key, chosen in zip(asked, over, strict=True) if chosen]
+    known = [key for key in keys if not math.isnan(review.scores[key])]
+    rest = [key for key in known if key not in labels]
+    both = [key for key in known if key in labels]
+    share = estimand.statistic if isinstance(estimand.statistic, Share) else None
+    metric = review.metric
+    low, high = (0.0, 1.0) if share else (metric.low, metric.high)
+    scores = {key: (review.scores[key],) for key in known}
+    scored, human = _values(both, scores, share), _values(both, labels, share)
+    everything = _values(known, scores, share)
+    of_rest, of_both = (
+        _codes(review.facts.units(estimand, review.numbers(of))) for of in (rest, both)
+    )
+    results = {
+        "prediction-powered": prediction_powered(
+            _values(rest, scores, share), scored, human, of_rest, of_both, low, high
+        )
+    }
+    if set(everything.tolist()) <= {0.0, 1.0} and set(human.tolist()) <= {0.0, 1.0}:
+        results["rogan-gladen"] = rogan_gladen(everything, scored, human)
+    return [
+        _row(estimand, method, result, everything, len(keys), raters)
+        for method, result in results.items()
+    ]
+
+
+def _values(
+    keys: Sequence[Key], source: Mapping[Key, Sequence[float]], share: Share | None
+) -> NDArray[np.float64]:
+    """The mean of each answer's values; of a share how many of them reach its level."""
+    rows = (np.array(source[key], dtype=float) for key in keys)
+    means = [float((row if share is None else row >= share.at_least).mean()) for row in rows]
+    return np.array(means, dtype=float)
+
+
+def _codes(units: NDArray[Any]) -> NDArray[np.intp]:
+    """Clusters by numbers from zero."""
+    return np.unique(units, return_inverse=True)[1]
 
 
 CORRECTED = pa.schema(
@@ -81,16 +101,3 @@ def _row(
         "n_scored": len(values), "n_labelled": result.n_labelled, "raters": raters,
         "replicated": raters > 1,
     }  # fmt: skip
-
-
-def _clusters(review: Review, keys: Sequence[Key], column: str) -> NDArray[np.intp]:
-    names = [review.samples[sample_id][column] for sample_id, _ in keys]
-    return np.unique(names, return_inverse=True)[1] if names else np.zeros(0, np.intp)
-
-
-def _over(sample: Mapping[str, Any], estimand: Estimand) -> bool:
-    fixed = ("sample_id", "cluster", "prompt", "messages", "target")
-    return all(
-        sample.get(f"{name}_" if name.rstrip("_") in fixed else name) == value
-        for name, value in estimand.where.items()
-    )

@@ -4,17 +4,49 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.agreement.figures import Told, figures, people
 from harness.data import Labelled, read_file
 from harness.review.console import Reviewed
-from harness.review.corrected import _corrected
-from harness.review.review import Key, Review, _read_key, _unlabelled, _write_tables
+from harness.review.corrected import corrected_by
+from harness.review.review import Key, Review, _read_key, _unlabelled
+from harness.store import write_table
 from harness.types import HarnessError, Metric
+from harness.validity import Figure
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What people gave each item: a table item by rater."""
+
+    keys: Sequence[Key]
+    """Which answer each item is."""
+    raters: Sequence[str]
+    values: NDArray[np.float64]
+    """Shape (items, raters), in the metric's range; NaN where a person gave none."""
+
+    @property
+    def means(self) -> NDArray[np.float64]:
+        """The mean label of each item."""
+        means: NDArray[np.float64] = np.nanmean(self.values, axis=1)
+        return means
+
+    @property
+    def given(self) -> NDArray[np.bool_]:
+        """Who labelled what; shape (items, raters)."""
+        return ~np.isnan(self.values)
+
+    @property
+    def of_keys(self) -> Mapping[Key, list[float]]:
+        """Of each answer the labels that it has."""
+        rows = zip(self.keys, self.values, self.given, strict=True)
+        return {key: row[given].tolist() for key, row, given in rows}
 
 
 def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
@@ -33,62 +65,68 @@ def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
     if len({file.stem for file in files}) < len(files):
         raise HarnessError("two sheets have the same name; a person is called as their file is")
     items: dict[str, Key] = {name: (row[0], row[1]) for name, row in key["items"].items()}
-    labels = {file.stem: _labels(file, items, review.metric) for file in files}
-    labelled_items = sorted({item for of_one in labels.values() for item in of_one})
+    of_raters = {file.stem: _labels(file, items, review.metric) for file in files}
+    labels = _table(items, of_raters)
+    write_table(review.folder, "labels", _as_arrow(labels), csv=True)
+    corrected = corrected_by(review, labels.of_keys, len(files))
+    write_table(review.folder, "corrected", corrected, csv=True)
+    scores = np.array([review.scores.get(key, math.nan) for key in labels.keys])
     rows = [
-        Labelled(
-            items[item][0],
-            "",
-            float(np.mean([of[item] for of in labels.values() if item in of])),
-            tuple(of.get(item, math.nan) for of in labels.values()),
-            None,
-        )
-        for item in labelled_items
+        Labelled(sample_id, "", float(mean), tuple(row.tolist()), None)
+        for (sample_id, _), mean, row in zip(labels.keys, labels.means, labels.values, strict=True)
     ]
-    scores = np.array([review.scores.get(items[item], math.nan) for item in labelled_items])
-    table = pa.table(
-        {
-            "sample_id": [items[item][0] for item in labelled_items],
-            "index": pa.array([items[item][1] for item in labelled_items], pa.int32()),
-            "label": [row.label for row in rows],
-            **{f"rater_{name}": [of.get(i) for i in labelled_items] for name, of in labels.items()},
-        }
-    )
-    _write_tables(review.folder, "labels", table)
-    ratings = [
-        Labelled(items[item][0], "", of[item], (), None)
-        for item in labelled_items
-        for of in labels.values()
-        if item in of
-    ]
-    rated = np.array(
-        [
-            review.scores.get(items[i], math.nan)
-            for i in labelled_items
-            for of in labels.values()
-            if i in of
-        ]
-    )
-    told = Told(np.array([rating.label for rating in ratings]), review.metric, None, None)
-    of_keys = {
-        items[item]: [of[item] for of in labels.values() if item in of] for item in labelled_items
-    }
-    corrected = _corrected(review, of_keys, len(files))
-    _write_tables(review.folder, "corrected", corrected)
     return Reviewed(
         review.name,
         len(rows),
         int(np.isnan(scores).sum()),
-        list(labels),
+        list(labels.raters),
         people(rows),
-        figures(ratings, rated, review.metric, told) if not np.isnan(rated).all() else [],
+        _agreement(labels, scores, review.metric),
         corrected,
-        _unlabelled(labels, len(items)),
+        _unlabelled(of_raters, len(items)),
     )
 
 
+def _table(items: Mapping[str, Key], of_raters: Mapping[str, Mapping[str, float]]) -> Labels:
+    """The labels of all people as one table, an item that nobody labelled left out."""
+    names = sorted({item for of_rater in of_raters.values() for item in of_rater})
+    columns = [[of.get(item, math.nan) for item in names] for of in of_raters.values()]
+    return Labels([items[name] for name in names], list(of_raters), np.array(columns).T)
+
+
+def _as_arrow(labels: Labels) -> pa.Table:
+    """One row an item: its mean label, and that of each person."""
+    columns = {
+        f"rater_{name}": pa.array(column, from_pandas=True)
+        for name, column in zip(labels.raters, labels.values.T, strict=True)
+    }
+    return pa.table(
+        {
+            "sample_id": [sample_id for sample_id, _ in labels.keys],
+            "index": pa.array([index for _, index in labels.keys], pa.int32()),
+            "label": labels.means,
+            **columns,
+        }
+    )
+
+
+def _agreement(labels: Labels, scores: NDArray[np.float64], metric: Metric) -> Sequence[Figure]:
+    """How the scorer agrees with every single label; nothing where none has a score."""
+    given = labels.given
+    rated = np.broadcast_to(scores[:, None], given.shape)[given]
+    if np.isnan(rated).all():
+        return []
+    rows, _ = np.nonzero(given)
+    single = labels.values[given]
+    ratings = [
+        Labelled(labels.keys[row][0], "", float(label), (), None)
+        for row, label in zip(rows.tolist(), single, strict=True)
+    ]
+    return figures(ratings, rated, metric, Told(single, metric, None, None))
+
+
 def _labels(file: Path, items: Mapping[str, Key], metric: Metric) -> dict[str, float]:
-    found: dict[str, float] = {}
+    labels: dict[str, float] = {}
     for number, row in enumerate(read_file(file, "read"), 1):
         if lacking := [name for name in ("item", "label") if name not in row]:
             raise HarnessError(
@@ -109,9 +147,9 @@ def _labels(file: Path, items: Mapping[str, Key], metric: Metric) -> dict[str, f
             raise HarnessError(
                 f"{where}: label {label!r} must be a number from {metric.low:g} to {metric.high:g}"
             )
-        if item in found and found[item] != value:
+        if item in labels and labels[item] != value:
             raise HarnessError(f"{where}: item {item!r} is labelled twice, unlike")
-        found[item] = value
-    if not found:
+        labels[item] = value
+    if not labels:
         raise HarnessError(f"{file.name} holds no label; fill in the column `label`")
-    return found
+    return labels

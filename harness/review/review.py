@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-from omegaconf import OmegaConf
+from numpy.typing import NDArray
 
-from harness.command import make
-from harness.statistics import Mean
-from harness.store import RunStore
-from harness.types import Estimand, HarnessError, Metric, Scorer, Task, trait
+from harness.store import Facts, FinishedRun
+from harness.types import Estimand, HarnessError, Metric
 
 Key = tuple[str, int]
 """A sample's id and the index of its generation."""
@@ -26,74 +25,80 @@ Key = tuple[str, int]
 class Review:
     """What of a run can be labelled, and for which metric."""
 
-    store: RunStore
+    run: FinishedRun
     name: str
     """The metric's."""
-    metric: Metric
-    rubric: str
     estimands: Sequence[Estimand]
     """Of the task, of this metric, over all samples that they are over."""
-    samples: Mapping[str, Mapping[str, Any]]
+    prompts: Mapping[str, str]
+    """Of each sample by its id, in the order of `facts`."""
+    facts: Facts
     scores: Mapping[Key, float]
     """NaN where there is none."""
     answers: Mapping[Key, str]
 
     @classmethod
     def of(cls, folder: Path, name: str | None) -> Review:
-        """A finished run's.
+        """A finished run's; makes neither its task nor its scorers.
 
         Args:
             folder: of the run.
             name: of the metric; None: the first that the task's estimates are of.
 
         Raises:
-            HarnessError: it is no finished run, or has no such metric.
+            NotFinished: it is no finished run.
+            HarnessError: it has no such metric, or cannot be read.
         """
-        store = RunStore(folder)
-        info, samples, scores = (
-            store.info(),
-            store.read_table("samples"),
-            store.read_table("scores"),
-        )
-        if info is None or samples is None or scores is None or info["status"] != "complete":
-            raise HarnessError(f"run={str(folder)!r} is not the folder of a finished run")
-        config = OmegaConf.create(info["sessions"][-1]["config"])
-        task = make("task", config.task, Task) if "task" in config else None
-        given: dict[str, tuple[Metric, str]] = {}
-        for scorer_name, node in config.scorers.items():
-            scorer = make(f"scorers.{scorer_name}", node, Scorer)
-            rubrics = trait(scorer, "rubrics")
-            given |= {n: (m, rubrics.get(n, "")) for n, m in scorer.metrics.items()}
-        every = task.estimands if task else [Estimand(m, m, Mean()) for m in given]
-        asked = [e for e in every if e.metric in given]
-        name = name or (asked[0].metric if asked else None)
-        if name not in given:
-            raise HarnessError(f"metric={name!r} is none of this run's: {', '.join(given)}")
-        rows = scores.to_pylist()
-        values = {
-            (row["sample_id"], row["index"]): math.nan if row["value"] is None else row["value"]
-            for row in rows
-            if row["metric"] == name
-        }
+        run = FinishedRun.read(folder, "run")
+        asked = [record["metric"] for record in run.info.estimands or ()]
+        name = name or next((metric for metric in asked if metric in run.metrics), None)
+        if name is None or name not in run.metrics:
+            raise HarnessError(f"metric={name!r} is none of this run's: {', '.join(run.metrics)}")
+        samples = run.samples()
+        scores = _scores(run, samples, name)
         answers = {
             (row["sample_id"], row["index"]): row["text"]
-            for _, table in store.shards("generations")
-            for row in table.select(["sample_id", "index", "text"]).to_pylist()
-            if row["text"] is not None and (row["sample_id"], row["index"]) in values
+            for row in run.answers(["sample_id", "index", "text"])
+            if row["text"] is not None and (row["sample_id"], row["index"]) in scores
         }
-        headline = [e for e in asked if e.metric == name and e.by is None]
-        by_id = {row["sample_id"]: row for row in samples.to_pylist()}
-        return cls(store, name, *given[name], headline, by_id, values, answers)
+        headline = [e for e in run.estimands if e.metric == name and e.by is None]
+        ids, prompts = samples["sample_id"].to_pylist(), samples["prompt"].to_pylist()
+        by_id = dict(zip(ids, prompts, strict=True))
+        return cls(run, name, headline, by_id, run.facts(samples), scores, answers)
+
+    @property
+    def metric(self) -> Metric:
+        """Range and good end of what is labelled."""
+        return self.run.metrics[self.name]
+
+    def numbers(self, keys: Sequence[Key]) -> NDArray[np.int64]:
+        """The number of the sample that each answer is of."""
+        places = (self._places[sample_id] for sample_id, _ in keys)
+        return np.fromiter(places, np.int64, len(keys))
+
+    @cached_property
+    def _places(self) -> Mapping[str, int]:
+        return {sample_id: number for number, sample_id in enumerate(self.prompts)}
 
     @property
     def folder(self) -> Path:
         """Where its sheets and labels are."""
-        return self.store.folder / "review" / self.name
+        return self.run.folder / "review" / self.name
 
     @property
     def total(self) -> int:
         """Answers that can be drawn."""
         return len(self.answers)
+
+
+def _scores(run: FinishedRun, samples: pa.Table, metric: str) -> dict[Key, float]:
+    """The score of each answer, sample by sample; NaN where it could not be had."""
+    scores = run.scores(samples)
+    ids, values = samples["sample_id"].to_pylist(), scores.values.get(metric)
+    if values is None:
+        return {}
+    keys = ((sample_id, index) for sample_id in ids for index in range(scores.n))
+    return dict(zip(keys, values.tolist(), strict=True))
 
 
 def _unlabelled(labels: Mapping[str, Mapping[str, float]], drawn: int) -> list[str]:
@@ -108,8 +113,8 @@ def _unlabelled(labels: Mapping[str, Mapping[str, float]], drawn: int) -> list[s
 
 def _item(review: Review, seed: int, key: Key) -> str:
     """A name that tells nothing, and whose order is random."""
-    told = f"{seed} {review.store.folder.name} {review.name} {key[0]} {key[1]}"
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    content = f"{seed} {review.run.name} {review.name} {key[0]} {key[1]}"
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def _read_key(path: Path) -> dict[str, Any] | None:
@@ -125,16 +130,3 @@ def _read_key(path: Path) -> dict[str, Any] | None:
 def _cell(text: str) -> str:
     """The text of a cell, which no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f"{path.name}.partial")
-    try:
-        partial.write_text(text, encoding="utf-8", newline="")
-        partial.replace(path)
-    except OSError as error:
-        raise HarnessError(f"{str(path)!r} cannot be written ({error.strerror})") from error
-
-
-def _write_tables(folder: Path, name: str, table: pa.Table) -> None:
-    RunStore(folder).write_table(name, table, csv=True)

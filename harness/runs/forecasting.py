@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -13,7 +11,7 @@ from harness.runs.asked import Asked
 from harness.runs.index import StoredGenerations
 from harness.runs.plan import Plan
 from harness.runs.requests import requests_of
-from harness.store import RunStore
+from harness.store import RunStore, read_infos
 from harness.types import Request, machine, trait
 
 FEW = 8
@@ -119,11 +117,11 @@ def _seconds(
     """Median, least and most seconds by earlier sessions; their number, generations, if alike."""
     alike, same_model = [], []
     made = {"alike": 0, "same": 0}
-    for info in _runs(plan.results):
-        before = info["identity"]
+    for info in read_infos(plan.results):
+        before = info.identity
         if before.get("model") != identity["model"]:
             continue
-        for session in info.get("sessions", []):
+        for session in info.sessions:
             done = session.get("generate") or {}
             if session.get("machine") != machine() or done.get("generations", 0) < FEW:
                 continue
@@ -141,14 +139,3 @@ def _seconds(
         most = max(same_model) * generated[1]
         return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False
     return None, 0, 0, False
-
-
-def _runs(results: Path) -> Iterator[dict[str, Any]]:
-    """What `run.json` says of each run there is; those that cannot be read say nothing."""
-    for path in sorted((results / "runs").glob("*/run.json")):
-        try:
-            info = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            continue
-        if isinstance(info, dict) and isinstance(info.get("identity"), dict):
-            yield info

@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.statistics import VERSION as STATISTICS
 from harness.statistics import as_record
-from harness.store import ITSELF, Source
+from harness.store import Source
 from harness.types import (
     GenerationConfig,
     HarnessError,
@@ -89,6 +89,12 @@ def describe(
             | ({"aside": True} if metric in plan.scorers.asides else {})
             for metric, source in known.items()
         },
+        "rubrics": {
+            metric: rubric
+            for name in plan.scorers
+            for metric, rubric in getattr(plan.scorers[name], "rubrics", {}).items()
+            if metric in known
+        },
         "estimands": [as_record(estimand) for estimand in estimands],
         "not_computed": missing,
         "statistics": STATISTICS,
@@ -151,11 +157,10 @@ def sources(plan: Plan) -> dict[str, Source]:
     for metric, (name, meaning) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
         judges_itself = scorer.identity.get("judge_weights") == own
-        itself = ITSELF if judges_itself else ""
         agreement = (
             EXACT
             if trait(scorer, "exact")
             else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
         )
-        found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)
+        found[metric] = Source(name, plan.scorers.identity(name), agreement, meaning, judges_itself)
     return found

@@ -2,37 +2,43 @@
 
 from harness.store.buffer import Gathered
 from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table
-from harness.store.facts import Facts, Field, asked_of_samples, matches
-from harness.store.finished import LeftOut, Result, Row, Run, read_run, read_runs
+from harness.store.facts import FIXED_COLUMNS, Facts, Field, asked_of_samples, field_of
+from harness.store.finished import FinishedRun, LeftOut, Result, Row, read_infos, read_runs
 from harness.store.folder import RunStore
 from harness.store.rows import digest_answer, generation_rows, score_rows, to_generations
+from harness.store.run_info import RunInfo
 from harness.store.scores import Scores
 from harness.store.tables import SCORE_COLUMNS, samples_table, scores_schema, scores_table
+from harness.store.whole import write_table, write_text
 
 __all__ = [
     "ESTIMATE_COLUMNS",
+    "FIXED_COLUMNS",
     "ITSELF",
     "SCORE_COLUMNS",
     "Facts",
     "Field",
+    "FinishedRun",
     "Gathered",
     "LeftOut",
     "Result",
     "Row",
-    "Run",
+    "RunInfo",
     "RunStore",
     "Scores",
     "Source",
     "asked_of_samples",
     "digest_answer",
     "estimates_table",
+    "field_of",
     "generation_rows",
-    "matches",
-    "read_run",
+    "read_infos",
     "read_runs",
     "samples_table",
     "score_rows",
     "scores_schema",
     "scores_table",
     "to_generations",
+    "write_table",
+    "write_text",
 ]

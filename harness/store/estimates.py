@@ -10,12 +10,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.store.facts import Facts, _groups, _units
+from harness.store.facts import Facts
 from harness.store.tables import Keys, _with_keys
 from harness.types import Comparison, Estimand, Estimate, Metric, trait
 
 ITSELF = "the judge is the model under test; "
-"""How the validity of a score begins that a model gave itself."""
+"""What tables say before the validity of a score that a model gave itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,15 @@ class Source:
     scorer: str
     scorer_id: str
     validity: str
+    """How far it agrees with people, in words."""
     metric: Metric
+    judges_itself: bool = False
+    """Whether the judge has the weights of the model under test."""
+
+    @property
+    def sentence(self) -> str:
+        """What tables say of the validity, to be read by people."""
+        return f"{ITSELF * self.judges_itself}{self.validity}"
 
 
 ESTIMATE_COLUMNS = {
@@ -67,7 +75,7 @@ def estimates_table(
         named: dict[str, object] = {
             "scorer": source.scorer,
             "scorer_id": source.scorer_id,
-            "validity": source.validity,
+            "validity": source.sentence,
             "metric": estimand.metric,
             "name": estimand.name,
             "statistic": statistic.name,
@@ -93,8 +101,8 @@ def _estimates(
 ) -> Iterator[tuple[str | None, Estimate]]:
     """The estimates of an estimand with what each is of."""
     statistic = estimand.statistic
-    for group, numbers in _groups(facts, estimand):
-        units = _units(facts, estimand, numbers)
+    for group, numbers in facts.groups(estimand):
+        units = facts.units(estimand, numbers)
         if isinstance(statistic, Comparison):
             chosen = facts.of(numbers)
             columns = {name: chosen.fields[name].items() for name in statistic.fields}

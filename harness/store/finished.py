@@ -1,9 +1,9 @@
-"""A finished run as it is read back."""
+"""A finished run as it is read back: the one way in which others read a run's folder."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,33 +11,49 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.statistics import from_record
 from harness.store.estimates import ESTIMATE_COLUMNS
+from harness.store.facts import Facts, asked_of_samples
 from harness.store.folder import RunStore
-from harness.types import fingerprint
+from harness.store.run_info import RunInfo
+from harness.store.scores import Scores
+from harness.types import Estimand, Metric, NotFinished, Unreadable, fingerprint
 
 Row = Mapping[str, Any]
 NEEDED = {"model", "mitigation", "samples", "generations", "generations_cut", "groups",
           "statistics"}  # fmt: skip
-OF_IT = {"task", "task_version", "data", "data_sha256", "samples_sha256", "protocol", "generation",
-         "options", "mitigation", "model", "seed"}  # fmt: skip
-"""What `run.json` must say, and its identity."""
+OF_IDENTITY = {"task", "task_version", "data", "data_sha256", "samples_sha256", "protocol",
+               "generation", "options", "mitigation", "model", "seed"}  # fmt: skip
+"""What `run.json` of a finished run must say, and its identity."""
 
 
 @dataclass(frozen=True)
-class LeftOut:
-    """A run folder that stands on no board, and why."""
+class FinishedRun:
+    """A finished run: its folder, what its `run.json` says, and its estimates.
 
-    run: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished run: its folder, what its `run.json` says, and its estimates."""
+    Samples, scores and answers are read when they are asked for.
+    """
 
     folder: Path
-    info: Row
+    info: RunInfo
     rows: Sequence[Row]
+    """Its estimates, by the columns of `ESTIMATE_COLUMNS`."""
+
+    @classmethod
+    def read(cls, folder: Path, option: str | None = None) -> FinishedRun:
+        """The run in a folder; reads its `run.json` and its estimates.
+
+        Args:
+            folder: of the run.
+            option: that named it, as a refusal says.
+
+        Raises:
+            NotFinished: there is none, it is not finished, or an earlier version wrote it.
+        """
+        run = _open(folder)
+        if isinstance(run, str):
+            raise NotFinished(f"{f'{option}=' if option else ''}{str(folder)!r} {run}")
+        return run
 
     @property
     def name(self) -> str:
@@ -50,32 +66,128 @@ class Run:
 
         Another language is other data, or an option of the task, and so another question.
         """
-        identity = self.info["identity"]
-        mitigation = self.info["mitigation"]
+        identity = self.info.identity
+        mitigation = self.info.mitigation
         if identity["mitigation"]:
             mitigation += f"@{fingerprint(identity['mitigation'])}"
         return {
             "task": identity["task"],
             "version": identity["task_version"],
             "data": identity["data_sha256"][:8],
-            "samples": f"{self.info['samples']:,}",
+            "samples": f"{self.info.samples:,}",
             "of": identity["samples_sha256"][:8],
             "protocol": identity["protocol"],
-            "settings": _said(identity["generation"]),
-            "options": _said(identity["options"]),
+            "settings": _in_words(identity["generation"]),
+            "options": _in_words(identity["options"]),
             "mitigation": mitigation,
-            "groups": self.info["groups"],
-            "statistics": self.info["statistics"],
+            "groups": self.info.groups,
+            "statistics": self.info.statistics,
         }
 
     @cached_property
     def model(self) -> str:
         """Fingerprint of the model, and of how its thinking is told from its answers."""
-        identity = self.info["identity"]
+        identity = self.info.identity
         return fingerprint({name: identity.get(name) for name in ("model", "thinking")})
 
+    @cached_property
+    def estimands(self) -> list[Estimand]:
+        """What the task estimates, as far as its statistics can be read back.
 
-def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
+        Raises:
+            NotFinished: an earlier version wrote the run and did not keep them.
+        """
+        records = self.info.estimands
+        if records is None or not all(isinstance(record, dict) for record in records):
+            raise self._of_another_version()
+        read = [from_record(record) for record in records]
+        return [estimand for estimand in read if estimand is not None]
+
+    @cached_property
+    def metrics(self) -> dict[str, Metric]:
+        """Range and good end of each metric that was scored.
+
+        Raises:
+            NotFinished: an earlier version wrote the run and did not keep them.
+        """
+        if not isinstance(self.info.metrics, dict):
+            raise self._of_another_version()
+        meanings = {name: self.info.meaning(name) for name in self.info.metrics}
+        return {name: metric for name, metric in meanings.items() if metric is not None}
+
+    def rubric(self, metric: str) -> str:
+        """What people are told to label a metric by; empty where it has no rubric.
+
+        Raises:
+            NotFinished: an earlier version wrote the run and did not keep them.
+        """
+        if not isinstance(self.info.rubrics, dict):
+            raise self._of_another_version()
+        return str(self.info.rubrics.get(metric, ""))
+
+    def samples(self) -> pa.Table:
+        """What was asked, one row a sample; read anew, since it may be large.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        table = RunStore(self.folder).read_table("samples")
+        if table is None:
+            raise Unreadable(
+                f"{str(self.folder)!r}: its samples cannot be read; run its command again"
+            )
+        return table
+
+    def facts(self, samples: pa.Table) -> Facts:
+        """What the estimands ask of these samples, in their order.
+
+        Raises:
+            NotFinished: an earlier version wrote the run and did not keep its estimands.
+        """
+        return Facts.of_table(samples, asked_of_samples(self.estimands))
+
+    def scores(self, samples: pa.Table) -> Scores:
+        """The values of each metric for these samples, in their order.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        return Scores(RunStore(self.folder), samples)
+
+    def answers(self, columns: Sequence[str]) -> Iterator[Row]:
+        """These columns of what the model said, a generation at a time.
+
+        Raises:
+            Unreadable: the system does not let a file be read.
+        """
+        for _, table in RunStore(self.folder).shards("generations"):
+            yield from table.select(columns).to_pylist()
+
+    def _of_another_version(self) -> NotFinished:
+        return NotFinished(
+            f"{self.name} was written by another version: run its command again, which asks no "
+            "model for what it has answered"
+        )
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A run folder that stands on no board, and why."""
+
+    run: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives that has just ended."""
+
+    folder: Path
+    info: Mapping[str, Any]
+    estimates: pa.Table
+
+
+def read_runs(results: Path) -> tuple[list[FinishedRun], list[LeftOut]]:
     """The finished runs under `results`, and the folders that are none.
 
     Reads of each run its `run.json` and its estimates, never a score or an answer.
@@ -83,11 +195,11 @@ def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
     runs, left_out = [], []
     first: dict[str, str] = {}
     for folder in sorted(path for path in (results / "runs").glob("*") if path.is_dir()):
-        run = read_run(folder)
-        if isinstance(run, LeftOut):
-            left_out.append(run)
+        run = _open(folder)
+        if isinstance(run, str):
+            left_out.append(LeftOut(folder.name, run))
             continue
-        same = json.dumps([run.info["identity"], run.question], sort_keys=True, default=str)
+        same = json.dumps([run.info.identity, run.question], sort_keys=True, default=str)
         if (other := first.setdefault(same, folder.name)) != folder.name:
             left_out.append(LeftOut(folder.name, f"is a copy of {other}, which is counted once"))
             continue
@@ -95,36 +207,42 @@ def read_runs(results: Path) -> tuple[list[Run], list[LeftOut]]:
     return runs, left_out
 
 
-def read_run(folder: Path) -> Run | LeftOut:
-    """The run in a folder, or why there is none."""
-    store = RunStore(folder)
+def read_infos(results: Path) -> Iterator[RunInfo]:
+    """What `run.json` says of each run under `results`, finished or not, that can be read."""
+    for path in sorted((results / "runs").glob("*/run.json")):
+        try:
+            info = RunStore(path.parent).info()
+            if info is not None:
+                yield RunInfo.of(info)
+        except Unreadable:
+            continue
+
+
+def _open(folder: Path) -> FinishedRun | str:
+    """The run in a folder, or why there is none: the rest of a sentence about the folder."""
     if not (folder / "run.json").exists():
-        return LeftOut(folder.name, "has no run.json: it is no run, or was stopped at its start")
-    info = store.info()
-    if info is None:
-        return LeftOut(folder.name, "its run.json cannot be read; run its command again")
-    if info["status"] != "complete":
-        return LeftOut(folder.name, f"is not finished ({info['status']}); run its command again")
+        return "has no run.json: it is no run, or was stopped at its start"
+    store = RunStore(folder)
+    record = store.info()
+    if record is None:
+        return "has a run.json that cannot be read; run its command again"
+    if record["status"] != "complete":
+        return f"is not finished ({record['status']}); run its command again"
     table = store.read_table("estimates")
     if table is None:
-        return LeftOut(folder.name, "its estimates cannot be read; run its command again")
+        return "has estimates that cannot be read; run its command again"
     if not set(ESTIMATE_COLUMNS) <= set(table.column_names):
-        return LeftOut(folder.name, "its estimates are of another version; run its command again")
-    identity = info["identity"]
-    if not info.keys() >= NEEDED or not isinstance(identity, dict) or not identity.keys() >= OF_IT:
-        return LeftOut(folder.name, "its run.json is of another version; run its command again")
-    return Run(folder, info, table.select(list(ESTIMATE_COLUMNS)).to_pylist())
+        return "has estimates of another version; run its command again"
+    another = "has a run.json of another version; run its command again"
+    try:
+        info = RunInfo.of(record)
+    except Unreadable:
+        return another
+    if not record.keys() >= NEEDED or not info.identity.keys() >= OF_IDENTITY:
+        return another
+    return FinishedRun(folder, info, table.select(list(ESTIMATE_COLUMNS)).to_pylist())
 
 
-def _said(settings: Mapping[str, Any]) -> str:
+def _in_words(settings: Mapping[str, Any]) -> str:
     """Settings in words, in an order of their own."""
     return ", ".join(f"{name} {value}" for name, value in sorted(settings.items()))
-
-
-@dataclass(frozen=True)
-class Result:
-    """A finished run."""
-
-    folder: Path
-    info: Mapping[str, Any]
-    estimates: pa.Table

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +15,11 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from harness.types import HarnessError
+from harness.store.whole import PARQUET, whole_file, write_table, write_text
+from harness.types import HarnessError, Unreadable
 
 logger = logging.getLogger(__name__)
 
-PARQUET = {"compression": "zstd", "write_page_checksum": True}
 Kind = Literal["generations", "scores"]
 
 
@@ -79,7 +78,7 @@ class RunStore:
     def write_info(self, info: Mapping[str, Any]) -> None:
         """Replace `run.json`."""
         text = json.dumps(info, indent=2, ensure_ascii=False, default=str)
-        with self._whole(self.folder / "run.json") as file:
+        with whole_file(self.folder / "run.json") as file:
             file.write(text.encode())
 
     def append(self, kind: Kind, rows: pa.Table) -> int:
@@ -90,7 +89,7 @@ class RunStore:
             taken = (int(path.stem) for path in folder.iterdir() if path.stem.isdecimal())
             self._next_shard[kind] = max(taken, default=-1) + 1
         number = self._next_shard[kind]
-        with self._whole(self._shard(kind, number)) as file:
+        with whole_file(self._shard(kind, number)) as file:
             pq.write_table(rows, file, **PARQUET)
         self._next_shard[kind] += 1
         return number
@@ -101,16 +100,14 @@ class RunStore:
         One that cannot be read is set aside, so that what it held is made again.
 
         Raises:
-            HarnessError: the system does not let one be read.
+            Unreadable: the system does not let one be read.
         """
         for path in sorted((self.folder / kind).glob(f"{'[0-9]' * 8}.parquet")):
             try:
                 table = _read(path)
             except (pa.ArrowException, OSError) as error:
                 if isinstance(error, OSError) and error.errno:  # the system's fault, not the file's
-                    raise HarnessError(
-                        f"{str(path)!r} cannot be read ({error.strerror})"
-                    ) from error
+                    raise Unreadable(f"{str(path)!r} cannot be read ({error.strerror})") from error
                 damaged = path.with_suffix(".damaged")
                 path.rename(damaged)
                 logger.warning(
@@ -124,7 +121,7 @@ class RunStore:
         """These rows of these shards, in this order; each shard is read once.
 
         Raises:
-            HarnessError: a shard cannot be read any more.
+            Unreadable: a shard cannot be read any more.
         """
         parts, places = [], []
         for shard in np.unique(shards):
@@ -133,24 +130,19 @@ class RunStore:
             try:
                 parts.append(_read(path).take(rows[places[-1]]))
             except (pa.ArrowException, OSError) as error:
-                raise HarnessError(
+                raise Unreadable(
                     f"{str(path)!r} cannot be read any more ({error}); run the same command again"
                 ) from error
         return pa.concat_tables(parts).take(np.argsort(np.concatenate(places)))
 
     def write_table(self, name: str, table: pa.Table, csv: bool = False) -> None:
         """Replace a result table, as Parquet and where asked as CSV."""
-        self.write_parts(name, table.schema, [table])
-        if csv:
-            import pyarrow.csv
-
-            with self._whole(self.folder / f"{name}.csv") as file:
-                pyarrow.csv.write_csv(table, file)
+        write_table(self.folder, name, table, csv)
 
     def write_parts(self, name: str, schema: pa.Schema, parts: Iterable[pa.Table]) -> None:
         """Replace a result table by one whose parts come one after the other, as Parquet."""
         with (
-            self._whole(self.folder / f"{name}.parquet") as file,
+            whole_file(self.folder / f"{name}.parquet") as file,
             pq.ParquetWriter(file, schema, **PARQUET) as writer,
         ):
             for part in parts:
@@ -167,7 +159,7 @@ class RunStore:
         """These columns of a result table, a part at a time.
 
         Raises:
-            HarnessError: it is damaged or not there.
+            Unreadable: it is damaged or not there.
         """
         path = self.folder / f"{name}.parquet"
         try:
@@ -175,43 +167,16 @@ class RunStore:
                 for number in range(file.num_row_groups):
                     yield file.read_row_group(number, columns)
         except (OSError, pa.ArrowException) as error:
-            raise HarnessError(
+            raise Unreadable(
                 f"{str(path)!r} cannot be read ({error}); run the same command again"
             ) from error
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of text; gives its path."""
-        path = self.folder / name
-        with self._whole(path) as file:
-            file.write(text.encode())
-        return path
+        return write_text(self.folder / name, text)
 
     def _shard(self, kind: Kind, number: int) -> Path:
         return self.folder / kind / f"{number:08d}.parquet"
-
-    @contextlib.contextmanager
-    def _whole(self, path: Path) -> Iterator[BinaryIO]:
-        """Write all of a file or nothing: a temporary file, flushed to the disk, then renamed.
-
-        Raises:
-            HarnessError: the disk is full or the folder cannot be written.
-        """
-        partial = path.with_suffix(f"{path.suffix}.partial")
-        try:
-            with partial.open("wb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
-        except BaseException as error:
-            with contextlib.suppress(OSError):
-                partial.unlink()
-            if not isinstance(error, OSError):
-                raise
-            raise HarnessError(
-                f"{str(path)!r} cannot be written ({error.strerror or error}); nothing stored "
-                "before is lost: make room, then run the same command again"
-            ) from error
 
 
 def _read(path: Path) -> pa.Table:

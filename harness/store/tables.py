@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
+from harness.store.facts import column_of
 from harness.types import Prompt, Sample
 
 Keys = Mapping[str, str]
@@ -32,10 +33,8 @@ def samples_table(samples: Sequence[Sample], schema: pa.Schema | None = None) ->
         "messages": [turns(sample.prompt) for sample in samples],
         "target": [sample.target for sample in samples],
     }
-    reserved = tuple(columns)
     for name in fields:
-        column = f"{name}_" if name.rstrip("_") in reserved else name
-        columns[column] = [sample.metadata.get(name) for sample in samples]
+        columns[column_of(name)] = [sample.metadata.get(name) for sample in samples]
     if schema is None:
         fixed = {"messages": pa.string(), "target": pa.string()}
         return pa.table({k: pa.array(v, fixed.get(k)) for k, v in columns.items()})

@@ -37,6 +37,7 @@ from harness.types.settings import GenerationConfig
 from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
 from harness.types.traits import TRAITS, Misspelt, Trait, misspelt, notes_of, trait
+from harness.types.whole import written_whole
 
 __all__ = [
     "FAMILIES",
@@ -88,4 +89,5 @@ __all__ = [
     "visible",
     "weights_of",
     "well_formed",
+    "written_whole",
 ]

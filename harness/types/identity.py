@@ -9,6 +9,8 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+from harness.types.whole import written_whole
+
 
 def fingerprint(content: Mapping[str, object]) -> str:
     """Eight hex digits that differ wherever the content differs."""
@@ -59,9 +61,8 @@ def digest_files(paths: list[Path]) -> str:
     digest = hashlib.sha256(json.dumps(content).encode()).hexdigest()
     try:
         remembered.parent.mkdir(parents=True, exist_ok=True)
-        partial = remembered.with_suffix(f".{os.getpid()}")
-        partial.write_text(digest, encoding="ascii")
-        partial.replace(remembered)
+        with written_whole(remembered) as file:
+            file.write(digest.encode("ascii"))
     except OSError:
         pass  # a cache that cannot be written only costs time
     return digest

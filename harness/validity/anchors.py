@@ -16,6 +16,7 @@ from harness.types import (
     ScorerRegistry,
     digest_file,
     trait,
+    written_whole,
 )
 
 TEXTS = Path(__file__).with_name("anchors.jsonl")
@@ -89,11 +90,10 @@ def record(scorers: ScorerRegistry, name: str, values: Values, folder: Path) -> 
         HarnessError: the folder cannot be written.
     """
     path = folder / f"{scorers.identity(name)}.json"
-    partial = path.with_suffix(".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps({"texts": _digest(), "values": values}), encoding="utf-8")
-        partial.replace(path)
+        with written_whole(path) as file:
+            file.write(json.dumps({"texts": _digest(), "values": values}).encode())
     except OSError as error:
         raise HarnessError(f"{str(path)!r} cannot be written ({error.strerror})") from error
     return path

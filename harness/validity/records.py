@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.types import HarnessError
+from harness.types import HarnessError, written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +88,10 @@ def save(record: Record, folder: Path) -> Path:
     """
     name = f"{record.scorer}-{record.identity}-{record.metric}-{record.labels_sha256[:8]}.json"
     path = folder / name
-    partial = path.with_suffix(".partial")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(
-            json.dumps(asdict(record), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
-        )
-        partial.replace(path)
+        with written_whole(path) as file:
+            file.write(f"{json.dumps(asdict(record), indent=1, ensure_ascii=False)}\n".encode())
     except OSError as error:
         raise HarnessError(
             f"validity record {str(path)!r} cannot be written ({error.strerror})"

@@ -1,0 +1,102 @@
+"""What an estimand compares: the values of both sides, a sample or a cluster in each place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.regression.pairs import Pair
+from harness.regression.sides import Labels, Scale, Units
+from harness.statistics import AnyAbove, ClusterMeans, Contrast, Floats, Share, mean_of_rows
+from harness.types import Estimand, Metric
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Values:
+    """Both sides of one difference."""
+
+    before: Units
+    after: Units
+    names: Labels
+    """What each place is of: a sample's id, or of a contrast a cluster."""
+    clusters: Labels
+    """Which places depend on each other."""
+    level: str | None = None
+    """Of a contrast which level differs from the reference."""
+
+
+def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Values]:
+    """Both sides' values of these samples; of a contrast for each level but the reference.
+
+    Args:
+        pair: of one task.
+        estimand: is scored on both sides.
+        numbers: of samples of the pair.
+    """
+    clusters = pair.facts.units(estimand, numbers)
+    sides = [[run[estimand.metric][numbers] for run in side] for side in pair.scores]
+    statistic, metric = estimand.statistic, pair.metric(estimand)
+    if isinstance(statistic, Contrast):
+        levels = levels_of(pair.facts.of(numbers).fields[statistic.factor].items())
+        means = [ClusterMeans(np.hstack(side), levels, clusters, metric) for side in sides]
+        yield from _of_levels(statistic, means, np.unique(clusters))
+        return
+    before, after = (_of_samples(statistic, side, metric) for side in sides)
+    yield Values(before, after, pair.ids[numbers], clusters)
+
+
+def levels_of(values: Sequence[object]) -> list[str]:
+    """The levels of a factor by name, as a contrast tells them."""
+    return [str(value) for value in values]
+
+
+def scale_of(pair: Pair, estimand: Estimand, margin: float) -> Scale:
+    """The margin, the most that a value can change, and whether it is yes or no."""
+    metric, statistic = pair.metric(estimand), estimand.statistic
+    reach = metric.high - metric.low
+    if isinstance(statistic, Contrast):
+        reach *= 2
+    elif isinstance(statistic, Share | AnyAbove):
+        reach = 1.0
+    rate = isinstance(statistic, Share) and pair.answered_once(estimand.metric)
+    return Scale(min(margin, reach), reach, rate, not isinstance(statistic, Contrast))
+
+
+def _of_levels(
+    statistic: Contrast, means: Sequence[ClusterMeans], clusters: Labels
+) -> Iterator[Values]:
+    """The differences of each level from the reference, over clusters that have both."""
+    names = means[0].names
+    if statistic.reference not in names:
+        return
+    base = names.index(statistic.reference)
+    for at, level in enumerate(names):
+        if at == base:
+            continue
+        before, after = (
+            Units(
+                side.mean[:, at] - side.mean[:, base],
+                side.lowest[:, at] - side.highest[:, base],
+                side.highest[:, at] - side.lowest[:, base],
+            )
+            for side in means
+        )
+        both = ~np.isnan(before.low)
+        yield Values(before.chosen(both), after.chosen(both), clusters[both], clusters[both], level)
+
+
+def _of_samples(statistic: Any, runs: Sequence[Floats], metric: Metric) -> Units:
+    """A side's value of each sample: the mean over its seeds."""
+
+    def over_runs(fill: float | None) -> Floats:
+        filled = runs if fill is None else [np.nan_to_num(run, nan=fill) for run in runs]
+        return mean_of_rows(np.stack([statistic.of_samples(run) for run in filled], axis=1))
+
+    ends = over_runs(metric.low), over_runs(metric.high)
+    return Units(over_runs(None), np.minimum(*ends), np.maximum(*ends))
