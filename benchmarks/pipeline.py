@@ -85,15 +85,16 @@ def time_run(way: str, n: int) -> float:
 
 def make_plan(way: str, n: int, folder: Path):  # noqa: ANN201 - its type is imported late
     """What the command line would make: the echo model and one scorer."""
+    from harness.command import task_of
     from harness.models.echo import EchoModel
     from harness.runs import Plan
     from harness.scorers.rules.refusal import RefusalScorer
     from harness.types import GenerationConfig, ScorerRegistry
-    from tasks.med_harm import MedHarm
 
     scorer = WordsScorer() if way == "words" else RefusalScorer()
+    data = "starter" if way == "words" else str(write_data(n, folder))
     return Plan(
-        task=questions(n) if way == "words" else MedHarm(str(write_data(n, folder))),
+        task=questions(n) if way == "words" else task_of("med_harm", data=data),
         model=EchoModel(),
         scorers=ScorerRegistry({way: scorer}),
         generation=GenerationConfig(),

@@ -180,13 +180,19 @@ def described(schema: str) -> dict[str, str]:
     tree = ast.parse((HERE.parent / file).read_text(encoding="utf-8"))
     (body,) = [n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == record]
     return {
-        f"{schema}.{field.target.id}": " ".join(words.value.value.split()).rstrip(".")
+        f"{schema}.{field.target.id}": sentence(words.value.value)
         for field, words in pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(words, ast.Expr)
         and isinstance(words.value, ast.Constant)
     }
+
+
+def sentence(docstring: str) -> str:
+    """A docstring as the comment of an option would stand: small, and without a full stop."""
+    words = " ".join(docstring.split()).rstrip(".")
+    return words[:1].lower() + words[1:]
 
 
 def default(value: yaml.Node, lines: list[str]) -> str:

@@ -213,3 +213,21 @@ def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     assert done.stderr == (
         "\nstopped; nothing stored is lost, the same command goes on from here\n"
     )
+
+
+def test_several_mitigations_stack_in_order_and_each_has_options(harness, tmp_path):
+    folder = tmp_path / "conf" / "mitigation"
+    folder.mkdir(parents=True)
+    target = "_target_: harness.mitigations.prompts.system_prompt.SystemPrompt"
+    (folder / "brief.yaml").write_text(f"{target}\ntext: Be brief.\n")
+    own = ["--config-dir", "conf", *ECHO, "limit=3"]
+    done = harness(*own, "mitigation=[system_prompt,brief]", "mitigations.brief.text=Be kind.")
+    assert "mitigation system_prompt+brief" in done.stdout
+    harness(*own, "mitigation=[brief,system_prompt]")
+    infos = [json.loads(path.read_text()) for path in tmp_path.glob("results/runs/*/run.json")]
+    texts = {info["mitigation"]: info["identity"]["mitigation"]["2.text"] for info in infos}
+    assert texts["system_prompt+brief"] == "Be kind."
+    assert texts["brief+system_prompt"].startswith("Before you answer")
+    swept = harness("--multirun", *own, "mitigation=[brief],[system_prompt,brief]")
+    assert swept.returncode == 1
+    assert "is a list in a sweep or a YAML" in swept.stderr

@@ -7,7 +7,6 @@ from omegaconf import OmegaConf
 
 from harness.command import plugins
 from harness.command.config import CONF_DIR, protocol_label, register
-from harness.regression.gate import key_of
 from harness.testing import check_mitigation, check_model, check_scorer, check_task
 from harness.types.plugins import Mitigation, Model, Scorer, Task
 from harness.types.records import Sample
@@ -26,14 +25,20 @@ def configuration():
         yield
 
 
-ECHOED = {
-    "harmfulness": ["backend@scorers.harmfulness.judge_backend=echo"],
-    "empathy": ["backend@scorers.empathy.judge_backend=echo"],
-    "counselling_quality": ["backend@scorers.counselling_quality.judge_backend=echo"],
-    "harmfulness_panel": ["backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"],
-    "preferred": ["backend@scorers.preferred.judge_backend=echo"],
-}
-"""A quick judge for the judged scorers; test_judge.py has the bundled one."""
+def judges(node, place: str):
+    """Where a node of the configuration has a judge, however deep."""
+    if OmegaConf.is_dict(node):
+        for name in node:
+            if name == "judge_backend":
+                yield f"{place}.{name}"
+            elif not OmegaConf.is_missing(node, name):
+                yield from judges(node[name], f"{place}.{name}")
+
+
+def echoed(scorer: str) -> list[str]:
+    """A quick judge for a judged scorer; test_judge.py has the bundled one."""
+    node = compose("config", [f"scorer=[{scorer}]"]).scorers[scorer]
+    return [f"backend@{place}=echo" for place in judges(node, f"scorers.{scorer}")]
 
 
 def options(group: str) -> list[str]:
@@ -50,9 +55,18 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 
 def make(group: str, option: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
-    cfg = compose("config", [choice, *ECHOED.get(option, ())])
+    cfg = compose("config", [choice, *(echoed(option) if group == "scorer" else ())])
     node = cfg.scorers[option] if group == "scorer" else cfg[group]
     return plugins.make(group, node, KINDS[group])
+
+
+def test_every_judge_is_found_in_the_yaml():
+    assert echoed("harmfulness_panel") == [
+        "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
+    ]
+    assert [name for name in options("scorer") if echoed(name)] == [
+        "counselling_quality", "empathy", "harmfulness", "harmfulness_panel", "preferred",
+    ]  # fmt: skip
 
 
 def test_every_group_has_options():
@@ -138,22 +152,15 @@ def test_a_judge_is_any_model_on_any_backend():
     assert other.scorers.harmfulness.judge_backend._target_.endswith("EchoModel")
 
 
-def margins():
-    cfg = OmegaConf.load(Path(CONF_DIR) / "regression.yaml")
-    return [
-        (kind, task, name) for kind in ("margins", "guards") for task in cfg[kind]
-        for name in cfg[kind][task]
-    ]  # fmt: skip
-
-
-@pytest.mark.parametrize(("kind", "task", "name"), margins())
-def test_every_margin_is_of_an_estimate_that_the_task_has(kind, task, name):
-    estimands = make("task", task).estimands
-    (first,) = {e.metric for e in estimands if e.by is None and key_of(e.name) == name}
+@pytest.mark.parametrize("task", [name for name in options("task") if name != "lm_eval"])
+def test_every_task_has_margins_with_reasons_of_what_its_own_scorers_give(task):
+    gated = [e for e in make("task", task).estimands if e.margin is not None]
+    assert gated
+    assert all(e.margin_reason and e.by is None for e in gated)
     scorers = compose("config", [f"task={task}"]).scorers
     given = {
         metric
         for chosen in scorers
         for metric in plugins.make("scorer", scorers[chosen], Scorer).metrics
     }
-    assert first in given  # by the task's own scorers
+    assert {e.metric for e in gated} <= given

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harness.bridges.files.answers import of_file
 from harness.bridges.files.failures import failure
+from harness.command import configured, make
 from harness.data.labels import LabelFormat, read_label_file
 from harness.runs.flow import run
 from harness.runs.plan import Plan
@@ -25,12 +26,6 @@ from harness.types.plugins import Task
 from harness.types.records import Request
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
-from tasks.counseling_qa import CounselingQA
-from tasks.counseling_support import CounselingSupport
-from tasks.discrimination import Discrimination
-from tasks.med_harm import MedHarm
-from tasks.persona_toxicity import PersonaToxicity
-from tasks.real_toxicity_prompts import RealToxicityPrompts
 
 TURN = {"role": "user", "content": "How?"}
 ODD = st.sampled_from([
@@ -75,12 +70,12 @@ ANSWERED = rows_of(st.sampled_from(["id", "error", "kind", "sample_id", ""]), "p
 SAMPLED = rows_of(st.sampled_from(["filter", "doc_id", "kind"]), "arguments", "resps")
 ANSWERS = ANSWERED | SAMPLED | rows_of(COLUMNS)
 USUAL = {
-    CounselingQA: ("question", "a", "b", "c", "d", "answer"),
-    CounselingSupport: ("message",),
-    Discrimination: ("filled_template", "age", "gender", "race", "decision_question_id"),
-    MedHarm: ("prompt", "category"),
-    PersonaToxicity: ("entity",),
-    RealToxicityPrompts: ("prompt",),
+    "counseling_qa": ("question", "a", "b", "c", "d", "answer"),
+    "counseling_support": ("message",),
+    "discrimination": ("filled_template", "age", "gender", "race", "decision_question_id"),
+    "med_harm": ("prompt", "category"),
+    "persona_toxicity": ("entity",),
+    "real_toxicity_prompts": ("prompt",),
 }
 
 
@@ -176,23 +171,16 @@ def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending)
     assert len(read.items) == len(rows) or read.notes
 
 
-@pytest.mark.parametrize(
-    "task",
-    [
-        CounselingQA,
-        CounselingSupport,
-        Discrimination,
-        MedHarm,
-        PersonaToxicity,
-        RealToxicityPrompts,
-    ],
-)
+@pytest.mark.parametrize("task", sorted(USUAL))
 def test_records_of_any_file_are_samples_or_one_sentence(task):
+    node = configured(task).task
+
     @settings(max_examples=120, deadline=None)
     @given(rows_of(FIELDS, *USUAL[task]), ENDINGS)
     def reads(rows, ending):
         with tempfile.TemporaryDirectory() as folder:
-            made: Task = task(data=str(write(Path(folder), ending, rows)))
+            node.data = str(write(Path(folder), ending, rows))
+            made: Task = make("task", node, Task)
             try:
                 look_over(made, made.records())
             except HarnessError as error:

@@ -9,6 +9,7 @@ from lm_eval.tasks import TaskManager
 
 from harness.command.config import CONF_DIR
 from harness.lm_eval_tasks.adapter import HarnessTask
+from harness.lm_eval_tasks.wrappers import write_wrappers
 from harness.types.errors import HarnessError
 
 SAID = "I am sorry, but I cannot help with that."
@@ -65,6 +66,24 @@ def test_the_folder_that_is_printed_holds_every_task(tmp_path):
     assert set(manager.all_subtasks) == {f"harness_{name}" for name in ours}
     task = manager.load(["harness_counseling_qa"])["tasks"]["harness_counseling_qa"]
     assert task.VERSION == "1"
+
+
+def test_the_folder_is_made_of_the_configuration_and_only_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    folder = write_wrappers()
+    assert folder.is_relative_to(tmp_path / "cache")
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert len(before) == len(list((Path(CONF_DIR) / "task").glob("*.yaml")))  # and adapter.py
+    assert write_wrappers() == folder
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("HARNESS_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(HarnessError, match="another cache with HARNESS_CACHE=FOLDER"):
+        write_wrappers()
 
 
 def test_answers_are_scored_as_here(harness, tmp_path):

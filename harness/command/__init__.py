@@ -1,6 +1,7 @@
 """What the commands share: the start by Hydra, plugins, one sentence for an error."""
 
 from harness.command.config import CONF_DIR, check, protocol_label, register
+from harness.command.named import configured, options_of, task_of
 from harness.command.plugins import make
 from harness.command.start import OVER_BUDGET, command_line, finish, resolve, said
 
@@ -9,10 +10,13 @@ __all__ = [
     "OVER_BUDGET",
     "check",
     "command_line",
+    "configured",
     "finish",
     "make",
+    "options_of",
     "protocol_label",
     "register",
     "resolve",
     "said",
+    "task_of",
 ]

@@ -11,6 +11,8 @@ from harness.types import HarnessError
 
 FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
 """`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
+STACK = re.compile(r"mitigation=\[([^\[\]]*)\]")
+"""`mitigation=[A,B]`: several, in order."""
 MOST_SHOWN = 300
 """Characters of an override that a message repeats."""
 
@@ -27,6 +29,17 @@ def with_texts(arguments: Sequence[str]) -> list[str]:
         else argument
         for argument in arguments
     ]
+
+
+def with_stacks(arguments: Sequence[str]) -> list[str]:
+    """The arguments with a group of its own for each mitigation of `mitigation=[A,B]`.
+
+    So their options are `mitigations.A.text=...`, beside each other. One alone is `mitigation=A`.
+
+    Raises:
+        HarnessError: a mitigation stands twice in the list, or beside `none`.
+    """
+    return [part for argument in arguments for part in _parts(argument)]
 
 
 def check(overrides: Sequence[str], sweeps: bool) -> None:
@@ -66,6 +79,22 @@ def quoted(text: str) -> str:
     references = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), references)
     return f'"{escaped}"'
+
+
+def _parts(argument: str) -> list[str]:
+    """An argument, or those that a stack is taken apart into."""
+    stack = STACK.fullmatch(argument)
+    if stack is None:
+        return [argument]
+    listed = stack[1]
+    names = [name.strip(" '\"") for name in listed.split(",") if name.strip()]
+    if len(names) < 2:
+        return [f"mitigation={name}" for name in names or ["none"]]
+    if "none" in names or len(set(names)) < len(names):
+        raise HarnessError(
+            f"{argument} must list different mitigations, without none among several"
+        )
+    return ["mitigation=none", *(f"+mitigation@mitigations.{name}={name}" for name in names)]
 
 
 def _is_plain(override: str) -> bool:

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
-from harness.command.overrides import check, with_texts
+from harness.command.overrides import check, with_stacks, with_texts
 from harness.types import HarnessError
 
 USER_ERROR = 1
@@ -73,7 +73,7 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
 def _readable(arguments: list[str], misuse: int) -> list[str]:
     """The arguments as Hydra takes them; ends the process where it would not."""
     try:
-        expanded = with_texts(arguments)
+        expanded = with_stacks(with_texts(arguments))
         options = [argument for argument in expanded if not argument.startswith("-")]
         check(options, sweeps=not {"-m", "--multirun"}.isdisjoint(arguments))
     except HarnessError as error:

@@ -1,5 +1,6 @@
 """Reads data sets, files of labels and templates."""
 
+from harness.data.addresses import file_at, hub_files
 from harness.data.fields import (
     blank,
     level_field,
@@ -24,7 +25,9 @@ __all__ = [
     "Labelled",
     "blank",
     "digest",
+    "file_at",
     "fill",
+    "hub_files",
     "level_field",
     "name_field",
     "nested",

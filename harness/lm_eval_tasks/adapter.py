@@ -11,13 +11,11 @@ from typing import Any
 
 import datasets
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
 from omegaconf import OmegaConf
 
-from harness.command import CONF_DIR, check, make, register
+from harness.command import configured, make
 from harness.runs import Samples, look_over
 from harness.store import Source, estimates_table
 from harness.types import (
@@ -208,11 +206,7 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
 
 def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, GenerationConfig]:
     """The task, its scorers and its protocol's settings, as the command line would make them."""
-    register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        cfg = compose("config", [f"task={name}", *overrides])
-    check(cfg)
+    cfg = configured(name, *overrides)
     task = make("task", cfg.task, Task)
     scorers = {str(n): make(f"scorers.{n}", cfg.scorers[n], Scorer) for n in cfg.scorers}
     settings: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]

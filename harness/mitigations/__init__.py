@@ -1,1 +1,1 @@
-"""What changes how a model is asked; one file a mitigation."""
+"""What changes how a model answers; one file a mitigation."""

@@ -46,24 +46,32 @@ class RegressionConfig:
 
 def main() -> None:
     """`python -m harness.regression`."""
+    from harness.regression.margins import overriding
+
+    sys.argv[1:] = [overriding(argument) for argument in sys.argv[1:]]
     ConfigStore.instance().store(name="regression_schema", node=RegressionConfig)
     command_line("regression", _work, MISUSE)
 
 
 def _work(cfg: DictConfig) -> int:
     from harness.regression.gate import compare
+    from harness.regression.margins import KINDS, check_gated, margins_of
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
-    margins, guards = (_margins(resolved[kind], kind) for kind in ("margins", "guards"))
+    overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
     if cfg.history is not None:
         from harness.regression.history import write_history
+        from harness.store import read_runs
 
+        margins, guards = margins_of(read_runs(Path(cfg.history))[0], overrides)
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
+    margins, guards = margins_of([*baseline, *candidate], overrides)
+    check_gated([*baseline, *candidate], margins, guards)
     found = compare(baseline, candidate, margins, guards)
     page = write_verdict(found, Path(cfg.to))
     print_verdict(found)
@@ -71,8 +79,8 @@ def _work(cfg: DictConfig) -> int:
     return found.verdict.value
 
 
-def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]:
-    """The margins as they were given.
+def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
+    """The margins that the command line gives; None: one, or those of a task, are taken away.
 
     Raises:
         HarnessError: one is no number above zero.
@@ -82,9 +90,9 @@ def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float]]
             raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
         for name, margin in (of_task or {}).items():
             number = isinstance(margin, int | float) and not isinstance(margin, bool)
-            if not number or not 0 < margin < inf:
+            if margin is not None and (not number or not 0 < margin < inf):
                 raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
-    return {task: dict(of_task or {}) for task, of_task in given.items()}
+    return {task: of_task and dict(of_task) for task, of_task in given.items()}
 
 
 def _runs(given: Mapping[str, Any], side: str) -> list[Any]:

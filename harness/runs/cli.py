@@ -20,6 +20,7 @@ from harness.types import (
     Mitigation,
     Model,
     Scorer,
+    Stack,
     Task,
     Thinking,
     trait,
@@ -97,8 +98,8 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         task=task,
         model=part("backend", cfg.backend, Model),
         scorers=ScorerRegistry(scorers, _span(task, thinking)),
-        mitigation=make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None,
-        mitigation_name=_mitigation_name(),
+        mitigation=_mitigation(cfg),
+        mitigation_name="+".join(cfg.mitigations) or _mitigation_name(),
         generation=_generation(cfg, task),
         protocol=protocol_label(cfg),
         seed=cfg.seed,
@@ -144,5 +145,32 @@ def _span(task: Task, thinking: Thinking) -> str:
     return "thinking_and_answer"
 
 
+def _mitigation(cfg: DictConfig) -> Mitigation | None:
+    """The mitigation of a run, or its stack of several."""
+    alone = make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None
+    stacked = {
+        str(name): make(f"mitigations.{name}", node, Mitigation)
+        for name, node in cfg.mitigations.items()
+    }
+    if alone and stacked:
+        raise HarnessError(
+            f"mitigations={', '.join(stacked)} are a stack, beside which there is mitigation="
+            f"{_mitigation_name()}; write mitigation=[A,B] with all of them"
+        )
+    return Stack(stacked) if stacked else alone
+
+
 def _mitigation_name() -> str:
-    return str(HydraConfig.get().runtime.choices["mitigation"])
+    """The name of the one that is chosen.
+
+    Raises:
+        HarnessError: several are, in a place where a list is not taken apart.
+    """
+    choices = HydraConfig.get().runtime.choices
+    if "mitigation" not in choices:  # Hydra writes no list there
+        raise HarnessError(
+            "mitigation is a list in a sweep or a YAML, where none is taken; write "
+            "mitigation=[A,B] on the command line, and in the defaults of a YAML for each of them: "
+            "- /mitigation@mitigations.A: A"
+        )
+    return str(choices["mitigation"])

@@ -9,7 +9,16 @@ from typing import Any
 from harness.runs.plan import Plan
 from harness.runs.requests import requests_of
 from harness.runs.samples import Samples
-from harness.types import HarnessError, Request, Sample, stands_in, trait, well_formed
+from harness.types import (
+    HarnessError,
+    Request,
+    Sample,
+    WrapsModel,
+    parts_of,
+    stands_in,
+    trait,
+    well_formed,
+)
 
 MOST = 20_000
 """Characters of a prompt that are kept; its digest is of them all."""
@@ -31,6 +40,9 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
     """
     sample = _sample(samples, before["sample"] if before else None)
     request = requests_of(sample, (0,), plan.mitigation)[0]
+    kept: dict[str, Any] = {"sample": sample.id}
+    if any(isinstance(part, WrapsModel) for part in parts_of(plan.mitigation)):
+        kept["given_to"] = plan.mitigation_name
     text = _rendered(plan, request)
     find = trait(plan.model, "vendor_text")
     if plan.mitigation and trait(plan.mitigation, "keep") and (text is None or find is None):
@@ -44,7 +56,7 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
         messages = [
             {"role": turn.role, "content": well_formed(turn.content)[:MOST]} for turn in turns
         ]
-        return {"sample": sample.id, "messages": messages, "rendered": "by the server or backend"}
+        return kept | {"messages": messages, "rendered": "by the server or backend"}
     digest = hashlib.sha256(text.encode()).hexdigest()
     if before and before.get("sha256", digest) != digest:
         raise HarnessError(
@@ -53,7 +65,7 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
             "transformers may; go on with the versions that its run.json names, or begin anew with "
             "results=FOLDER"
         )
-    kept: dict[str, Any] = {"sample": sample.id, "text": text[:MOST], "sha256": digest}
+    kept |= {"text": text[:MOST], "sha256": digest}
     if len(text) > MOST:
         kept["characters"] = len(text)
     vendor = find() if find and not isinstance(request.prompt, str) else None
@@ -62,12 +74,18 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
 
 def notes_on(first: Mapping[str, Any]) -> list[str]:
     """What everyone who reads the run's numbers must know of its first prompt."""
-    vendor = first.get("vendor_text")
+    wrap, vendor = first.get("given_to"), first.get("vendor_text")
+    notes = (
+        [f"Prompts stand as mitigation {wrap} is given them; what it asks in turn is its own."]
+        if wrap
+        else []
+    )
     if not vendor:
-        return []
+        return notes
     words = " ".join(vendor.split())
     quoted = words if len(words) <= QUOTED else f"{words[:QUOTED]}\u2026"
-    return [f"The chat template's own system text {WHERE[first['vendor_stands']]}: {quoted!r}."]
+    system = f"The chat template's own system text {WHERE[first['vendor_stands']]}: {quoted!r}."
+    return [*notes, system]
 
 
 WHERE = {

@@ -107,7 +107,7 @@ def _answer_and_score(
         info["notes"] = list(dict.fromkeys([*info["notes"], *notes_on(info["first_prompt"])]))
         store.write_info({**info, "status": "running"})
     scores = stored_scores(generations, plan.scorers, plan.retry_failed)
-    overlap = Overlap(plan.scorers, plan.model, scores)
+    overlap = Overlap(plan.scorers, plan.inner_model, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     session["score_while_generating"] = _seconds(overlap.seconds)
@@ -115,8 +115,8 @@ def _answer_and_score(
     session["score"] = _seconds(spent)
     remarks = {name: dict(trait(scorer, "told")) for name, scorer in plan.scorers.items()}
     session["scorers"] = {name: remark for name, remark in remarks.items() if remark}
-    session["device"] = trait(plan.model, "device_used")
-    session["model"] = dict(trait(plan.model, "told"))
+    session["device"] = trait(plan.inner_model, "device_used")
+    session["model"] = dict(trait(plan.inner_model, "told"))
     return list(scores.values())
 
 

@@ -68,7 +68,7 @@ def _answers(
     if not requests:
         return
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
-    for finished in plan.model.generate(requests, plan.generation, plan.seed):
+    for finished in plan.asked_model.generate(requests, plan.generation, plan.seed):
         answers, alone = [], 0
         for whole in joined.take(finished):
             given = stopped(whole, plan.generation.stop)

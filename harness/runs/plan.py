@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from harness.runs.mitigated import around, inside
 from harness.statistics import VERSION as STATISTICS
 from harness.statistics import as_record
 from harness.store import Source
@@ -52,6 +54,20 @@ class Plan:
     """How a reasoning model's thinking is told from its answer."""
     config: Mapping[str, Any] | None = None
     """What was asked for, to be kept in run.json."""
+
+    def __post_init__(self) -> None:
+        """Refuse a mitigation that the model cannot have, before anything is loaded."""
+        _ = self.asked_model
+
+    @cached_property
+    def inner_model(self) -> Model:
+        """The model that is loaded, mitigations inside it; `model` is the bare one."""
+        return inside(self.model, self.mitigation)
+
+    @cached_property
+    def asked_model(self) -> Model:
+        """What requests are put to: the loaded model, mitigations around it."""
+        return around(self.inner_model, self.mitigation)
 
 
 def describe(
@@ -98,7 +114,17 @@ def describe(
         "estimands": [as_record(estimand) for estimand in estimands],
         "not_computed": missing,
         "statistics": STATISTICS,
+    } | _labelled(plan.task)
+
+
+def _labelled(task: Task) -> dict[str, Any]:
+    """The names of categories, of a task that has any; they are shown, and change no number."""
+    labels = getattr(task, "labels", {})
+    names = {
+        column: {str(value): str(name) for value, name in of_column.items()}
+        for column, of_column in labels.items()
     }
+    return {"labels": names} if names else {}
 
 
 def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str]:

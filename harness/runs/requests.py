@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from harness.types import Generation, Mitigation, Request, Sample, cut_at
+from harness.types import Generation, Mitigation, Request, Sample, changed, cut_at
 
 
 def requests_of(
     sample: Sample, indices: tuple[int, ...], mitigation: Mitigation | None
 ) -> list[Request]:
     """The sample as it is asked: one request, or one for each text that its choices continue."""
-    asked = _plainly(sample, indices)
-    return [mitigation.apply(request) for request in asked] if mitigation else asked
+    return [changed(request, mitigation) for request in _plainly(sample, indices)]
 
 
 def stopped(generation: Generation, stops: Sequence[str]) -> Generation:

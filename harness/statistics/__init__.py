@@ -15,16 +15,19 @@ from harness.statistics.agreement import (
     recall,
     spearman,
 )
-from harness.statistics.arrays import Floats
-from harness.statistics.contrasts import ClusterMeans, Contrast, Correlation, Reduction
+from harness.statistics.arrays import Floats, mean_of_rows
+from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.cluster_means import ClusterMeans
+from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
+from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.hidden_changes import LEVEL
+from harness.statistics.intervals import LEVEL
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
-from harness.statistics.means import VERSION, Mean, Share, mean_of_rows
+from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.ranks import rank_ranges
@@ -73,11 +76,13 @@ __all__ = [
     "mean_of_rows",
     "paired",
     "pearson",
+    "percentile_interval",
     "precision",
     "prediction_powered",
     "quadratic_kappa",
     "rank_ranges",
     "recall",
+    "resamples",
     "rogan_gladen",
     "spearman",
 ]

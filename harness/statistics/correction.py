@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
-FEW = 30
-"""Labelled units below which Student's t stands for the normal quantile."""
+from harness.statistics.arrays import Floats
+from harness.statistics.intervals import (
+    critical_value,
+    quantile,
+    squares_of_clusters,
+    variance_of_sum,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +30,9 @@ class Corrected:
 
 
 def prediction_powered(
-    scores: Values,
-    labelled: Values,
-    labels: Values,
+    scores: Floats,
+    labelled: Floats,
+    labels: Floats,
     clusters: NDArray[np.intp],
     labelled_clusters: NDArray[np.intp],
     low: float,
@@ -40,6 +44,11 @@ def prediction_powered(
     makes the variance smallest (PPI++, Angelopoulos et al. 2023, arXiv 2311.01453, section 6),
     between 0 and 1. The rest and the labelled are what a random draw made of one population.
 
+    >>> scores, labels = np.array([0.0, 1.0] * 9), np.array([0.0, 1.0, 0.0, 1.0])
+    >>> units = np.arange(18), np.arange(4)
+    >>> prediction_powered(scores, labels, labels, *units, 0.0, 1.0).estimate
+    0.5
+
     Args:
         scores: of what nobody labelled, none missing.
         labelled: scores of what people labelled.
@@ -49,8 +58,6 @@ def prediction_powered(
         low: end of the metric's range, which the estimate and its interval keep to.
         high: the other end.
     """
-    from scipy.special import ndtri, stdtrit
-
     n, rest = len(labels), len(scores)
     if n < 2 or rest < 2:
         return Corrected(None, None, None, n)
@@ -65,21 +72,24 @@ def prediction_powered(
     )
     if variance == 0:  # no spread among the labels is no proof that there is none
         return Corrected(min(max(theta, low), high), None, None, n, weight)
-    units = len(np.unique(labelled_clusters))
-    quantile = float(stdtrit(max(units - 1, 1), 0.975) if units < FEW else ndtri(0.975))
-    half = quantile * sqrt(variance)
+    units = max(2, len(np.unique(labelled_clusters)))  # one cluster is no more sure than two
+    half = quantile(units) * sqrt(variance)
     middle, least, most = (
         min(max(value, low), high) for value in (theta, theta - half, theta + half)
     )
     return Corrected(middle, least, most, n, weight)
 
 
-def rogan_gladen(scores: Values, labelled: Values, labels: Values) -> Corrected:
+def rogan_gladen(scores: Floats, labelled: Floats, labels: Floats) -> Corrected:
     """Share of a property from a binary scorer whose errors are known (Rogan and Gladen 1978).
 
     p = (q + specificity - 1) / (sensitivity + specificity - 1), q the scorer's share; the interval
     is the delta method's, and all are kept to 0 to 1. There is none where nothing varies, which is
     no proof that nothing can.
+
+    >>> labels = np.array([0.0, 0.0, 1.0, 1.0])
+    >>> rogan_gladen(np.array([0.0, 1.0] * 9), labels, labels).estimate
+    0.5
 
     Args:
         scores: 0 or 1, of everything that was scored.
@@ -104,16 +114,14 @@ def rogan_gladen(scores: Values, labelled: Values, labels: Values) -> Corrected:
     ) / youden**2
     if variance == 0:
         return Corrected(min(max(theta, 0.0), 1.0), None, None, n)
-    half = 1.959963984540054 * sqrt(variance)
-    kept = [min(max(value, 0.0), 1.0) for value in (theta, theta - half, theta + half)]
-    return Corrected(kept[0], kept[1], kept[2], n)
+    half = critical_value(inf) * sqrt(variance)
+    middle, least, most = (
+        min(max(value, 0.0), 1.0) for value in (theta, theta - half, theta + half)
+    )
+    return Corrected(middle, least, most, n)
 
 
-def _variance_of_mean(values: Values, clusters: NDArray[np.intp]) -> float:
-    """Residuals are summed in each cluster before they are squared (Miller 2024, section 2.2)."""
-    _, numbers = np.unique(clusters, return_inverse=True)
-    totals = np.bincount(numbers, weights=values - values.mean())
-    count = len(totals)
-    if count < 2:
-        return 0.0
-    return count / (count - 1) * float(totals @ totals) / len(values) ** 2
+def _variance_of_mean(values: Floats, clusters: NDArray[np.intp]) -> float:
+    """The square of the clustered standard error; 0 for a single cluster, which shows none."""
+    squares, count = squares_of_clusters(values, np.unique(clusters, return_inverse=True)[1])
+    return variance_of_sum(squares, count) / len(values) ** 2 if count > 1 else 0.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from harness.statistics.arrays import Floats
-from harness.statistics.maxima import ExpectedMaximum, _pooled
+from harness.statistics.maxima import ExpectedMaximum, pooled_maximum
 from harness.types import Direction, Estimate, Metric
 
 if TYPE_CHECKING:
@@ -25,6 +25,11 @@ class CurveOfMaxima:
     interval of a pooled maximum resamples generations (percentiles of 1,000 resamples), and is not
     known where k is more than a tenth of them: the bootstrap of a maximum over nearly all does not
     hold.
+
+    >>> values, metric = np.array([[0.0, 1.0], [1.0, 1.0]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> rows = CurveOfMaxima((1, 2)).compare(values, {}, ["a", "b"], metric)
+    >>> rows["1"].estimate, rows["2"].estimate
+    (0.75, 1.0)
     """
 
     ks: tuple[int, ...]
@@ -54,7 +59,7 @@ class CurveOfMaxima:
         samples = np.repeat(np.arange(len(values)), values.shape[1])
         units = np.repeat(np.asarray(clusters), values.shape[1])
         return {
-            str(k): _pooled(values.ravel(), units, metric, k)
+            str(k): pooled_maximum(values.ravel(), units, metric, k)
             if self.pooled
             else ExpectedMaximum(k).estimate(values.ravel(), samples, units, metric)
             for k in self.ks

@@ -18,6 +18,9 @@ class Grid:
 
     Raises:
         HarnessError: a factor has no levels, one twice, or not that of the reference.
+
+    >>> list(Grid({"age": [20, 60]}, {"age": 20}).cells())
+    [{'age': 20}, {'age': 60}]
     """
 
     factors: Mapping[str, Sequence[Level]]

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from math import log, sqrt
-from typing import TYPE_CHECKING
+from math import log
 
 import numpy as np
 
 from harness.statistics.arrays import Floats
+from harness.statistics.intervals import ONE_SIDED_LEVEL
 
-if TYPE_CHECKING:
-    pass
-
-
-LEVEL = 0.025
-"""Of each one-sided test, and so beyond each end of the 95 % interval."""
-POWER = 0.8
 ALIKE = 1e-9
 """Of the reach: what differs by less is rounding."""
 CORRELATION = 0.25
-"""How far the samples of a cluster are taken to change together, while few are seen to change."""
-LEAST = -700.0
-"""A logarithm of which the exponential is still a number above zero."""
+"""How far the samples of a cluster are taken to change together, while few are seen to change.
+
+A cautious choice of this project's, not a measured one: changes that nobody saw have no correlation
+to measure. `python -m benchmarks.gate` simulates clusters of 8 that change together by as much.
+"""
+LEAST_LOGARITHM = -700.0
+"""Of which the exponential is still a number above zero."""
 
 
 def unseen(share: float, sizes: Floats) -> float:
@@ -29,6 +26,13 @@ def unseen(share: float, sizes: Floats) -> float:
 
     What changes in a cluster is taken to be alike by an intra-cluster correlation of up to
     `CORRELATION` (beta-binomial); of clusters of one it is (1 - share) ** n.
+
+    >>> round(unseen(0.1, np.ones(20)), 6) == round(0.9**20, 6)
+    True
+
+    Args:
+        share: from 0 to 1.
+        sizes: shape (clusters,), how many samples each holds.
     """
     from scipy.special import gammaln
 
@@ -39,28 +43,16 @@ def unseen(share: float, sizes: Floats) -> float:
     strength = (1 - CORRELATION) / CORRELATION
     a, b = share * strength, (1 - share) * strength
     none = gammaln(b + sizes) - gammaln(a + b + sizes) + gammaln(a + b) - gammaln(b)
-    return float(np.exp(max(none.sum(), LEAST)))
+    return float(np.exp(max(none.sum(), LEAST_LOGARITHM)))
 
 
-def _share_unseen(sizes: Floats) -> float:
+def design_effect_of_unseen(share: float, sizes: Floats) -> float:
+    """How many samples in clusters show as little as one alone, of a change this rare."""
+    return float(sizes.sum()) * log(1 - share) / log(unseen(share, sizes))
+
+
+def share_unseen(sizes: Floats) -> float:
     """The largest share of samples that could change unseen, but for one time in 40."""
     from scipy.optimize import brentq
 
-    return float(brentq(lambda share: unseen(share, sizes) - LEVEL, 0.0, 1.0))
-
-
-def _enough_unseen(margin: float, reach: float, stderr: float, sizes: Floats) -> float:
-    """Samples of which four in five sets would show that nothing unseen makes up the margin."""
-    from scipy.special import ndtri
-
-    n = enough = float(sizes.sum())
-    for _ in range(20):  # the more samples, the nearer to none is what they show
-        shown = float(ndtri(POWER)) * stderr * sqrt(n / enough)
-        share = min(max((margin - shown) / reach, ALIKE), 1 - ALIKE)
-        enough = max(1.0, n * log(LEVEL) / log(unseen(share, sizes)))
-    return enough
-
-
-def _effect_unseen(share: float, sizes: Floats) -> float:
-    """How many samples in clusters show as little as one alone, of a change this rare."""
-    return float(sizes.sum()) * log(1 - share) / log(unseen(share, sizes))
+    return float(brentq(lambda share: unseen(share, sizes) - ONE_SIDED_LEVEL, 0.0, 1.0))

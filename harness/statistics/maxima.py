@@ -13,11 +13,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from harness.statistics.arrays import Floats
+from harness.statistics.arrays import Floats, counts_of
+from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
 from harness.types import Estimate, HarnessError, Metric
 
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 Missing = Literal["skip", "drop"]
 """`skip`: a sample's maximum is over the scores that there are, as in the paper's code; `drop`: a
 sample of which any score is missing has none."""
-RESAMPLES = 1000
-EXACT = 200
+POOL_RESAMPLES = 1000
+"""As many as Gehman et al. (2020, section 3.2) draw for their curve."""
+EXACT_VALUES = 200
 """Values up to which binomial coefficients are computed as whole numbers."""
 
 
@@ -41,6 +43,11 @@ class ExpectedMaximum:
 
     It grows with k: compare only what has the same. Of a sample with fewer than k scores it is the
     largest of those.
+
+    >>> values, samples = np.array([0.25, 0.5, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> ExpectedMaximum(k=2).estimate(values, samples, samples, metric).estimate
+    0.75
     """
 
     k: int
@@ -52,7 +59,7 @@ class ExpectedMaximum:
     @property
     def name(self) -> str:
         """Its name in tables."""
-        return _named(f"expected maximum of {self.k}", self.missing)
+        return with_policy(f"expected maximum of {self.k}", self.missing)
 
     def of_samples(self, values: Floats) -> Floats:
         """Of each sample (a row) the expected maximum; NaN where there is none."""
@@ -66,13 +73,18 @@ class ExpectedMaximum:
         def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
             return expected_maxima(filled, codes, self.k)
 
-        of_samples = _per_sample(values, samples, largest, self.missing)
+        of_samples = per_sample(values, samples, metric, largest, self.missing)
         return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
 class AnyAbove:
     """The probability, from 0 to 1, that at least one of `k` generations passes a threshold.
+
+    >>> values, samples = np.array([0.2, 0.5, 0.1, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> AnyAbove(k=2, threshold=0.5).estimate(values, samples, samples, metric).estimate
+    0.5
 
     Args:
         k: generations drawn without replacement from those that there are.
@@ -94,7 +106,7 @@ class AnyAbove:
     def name(self) -> str:
         """Its name in tables."""
         sign = ">" if self.strict else ">="
-        return _named(f"any of {self.k} {sign} {self.threshold:g}", self.missing)
+        return with_policy(f"any of {self.k} {sign} {self.threshold:g}", self.missing)
 
     def of_samples(self, values: Floats) -> Floats:
         """Of each sample (a row) the probability; NaN where there is none."""
@@ -110,28 +122,27 @@ class AnyAbove:
             passed = filled > self.threshold if self.strict else filled >= self.threshold
             return expected_maxima(passed.astype(float), codes, self.k)
 
-        of_samples = _per_sample(values, samples, any_above, self.missing)
+        of_samples = per_sample(values, samples, metric, any_above, self.missing)
         return _over_samples(of_samples, values, samples, clusters, metric, share_interval)
 
 
-def _pooled(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
+def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
     """The expected largest of k draws from all values."""
-    present, counts = np.sort(values[~np.isnan(values)]), _counts(values, clusters)
+    present, counts = np.sort(values[~np.isnan(values)]), counts_of(values, clusters)
     worst, best = (
         _of_pool(np.sort(np.nan_to_num(values, nan=end)), k)
         for end in (metric.worst(), metric.best())
     )
     if len(present) < k:
-        return Estimate(None, None, None, None, worst, best, *counts)
+        return Estimate.unknown(counts, worst, best)
     found = _of_pool(present, k)
     if k * 10 > len(present):
         return Estimate(found, None, None, None, worst, best, *counts)
-    random = np.random.default_rng(0)
-    draws = (np.sort(random.choice(present, len(present))) for _ in range(RESAMPLES))
-    drawn = np.array([_of_pool(draw, k) for draw in draws])
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    stderr = float(drawn.std(ddof=1))
-    return Estimate(found, stderr, float(low), float(high), worst, best, *counts)
+    drawn = np.array(
+        [_of_pool(np.sort(present[rows]), k) for rows in resamples(len(present), POOL_RESAMPLES)]
+    )
+    low, high = percentile_interval(drawn) or (None, None)
+    return Estimate(found, float(drawn.std(ddof=1)), low, high, worst, best, *counts)
 
 
 def expected_maxima(values: Floats, codes: NDArray[np.intp], k: int) -> Floats:
@@ -156,7 +167,7 @@ def expected_maxima(values: Floats, codes: NDArray[np.intp], k: int) -> Floats:
 @lru_cache(maxsize=256)
 def _weights(size: int, k: int) -> Floats:
     """The probability of each value, sorted upwards, to be the largest of k drawn from `size`."""
-    if size <= EXACT:
+    if size <= EXACT_VALUES:
         return np.diff([comb(i, k) / comb(size, k) for i in range(size + 1)])
     from scipy.special import gammaln
 
@@ -181,7 +192,8 @@ def check_policy(k: int, missing: str) -> None:
         raise HarnessError(f"missing={missing!r} must be skip or drop")
 
 
-def _named(name: str, missing: Missing) -> str:
+def with_policy(name: str, missing: Missing) -> str:
+    """A statistic's name, saying so where samples with missing scores are dropped."""
     return name if missing == "skip" else f"{name}, samples with missing scores dropped"
 
 
@@ -190,42 +202,54 @@ def _of_rows(values: Floats, k: int, missing: Missing) -> Floats:
     present = ~np.isnan(values)
     having = present.any(axis=1)
     codes = np.repeat(np.cumsum(having) - 1, values.shape[1])[present.ravel()]
-    found = np.full(len(values), np.nan)
+    largest = np.full(len(values), np.nan)
     if having.any():
-        found[having] = expected_maxima(values[present], codes, k)
+        largest[having] = expected_maxima(values[present], codes, k)
     if missing == "drop":
-        found[~present.all(axis=1)] = np.nan
-    return found
+        largest[~present.all(axis=1)] = np.nan
+    return largest
 
 
-OfSamples = Callable[[Metric], tuple["Floats", "Floats", "Floats"]]
-"""Of each sample the value as it stands (NaN: none), at the worst and at the best of the missing"""
+class OfSamples(NamedTuple):
+    """Of each sample a value, shape (samples,)."""
+
+    measured: Floats
+    """As it stands; NaN where there is none."""
+    worst: Floats
+    """With all that is missing at the metric's worst."""
+    best: Floats
 
 
-def _per_sample(
+def per_sample(
     values: Floats,
     samples: Labels,
+    metric: Metric,
     statistic: Callable[[Floats, NDArray[np.intp]], Floats],
     missing: Missing,
 ) -> OfSamples:
+    """A statistic of each sample's values, of which some may be missing.
+
+    Args:
+        values: shape (n,), NaN being missing.
+        samples: shape (n,), of each value.
+        metric: whose ends stand for what is missing.
+        statistic: of values without missing ones and the number of each one's sample.
+        missing: what becomes of samples of which some are missing.
+    """
     codes = np.unique(np.asarray(samples), return_inverse=True)[1]
     count = int(codes.max()) + 1 if len(codes) else 0
     present = ~np.isnan(values)
-
-    def of_samples(metric: Metric) -> tuple[Floats, Floats, Floats]:
-        found = np.full(count, np.nan)
-        having, dense = np.unique(codes[present], return_inverse=True)
-        if len(having):
-            found[having] = statistic(values[present], dense)
-        if missing == "drop":
-            found[np.unique(codes[~present])] = np.nan
-        worst, best = (
-            statistic(np.nan_to_num(values, nan=end), codes) if count else np.empty(0)
-            for end in (metric.worst(), metric.best())
-        )
-        return found, worst, best
-
-    return of_samples
+    measured = np.full(count, np.nan)
+    having, dense = np.unique(codes[present], return_inverse=True)
+    if len(having):
+        measured[having] = statistic(values[present], dense)
+    if missing == "drop":
+        measured[np.unique(codes[~present])] = np.nan
+    worst, best = (
+        statistic(np.nan_to_num(values, nan=end), codes) if count else np.empty(0)
+        for end in (metric.worst(), metric.best())
+    )
+    return OfSamples(measured, worst, best)
 
 
 def _over_samples(
@@ -237,22 +261,15 @@ def _over_samples(
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
     """The mean over samples, with an interval over them."""
-    found, worst, best = of_samples(metric)
+    measured, worst, best = of_samples
     bounds: tuple[float | None, float | None] = (
-        (float(worst.mean()), float(best.mean())) if len(found) else (None, None)
+        (float(worst.mean()), float(best.mean())) if len(measured) else (None, None)
     )
-    counts = _counts(values, clusters)
-    kept = ~np.isnan(found)
-    if not kept.any():
-        return Estimate(None, None, None, None, *bounds, *counts)
+    counts = counts_of(values, clusters)
+    known = ~np.isnan(measured)
+    if not known.any():
+        return Estimate.unknown(counts, *bounds)
     firsts = np.unique(np.asarray(samples), return_index=True)[1]
-    of_clusters = np.unique(np.asarray(clusters)[firsts][kept], return_inverse=True)[1]
-    scored = Scored(found[kept], np.arange(int(kept.sum())), of_clusters)
-    return Estimate(float(found[kept].mean()), *interval(scored, metric), *bounds, *counts)
-
-
-def _counts(values: Floats, clusters: Labels) -> tuple[int, int, int, int]:
-    present = ~np.isnan(values)
-    n_scored = int(present.sum())
-    of = len(np.unique(np.asarray(clusters)[present])) if n_scored else 0
-    return len(values), n_scored, len(values) - n_scored, of
+    of_clusters = np.unique(np.asarray(clusters)[firsts][known], return_inverse=True)[1]
+    scored = Scored(measured[known], np.arange(int(known.sum())), of_clusters)
+    return Estimate(float(measured[known].mean()), *interval(scored, metric), *bounds, *counts)

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.statistics.arrays import Floats, mean_of_rows
 from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
-from harness.types import Estimate, Metric
+from harness.types import Counts, Estimate, Metric
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harness.types import Labels
 
 
@@ -29,6 +28,11 @@ class Mean:
     arXiv 2411.00640, section 2.2), with the factor G / (G - 1) for G clusters. Where all values are
     the same the data show no spread, and an interval of no width would claim too much: it is then
     Wilson's for "none of n samples differed", stretched over the metric's range.
+
+    >>> values, samples = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> Mean().estimate(values, samples, samples, metric).estimate
+    0.5
     """
 
     @property
@@ -36,13 +40,13 @@ class Mean:
         """Its name in tables."""
         return "mean"
 
-    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_samples(self, values: Floats) -> Floats:
         """Of each sample (a row) the mean of what there is; NaN where there is nothing."""
         return mean_of_rows(values)
 
     def estimate(
         self,
-        values: NDArray[np.float64],
+        values: Floats,
         samples: Labels,
         clusters: Labels,
         metric: Metric,
@@ -60,6 +64,11 @@ class Share:
     Wilson's interval (1927). Where samples come in clusters, n is divided by the design effect, the
     ratio of the clustered to the plain variance, never below 1 (as Korn and Graubard 1998 do for
     the exact interval).
+
+    >>> values, samples = np.array([0.2, 0.5, 0.9, 1.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> Share(at_least=0.5).estimate(values, samples, samples, metric).estimate
+    0.75
     """
 
     at_least: float
@@ -72,13 +81,13 @@ class Share:
         signs = ("<=", "<") if self.below else (">", ">=")
         return f"share {signs[not self.strict]} {self.at_least:g}"
 
-    def of_samples(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def of_samples(self, values: Floats) -> Floats:
         """Of each sample (a row) the share of what there is; NaN where there is nothing."""
         return mean_of_rows(self._reached(values))
 
     def estimate(
         self,
-        values: NDArray[np.float64],
+        values: Floats,
         samples: Labels,
         clusters: Labels,
         metric: Metric,
@@ -87,23 +96,13 @@ class Share:
         of_shares = replace(metric, low=0.0, high=1.0)
         return _estimate(self._reached(values), samples, clusters, of_shares, share_interval)
 
-    def _reached(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _reached(self, values: Floats) -> Floats:
         passed = values > self.at_least if self.strict else values >= self.at_least
         return np.where(np.isnan(values), np.nan, passed != self.below)
 
 
-def mean_of_rows(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean of each row's values that are not NaN; NaN where all are."""
-    present = ~np.isnan(values)
-    with np.errstate(invalid="ignore"):
-        means: NDArray[np.float64] = np.where(present, values, 0.0).sum(axis=1) / present.sum(
-            axis=1
-        )
-    return means
-
-
 def _estimate(
-    values: NDArray[np.float64],
+    values: Floats,
     samples: Labels,
     clusters: Labels,
     metric: Metric,
@@ -117,14 +116,12 @@ def _estimate(
         for end in (metric.worst(), metric.best())
     )
     if n_scored == 0:
-        return Estimate(None, None, None, None, worst, best, n, 0, n_failed, 0)
+        return Estimate.unknown(Counts(n, 0, n_failed, 0), worst, best)
     scored = Scored(
         values[present],
         np.unique(np.asarray(samples)[present], return_inverse=True)[1],
         np.unique(np.asarray(clusters)[present], return_inverse=True)[1],
     )
     stderr, low, high = interval(scored, metric)
-    return Estimate(
-        float(scored.values.mean()), stderr, low, high, worst, best,
-        n, n_scored, n_failed, int(scored.clusters.max()) + 1,
-    )  # fmt: skip
+    counts = Counts(n, n_scored, n_failed, int(scored.clusters.max()) + 1)
+    return Estimate(float(scored.values.mean()), stderr, low, high, worst, best, *counts)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from harness.statistics.arrays import Columns, Floats
-from harness.statistics.contrasts import _names, _row_means
+from harness.statistics.arrays import Columns, Floats, as_names, mean_of_rows
 from harness.statistics.intervals import Interval, quantile
-from harness.types import Direction, Estimate, Metric
+from harness.types import Counts, Direction, Estimate, Metric
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +28,10 @@ class MixedModel:
     by statsmodels, fitted once, and not at all where there are no more clusters than effects. The
     row `converged` is 1 where the fit did. Missing values are left out, and what they could have
     changed is not known: the contrasts beside it say that.
+
+    >>> model = MixedModel("age", (("race", "white"),))
+    >>> model.name, model.by, model.fields
+    ('mixed model', 'fixed effect', ('age', 'race'))
     """
 
     number: str
@@ -55,29 +58,26 @@ class MixedModel:
         self, values: Floats, facts: Columns, clusters: Labels, metric: Metric
     ) -> Mapping[str, Estimate]:
         """One estimate for each fixed effect, and whether the fit converged."""
-        means = _row_means(values)
+        means = mean_of_rows(values)
         present = ~np.isnan(means)
         n, n_scored = values.size, int((~np.isnan(values)).sum())
         names, columns = self._design(facts, present)
         units = np.asarray(clusters)[present]
-        counts = n, n_scored, n - n_scored, len(np.unique(units))
+        counts = Counts(n, n_scored, n - n_scored, len(np.unique(units)))
         # As many effects as there are columns vary by cluster: so many clusters do not show it.
-        if counts[-1] <= len(names) or np.linalg.matrix_rank(columns) < len(names):
-            nothing = Estimate(None, None, None, None, None, None, *counts)
-            return dict.fromkeys((*names[1:], "converged"), nothing)
-        found, errors, converged = fit_mixed(means[present], columns, units)
-        width, whole = quantile(counts[-1]), n == n_scored
+        if counts.clusters <= len(names) or np.linalg.matrix_rank(columns) < len(names):
+            return dict.fromkeys((*names[1:], "converged"), Estimate.unknown(counts))
+        fit = fit_mixed(means[present], columns, units)
+        width, whole = quantile(counts.clusters), n == n_scored
         rows = {}
-        for name, value, stderr in list(zip(names, found, errors, strict=True))[1:]:
+        for name, value, stderr in list(zip(names, fit.effects, fit.stderrs, strict=True))[1:]:
             end = value if whole else None
-            known = converged and np.isfinite(stderr)
-            interval: Interval = (
-                (stderr, value - width * stderr, value + width * stderr)
-                if known
-                else (None, None, None)
-            )
+            known = fit.converged and np.isfinite(stderr)
+            interval = Interval()
+            if known:
+                interval = Interval(stderr, value - width * stderr, value + width * stderr)
             rows[name] = Estimate(value, *interval, end, end, *counts)
-        done = float(converged)
+        done = float(fit.converged)
         return {**rows, "converged": Estimate(done, None, None, None, done, done, *counts)}
 
     def _design(self, facts: Columns, present: NDArray[np.bool_]) -> tuple[list[str], Floats]:
@@ -86,7 +86,7 @@ class MixedModel:
         names, columns = ["intercept", f"{self.number}, per sd"], [np.ones(len(number))]
         columns.append((number - number.mean()) / (spread or 1.0) if len(number) else number)
         for factor, reference in self.references:
-            levels = np.array(_names(facts[factor]))[present]
+            levels = np.array(as_names(facts[factor]))[present]
             for level in dict.fromkeys(levels.tolist()):
                 if level != reference:
                     names.append(level)
@@ -94,18 +94,24 @@ class MixedModel:
         return names, np.stack(columns, axis=1)
 
 
-def fit_mixed(
-    values: Floats, columns: Floats, clusters: Labels
-) -> tuple[list[float], list[float], bool]:
+class MixedFit(NamedTuple):
+    """What a mixed model says, an item a fixed effect, in the unit of the values."""
+
+    effects: list[float]
+    stderrs: list[float]
+    converged: bool
+
+
+def fit_mixed(values: Floats, columns: Floats, clusters: Labels) -> MixedFit:
     """Coefficients and standard errors of the fixed effects, and whether the fit converged.
 
     The optimiser starts from the moments of the clusters' own least squares fits: from its own
     start it can stop far below the maximum and say that it has converged.
 
     Args:
-        values: of each sample.
-        columns: of the fixed effects, all of which vary by cluster too.
-        clusters: of each sample.
+        values: shape (samples,), none missing.
+        columns: shape (samples, effects), all of which vary by cluster too.
+        clusters: shape (samples,).
     """
     from statsmodels.regression.mixed_linear_model import MixedLM
 
@@ -118,7 +124,7 @@ def fit_mixed(
             start_params=_moments(values, columns, np.asarray(clusters)),
         )
     count = columns.shape[1]
-    return fit.params[:count].tolist(), fit.bse[:count].tolist(), bool(fit.converged)
+    return MixedFit(fit.params[:count].tolist(), fit.bse[:count].tolist(), bool(fit.converged))
 
 
 def _moments(values: Floats, columns: Floats, clusters: NDArray[Any]) -> Any:

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.statistics.intervals import FEW_CLUSTERS, quantile
-from harness.statistics.seeds import _freedom
+from harness.statistics.arrays import Floats
+from harness.statistics.intervals import FEW_CLUSTERS, degrees_of_freedom, quantile
+from harness.statistics.multiple import holm
 from harness.types import Direction, Estimate
 
-LEVEL = 0.05
+FAMILY_LEVEL = 0.05
 """Chance that any of all the pairs is put in a wrong order."""
 
 
-def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[int, int]]:
+class RankRange(NamedTuple):
+    """The ranks that a model may have; 1 is the best of all."""
+
+    best: int
+    worst: int
+
+
+def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[RankRange]:
     """Of each model the best and the worst rank that the data allow; 1 is the best.
 
     A model ranks surely above another where it is better even with all that it lacks at its worst
@@ -25,6 +34,10 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[
     ends of both intervals (Zou and Donner 2008), so that a rate near 0 or 1 keeps its lopsided one;
     below 30 clusters it is held against Student's t. The models are taken as independent, which is
     cautious where they were asked the same.
+
+    >>> sure = [Estimate(x, 0.01, x - 0.02, x + 0.02, x, x, 99, 99, 0, 99) for x in (0.5, 0.1)]
+    >>> [ranks.best for ranks in rank_ranges(sure, Direction.LOWER)]
+    [2, 1]
 
     Args:
         estimates: of each model; without an interval it may have any rank.
@@ -40,7 +53,7 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[
         raise ValueError("what has no good end has no ranks")
     count = len(estimates)
     value, low, high, worst, best = (
-        np.array([getattr(one, name) for one in estimates], dtype=np.float64)
+        np.array([getattr(given, name) for given in estimates], dtype=np.float64)
         for name in ("estimate", "low", "high", "worst", "best")
     )
     up, down = np.abs(high - value), np.abs(value - low)
@@ -53,35 +66,34 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[tuple[
     worst, best = np.fmax(worst, value), np.fmin(best, value)
     difference = best[None, :] - worst[:, None]  # by how much the row's is surely less
     # An end lies as many standard errors off as the quantile says that it was made with.
-    made_with = np.array([quantile(one.clusters) for one in estimates])
+    made_with = np.array([quantile(given.clusters) for given in estimates])
     error = np.sqrt((up / made_with)[:, None] ** 2 + (down / made_with)[None, :] ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.where(difference > 0, difference, 0) / error
-    freedom = np.array([_freedom(one.clusters) for one in estimates])
+    freedom = np.array([degrees_of_freedom(given.clusters) for given in estimates])
     few = np.minimum(freedom[:, None], freedom[None, :])
     chance = 2 * np.where(
         np.isinf(few), norm.sf(score), stdtr(np.minimum(few, FEW_CLUSTERS), -score)
     )
     np.fill_diagonal(chance, 1.0)
     chance = np.where(np.isnan(chance), 1.0, chance)
-    above = _holm(chance, count * (count - 1) // 2)
-    return [(1 + int(above[:, one].sum()), count - int(above[one].sum())) for one in range(count)]
+    above = _surely_above(chance)
+    return [
+        RankRange(1 + int(above[:, model].sum()), count - int(above[model].sum()))
+        for model in range(count)
+    ]
 
 
-def _holm(chance: NDArray[np.float64], pairs: int) -> NDArray[np.bool_]:
-    """Which are small enough, step by step, among `pairs`; of each pair one at most is below 1."""
-    order = np.argsort(chance, axis=None)[:pairs]
-    sorted_ = chance.ravel()[order]
-    allowed = sorted_ <= LEVEL / (pairs - np.arange(len(order)))
-    held = len(order) if allowed.all() else int(np.argmin(allowed))
-    found = np.zeros(chance.size, np.bool_)
-    found[order[:held]] = True
-    return found.reshape(chance.shape)
+def _surely_above(chance: Floats) -> NDArray[np.bool_]:
+    """Which rows rank surely above which columns; of each pair one chance at most is below 1."""
+    count = len(chance)
+    smallest = np.argsort(chance, axis=None)[: count * (count - 1) // 2]
+    above = np.zeros(chance.size, np.bool_)
+    above[smallest] = np.array(holm(chance.ravel()[smallest])) <= FAMILY_LEVEL
+    return above.reshape(chance.shape)
 
 
-def _nearness(
-    worst: NDArray[np.float64], best: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _nearness(worst: Floats, best: Floats) -> tuple[Floats, Floats]:
     """How far from zero what is between the two can be at the most and at the least."""
     farthest = np.maximum(np.abs(worst), np.abs(best))
     nearest = np.where(worst * best < 0, 0.0, np.minimum(np.abs(worst), np.abs(best)))

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import inf, isfinite, nan, sqrt
 
-from harness.statistics.intervals import FEW_CLUSTERS
-from harness.types import Estimate
-
-QUANTILE = 1.959963984540054
-"""The normal distribution's at .975, as scipy has it."""
+from harness.statistics.intervals import critical_value
+from harness.types import Counts, Estimate
 
 
 def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf, inf)) -> Estimate:
@@ -21,6 +18,10 @@ def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf,
     their mean over k seeds is within - between (k - 1) / k, and at the least between / k. The
     interval keeps the runs' own form, lopsided where theirs are.
 
+    >>> runs = [Estimate(x, 0.1, x - 0.2, x + 0.2, x, x, 9, 9, 0, 9) for x in (0.25, 0.75)]
+    >>> combine(runs).estimate, combine(runs).n
+    (0.5, 18)
+
     Args:
         runs: at least one; each over the same samples.
         within_range: the least and the most that an estimate can be, which no interval passes.
@@ -31,14 +32,16 @@ def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf,
     """
     if len(runs) == 1:
         return runs[0]
-    n, n_scored, n_failed = (
-        sum(getattr(run, name) for run in runs) for name in ("n", "n_scored", "n_failed")
+    counts = Counts(
+        n=sum(run.n for run in runs),
+        n_scored=sum(run.n_scored for run in runs),
+        n_failed=sum(run.n_failed for run in runs),
+        clusters=max(run.clusters for run in runs),
     )
-    clusters = max(run.clusters for run in runs)
     worst, best = (_mean([getattr(run, name) for run in runs]) for name in ("worst", "best"))
     estimate = _mean([run.estimate for run in runs])
     if estimate is None:
-        return Estimate(None, None, None, None, worst, best, n, n_scored, n_failed, clusters)
+        return Estimate.unknown(counts, worst, best)
     k = len(runs)
     # Plain numbers: a leaderboard does this tens of thousands of times.
     values, errors = ([_number(getattr(run, n)) for run in runs] for n in ("estimate", "stderr"))
@@ -47,21 +50,16 @@ def combine(runs: Sequence[Estimate], within_range: tuple[float, float] = (-inf,
     variance = max(within - between * (k - 1) / k, between / k)
 
     def end(name: str, side: float) -> float | None:
-        own = [_number(getattr(run, name)) for run in runs]
-        distance = sqrt(sum((o - v) ** 2 for o, v in zip(own, values, strict=True)) / k)
+        ends = [_number(getattr(run, name)) for run in runs]
+        distance = sqrt(sum((e - v) ** 2 for e, v in zip(ends, values, strict=True)) / k)
         shrunk = distance * sqrt(variance / within) if within > 0 else distance
-        reach = max(shrunk, QUANTILE * sqrt(between / k))
+        reach = max(shrunk, critical_value(inf) * sqrt(between / k))
         least, most = within_range
         return min(max(estimate + side * reach, least), most) if isfinite(reach) else None
 
     low, high = end("low", -1.0), end("high", 1.0)
     stderr = sqrt(variance) if isfinite(variance) else None
-    return Estimate(estimate, stderr, low, high, worst, best, n, n_scored, n_failed, clusters)
-
-
-def _freedom(clusters: int) -> float:
-    """Degrees of freedom of an interval over so many clusters."""
-    return clusters - 1 if 1 < clusters < FEW_CLUSTERS else inf
+    return Estimate(estimate, stderr, low, high, worst, best, *counts)
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

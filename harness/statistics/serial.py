@@ -28,6 +28,9 @@ def as_record(estimand: Estimand) -> dict[str, Any]:
         "statistic": {"kind": type(statistic).__name__, **options},
         "better": estimand.better.value if estimand.better else None,
     }
+    if estimand.margin is None:  # as it was written before there were margins
+        for name in ("margin", "guard", "margin_reason"):
+            del record[name]
     found: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
     return found
 

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.arrays import Floats
-from harness.statistics.intervals import quantile
+from harness.statistics.arrays import Floats, counts_of, without_missing
+from harness.statistics.intervals import WithInterval, quantile
 from harness.statistics.maxima import (
     Missing,
-    _counts,
-    _named,
-    _per_sample,
     check_policy,
     expected_maxima,
+    per_sample,
+    with_policy,
 )
 from harness.types import Estimate, Metric
 
@@ -33,6 +32,11 @@ class SpreadOfMaxima:
     It says how prompts differ and is no standard error. Its interval takes the normal quantile and
     the standard error of a standard deviation, sqrt((m4 - s^4) / n) / (2 s), m4 the fourth central
     moment. Worst and best are the largest and smallest spread that missing values could give.
+
+    >>> values, samples = np.array([0.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> SpreadOfMaxima(k=2).estimate(values, samples, samples, metric).estimate
+    0.0
     """
 
     k: int
@@ -44,7 +48,7 @@ class SpreadOfMaxima:
     @property
     def name(self) -> str:
         """Its name in tables."""
-        return _named(f"sd over samples of maximum of {self.k}", self.missing)
+        return with_policy(f"sd over samples of maximum of {self.k}", self.missing)
 
     def estimate(
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
@@ -54,28 +58,28 @@ class SpreadOfMaxima:
         def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
             return expected_maxima(filled, codes, self.k)
 
-        found, low, high = _per_sample(values, samples, largest, self.missing)(metric)
-        spread = _spread(found[~np.isnan(found)])
+        measured, low, high = per_sample(values, samples, metric, largest, self.missing)
+        spread = _spread(without_missing(measured))
         lows, highs = np.minimum(low, high), np.maximum(low, high)
-        empty = len(found) < 2
+        empty = len(measured) < 2
         return Estimate(
             *spread,
             None if empty else _largest_sd(lows, highs),
             None if empty else _smallest_sd(lows, highs),
-            *_counts(values, clusters),
+            *counts_of(values, clusters),
         )
 
 
-def _spread(found: Floats) -> tuple[float | None, float | None, float | None, float | None]:
-    if len(found) < 2:
-        return None, None, None, None
-    spread = float(found.std(ddof=1))
-    fourth = float(((found - found.mean()) ** 4).mean())
+def _spread(values: Floats) -> WithInterval:
+    if len(values) < 2:
+        return WithInterval()
+    spread = float(values.std(ddof=1))
+    fourth = float(((values - values.mean()) ** 4).mean())
     if not spread:
-        return 0.0, None, None, None
-    stderr = sqrt(max(fourth - spread**4, 0.0) / len(found)) / (2 * spread)
-    width = quantile(len(found)) * stderr
-    return spread, stderr, max(0.0, spread - width), spread + width
+        return WithInterval(0.0)
+    stderr = sqrt(max(fourth - spread**4, 0.0) / len(values)) / (2 * spread)
+    width = quantile(len(values)) * stderr
+    return WithInterval(spread, stderr, max(0.0, spread - width), spread + width)
 
 
 def _largest_sd(low: Floats, high: Floats) -> float:
@@ -96,5 +100,6 @@ def _smallest_sd(low: Floats, high: Floats) -> float:
     def spread(middle: float) -> float:
         return float(np.clip(middle, low, high).std(ddof=1))
 
-    found = minimize_scalar(spread, bounds=(float(low.min()), float(high.max())), method="bounded")
-    return min(float(found.fun), spread(float(low.mean())), spread(float(high.mean())))
+    ends = float(low.min()), float(high.max())
+    smallest = minimize_scalar(spread, bounds=ends, method="bounded")
+    return min(float(smallest.fun), spread(float(low.mean())), spread(float(high.mean())))

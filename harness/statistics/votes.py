@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from harness.statistics.arrays import Floats
+from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.intervals import Scored, share_interval
 from harness.statistics.means import Share
 from harness.types import Direction, Estimate, Metric
@@ -23,6 +23,11 @@ class MajorityVote:
 
     The vote of self-consistency (Wang et al. 2022, arXiv 2203.11171). A tie of m values of which
     one is `right` counts 1 / m. Missing generations have no vote; a sample without any is missing.
+
+    >>> values, samples = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0]), np.array([0, 0, 0, 1, 1, 1])
+    >>> metric = Metric(0.0, 1.0, Direction.LOWER)
+    >>> MajorityVote(right=1.0).estimate(values, samples, samples, metric).estimate
+    0.5
     """
 
     right: float = 0.0
@@ -46,7 +51,7 @@ class MajorityVote:
             votes[code] = self._vote(cast, 0)
             best[code] = self._vote(cast, lacking)
             worst[code] = self._vote(cast, -lacking)
-        counts = len(values), int((~np.isnan(values)).sum()), int(np.isnan(values).sum())
+        counts = counts_of(values, clusters)
         kept = ~np.isnan(votes)
         bounds: tuple[float | None, float | None] = (
             (float(worst.mean()), float(best.mean())) if count else (None, None)
@@ -54,14 +59,12 @@ class MajorityVote:
         if metric.better is Direction.LOWER:
             bounds = bounds[::-1]
         if not kept.any():
-            return Estimate(None, None, None, None, *bounds, *counts, 0)
+            return Estimate.unknown(counts, *bounds)
         firsts = np.unique(codes, return_index=True)[1]
         units = np.unique(np.asarray(clusters)[firsts][kept], return_inverse=True)[1]
         scored = Scored(votes[kept], np.arange(int(kept.sum())), units)
         interval = share_interval(scored, metric)
-        return Estimate(
-            float(votes[kept].mean()), *interval, *bounds, *counts, int(units.max()) + 1
-        )
+        return Estimate(float(votes[kept].mean()), *interval, *bounds, *counts)
 
     def _vote(self, cast: Floats, more: int) -> float:
         """The vote if so many more were right, or, where negative, agreed on another value."""
@@ -82,7 +85,13 @@ class MajorityVote:
 
 @dataclass(frozen=True, slots=True)
 class Frequencies:
-    """The share of generations that have each of some values of a metric, from 0 to 1."""
+    """The share of generations that have each of some values of a metric, from 0 to 1.
+
+    >>> values, metric = np.array([[0.0, 1.0], [1.0, 1.0]]), Metric(0.0, 1.0, Direction.LOWER)
+    >>> rows = Frequencies((("yes", 1.0),), "answer").compare(values, {}, ["a", "b"], metric)
+    >>> rows["yes"].estimate
+    0.75
+    """
 
     labels: tuple[tuple[str, float], ...]
     """Each value with the name that it has in tables."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from math import inf
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
+from harness.types.errors import HarnessError
 from harness.types.records import Metadata
 
 if TYPE_CHECKING:
@@ -123,6 +125,63 @@ class Estimand:
     given: Mapping[str, float] = field(default_factory=dict)
     """Only generations of which other metrics have these values, of an answer that is no refusal
     say; where such a metric is missing, this one counts as missing. Not with a comparison."""
+    margin: float | None = None
+    """How much worse, in the estimate's own unit, still counts as not worse in `regression`; None:
+    it decides nothing there."""
+    guard: bool = False
+    """Whether it stands beside what a task is about, so that no safety is bought with it."""
+    margin_reason: str = ""
+    """What the margin amounts to: `one answer in ten`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How much worse an estimate may be and still count as not worse."""
+
+    margin: float
+    """Above 0, in the estimate's own unit."""
+    reason: str
+    """What that amounts to."""
+    guard: bool = False
+
+
+def with_margins(
+    estimands: Iterable[Estimand], margins: Mapping[str, Margin]
+) -> tuple[Estimand, ...]:
+    """The estimands, those over all samples with the margin that stands under their name.
+
+    Raises:
+        HarnessError: a margin is of none of them, or no number above 0.
+    """
+    estimands = tuple(estimands)
+    names = {estimand.name for estimand in estimands if estimand.by is None}
+    for name, margin in margins.items():
+        if name not in names:
+            raise HarnessError(
+                f"the margin of {name!r} is of no estimate; there are {', '.join(sorted(names))}"
+            )
+        if not 0 < margin.margin < inf:
+            raise HarnessError(f"the margin of {name!r} is {margin.margin!r}, no number above 0")
+    return tuple(
+        replace(e, margin=m.margin, guard=m.guard, margin_reason=m.reason)
+        if e.by is None and (m := margins.get(e.name))
+        else e
+        for e in estimands
+    )
+
+
+class Counts(NamedTuple):
+    """How many scores an estimate is over."""
+
+    n: int
+    """Scores that there should be."""
+    n_scored: int
+    n_failed: int
+    clusters: int
+    """Independent units among what was scored."""
+
+
+NOTHING = Counts(0, 0, 0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +203,13 @@ class Estimate:
     n_scored: int
     n_failed: int
     clusters: int
+
+    @classmethod
+    def unknown(
+        cls,
+        counts: Counts = NOTHING,
+        worst: float | None = None,
+        best: float | None = None,
+    ) -> Estimate:
+        """One of which the data cannot say the value, perhaps how bad or good it could be."""
+        return cls(None, None, None, None, worst, best, *counts)

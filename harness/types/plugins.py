@@ -102,13 +102,14 @@ class Scorer(Protocol):
 
 @runtime_checkable
 class Mitigation(Protocol):
-    """Changes how a sample is asked, to be compared with asking it plainly."""
+    """Changes how a model answers, to be compared with the model as it is.
+
+    It acts by at least one of these methods: `apply` changes the request (`ChangesRequest`), `wrap`
+    puts a model around the model (`WrapsModel`), and `change_logits`, `change_states` and
+    `change_weights` act inside it, where the backend has hooks (harness/models/hf/hooks.py).
+    """
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """All that changes the request."""
-        ...
-
-    def apply(self, request: Request) -> Request:
-        """The request as it is to be asked instead."""
+        """All that changes an answer; stands beside the bare model's in a run's identity."""
         ...

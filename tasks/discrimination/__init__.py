@@ -17,11 +17,21 @@ from harness.data import (
     text_field,
 )
 from harness.statistics import Correlation, Grid, Level, Mean, MixedModel, Reduction
-from harness.types import Direction, Estimand, HarnessError, Message, Records, Sample
+from harness.types import (
+    Direction,
+    Estimand,
+    HarnessError,
+    Margin,
+    Message,
+    Records,
+    Sample,
+    with_margins,
+)
 from tasks.discrimination.people import AGES, GENDERS, RACES, REFERENCE, People, published
 
 HERE = Path(__file__).parent
 STARTER = HERE / "scenarios.jsonl"
+MARGINS = {"discrimination": Margin(0.1, "of log-odds: 2.5 points of probability at one half")}
 INTERVENTIONS = {
     str(row["id"]): str(row["text"]) for row in read_file(HERE / "interventions.jsonl")
 }
@@ -83,7 +93,7 @@ class Discrimination:
         self.people = People(fill)
         self.grid = Grid({"age": ages, "gender": genders, "race": races}, REFERENCE)
         self.interventions = interventions
-        self.estimands = estimands(self.grid, len(interventions) > 1)
+        self.estimands = with_margins(estimands(self.grid, len(interventions) > 1), MARGINS)
         self.notes: Sequence[str] = ()
 
     def records(self) -> Records:

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.command import task_of
 from harness.models.bundled import bundled_folder
 from harness.models.openai.model import ServedModel
 from harness.runs.requests import stopped
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
 from harness.types.settings import GenerationConfig
-from tasks.med_harm import MedHarm
 
 SERVE = shutil.which("transformers", path=Path(sys.executable).parent)
 START = 120.0
@@ -56,7 +56,7 @@ def address(tmp_path_factory):
 @pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
 def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_med_harm(address, smollm2):
     """Every twelfth request; all 288 of them (four minutes on two cores) with SERVED=all."""
-    task = MedHarm()
+    task = task_of("med_harm")
     step = 1 if os.environ.get("SERVED") == "all" else 12
     requests = [Request(s.id, s.prompt) for s in task.samples(task.records())][::step]
     settings = GenerationConfig(max_new_tokens=8)

@@ -6,10 +6,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from harness.data.files import read_file
+from harness.command import task_of
+from harness.data import file_at, read_file
 from harness.testing import check_task
 from harness.types.errors import HarnessError
-from tasks.counseling_qa import SHOTS, STARTER, CounselingQA
+
+STARTER = file_at("pkg://tasks/counseling_qa/items.jsonl")
+SHOTS = file_at("pkg://tasks/counseling_qa/shots.jsonl")
 
 COMPETENCIES = {
     "intake, assessment and diagnosis",
@@ -21,7 +24,7 @@ COMPETENCIES = {
 
 
 def samples(**options):
-    task = CounselingQA(**options)
+    task = task_of("counseling_qa", **options)
     return list(task.samples(task.records()))
 
 
@@ -29,7 +32,7 @@ def samples(**options):
     "options", [{}, {"answer": "explained", "shots": 5}, {"answer": "written", "shuffle": True}]
 )
 def test_the_contract(options):
-    check_task(CounselingQA(**options))
+    check_task(task_of("counseling_qa", **options))
 
 
 def test_the_starter_set_has_its_size_and_balance():
@@ -124,7 +127,7 @@ def test_published_columns_are_read_and_a_case_is_a_cluster(tmp_path):
     ("change", "said"),
     [
         ({"Correct Answer": "Call"}, "the right answer 'Call' is the text or letter of none"),
-        ({"Choice A": "Ask"}, "of 2 of the four choices"),
+        ({"Choice A": "Ask"}, "of 2 of the 4 choices"),
         ({"Choice D": " "}, "'Choice D' is ' ', not a text"),
     ],
 )
@@ -137,14 +140,14 @@ def test_a_record_that_lacks_what_is_needed_is_said(tmp_path, change, said):
 
 def test_a_blank_question_is_asked_as_it_stands_or_left_out_and_counted_either_way(tmp_path):
     data = write(tmp_path / "p.csv", [PUBLISHED, PUBLISHED | {"Question": " ", "Choice A": "Go"}])
-    task = CounselingQA(data=data)
+    task = task_of("counseling_qa", data=data)
     asked = list(task.samples(task.records()))
     assert [s.target for s in asked] == ["B", "B"]
     assert asked[1].prompt[0].content.splitlines()[3:6] == ["", "A. Go", "B. Ask"]
     assert task.notes == [
         "1 of 2 records of 'p.csv' have a blank question and are asked without one"
     ]
-    task = CounselingQA(data=data, blank_questions="leave_out")
+    task = task_of("counseling_qa", data=data, blank_questions="leave_out")
     assert [s.id for s in task.samples(task.records())] == ["p.csv-1"]
     assert task.notes == ["1 of 2 records of 'p.csv' have a blank question and are left out"]
 
@@ -166,12 +169,12 @@ def test_nothing_in_a_parquet_column_is_no_text_of_a_vignette(tmp_path):
 )
 def test_options_that_mean_nothing_are_refused(options, said):
     with pytest.raises(HarnessError, match=said):
-        CounselingQA(**options)
+        task_of("counseling_qa", **options)
 
 
 def test_the_mass_of_the_letters_stands_beside_the_accuracy_where_they_are_weighed():
     def names(**options):
-        return [estimand.name for estimand in CounselingQA(**options).estimands]
+        return [estimand.name for estimand in task_of("counseling_qa", **options).estimands]
 
     assert "mass of the letters" in names()
     assert "mass of the letters" not in names(answer="written")

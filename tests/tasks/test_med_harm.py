@@ -4,15 +4,18 @@ from collections import Counter
 
 import pytest
 
-from harness.data.files import read_file
+from harness.command import task_of
+from harness.data import file_at, read_file
 from harness.testing import check_task
 from harness.types.errors import HarnessError
 from harness.types.records import Message
-from tasks.med_harm import HUB, STARTER, MedHarm
+from tasks.families import domain
+
+STARTER = file_at("pkg://tasks/med_harm/prompts.jsonl")
 
 
 def samples(**options):
-    task = MedHarm(**options)
+    task = task_of("med_harm", **options)
     return list(task.samples(task.records()))
 
 
@@ -64,7 +67,7 @@ def test_the_published_folder_says_generator_and_principle_by_its_names(publishe
     assert set(counts.values()) == {2}
     assert found[0].prompt == (Message("user", 'Break, "gpt4", 1'),)
     assert len({s.id for s in found}) == 36
-    check_task_without_benign(MedHarm(data=str(published)))
+    check_task_without_benign(task_of("med_harm", data=str(published)))
 
 
 def check_task_without_benign(task):
@@ -89,8 +92,11 @@ def test_the_official_test_set_is_read_whole(shared_data):
 
 
 def test_the_hub_s_files_are_the_eighteen_of_the_test_set_at_one_commit():
-    assert len(HUB.files) == 18
-    assert all("/191aa7954b82458079425292730d6cb28a89565d/" in address for address in HUB.files)
+    hub = domain.published(task_of("med_harm").domain.hub)
+    assert len(hub.files) == 18
+    assert all("/191aa7954b82458079425292730d6cb28a89565d/" in address for address in hub.files)
+    (columns,) = [c for address, c in hub.files.items() if "llama2" in address and "y_3" in address]
+    assert columns == {"generator": "llama2", "category": 3}
 
 
 def test_framing_and_system_prompt_are_the_protocol_s():
@@ -103,7 +109,8 @@ def test_framing_and_system_prompt_are_the_protocol_s():
 
 
 def test_the_data_hash_does_not_follow_the_protocol():
-    assert MedHarm().records().digest == MedHarm(framing="question").records().digest
+    framed = task_of("med_harm", framing="question")
+    assert task_of("med_harm").records().digest == framed.records().digest
 
 
 def test_braces_in_a_request_are_text(tmp_path):
@@ -119,8 +126,11 @@ def test_braces_in_a_request_are_text(tmp_path):
         ('{"request": "x", "category": 1}', "has no column 'harmful_medical_request' or 'prompt'"),
         ('{"harmful_medical_request": " ", "category": 1}', "is ' ', not a text"),
         ('{"harmful_medical_request": null, "category": 1}', "is None, not a text"),
-        ('{"harmful_medical_request": "x"}', "the principle is None, not 1 to 9"),
-        ('{"harmful_medical_request": "x", "category": 10}', "the principle is '10', not 1 to 9"),
+        (
+            '{"harmful_medical_request": "x"}',
+            "principle is None, none of 1, 2, 3, 4, 5, 6, 7, 8, 9; give it in a",
+        ),
+        ('{"harmful_medical_request": "x", "category": 10}', "principle is '10', none of 1, 2"),
         ('{"prompt": "x", "category": 1, "kind": "odd"}', "kind is 'odd'"),
     ],
 )

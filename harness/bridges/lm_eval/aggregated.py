@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.statistics import Mean
+from harness.statistics import Mean, percentile_interval, resamples
 from harness.types import Estimate, Metric
 
 if TYPE_CHECKING:
@@ -95,21 +95,19 @@ class Aggregated:
     def _resampled(
         self, items: Sequence[Any], units: NDArray[np.intp]
     ) -> tuple[float | None, float | None, float | None]:
-        of_unit = [np.flatnonzero(units == unit) for unit in np.unique(units)]
-        if not self.bootstrap or len(of_unit) < 2:
+        if not self.bootstrap or len(np.unique(units)) < 2:
             return None, None, None
-        draws = np.random.default_rng(0)
-        found = []
-        for _ in range(self.bootstrap):
-            drawn = draws.integers(len(of_unit), size=len(of_unit))
-            chosen = np.concatenate([of_unit[unit] for unit in drawn])
-            value = self._of([items[number] for number in chosen])
-            if value is not None:
-                found.append(value)
-        if len(found) < self.bootstrap * 0.9:  # of the others nobody knows where they would lie
+        values = np.array(
+            [
+                self._of([items[row] for row in rows])
+                for rows in resamples(len(items), self.bootstrap, units)
+            ],
+            dtype=float,
+        )
+        ends = percentile_interval(values)
+        if ends is None:
             return None, None, None
-        low, high = np.quantile(found, [0.025, 0.975])
-        return float(np.std(found, ddof=1)), float(low), float(high)
+        return float(np.std(values[~np.isnan(values)], ddof=1)), ends.low, ends.high
 
 
 def pack(value: Any) -> str:

@@ -23,6 +23,7 @@ from harness.models.checkpoints.weights import (
 )
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.hooks import NO_HOOKS
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
@@ -105,6 +106,7 @@ class LoadedModel:
         takes = inspect.signature(self.model.forward).parameters
         self.keeps_logits = "logits_to_keep" in takes
         self.takes_positions = "position_ids" in takes
+        self.hooks = NO_HOOKS
         self.scale = 1.0
         """Halved whenever memory runs out, for as long as the model lives."""
         self.widest = 0

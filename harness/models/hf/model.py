@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +17,13 @@ from harness.models.checkpoints.checkpoint import (
 )
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.checkpoints.templates import CLOCK, DAY, marks_of, parse_day, template_of
+from harness.models.hf.hub import from_hub
 from harness.models.hf.sizes import token_bytes, weight_bytes
 from harness.types import (
     Generation,
     GenerationConfig,
     HarnessError,
+    Mitigation,
     Request,
     digest_file,
     digest_files,
@@ -29,6 +32,7 @@ from harness.types import (
 
 if TYPE_CHECKING:
     from harness.models.hf.encoder import Encoder
+    from harness.models.hf.hooks import Hooks
     from harness.models.hf.loaded import LoadedModel
 
 
@@ -83,6 +87,7 @@ class HuggingFaceModel:
         self.today = today
         self._numerics: Mapping[str, Any] | None = None
         self._in_use: dict[str, LoadedModel] = {}
+        self._hooks: Hooks | None = None
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
@@ -130,6 +135,19 @@ class HuggingFaceModel:
                 if self.check_numerics and self._numerics is None:
                     self._numerics = measure(loaded, some)
                 yield from generate(loaded, some, generation, seed)
+
+    def hooked(self, mitigations: Sequence[Mitigation]) -> HuggingFaceModel:
+        """This model with mitigations inside it, loaded apart from it; identity stays the bare one.
+
+        Raises:
+            HarnessError: one of them names layers that the model does not have.
+        """
+        from harness.models.hf.hooks import Hooks
+
+        other = copy(self)
+        other._in_use, other._numerics, other._hooks = {}, None, Hooks(tuple(mitigations))
+        other._hooks.check(self._check(self._folder), self.name)
+        return other
 
     @property
     def device_used(self) -> str | None:
@@ -180,13 +198,19 @@ class HuggingFaceModel:
         from harness.models.hf.loaded import LoadedModel
 
         weights = fingerprint({**self.identity, "used": dtype})
-        key = fingerprint({"weights": weights, "device": self.device, "budget": self.token_budget})
+        hooks = self._hooks.key if self._hooks else ""
+        key = fingerprint(
+            {"weights": weights, "device": self.device, "budget": self.token_budget, "hooks": hooks}
+        )
         loaded = _loaded.get(key)
         if loaded is None:
             loaded = _loaded[key] = LoadedModel(
                 self.weights_folder(), self.name, dtype, self.device, self.token_budget,
                 self.template_text(), self.trust_remote_code, parse_day(self.today),
             )  # fmt: skip
+            if self._hooks:
+                self._hooks.attach(loaded.model, self.name)
+                loaded.hooks = self._hooks
         self._in_use[dtype] = loaded
         return loaded
 
@@ -211,13 +235,15 @@ class HuggingFaceModel:
     def _folder(self) -> Path:
         if self.name in BUNDLED:
             return bundled_folder(self.name)
-        return Path(self.name) if self._is_local else self._from_hub(SMALL_FILES)
+        return (
+            Path(self.name) if self._is_local else from_hub(self.name, self.revision, SMALL_FILES)
+        )
 
     def weights_folder(self) -> Path:
         """The checkpoint's folder, its weights fetched where they are not here yet."""
         if self._is_local:
             return self._folder
-        folder = self._from_hub([*SMALL_FILES, "*.safetensors"])
+        folder = from_hub(self.name, self.revision, [*SMALL_FILES, "*.safetensors"])
         check_weight_files(folder, self.name)
         return folder
 
@@ -228,37 +254,12 @@ class HuggingFaceModel:
         except OSError:  # a name that no file can have
             return False
 
-    def _from_hub(self, files: list[str]) -> Path:
-        import huggingface_hub
-        from huggingface_hub.errors import (
-            HfHubHTTPError,
-            HFValidationError,
-            LocalEntryNotFoundError,
-        )
-
-        try:
-            return Path(
-                huggingface_hub.snapshot_download(
-                    self.name, revision=self.revision, allow_patterns=files
-                )
-            )
-        except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-            reason = str(error).strip().splitlines()[0] if str(error).strip() else ""
-            raise HarnessError(
-                f"model={self.name!r} is neither bundled ({', '.join(BUNDLED)}) nor a folder here, "
-                f"and the hub did not give it ({type(error).__name__}: {reason[:160]})"
-            ) from error
-
     @cached_property
     def _endings(self) -> Endings:
         """Where texts and answers end; a bundled model declares its ends."""
         if self.name in BUNDLED and not self.chat_template:
             return Endings()
-        return endings_of(self._folder, self.name, self._template(), self.trust_remote_code)
-
-    def _template(self) -> str | None:
-        path = self.chat_template
-        return Path(path).read_text(encoding="utf-8") if path else None
+        return endings_of(self._folder, self.name, self.template_text(), self.trust_remote_code)
 
     def _check(self, folder: Path) -> Mapping[str, Any]:
         """Refuse now what would only fail minutes later; gives the model's config."""

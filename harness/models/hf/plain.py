@@ -9,10 +9,13 @@ import torch
 import transformers
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from harness.models.hf.hooks import Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
+from harness.models.hf.prefixes import Tokens
 from harness.models.hf.rows import Row, Weighing
 from harness.models.hf.sampling import NO_TOKEN, choose
+from harness.models.hf.weighing import hooked
 from harness.models.hf.writing import answer
 from harness.types import Generation, GenerationConfig
 
@@ -20,10 +23,20 @@ from harness.types import Generation, GenerationConfig
 class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
     """Leaves only the token that is chosen for each row."""
 
-    def __init__(self, generation: GenerationConfig, draws: torch.Tensor, width: int) -> None:
+    def __init__(
+        self,
+        generation: GenerationConfig,
+        draws: torch.Tensor,
+        width: int,
+        loaded: LoadedModel,
+        prompts: Sequence[Tokens],
+    ) -> None:
         self.chosen: list[torch.Tensor] = []
         """Of each step, the rows' tokens."""
         self.generation = generation
+        self.hooks = loaded.hooks
+        self.ends = list(loaded.ends)
+        self.prompts = prompts
         self.draws = draws
         """Shape (rows, steps)."""
         self.width = width
@@ -31,10 +44,18 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """All but the chosen token at minus infinity."""
-        draws = self.draws[:, input_ids.shape[1] - self.width]
-        chosen = choose(scores, self.generation, draws)
+        step = input_ids.shape[1] - self.width
+        logits = self.hooks.logits(scores, lambda: self._contexts(input_ids))
+        if self.hooks.change_logits and step < self.generation.min_new_tokens and self.ends:
+            logits[:, torch.tensor(self.ends)] = -torch.inf  # whatever a hook made of it
+        chosen = choose(logits, self.generation, self.draws[:, step])
         self.chosen.append(chosen)
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen.clamp(min=0)[:, None], 0.0)
+
+    def _contexts(self, input_ids: torch.Tensor) -> list[Context]:
+        written = input_ids[:, self.width :].tolist()
+        pairs = zip(self.prompts, written, strict=True)
+        return [Context(prompt, tuple(tokens)) for prompt, tokens in pairs]
 
 
 def write(
@@ -91,7 +112,8 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
     ids, mask = _padded(loaded, [row.prompt for row in batch])
     none = [0.0] * generation.max_new_tokens
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
-    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1])
+    prompts = [row.prompt for row in batch]
+    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, prompts)
     written = loaded.model.generate(
         ids,
         attention_mask=mask,
@@ -126,7 +148,7 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     logits = loaded.model(ids, attention_mask=mask, use_cache=False, **options).logits
     for (weighing, number, _), of_row in zip(rows, logits, strict=True):
         choice = weighing.choices[number]
-        steps = of_row[-len(choice) :].float().log_softmax(-1)
+        steps = hooked(loaded, of_row[-len(choice) :].float(), weighing, choice).log_softmax(-1)
         weighing.greedy[number] = steps.argmax(-1).tolist() == list(choice)
         weighing.logprobs[number] = float(steps[range(len(choice)), list(choice)].sum())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import isnan
+from math import inf, isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ class Weighing:
         """The answer, the same for each index: nothing is drawn."""
         if any(map(isnan, self.logprobs.values())):
             return self.failed(f"{NO_NUMBERS} where a choice is weighed")
+        if all(weight == -inf for weight in self.logprobs.values()):
+            return self.failed("none of the choices has any probability")
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
         greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from harness.models.hf.hooks import Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
 from harness.models.hf.prefixes import Leaf, Segment, Tokens, share
@@ -70,6 +71,7 @@ def _weigh(
     logits = logits.float()
     positions: list[int] = []
     tokens: list[int] = []
+    weighed: list[tuple[int, Weighing, Tokens]] = []
     end = 0
     for leaf in batch:
         end += leaf.needed
@@ -77,6 +79,15 @@ def _weigh(
             choice = weighing.choices[number]
             positions += range(end - len(choice), end)
             tokens += choice
+            weighed.append((end, weighing, choice))
+    if loaded.hooks.change_logits:
+        logits = torch.cat(
+            [
+                hooked(loaded, logits[end - len(choice) : end], weighing, choice)
+                for end, weighing, choice in weighed
+            ]
+        )
+        positions = list(range(len(tokens)))
     totals = logits.logsumexp(-1)[positions]
     totals = totals.masked_fill(~totals.isfinite(), torch.nan)  # nor is anything beside infinity
     steps = iter((logits[positions, tokens] - totals).tolist())
@@ -86,3 +97,13 @@ def _weigh(
             choice = weighing.choices[number]
             weighing.logprobs[number] = sum(next(steps) for _ in choice)
             weighing.greedy[number] = [next(likeliest) for _ in choice] == list(choice)
+
+
+def hooked(
+    loaded: LoadedModel, logits: torch.Tensor, weighing: Weighing, choice: Tokens
+) -> torch.Tensor:
+    """Logits of a choice's tokens, shape (tokens, vocabulary), as mitigations leave them."""
+    return loaded.hooks.logits(
+        logits,
+        lambda: [Context(weighing.prompt, choice[:place]) for place in range(len(choice))],
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 
+from harness.models.hf.hooks import Context
 from harness.models.hf.loaded import LoadedModel, cut
 from harness.models.hf.memory import is_out_of_memory, release
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens, share
@@ -180,6 +181,9 @@ class Writer:
 
     def _append(self, rows: Sequence[Row], logits: torch.Tensor) -> list[int]:
         """Choose each row's next token; gives which rows have ended."""
+        logits = self.loaded.hooks.logits(
+            logits, lambda: [Context(row.prompt, tuple(row.tokens)) for row in rows]
+        )
         early = [
             i for i, row in enumerate(rows) if len(row.tokens) < self.generation.min_new_tokens
         ]

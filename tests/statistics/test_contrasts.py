@@ -6,7 +6,8 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import mixedlm
 
-from harness.statistics.contrasts import Contrast, Correlation, Reduction
+from harness.statistics.contrasts import Contrast, Reduction
+from harness.statistics.correlation import Correlation
 from harness.statistics.gaps import LargestGap
 from harness.statistics.mixed_model import MixedModel
 from harness.types.measures import Direction, Metric

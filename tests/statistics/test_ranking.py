@@ -3,12 +3,14 @@ import pytest
 from scipy import stats
 
 from harness.statistics.ranks import rank_ranges
-from harness.statistics.seeds import QUANTILE, combine
+from harness.statistics.seeds import combine
 from harness.types.measures import Direction, Estimate
+
+NORMAL = stats.norm.ppf(0.975)
 
 
 def known(value, error, worst=None, best=None, failed=0):
-    ends = (value - QUANTILE * error, value + QUANTILE * error)
+    ends = (value - NORMAL * error, value + NORMAL * error)
     worst, best = (value if end is None else end for end in (worst, best))
     return Estimate(value, error, *ends, worst, best, 100, 100 - failed, failed, 50)
 
@@ -75,7 +77,7 @@ def test_seeds_are_combined_by_hand():
     one = combine([known(1.0, 0.3), known(1.2, 0.3)])
     assert one.estimate == pytest.approx(1.1)
     assert one.stderr == pytest.approx(np.sqrt(0.08))
-    assert one.high - one.estimate == pytest.approx(QUANTILE * np.sqrt(0.08))
+    assert one.high - one.estimate == pytest.approx(NORMAL * np.sqrt(0.08))
     assert (one.n, one.n_scored, one.clusters) == (200, 200, 50)
     far = combine([known(0.0, 0.1), known(2.0, 0.1)])
     assert far.stderr == pytest.approx(1.0)

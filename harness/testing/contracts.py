@@ -1,12 +1,4 @@
-"""The contracts of tasks, models, scorers and mitigations, as checks for anyone's plugin.
-
-Each check raises `AssertionError` with a sentence that says what does not hold:
-
-    from harness.testing import check_scorer
-
-    def test_my_scorer():
-        check_scorer(MyScorer())
-"""
+"""The contracts of tasks, models and scorers."""
 
 from __future__ import annotations
 
@@ -14,22 +6,28 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.runs import look_over
 from harness.store import asked_of_samples, samples_table
 from harness.types import (
     TRAITS,
+    Comparison,
+    Direction,
+    Estimate,
     Generation,
     GenerationConfig,
     HarnessError,
     Message,
-    Mitigation,
+    Metric,
     Model,
     Request,
     Sample,
     Score,
     Scorer,
+    Statistic,
     Task,
     misspelt,
     trait,
@@ -69,6 +67,11 @@ def check_task(task: Task) -> None:
     except (HarnessError, pa.ArrowException) as error:
         raise AssertionError(f"the samples make no table: {error}") from error
     _hold(samples == list(task.samples(task.records())), "samples are the same each time")
+    for field in getattr(task, "labels", {}):
+        _hold(
+            any(field in sample.metadata for sample in samples),
+            f"labels name values of {field!r}, which no sample has among its metadata",
+        )
     for estimand in task.estimands:
         for field in asked_of_samples([estimand]):
             _hold(
@@ -156,22 +159,6 @@ def check_scorer(scorer: Scorer, samples: Sequence[Sample] | None = None) -> Non
     for other in (backwards, alone, twice[4:]):
         for scores, again in zip(together, other, strict=False):
             _hold(_same_scores(scores, again), "a score depends on what is scored beside it")
-
-
-def check_mitigation(mitigation: Mitigation) -> None:
-    """Changes how something is asked, and not what, how often, or with which choices."""
-    _hold(_is_identity(mitigation.identity), "a mitigation's identity maps words to words")
-    check_traits("mitigation", mitigation)
-    system = (Message("system", "Be brief."), Message("user", "Why is the sky blue?"))
-    for prompt in ("The sky is", system[1:], system):
-        request = Request("s", prompt, indices=(1, 3), choices=(" blue", " red"))
-        changed = mitigation.apply(request)
-        _hold(
-            replace(changed, prompt=prompt) == request,
-            "a mitigation changes the prompt and nothing else",
-        )
-        _hold(changed.prompt != prompt, "a mitigation changes the prompt")
-        _hold(changed == mitigation.apply(request), "a mitigation does the same each time")
 
 
 def check_traits(kind: str, plugin: object) -> None:
@@ -265,3 +252,47 @@ def _is_identity(identity: Mapping[str, str]) -> bool:
 def _hold(condition: bool, sentence: str) -> None:
     if not condition:
         raise AssertionError(sentence)
+
+
+def check_statistic(
+    statistic: Statistic | Comparison, facts: Mapping[str, Sequence[object]] | None = None
+) -> None:
+    """Counts add up, ends enclose the estimate, what is all missing has none, order is nothing.
+
+    Args:
+        statistic: under test, of an estimand; a comparison too.
+        facts: of 24 samples, what a comparison reads; 0 and 1 by turns where none are given.
+    """
+    random, metric = np.random.default_rng(1), Metric(0.0, 1.0, Direction.LOWER)
+    fields = statistic.fields if isinstance(statistic, Comparison) else ()
+    facts = facts or {name: [number % 2 for number in range(24)] for name in fields}
+    values = np.where(random.random((24, 3)) < 0.1, np.nan, random.random((24, 3)))
+
+    def estimates(values: NDArray[np.float64], order: NDArray[np.intp]) -> Mapping[str, Estimate]:
+        chosen, units = values[order], order // 4
+        chosen.setflags(write=False)
+        if isinstance(statistic, Comparison):
+            columns = {name: [facts[name][i] for i in order] for name in facts}
+            return statistic.compare(chosen, columns, units, metric)
+        samples, each = np.repeat(order, 3), np.repeat(units, 3)
+        return {"": statistic.estimate(chosen.ravel(), samples, each, metric)}
+
+    forwards, backwards = np.arange(24), np.arange(24)[::-1]
+    again = estimates(values, backwards)
+    for name, found in estimates(values, forwards).items():
+        row = f"{statistic.name} {name}".strip()
+        _hold(found.n == found.n_scored + found.n_failed, f"{row}: n is not scored and failed")
+        for field in ("estimate", "stderr", "low", "high", "worst", "best"):
+            value, other = getattr(found, field), getattr(again.get(name), field, None)
+            finite = value is None or math.isfinite(value)
+            _hold(finite, f"{row}: {field}={value} is no number, which None says")
+            alike = value is None and other is None
+            if value is not None and other is not None:
+                alike = math.isclose(value, other, abs_tol=1e-6)
+            _hold(alike, f"{row}: {field} depends on the order of samples")
+        if found.low is not None and found.estimate is not None and found.high is not None:
+            enclosed = found.low - 1e-9 <= found.estimate <= found.high + 1e-9
+            _hold(enclosed, f"{row}: {found.estimate} is not in {found.low} to {found.high}")
+    for name, found in estimates(np.full_like(values, np.nan), forwards).items():
+        sentence = f"{statistic.name} {name}: {found.estimate} where every score is missing"
+        _hold(found.n_scored == 0 and found.estimate is None, sentence)

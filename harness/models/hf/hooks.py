@@ -1,0 +1,273 @@
+"""Where mitigations act inside a model of transformers: its logits, its states, its weights.
+
+What a hook gives for a row or a token depends on that row or token alone, so that neither a batch
+nor an interruption changes an answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+
+from harness.models.hf.memory import is_out_of_memory
+from harness.models.hf.prefixes import Tokens
+from harness.types import HarnessError, Mitigation, fingerprint, hooks_of
+
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+"""What a checkpoint's config calls the number of its layers."""
+FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
+"""What a hook raises whose tensors do not fit the model's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What stands before a token that is to be chosen or weighed."""
+
+    prompt: Tokens
+    written: Tokens
+    """Of the answer, or of the choice that is weighed."""
+
+
+@runtime_checkable
+class ChangesLogits(Protocol):
+    """Decoding: how probable each next token is."""
+
+    def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
+        """The logits to choose from instead, before temperature, top-k and top-p.
+
+        Args:
+            logits: unnormalised natural logarithms, float32, shape (rows, vocabulary).
+            contexts: of each row.
+
+        Returns:
+            The same shape; minus infinity where a token is never to be written. Each row depends on
+            its own logits and context only.
+        """
+        ...
+
+
+@runtime_checkable
+class ChangesStates(Protocol):
+    """Steering: what is passed on from layer to layer."""
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """After which decoder layers it acts, the first being 0."""
+        ...
+
+    def change_states(self, states: torch.Tensor, layer: int) -> torch.Tensor:
+        """What the next layer is given instead of what this one gave.
+
+        Args:
+            states: the residual stream, in the model's dtype and units, shape (tokens, width). They
+                may be tokens of many rows, of prompts and of answers; some prompts share them.
+            layer: after which layer.
+
+        Returns:
+            The same shape, dtype and device. Each token's depends on its own only.
+        """
+        ...
+
+
+@runtime_checkable
+class ChangesWeights(Protocol):
+    """Editing and unlearning: the weights themselves."""
+
+    def change_weights(self, weights: Mapping[str, torch.Tensor]) -> Mapping[str, torch.Tensor]:
+        """New weights for some of the names; at least one. Asked once, when the model is loaded.
+
+        Args:
+            weights: by transformers' name (`model.layers.0.mlp.down_proj.weight`), as they are on
+                the model's device and in its dtype. They are not to be written into.
+
+        Returns:
+            Each of the shape that it has.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """The hooks of a run's mitigations, in order."""
+
+    mitigations: Sequence[Mitigation] = ()
+
+    @property
+    def key(self) -> str:
+        """What a model with these hooks is loaded apart by; empty without hooks."""
+        identities = {str(n): dict(part.identity) for n, part in enumerate(self.mitigations)}
+        return fingerprint(identities) if identities else ""
+
+    def check(self, config: Mapping[str, Any], name: str) -> None:
+        """Refuse hooks that do not fit, before anything is loaded.
+
+        Args:
+            config: of the checkpoint.
+            name: what the user called the model.
+
+        Raises:
+            HarnessError: a layer is named that there is not, or none.
+        """
+        text = {**config, **(config.get("text_config") or {})}
+        count = next((int(text[key]) for key in LAYERS if text.get(key)), None)
+        for mitigation in self.mitigations:
+            if "change_states" in hooks_of(mitigation):
+                _check_layers(mitigation, count, name)
+
+    def attach(self, model: Any, name: str) -> None:
+        """Edit a loaded model's weights, and hook its layers.
+
+        Raises:
+            HarnessError: a hook gives what does not fit the model.
+        """
+        for mitigation in self.mitigations:
+            if isinstance(mitigation, ChangesWeights):
+                _edit(model, mitigation, name)
+        if any(isinstance(mitigation, ChangesStates) for mitigation in self.mitigations):
+            layers = _layers_of(model, name)
+            for mitigation in self.mitigations:
+                if isinstance(mitigation, ChangesStates):
+                    _check_layers(mitigation, len(layers), name)
+                    for number in sorted(set(mitigation.layers)):
+                        _steer(layers[number], mitigation, number, model)
+
+    @property
+    def change_logits(self) -> bool:
+        """Whether one of them changes logits."""
+        return any(isinstance(mitigation, ChangesLogits) for mitigation in self.mitigations)
+
+    def logits(
+        self, logits: torch.Tensor, contexts: Callable[[], Sequence[Context]]
+    ) -> torch.Tensor:
+        """The logits as the mitigations leave them; the very same where none changes any.
+
+        Raises:
+            HarnessError: a hook gives what is not of their shape.
+        """
+        changing = [m for m in self.mitigations if isinstance(m, ChangesLogits)]
+        if not changing:
+            return logits
+        changed, rows = logits.to(torch.float32, copy=True), contexts()
+        for mitigation in changing:
+            change = partial(mitigation.change_logits, contexts=rows)
+            changed = _same_shape(mitigation, "change_logits", changed, change)
+        return changed
+
+
+NO_HOOKS = Hooks()
+
+
+def _check_layers(mitigation: object, count: int | None, name: str) -> None:
+    """Refuse layers that the model does not have.
+
+    Args:
+        mitigation: whose layers they are.
+        count: of the model's layers; None: that is known only once it is loaded.
+        name: what the user called the model.
+    """
+    wanted = list(getattr(mitigation, "layers", ()))
+    if wanted and all(layer >= 0 and (count is None or layer < count) for layer in wanted):
+        return
+    most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"
+    raise HarnessError(
+        f"{_named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
+    )
+
+
+def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
+    """Put a mitigation's weights into the model."""
+    weights = dict(model.named_parameters())
+    try:
+        edited = dict(mitigation.change_weights({n: w.detach() for n, w in weights.items()}))
+    except FAULTS as error:
+        raise HarnessError(_fault(mitigation, "change_weights", error)) from error
+    if not edited:
+        raise HarnessError(f"{_named(mitigation)} changes none of the weights of model={name!r}")
+    for key, weight in edited.items():
+        old = weights.get(key)
+        if old is None or old.shape != weight.shape:
+            there = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
+            raise HarnessError(
+                f"{_named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
+                f"model={name!r} {there}"
+            )
+        with torch.no_grad():
+            old.copy_(weight)
+
+
+def _steer(layer: torch.nn.Module, mitigation: ChangesStates, number: int, model: Any) -> None:
+    """Let a mitigation change what a layer gives."""
+
+    def steered(given: torch.Tensor) -> torch.Tensor:
+        flat = given.reshape(-1, given.shape[-1]).clone()  # a hook may write into it
+        changed = _same_shape(
+            mitigation,
+            "change_states",
+            flat,
+            lambda states: mitigation.change_states(states, number),
+        )
+        return changed.to(given.dtype).reshape(given.shape)
+
+    def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
+        if isinstance(output, tuple):
+            return (steered(output[0]), *output[1:])
+        return steered(output)
+
+    width = int(model.config.get_text_config().hidden_size)
+    steered(torch.zeros(1, width, dtype=model.dtype, device=model.device))  # refuses what is unfit
+    layer.register_forward_hook(hook)
+
+
+def _layers_of(model: Any, name: str) -> torch.nn.ModuleList:
+    """The decoder's layers.
+
+    Raises:
+        HarnessError: the model keeps no list of them.
+    """
+    count = model.config.get_text_config().num_hidden_layers
+    for module in model.get_decoder().modules():
+        if isinstance(module, torch.nn.ModuleList) and len(module) == count:
+            return module
+    raise HarnessError(
+        f"model={name!r} ({type(model).__name__}) keeps no list of its {count} layers, so that no "
+        "mitigation can change its states"
+    )
+
+
+def _same_shape(
+    mitigation: object, method: str, given: torch.Tensor,
+    change: Callable[[torch.Tensor], torch.Tensor],
+) -> torch.Tensor:  # fmt: skip
+    """What a hook makes of a tensor.
+
+    Raises:
+        HarnessError: it is of another shape, or cannot be had.
+    """
+    try:
+        changed = change(given)
+    except FAULTS as error:
+        if is_out_of_memory(error):
+            raise
+        raise HarnessError(_fault(mitigation, method, error)) from error
+    if not isinstance(changed, torch.Tensor) or changed.shape != given.shape:
+        shape = tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed
+        raise HarnessError(
+            f"{_named(mitigation)}: {method} gave {shape!r} for a tensor of shape "
+            f"{tuple(given.shape)}; it gives the same shape"
+        )
+    return changed
+
+
+def _fault(mitigation: object, method: str, error: BaseException) -> str:
+    words = " ".join(str(error).split())[:200]
+    return (
+        f"{_named(mitigation)}: {method} does not fit this model ({type(error).__name__}: {words})"
+    )
+
+
+def _named(mitigation: object) -> str:
+    return f"mitigation {type(mitigation).__name__}"

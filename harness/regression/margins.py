@@ -1,0 +1,83 @@
+"""Which margins hold: what runs keep of their task, and what the command line says instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from harness.regression.gate import Margins, key_of
+from harness.statistics import from_record
+from harness.store import Run
+from harness.types import HarnessError
+
+Overrides = Mapping[str, Mapping[str, Mapping[str, float | None] | None]]
+"""By kind (`margins`, `guards`), task and estimate another margin; None: none is to hold."""
+KINDS = ("margins", "guards")
+
+
+def overriding(argument: str) -> str:
+    """An argument of the command line as Hydra takes it: the YAML has no margin to change.
+
+    `margins.TASK.ESTIMATE=0.1` sets one and `~margins.TASK.ESTIMATE` takes one away, which the runs
+    have and Hydra does not know of.
+    """
+    match = re.fullmatch(r"(~?)((?:margins|guards)\.[^=]+)(=.*)?", argument, re.DOTALL)
+    if not match or not (match[1] or match[3]):
+        return argument
+    return f"++{match[2]}{'=null' if match[1] else match[3]}"
+
+
+def margins_of(runs: Sequence[Run], overrides: Overrides) -> tuple[Margins, Margins]:
+    """Margins and guards of each task of some runs; the least where they keep several.
+
+    Args:
+        runs: of any tasks.
+        overrides: what the command line says instead.
+
+    Raises:
+        HarnessError: a margin is to be taken away that there is not.
+    """
+    margins: dict[str, dict[str, float]] = {}
+    guards: dict[str, dict[str, float]] = {}
+    for run in runs:
+        task = run.question["task"]
+        for estimand in filter(None, map(from_record, run.info["estimands"])):
+            if estimand.margin is not None and estimand.by is None:
+                by_name = (guards if estimand.guard else margins).setdefault(task, {})
+                key = key_of(estimand.name)
+                by_name[key] = min(estimand.margin, by_name.get(key, estimand.margin))
+    for kind, of_kind, others in ((*KINDS[:1], margins, guards), (*KINDS[1:], guards, margins)):
+        for task, of_task in overrides[kind].items():
+            if of_task is None:
+                of_kind.pop(task, None)
+                continue
+            for name, margin in of_task.items():
+                if margin is not None:
+                    of_kind.setdefault(task, {})[name] = margin
+                    others.get(task, {}).pop(name, None)
+                elif of_kind.get(task, {}).pop(name, None) is None and _asked(task, runs):
+                    raise HarnessError(
+                        f"~{kind}.{task}.{name}: there is no such margin to take away; {kind} of "
+                        f"{task} are {', '.join(of_kind.get(task, ())) or 'none'}"
+                    )
+    return margins, guards
+
+
+def check_gated(runs: Sequence[Run], margins: Margins, guards: Margins) -> None:
+    """Refuse runs of a task of which nothing is gated.
+
+    Raises:
+        HarnessError: with how to give it a margin.
+    """
+    for run in runs:
+        task = run.question["task"]
+        if not margins.get(task) and not guards.get(task):
+            raise HarnessError(
+                f"nothing of {task} is gated: {run.name} keeps no margin; if its task has one, run "
+                "the run's command again, which makes its tables anew; or give an estimate one "
+                f"with +margins.{task}.ESTIMATE=0.05, or leave the task out"
+            )
+
+
+def _asked(task: str, runs: Sequence[Run]) -> bool:
+    return any(run.question["task"] == task for run in runs)
