@@ -3,6 +3,7 @@
 # make check                                        formatting, types and what tests are quick
 # make test                                         formatting, types and the suite
 # make test-slow                                    many kills, many simulated gates, the benchmarks
+# make docs                                         the pages of docs/ as a site, in build/docs
 PYTHON ?= python3
 VENV := .venv
 ARGS ?= task=med_harm
@@ -14,7 +15,7 @@ WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps
 PYTEST := $(VENV)/bin/python -m pytest
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile
 
-.PHONY: run check test test-slow tidy clean
+.PHONY: run check test test-slow docs tidy clean
 
 run: $(VENV)/run.done
 	@$(VENV)/bin/python -m harness $(ARGS)
@@ -35,6 +36,10 @@ tidy:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 
+docs: $(VENV)/docs.done
+	$(VENV)/bin/python docs/options.py
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
 clean:
 	rm -rf $(VENV)
 
@@ -52,3 +57,7 @@ $(VENV)/test.done: pyproject.toml constraints.txt | $(VENV)/bin/python
 	@$(INSTALL) --editable ".[test]"
 	@$(WEIGHTS)
 	@touch $@ $(VENV)/run.done
+
+$(VENV)/docs.done: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) --editable ".[docs]"
+	@touch $@

@@ -27,7 +27,9 @@ class LabelFormat:
     prompt: list[str] = field(default_factory=lambda: ["prompt", "request", "question"])
     """Names that the column may have; none of them: there is no prompt."""
     answer: list[str] = field(default_factory=lambda: ["answer", "response", "completion", "text"])
+    """Likewise; there has to be one."""
     label: list[str] = field(default_factory=lambda: ["label"])
+    """Names that the column of labels may have."""
     raters: list[str] = field(default_factory=list)
     """A column for each person; where there is no label, the label is their mean."""
     people: int | None = None
@@ -37,6 +39,7 @@ class LabelFormat:
     positive: float | None = None
     """The label from which on the answer is a yes; null: where labels are 0 and 1, 1."""
     group: list[str] = field(default_factory=lambda: ["group", "file"])
+    """Names that a column may have whose values are measured apart, too."""
     keep: dict[str, Any] = field(default_factory=dict)
     """Only rows that have these values in these columns."""
     part: dict[str, Any] = field(default_factory=dict)

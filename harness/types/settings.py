@@ -22,7 +22,9 @@ class GenerationConfig:
     n: int = 1
     """Generations a sample."""
     max_new_tokens: int = 256
+    """Tokens after which an answer is cut off."""
     min_new_tokens: int = 0
+    """Tokens before which no answer ends."""
     temperature: float = 0.0
     """0: the most probable token each time (greedy)."""
     top_p: float = 1.0
