@@ -23,7 +23,7 @@ from harness.types import (
     fingerprint,
     weights_of,
 )
-from harness.validity import sentence
+from harness.validity import Glance, Grade, glance, sentence
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
@@ -79,6 +79,7 @@ def describe(plan: Plan, identity: Mapping[str, Any], groups: str) -> dict[str, 
         "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
         "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
         "validity": {metric: source.validity for metric, source in known.items()},
+        "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
         "metrics": {
             metric: asdict(source.metric)
             | {"better": source.metric.better.value}
@@ -155,3 +156,16 @@ def sources(plan: Plan) -> dict[str, Source]:
         )
         found[metric] = Source(name, plan.scorers.identity(name), itself + agreement, meaning)
     return found
+
+
+def glances(plan: Plan) -> dict[str, Glance]:
+    """For each metric at a glance how far it agrees with people."""
+    folders = [plan.results / "validity"]
+    known = {}
+    for metric, (name, _) in plan.scorers.metrics.items():
+        scorer = plan.scorers[name]
+        if getattr(scorer, "exact", False):
+            known[metric] = Glance(Grade.EXACT, EXACT)
+        else:
+            known[metric] = glance(fingerprint(scorer.identity), metric, folders)
+    return known
