@@ -1,6 +1,6 @@
 """What draws: figures, pages, Markdown, and what a terminal shows."""
 
-from harness.show.categories import category, with_categories
+from harness.show.categories import Labels, category, with_categories
 from harness.show.figures import BLUE, INK, MOST_LETTERS, ORANGE, SIDES, Drawn, draw, forest, save
 from harness.show.html import page, picture, worst_end
 from harness.show.markdown import safe
@@ -16,6 +16,7 @@ __all__ = [
     "SIDES",
     "WIDTH",
     "Drawn",
+    "Labels",
     "Trust",
     "category",
     "draw",
