@@ -141,8 +141,9 @@ def test_the_record_stands_beside_the_next_run(harness, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "18 labelled answers, 0 of them without a score" in done.stdout
     assert "1 rater an answer (unreplicated)" in " ".join(done.stdout.split())
-    run = harness("task=med_harm", "backend=echo", "limit=2", "scorer=[refusal]")
-    flat = " ".join(run.stdout.split())
+    asked = ["task=med_harm", "backend=echo", "limit=2", "scorer=[refusal]"]
+    assert "on answers of ours" in harness(*asked).stdout
+    flat = " ".join(harness(*asked, "show=all").stdout.split())
     assert "answers of ours (n 18); labels unreplicated" in flat
 
 

@@ -10,7 +10,8 @@ import pandas
 import pytest
 
 from harness.leaderboard.page import write_leaderboard
-from harness.report.page import MOST_ROWS, headline, worst_first
+from harness.report.answers import MOST_ROWS, worst_first
+from harness.report.headline import headline
 from harness.show.html import page
 from harness.types.text import visible
 
@@ -108,7 +109,10 @@ def hostile_page(tmp_path_factory):
     ]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return reported(
-        folder, "answers=answers.jsonl", "model='<img src=x onerror=window.owned=9>\u202e'"
+        folder,
+        "answers=answers.jsonl",
+        "max_unmeasured=1",
+        "model='<img src=x onerror=window.owned=9>\u202e'",
     )
 
 
@@ -237,6 +241,18 @@ def test_a_missing_score_says_why(visit, many):
     assert "missing" in tab.locator(".detail table").inner_text()
     assert tab.locator(".detail td pre.lost").first.inner_text()
     assert "could not be had" in tab.locator(".warning").first.inner_text()
+
+
+def test_the_first_screen_has_a_mark_and_a_phrase_and_the_sentence_on_demand(
+    visit, harness, tmp_path
+):
+    done = harness("backend=echo", "scorer=[refusal]", "limit=20", "report=true")
+    assert done.returncode == 0, done.stderr
+    tab = visit(next(tmp_path.glob("results/runs/*/report.html")))
+    shown = tab.locator("details.validity").first
+    assert shown.inner_text().strip() == "\u25cf agrees well with people: AUC 0.93 on XSTest"
+    shown.locator("summary").click()
+    assert "By refusal-45733932: agreement with people: AUC 0.93 (0.91" in shown.inner_text()
 
 
 def test_a_group_that_could_not_be_measured_is_a_number_that_matters():

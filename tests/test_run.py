@@ -463,3 +463,13 @@ def test_why_scores_are_missing_stands_in_run_json_on_the_console_and_on_the_pag
     assert "missing of length: 6 for: longer than seven words" in capsys.readouterr().out
     page = write_report(result.folder).read_text("utf-8")
     assert "Missing of length: 6 for: longer than seven words." in page
+
+
+def test_a_page_says_what_a_category_is_called(plan, no_progress):
+    result = run(plan, no_progress)
+    named = {**result.info, "labels": {"colour": {"red": "warm as blood"}}}
+    (result.folder / "run.json").write_text(json.dumps(named))
+    page = write_report(result.folder).read_text("utf-8")
+    assert "<option>red warm as blood</option>" in page
+    assert '"colour","red warm as blood"' in page
+    assert "<option>blue</option>" in page

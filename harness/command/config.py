@@ -35,6 +35,7 @@ class RunConfig:
     max_unmeasured: float = 0.05
     retry: str | None = None
     forecast: bool = False
+    show: str | None = None
     report: bool = True
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     thinking: Thinking = field(default_factory=Thinking)
@@ -84,6 +85,8 @@ def check(cfg: DictConfig) -> None:
         raise HarnessError(f"limit={cfg.limit} must be at least 1")
     if cfg.retry not in (None, "failed"):
         raise HarnessError(f"retry={cfg.retry!r} must be null or failed")
+    if cfg.show not in (None, "all"):
+        raise HarnessError(f"show={cfg.show!r} must be null or all")
     if cfg.protocol not in cfg.protocols:
         raise HarnessError(
             f"protocol={cfg.protocol!r} is not one of this task's: {', '.join(cfg.protocols)}"

@@ -1,71 +1,243 @@
-"""The table of a run as it is printed."""
+"""A run as it is printed: a summary that fits on a screen, or every row."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
-from harness.show import ARROWS, WIDTH, missing_lines, number
-from harness.store import Result
+from harness.report.headline import Grouping, Row, overview
+from harness.show import (
+    ARROWS,
+    SIDES,
+    WIDTH,
+    Trust,
+    interval,
+    key_to_marks,
+    missing_lines,
+    number,
+    trust,
+    with_categories,
+)
+from harness.store import ITSELF, Result
 from harness.types import visible
 
-
-def print_result(result: Result) -> None:
-    """The estimates of a run as a table that a person can read."""
-    from rich import box
+if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    rows, info = result.estimates.to_pylist(), result.info
-    identity = info["identity"]
+SCREEN = 40
+"""Lines of a summary at most, with the line that names the page."""
+END = 3
+"""Lines that name the run's folder and page."""
+FEWEST_ROWS, FEWEST_REMARKS = 10, 5
+"""Rows of estimates, and lines of remarks, that are printed in any case."""
+COLUMNS = {"n": "n", "n_scored": "scored", "n_failed": "failed"}
+"""Of counts; a summary leaves out what is scored, which is the difference of the others."""
+
+
+def print_result(result: Result, everything: bool = False) -> None:
+    """Print the estimates of a run as a table that a person can read.
+
+    Args:
+        result: of the run.
+        everything: every row and whole sentences; else of each grouping the worst group, and as
+            much of what is to be said besides as fits on a screen.
+    """
+    from rich.console import Console
+
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
-    console.print(
+    info = result.info
+    rows = with_categories(result.estimates.to_pylist(), info.get("labels", {}))
+    if everything:
+        _print(console, [*_asked(info), all_rows(rows), *_legend(rows, len(rows))])
+        _print(console, [*_sentences(rows), *_told_by_scorers(info), *_remarks(info)])
+    else:
+        _print_summary(console, info, rows)
+    console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
+
+
+def _print(console: Console, parts: Sequence[Table | str]) -> None:
+    for part in parts:
+        console.print(part)
+
+
+def _print_summary(console: Console, info: Row, rows: Sequence[Row]) -> None:
+    entries, head, remarks = overview(rows), _asked(info), _remarks(info)
+    below = [*_legend(rows, len(entries)), *_glances(info, rows), *_told_by_scorers(info)]
+    room = SCREEN - END - _height(console, [*head, *below])
+    wanted = min(_height(console, remarks), FEWEST_REMARKS)
+    most = len(entries)
+    while _height(console, [table := summary(entries, most)]) > room - wanted:
+        if most <= FEWEST_ROWS:
+            break
+        most -= 1
+    left = room - _height(console, [table])
+    _print(console, [*head, table, *below])
+    _print(console, fitted(remarks, max(left, FEWEST_REMARKS), console.width))
+
+
+def _height(console: Console, parts: Sequence[Table | str]) -> int:
+    """Lines that they take."""
+    return sum(len(console.render_lines(part)) for part in parts)
+
+
+def all_rows(rows: Sequence[Row]) -> Table:
+    """A table of every estimate, those of a grouping under a heading."""
+    counts = list(COLUMNS)
+    table, heading = _table(counts), None
+    for row in rows:
+        title = f"{ARROWS[row['better']]} {row['name']}"
+        if row["by"] and heading != (heading := f"{title} by {row['by']}"):
+            table.add_row(heading)
+        table.add_row(f"    {row['group']}" if row["by"] else _title(row), *_values(row, counts))
+    return table
+
+
+def summary(entries: Sequence[Row | Grouping], most: int) -> Table:
+    """A table with a line for each estimate over all samples and for each grouping.
+
+    Args:
+        entries: of them.
+        most: lines; where there are more entries the last line says how many.
+    """
+    counts = [name for name in COLUMNS if name != "n_scored"]
+    table = _table(counts)
+    shown = entries if len(entries) <= most else entries[: most - 1]
+    for entry in shown:
+        if isinstance(entry, Grouping):
+            table.add_row(_grouping(entry), *_values(entry.worst, counts))
+        else:
+            table.add_row(_title(entry), *_values(entry, counts))
+    if more := len(entries) - len(shown):
+        table.add_row(f"\u2026 and {more} more: show=all")
+    return table
+
+
+def _table(counts: Sequence[str]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    table.add_column("estimate", overflow="fold")
+    heads = ("value", "95 % interval", "worst", "best", *(COLUMNS[name] for name in counts))
+    for name in heads:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _title(row: Row) -> str:
+    return f"{ARROWS[row['better']]} {row['name']} ({row['statistic']})"
+
+
+def _grouping(grouping: Grouping) -> str:
+    worst = grouping.worst
+    title = f"{ARROWS[worst['better']]} {worst['name']} by {worst['by']}"
+    if worst["estimate"] is None:
+        return f"{title} (none of {grouping.count} known)"
+    which = "highest" if worst["better"] == "neither" else "worst"
+    notes = [f"{which} of {grouping.count}"] if grouping.count > 1 else []
+    notes += [f"{grouping.unknown} not known"] if grouping.unknown else []
+    notes += [] if grouping.fitted else ["the model did not fit"]
+    title = f"{title}: {worst['group']}"
+    return f"{title} ({', '.join(notes)})" if notes else title
+
+
+def _values(row: Row, counts: Sequence[str]) -> tuple[str, ...]:
+    if row["n"] == 0:
+        return ("no samples",)
+    estimate, worst, best = (number(row[name]) for name in ("estimate", "worst", "best"))
+    return (estimate, interval(row), worst, best, *(str(row[name]) for name in counts))
+
+
+def _asked(info: Row) -> list[str]:
+    """What the model was asked, and what became of it."""
+    identity = info["identity"]
+    lines = [
         f"{identity['task']} version {identity['task_version']}, protocol {identity['protocol']}, "
         f"data {identity['data']}@{identity['data_sha256'][:8]}, model {info['model']}, "
         f"mitigation {info['mitigation']}: {info['samples']} samples, {info['generations']} "
         f"generations, {info['generations_failed']} of them failed, {info['generations_cut']} cut "
         "at max_new_tokens"
-    )
+    ]
     withheld, empty = (info.get(f"generations_{kind}") for kind in ("filtered", "empty"))
     if withheld or empty:
-        console.print(f"{withheld} answers withheld by a filter of the server's, {empty} empty")
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("estimate")
-    for name in ("value", "95 % interval", "worst", "best", "n", "scored", "failed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    heading = None
+        lines.append(f"{withheld} answers withheld by a filter of the server's, {empty} empty")
+    return lines
+
+
+def _legend(rows: Sequence[Row], shown: int) -> list[str]:
+    """What the signs of a table mean, and where the rows are that it does not show."""
+    directions = {row["better"] for row in rows}
+    words = [f"{ARROWS[name]} {side or 'neither is better'}" for name, side in SIDES.items()
+             if name in directions]  # fmt: skip
+    legend = f"{', '.join(words)}; worst and best: the value if all that failed were at that end"
+    if shown == len(rows):
+        return [legend]
+    return [f"{legend}; all {len(rows)} rows: show=all, report.html or estimates.csv"]
+
+
+def _glances(info: Row, rows: Sequence[Row]) -> Iterator[str]:
+    """Of each scorer on one line how far its metrics agree with people, at a glance."""
+    scorers: dict[tuple[str, bool], dict[Trust, dict[str, None]]] = {}
+    marks: set[str] = set()
     for row in rows:
-        title = f"{ARROWS[row['better']]} {row['name']}"
-        if row["by"] and heading != (heading := f"{title} by {row['by']}"):
-            table.add_row(heading)
-        name = f"    {row['group']}" if row["by"] else f"{title} ({row['statistic']})"
-        if row["n"] == 0:
-            table.add_row(name, "no samples")
-            continue
-        table.add_row(
-            name,
-            number(row["estimate"]),
-            f"{number(row['low'])} to {number(row['high'])}",
-            number(row["worst"]),
-            number(row["best"]),
-            *(str(row[name]) for name in ("n", "n_scored", "n_failed")),
+        glance = trust(info.get("agreement", {}), row)
+        marks.add(glance.mark)
+        phrases = scorers.setdefault((row["scorer_id"], row["validity"].startswith(ITSELF)), {})
+        phrases.setdefault(glance, {})[row["metric"]] = None
+    if key := key_to_marks(marks):
+        yield key
+    for (scorer_id, itself), phrases in scorers.items():
+        (first, *others) = (
+            (f"{glance.mark} {', '.join(metrics)}".strip(), glance.phrase)
+            for glance, metrics in phrases.items()
         )
-    console.print(table)
-    console.print(
-        "\u2193 lower is better, \u2191 higher is better, \u2194 the nearer to zero the better, "
-        "\u00b7 neither; worst and best: the value if all that failed had been at that end"
-    )
-    cautions: dict[tuple[str, str], dict[str, None]] = {}
+        parts = [f"{first[0]} by {scorer_id}: {first[1]}", *map(": ".join, others)]
+        yield "; ".join(parts + [ITSELF.removesuffix("; ")] * itself)
+
+
+def _sentences(rows: Sequence[Row]) -> Iterator[str]:
+    """How far each metric agrees with people, in whole sentences."""
+    metrics: dict[tuple[str, str], dict[str, None]] = {}
     for row in rows:
-        cautions.setdefault((row["scorer_id"], row["validity"]), {})[row["metric"]] = None
-    for (scorer_id, caution), metrics in cautions.items():
-        console.print(f"{', '.join(metrics)} by {scorer_id}: {caution}")
-    for name, told in info["sessions"][-1].get("scorers", {}).items():
-        console.print(f"{name}: {', '.join(f'{key} {value}' for key, value in told.items())}")
+        metrics.setdefault((row["scorer_id"], row["validity"]), {})[row["metric"]] = None
+    for (scorer_id, validity), names in metrics.items():
+        yield f"{', '.join(names)} by {scorer_id}: {validity}"
+
+
+def _told_by_scorers(info: Row) -> Iterator[str]:
+    for name, facts in info["sessions"][-1].get("scorers", {}).items():
+        yield f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items())}"
+
+
+def _remarks(info: Row) -> list[str]:
+    """What is missing and why, and what was noted."""
+    remarks = []
     if info["not_computed"]:
         names = ", ".join(dict.fromkeys(info["not_computed"]))
-        console.print(f"not computed, for no scorer gives it: {names}")
-    for line in missing_lines(info.get("missing", {})):
-        console.print(line)
-    for note in info.get("notes", []):
-        console.print(f"note: {visible(note)}")
-    console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
+        remarks.append(f"not computed, for no scorer gives it: {names}")
+    remarks += missing_lines(info.get("missing", {}))
+    return remarks + [f"note: {visible(note)}" for note in info.get("notes", [])]
+
+
+def fitted(remarks: Sequence[str], lines: int, width: int) -> list[str]:
+    """Remarks as so many lines hold them: each shortened alike, and how many more there are.
+
+    Args:
+        remarks: each a paragraph.
+        lines: at most, at least 1.
+        width: of a line.
+    """
+    heights = [len(textwrap.wrap(remark, width)) for remark in remarks]
+    if sum(heights) <= lines:
+        return list(remarks)
+    shown = remarks if len(remarks) <= lines else remarks[: lines - 1]
+    share = (lines - (len(shown) < len(remarks))) // max(len(shown), 1)
+    short = [
+        textwrap.fill(remark, width, max_lines=share, placeholder=" \u2026") for remark in shown
+    ]
+    if more := len(remarks) - len(shown):
+        short.append(f"\u2026 and {more} more: show=all")
+    return short

@@ -90,7 +90,7 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
         print_forecast(forecast(plan))
         return 0
     result = run(plan, progress)
-    print_result(result)
+    print_result(result, everything=cfg.show == "all")
     if cfg.report:
         print(f"report: {keep_report(result.folder)}")
     held = result.info["limit"]

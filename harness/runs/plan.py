@@ -26,7 +26,7 @@ from harness.types import (
     trait,
     weights_of,
 )
-from harness.validity import sentence
+from harness.validity import Glance, Grade, glance, sentence
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
@@ -99,6 +99,7 @@ def describe(
         "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
         "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
         "validity": {metric: source.validity for metric, source in known.items()},
+        "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
         "metrics": {
             metric: asdict(source.metric)
             | {"better": source.metric.better.value}
@@ -190,3 +191,16 @@ def sources(plan: Plan) -> dict[str, Source]:
         )
         found[metric] = Source(name, plan.scorers.identity(name), agreement, meaning, judges_itself)
     return found
+
+
+def glances(plan: Plan) -> dict[str, Glance]:
+    """For each metric at a glance how far it agrees with people."""
+    folders = [plan.results / "validity"]
+    known = {}
+    for metric, (name, _) in plan.scorers.metrics.items():
+        scorer = plan.scorers[name]
+        if trait(scorer, "exact"):
+            known[metric] = Glance(Grade.EXACT, EXACT)
+        else:
+            known[metric] = glance(fingerprint(scorer.identity), metric, folders)
+    return known

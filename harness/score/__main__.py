@@ -42,6 +42,7 @@ class ScoreConfig:
     results: str = "results"
     max_unmeasured: float = 0.05
     retry: str | None = None
+    show: str | None = None
     report: bool = True
     scorers: dict[str, Any] = field(default_factory=dict)
 
@@ -66,6 +67,8 @@ def _work(cfg: DictConfig) -> int:
         raise HarnessError("name what to score: run=FOLDER of a run, or answers=FILE")
     if cfg.retry not in (None, "failed"):
         raise HarnessError(f"retry={cfg.retry!r} must be null or failed")
+    if cfg.show not in (None, "all"):
+        raise HarnessError(f"show={cfg.show!r} must be null or all")
     scorers = scorers_of(cfg)
     if cfg.run is not None:
         stored = of_run(Path(cfg.run))
@@ -90,7 +93,7 @@ def _work(cfg: DictConfig) -> int:
         config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]
     )
     result = run(plan, progress)
-    print_result(result)
+    print_result(result, everything=cfg.show == "all")
     if cfg.report:
         print(f"report: {keep_report(result.folder)}")
     return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)

@@ -1,9 +1,11 @@
 """What draws: figures, pages, Markdown, and what a terminal shows."""
 
+from harness.show.categories import Labels, category, with_categories
 from harness.show.figures import BLUE, INK, MOST_LETTERS, ORANGE, SIDES, Drawn, draw, forest, save
 from harness.show.html import page, picture, worst_end
 from harness.show.markdown import safe
-from harness.show.terminal import ARROWS, WIDTH, missing_lines, number, progress
+from harness.show.terminal import ARROWS, WIDTH, interval, missing_lines, number, progress
+from harness.show.trusted import Trust, key_to_marks, trust
 
 __all__ = [
     "ARROWS",
@@ -14,8 +16,13 @@ __all__ = [
     "SIDES",
     "WIDTH",
     "Drawn",
+    "Labels",
+    "Trust",
+    "category",
     "draw",
     "forest",
+    "interval",
+    "key_to_marks",
     "missing_lines",
     "number",
     "page",
@@ -23,5 +30,7 @@ __all__ = [
     "progress",
     "safe",
     "save",
+    "trust",
+    "with_categories",
     "worst_end",
 ]

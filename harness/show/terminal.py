@@ -62,3 +62,10 @@ def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
 def number(value: float | None) -> str:
     """Three decimals, or that it is not known."""
     return "not known" if value is None else f"{value:.3f}"
+
+
+def interval(row: Mapping[str, Any]) -> str:
+    """The interval of an estimate, or that it is not known."""
+    if row["low"] is None and row["high"] is None:
+        return number(None)
+    return f"{number(row['low'])} to {number(row['high'])}"

@@ -40,6 +40,8 @@ class RunInfo:
     estimands: Sequence[Mapping[str, Any]] | None = None
     """What the task estimates, as `as_record` writes it; None where an earlier version did not
     say."""
+    agreement: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """For each metric how well its scorer agrees with people: a `grade` and a short `phrase`."""
     labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By metadata column and value the name that tables and figures show."""
     not_computed: Sequence[str] = ()

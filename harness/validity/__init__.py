@@ -1,14 +1,17 @@
 """What was measured of a scorer: agreement with people, and whether it gives what it gave."""
 
 from harness.validity.anchors import anchor_texts, check, check_cheap, measure, record
-from harness.validity.records import Figure, Record, save, sentence
+from harness.validity.records import Figure, Glance, Grade, Record, glance, save, sentence
 
 __all__ = [
     "Figure",
+    "Glance",
+    "Grade",
     "Record",
     "anchor_texts",
     "check",
     "check_cheap",
+    "glance",
     "measure",
     "record",
     "save",

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,15 @@ SHIPPED = Path(__file__).parent / "agreement"
 """Records that come with the project, made by `python -m harness.agreement`."""
 NOT_MEASURED = "agreement with people: not measured"
 HEADLINE = ("auc", "pearson", "spearman", "quadratic_kappa", "kappa", "f1", "precision", "recall")
+PARTLY_AND_WELL = {"auc": (0.7, 0.9)}
+OTHERS_PARTLY_AND_WELL = (0.4, 0.8)
+"""From where on agreement is partial, and from where on it is good: what Hosmer and Lemeshow (2000)
+call acceptable and outstanding in an AUC, and Landis and Koch (1977) moderate and almost perfect in
+a kappa; correlations and the like are read as a kappa is."""
+MOST_RECORDS = 2
+"""Records that a glance tells of; the sentence tells of all."""
+MOST_LETTERS = 40
+"""Of what people labelled, in a glance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +43,27 @@ class Figure:
     n: int
     group: str | None = None
     """Of the labelled answers that it is over; None: all."""
+
+
+class Grade(StrEnum):
+    """How far a scorer agrees with people."""
+
+    WELL = "well"
+    PARTLY = "partly"
+    HARDLY = "hardly"
+    UNKNOWN = "unknown"
+    """It was not measured, or could not be."""
+    EXACT = "exact"
+    """It need not be measured: nothing is judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What stands beside a metric where there is no room for a sentence."""
+
+    grade: Grade
+    phrase: str
+    """Such as `AUC 0.96 on XSTest`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +97,7 @@ class Record:
 
     def sentence(self) -> str:
         """The record in a sentence, as it stands under a table."""
-        shown = [f for f in self.figures if f.group is None and f.value is not None]
-        names = self.headline or [n for n in HEADLINE if any(f.statistic == n for f in shown)][:3]
-        said = [_say(f) for name in names for f in shown if f.statistic == name]
+        said = [_say(figure) for figure in self._shown()]
         people = [_say(f) for f in self.people if f.value is not None][:1]
         counted = f"n {self.n}" + (f", {self.n_failed} without a score" if self.n_failed else "")
         parts = [
@@ -78,6 +108,24 @@ class Record:
         if self.raters == 1:
             parts.append("labels unreplicated")
         return "; ".join([*parts, *([self.note] if self.note else [])])
+
+    def glance(self) -> Glance:
+        """The record's first statistic and the name of its labels."""
+        about = _short(self.labels) + (" (labelled by a model)" if self.raters == 0 else "")
+        if not (shown := self._shown()):
+            return Glance(Grade.UNKNOWN, f"no agreement could be computed on {about}")
+        first = shown[0]
+        partly, well = PARTLY_AND_WELL.get(first.statistic, OTHERS_PARTLY_AND_WELL)
+        value = first.value or 0.0
+        grade = Grade.WELL if value >= well and self.raters else Grade.PARTLY
+        phrase = f"{_title(first)} {value:.2f} on {about}"
+        return Glance(grade if value >= partly else Grade.HARDLY, phrase)
+
+    def _shown(self) -> list[Figure]:
+        """The figures that stand beside a result."""
+        known = [f for f in self.figures if f.group is None and f.value is not None]
+        names = self.headline or [n for n in HEADLINE if any(f.statistic == n for f in known)][:3]
+        return [figure for name in names for figure in known if figure.statistic == name]
 
 
 def save(record: Record, folder: Path) -> Path:
@@ -117,6 +165,18 @@ def sentence(identity: str, metric: str, folders: Iterable[Path]) -> str:
     return "agreement with people: " + "; and: ".join(record.sentence() for record in found)
 
 
+def glance(identity: str, metric: str, folders: Iterable[Path]) -> Glance:
+    """A metric's records at a glance: the poorest grade of them, and a short phrase."""
+    glances = [record.glance() for record in fitting(identity, metric, folders)]
+    if not glances:
+        return Glance(Grade.UNKNOWN, "not measured")
+    order = [Grade.UNKNOWN, Grade.HARDLY, Grade.PARTLY, Grade.WELL]
+    more = len(glances) - MOST_RECORDS
+    phrases = [each.phrase for each in glances[:MOST_RECORDS]]
+    phrases += [f"{more} more"] if more > 0 else []
+    return Glance(min((each.grade for each in glances), key=order.index), ", ".join(phrases))
+
+
 def read(path: Path) -> Record:
     """A record from its file.
 
@@ -149,9 +209,19 @@ def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     return tuple((path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.json")))
 
 
+def _short(labels: str) -> str:
+    """What people labelled in a word or two: the set's name before its citation, if it has one."""
+    cited = re.search(r"(\S+) \([^()]*\b\d{4}\b[^()]*\)", labels)
+    name = cited[1] if cited else labels.split(",")[0]
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}\u2026"
+
+
+def _title(figure: Figure) -> str:
+    return {"auc": "AUC", "f1": "F1"}.get(figure.statistic, figure.statistic.replace("_", " "))
+
+
 def _say(figure: Figure) -> str:
-    name = {"auc": "AUC", "f1": "F1"}.get(figure.statistic, figure.statistic.replace("_", " "))
     between = ""
     if figure.low is not None and figure.high is not None:
         between = f" ({figure.low:.2f} to {figure.high:.2f})"
-    return f"{name} {figure.value:.2f}{between}"
+    return f"{_title(figure)} {figure.value:.2f}{between}"

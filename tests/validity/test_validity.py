@@ -4,7 +4,18 @@ import pytest
 
 from harness.types.errors import HarnessError
 from harness.validity import records as validity
-from harness.validity.records import NOT_MEASURED, Figure, Record, fitting, read, save, sentence
+from harness.validity.records import (
+    NOT_MEASURED,
+    Figure,
+    Glance,
+    Grade,
+    Record,
+    fitting,
+    glance,
+    read,
+    save,
+    sentence,
+)
 
 RECORD = Record(
     scorer="refusal",
@@ -64,3 +75,29 @@ def test_shipped_records_can_be_read_and_name_their_labels():
         assert record.n > 0
         assert record.labels
         assert json.loads(path.read_text())["identity"] in path.name
+
+
+def test_a_glance_has_a_grade_and_the_name_of_the_labels(tmp_path):
+    assert RECORD.glance() == Glance(Grade.WELL, "AUC 0.90 on answers of ours")
+    fields = {name: getattr(RECORD, name) for name in RECORD.__slots__}
+    cited = "refusals of XSTest (R\u00f6ttger et al. 2024), odd ids"
+    poor = (Figure("kappa", 0.3, None, None, 40),)
+    assert Record(**fields | {"labels": cited, "figures": poor}).glance() == Glance(
+        Grade.HARDLY, "kappa 0.30 on XSTest"
+    )
+    by_a_model = Record(**fields | {"raters": 0}).glance()
+    assert by_a_model.grade is Grade.PARTLY
+    assert by_a_model.phrase.endswith("(labelled by a model)")
+    assert Record(**fields | {"figures": ()}).glance().grade is Grade.UNKNOWN
+    assert glance("01234567", "refusal", [tmp_path]) == Glance(Grade.UNKNOWN, "not measured")
+
+
+def test_of_several_records_the_poorest_gives_the_grade(tmp_path):
+    fields = {name: getattr(RECORD, name) for name in RECORD.__slots__}
+    for number, value in enumerate((0.95, 0.6, 0.8)):
+        figures = (Figure("auc", value, None, None, 40),)
+        digest = f"{number}" * 64
+        save(Record(**fields | {"figures": figures, "labels_sha256": digest}), tmp_path)
+    assert glance("01234567", "refusal", [tmp_path]) == Glance(
+        Grade.HARDLY, "AUC 0.95 on answers of ours, AUC 0.60 on answers of ours, 1 more"
+    )

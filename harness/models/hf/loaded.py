@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import date
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import torch
 import transformers
@@ -24,7 +25,7 @@ from harness.models.checkpoints.weights import (
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder, set_template
 from harness.models.hf.hooks import NO_HOOKS
-from harness.models.hf.memory import fill, free_bytes
+from harness.models.hf.memory import best_device, fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
 from harness.types import HarnessError, Request
@@ -73,16 +74,8 @@ class LoadedModel:
     ) -> None:
         transformers.utils.logging.disable_progress_bar()
         try:
-            self.device = torch.device(_best_device() if device == "auto" else device)
-            tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-            check_weights(folder, name, trust_remote_code)
-            model, report = AutoModelForCausalLM.from_pretrained(
-                folder,
-                dtype=getattr(torch, dtype),
-                trust_remote_code=trust_remote_code,
-                **REPORTED,
-            )
-            refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
+            self.device = torch.device(best_device() if device == "auto" else device)
+            tokenizer, model = _read(folder, name, dtype, trust_remote_code)
             self.model = model.to(self.device).eval()
         except HarnessError:
             raise
@@ -118,9 +111,7 @@ class LoadedModel:
         self.misfit = self._try_cascade()
         """Why our attention does not fit; None where it does."""
         if self.misfit:
-            logger.warning(
-                "%s runs by transformers' own generation, which is slower: %s", name, self.misfit
-            )
+            logger.warning("%s runs by transformers' own, slower generation: %s", name, self.misfit)
         self.token_budget = token_budget or self._fitting_tokens()
 
     def tokens(self, request: Request) -> tuple[Tokens, tuple[Tokens, ...]]:
@@ -294,6 +285,15 @@ def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
     return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
 
 
-def _best_device() -> str:
-    device = torch.accelerator.current_accelerator(check_available=True)
-    return device.type if device else "cpu"
+def _read(folder: Path, name: str, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
+    """The tokenizer and the model of a checkpoint whose weights are all there."""
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    check_weights(folder, name, trust_remote_code)
+    model, report = AutoModelForCausalLM.from_pretrained(
+        folder,
+        dtype=getattr(torch, dtype),
+        trust_remote_code=trust_remote_code,
+        **REPORTED,
+    )
+    refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
+    return tokenizer, model

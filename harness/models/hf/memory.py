@@ -83,3 +83,9 @@ def free_bytes(device: torch.device) -> int:
         return min(free, limit - int((group / "memory.current").read_text("utf-8")))
     except (OSError, ValueError):  # no such file, or `max`: no limit
         return free
+
+
+def best_device() -> str:
+    """The accelerator that torch finds, as torch writes it, else the CPU."""
+    device = torch.accelerator.current_accelerator(check_available=True)
+    return device.type if device else "cpu"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import hashlib
 import itertools
@@ -11,7 +10,6 @@ import logging
 import math
 import os
 import subprocess
-import sys
 import weakref
 from collections.abc import AsyncGenerator, Coroutine, Iterator, Mapping, Sequence
 from datetime import date
@@ -23,6 +21,7 @@ from transformers import GenerationConfig as Declared
 
 from harness.models.checkpoints.weights import check_weights, refuse_unknown_tokens, writable
 from harness.models.hf.encoder import Encoder, no_token, set_template
+from harness.models.vllm.processes import end_processes_with_this_one, output_to_stderr
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 Job = Coroutine[Any, Any, list[Generation]]
@@ -36,16 +35,6 @@ ENVIRONMENT = {
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     "VLLM_WORKER_MULTIPROCESSING_METHOD": "spawn",  # a fork would inherit threads that are at work
 }
-WATCH = """
-import select, sys, psutil
-watched, seen = psutil.Process(int(sys.argv[1])), set()
-while not select.select([sys.stdin], [], [], 1)[0]:  # its end, which comes with the process's
-    seen.update(watched.children(recursive=True))
-for process in seen - {psutil.Process()}:
-    if process.is_running():
-        process.kill()
-"""
-"""Of a process that outlives ours; psutil knows a process from another with the same number."""
 
 
 class Engine:
@@ -73,11 +62,11 @@ class Engine:
         for variable, value in ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
         logging.getLogger("vllm").setLevel(logging.ERROR)  # until it has read its environment
-        watcher = _end_processes_with_this_one()
+        watcher = end_processes_with_this_one()
         trusted = bool(settings["trust_remote_code"])
         check_weights(folder, name, trusted, others_check=True)
         try:
-            with _output_to_stderr():
+            with output_to_stderr():
                 import vllm
                 from vllm.platforms import current_platform
 
@@ -283,25 +272,3 @@ def _end(
     loop.close()
     gc.collect()  # vLLM's own end needs modules that are gone when the interpreter ends
     watcher.communicate()
-
-
-def _end_processes_with_this_one() -> subprocess.Popen[bytes]:
-    """Have vLLM's processes killed where this one is: they would go on, and keep the memory."""
-    return subprocess.Popen(
-        [sys.executable, "-c", WATCH, str(os.getpid())],
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
-
-
-@contextlib.contextmanager
-def _output_to_stderr() -> Iterator[None]:
-    """Processes that are started meanwhile print to standard error: our output is for results."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)

@@ -1,0 +1,163 @@
+"""The answers that a run's page shows: the worst first, as its script reads them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from harness.report.headline import Row
+from harness.show import Labels, category
+from harness.store import RunStore, Scores
+from harness.types import visible
+
+MOST_ROWS = 5000
+"""Answers that the page holds: those of the worst scores."""
+MOST_MISSING = 1000
+"""Of them such whose score could not be had, where others are left out for it."""
+MOST_CHARACTERS = 20_000
+"""Of one text; the page says how many more there are."""
+MOST_TEXT = 24_000_000
+"""Characters of all texts together."""
+MOST_FIELDS, MOST_VALUES, MOST_METRICS = 6, 60, 6
+"""Columns that can be filtered, the values of each, and metrics that have a column."""
+FIXED = {"sample_id", "cluster", "prompt", "messages", "target"}
+
+
+def chosen_answers(
+    store: RunStore,
+    samples: pa.Table,
+    scores: Scores,
+    metrics: Sequence[str],
+    better: str | None,
+) -> tuple[list[dict[str, Any]], int]:
+    """The answers that the page shows, worst first, and how many it leaves out."""
+    total = len(samples) * scores.n
+    values = scores.values[metrics[0]] if metrics else np.full(total, np.nan)
+    numbers = worst_first(values, better == "higher")
+    entries: dict[int, dict[str, Any]] = {int(n): {"verdicts": {}} for n in numbers}
+    chosen = np.zeros(total + 1, np.bool_)  # the last is for rows of no generation
+    chosen[numbers] = True
+    columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
+    for part in store.read_parts("scores", columns):
+        for place, row in scores.rows(part, chosen):
+            entries[place]["verdicts"][row["metric"]] = row
+    for _, table in store.shards("generations"):
+        for place, row in scores.rows(table, chosen):
+            entries[place]["answer"] = row
+    of_sample = samples.take(numbers // scores.n).to_pylist()
+    for entry, row in zip(entries.values(), of_sample, strict=True):
+        entry["sample"] = row
+    shown, characters = [], 0
+    for entry in entries.values():
+        answer = entry.get("answer")
+        if answer is None:
+            continue  # a shard was lost since: the run makes it again
+        characters += sum(
+            min(len(text or ""), MOST_CHARACTERS)
+            for text in (entry["sample"]["prompt"], answer["text"], answer.get("thinking"))
+        )
+        if characters > MOST_TEXT:
+            break
+        shown.append(entry)
+    return shown, total - len(shown)
+
+
+def worst_first(values: NDArray[np.float64], higher_is_better: bool) -> NDArray[np.int64]:
+    """The numbers of the worst values, missing ones before all others, as many as a page holds."""
+    missing = np.flatnonzero(np.isnan(values))
+    known = np.flatnonzero(~np.isnan(values))
+    badness = values[known] if higher_is_better else -values[known]
+    known = known[np.argsort(badness, kind="stable")]
+    missing = missing[: max(MOST_MISSING, MOST_ROWS - len(known))]
+    return np.concatenate([missing, known])[:MOST_ROWS]
+
+
+def browsed(
+    entry: Mapping[str, Any],
+    columns: Sequence[str],
+    fields: Mapping[str, Sequence[str]],
+    metrics: Sequence[str],
+    meanings: Mapping[str, Row],
+    labels: Labels,
+) -> dict[str, Any]:
+    """An answer as the page's script reads it."""
+    sample, answer, verdicts = entry["sample"], entry["answer"], entry["verdicts"]
+    value = {metric: verdicts[metric]["value"] for metric in metrics if metric in verdicts}
+    cells = {"sample": shown_text(sample["sample_id"]), "generation": answer["index"]}
+    cells |= {name: shown_text(category(labels, name, str(sample[name]))) for name in fields}
+    first = metrics[0] if metrics else ""
+    return {
+        "cells": [cells.get(name, value.get(name)) for name in columns],
+        "turns": [[role, shown_text(content)] for role, content in _turns(sample)],
+        "answer": shown_text(_answer_text(answer)),
+        "size": f"{len(answer['text'] or ''):,}",
+        "finish": answer["finish_reason"],
+        "thinking": shown_text(answer.get("thinking")),
+        "error": shown_text(answer["error"] or f"no text: {answer['finish_reason']}"),
+        "target": shown_text(sample["target"]),
+        "bad": _is_bad(value.get(first), meanings.get(first)),
+        "lost": any(
+            verdict["value"] is None and not meanings.get(metric, {}).get("aside")
+            for metric, verdict in verdicts.items()
+        ),
+        "verdicts": [
+            [
+                metric,
+                verdicts[metric]["value"],
+                verdicts[metric]["scorer_id"],
+                shown_text(verdicts[metric]["explanation"]),
+                shown_text(verdicts[metric]["error"]),
+            ]
+            for metric in sorted(verdicts, key=metrics.index)
+        ],
+    }
+
+
+def _turns(sample: Row) -> Iterator[tuple[str, str]]:
+    if not sample.get("messages"):
+        yield "prompt", sample["prompt"]
+        return
+    for turn in json.loads(sample["messages"]):
+        yield turn["role"], turn["content"]
+
+
+def _answer_text(answer: Row) -> str | None:
+    text: str | None = answer["text"]
+    if text is not None or answer.get("choice_logprobs") is None:
+        return text
+    weights = ", ".join(f"{weight:.3f}" for weight in answer["choice_logprobs"])
+    return f"weighed its choices; natural logarithm of the probability of each: {weights}"
+
+
+def shown_text(text: str | None) -> str | None:
+    """As the page shows it: what is unseen written out, and not longer than it can hold."""
+    if text is None:
+        return None
+    more = len(text) - MOST_CHARACTERS
+    shown = visible(text[:MOST_CHARACTERS])
+    return shown if more <= 0 else f"{shown}\n\u2026 and {more:,} more characters in the run folder"
+
+
+def _is_bad(value: float | None, meaning: Row | None) -> bool:
+    """Whether a score is missing, or nearer to the bad end than to the good one."""
+    if value is None or meaning is None or "low" not in meaning:
+        return True
+    middle = (meaning["low"] + meaning["high"]) / 2
+    return bool(value <= middle if meaning["better"] == "higher" else value >= middle)
+
+
+def filters(samples: pa.Table, rows: Sequence[Row], labels: Labels) -> dict[str, list[str]]:
+    """Metadata worth filtering by, those of the estimates first, with their values."""
+    names = dict.fromkeys(row["by"] for row in rows if row["by"] in samples.column_names)
+    fields: dict[str, list[str]] = {}
+    for name in [*names, *(n for n in samples.column_names if n not in FIXED | names.keys())]:
+        values = sorted({str(value) for value in pc.unique(samples[name]).to_pylist()})
+        if 2 <= len(values) <= MOST_VALUES and len(fields) < MOST_FIELDS and name not in FIXED:
+            fields[name] = [visible(category(labels, name, value)) for value in values]
+    return fields
