@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from math import inf
 
+from harness.show import category
 from harness.statistics import combine, rank_ranges
 from harness.store import ITSELF, FinishedRun, Row
 from harness.types import Direction, Estimate, Metric, fingerprint
@@ -88,6 +89,14 @@ class Board:
             f"{asked['samples']} samples, protocol {asked['protocol']}, mitigation "
             f"{asked['mitigation']}"
         )
+
+    def name_of(self, column: Column) -> str:
+        """Of an estimate, with the group that it is of, by its name where a run has one."""
+        if column.by is None or column.group is None:
+            return column.name
+        known = (run.info.labels for entry in self.entries for run in entry.runs)
+        labels = next((labels for labels in known if column.by in labels), {})
+        return f"{column.name}, {column.by} {category(labels, column.by, column.group)}"
 
     def validities(self) -> Iterator[str]:
         """Of each scorer what is shown of it, and how far that agrees with people."""

@@ -94,7 +94,7 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
     lines = ["# Leaderboard", "", RANKS, ""]
     for board in boards:
         lines += [f"## {safe(board.title)}", ""]
-        heads = [f"{ARROWS[c.better]} {_name(c)}, {c.scorer_id}" for c in board.shown]
+        heads = [f"{ARROWS[c.better]} {board.name_of(c)}, {c.scorer_id}" for c in board.shown]
         lines.append("| " + " | ".join(map(safe, ["model", "runs", *heads])) + " |")
         lines.append("|---|--:" + "|---" * len(heads) + "|")
         for entry in board.entries:
@@ -126,7 +126,7 @@ def draw_boards(boards: Sequence[Board], folder: Path) -> dict[str, list[Drawn]]
         if place < MOST_OF_A_BOARD:
             rows = _rows(board, column)
             plot = partial(forest, rows=rows, most=MOST_MODELS)
-            name = f"{board.question['task']} {board.id} {_name(column)}"
+            name = f"{board.question['task']} {board.id} {board.name_of(column)}"
             height = 1.3 + 0.27 * min(len(rows), MOST_MODELS)
             drawn = save(name, folder, board.title, plot, height)
             found.setdefault(board.id, []).append(drawn)
@@ -135,7 +135,7 @@ def draw_boards(boards: Sequence[Board], folder: Path) -> dict[str, list[Drawn]]
 
 def _rows(board: Board, column: Column) -> list[dict[str, Any]]:
     """What a figure shows of a column: a row a model, as estimates have one a group."""
-    shared = {"name": _name(column), "statistic": column.statistic, "better": column.better}
+    shared = {"name": board.name_of(column), "statistic": column.statistic, "better": column.better}
     return [
         shared | asdict(entry.cells[column].estimate) | {"by": "model", "group": entry.model}
         for entry in board.entries
@@ -191,7 +191,7 @@ def _shown(board: Board, boards: Sequence[Board], drawn: Sequence[Drawn]) -> dic
         "columns": [
             {
                 "arrow": ARROWS[column.better],
-                "name": _name(column),
+                "name": board.name_of(column),
                 "side": SIDES[column.better],
                 "statistic": column.statistic,
                 "scorer": column.scorer_id,
@@ -249,8 +249,3 @@ def _rank(cell: Cell) -> str:
         return ""
     first, last = cell.ranks
     return f"rank {first}" if first == last else f"rank {first} to {last}"
-
-
-def _name(column: Column) -> str:
-    """Of an estimate, with the group that it is of."""
-    return column.name if column.by is None else f"{column.name}, {column.by} {column.group}"
