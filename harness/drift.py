@@ -18,12 +18,7 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from harness.command import command_line, make, resolve
-from harness.types import (
-    HarnessError,
-    Scorer,
-    ScorerRegistry,
-)
+from harness.command import command_line, resolve, scorers_of
 from harness.validity import anchor_texts, check, measure, record
 
 
@@ -44,11 +39,7 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
-    scorers = ScorerRegistry(
-        {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
-    )
-    if not scorers:
-        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
+    scorers = scorers_of(cfg)
     results = Path(cfg.results)
     for name in scorers:
         if cfg.record:

@@ -1,13 +1,17 @@
 """What several tests need: the command line in a process of its own, models, real data."""
 
 import concurrent.futures.thread
+import json
 import os
+import select
+import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -30,6 +34,17 @@ if WORKERS > 1:  # each its share of the cores, or their threads wait for each o
 SHARED = ROOT.parent / "shared" / "data"
 
 
+LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
+"""Fixtures that start a process or load a model."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What starts a command, a cluster or a browser, or loads the bundled model, is long."""
+    for item in items:
+        if not LONG.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("long")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_runs_on() -> Iterator[None]:
     """A thread that would keep the interpreter from ending is an error that names it."""
@@ -47,21 +62,112 @@ def shared_data() -> Path:
     return SHARED
 
 
+IMPORTED = (
+    "torch", "transformers.models.bert.modeling_bert", "transformers.models.llama.modeling_llama",
+    "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
+    "scipy.stats", "statsmodels.api", "statsmodels.formula.api", "simplemma", "itables",
+    "matplotlib.pyplot", "harness.runs.cli", "harness.runs.flow", "harness.runs.forecasting",
+    "harness.report.console", "harness.report.page", "harness.scorers.offline.minilm",
+    "harness.models.hf.model", "harness.leaderboard", "harness.regression",
+)  # fmt: skip
+"""What commands import late or soon, so that their forks find it there."""
+
+
+class Forks:
+    """Runs a command in a fork of a process that has imported everything (tests/forks.py)."""
+
+    def __init__(self) -> None:
+        theirs, self._requests = os.pipe()
+        self._replies, ours = os.pipe()
+        self._server = subprocess.Popen(
+            [sys.executable, ROOT / "tests" / "forks.py", str(theirs), str(ours), *IMPORTED],
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+            pass_fds=(theirs, ours), env=os.environ | {"HF_HUB_OFFLINE": "1"},
+        )  # fmt: skip
+        os.close(theirs)
+        os.close(ours)
+
+    def run(
+        self, module: str, args: Sequence[str], cwd: Path, env: Mapping[str, str],
+        timeout: float = 600,
+    ) -> subprocess.CompletedProcess[str]:  # fmt: skip
+        """Run `python -m MODULE ARGS` to its end.
+
+        Raises:
+            TimeoutExpired: it took longer than `timeout` seconds, and was killed.
+        """
+        with TemporaryDirectory() as folder:
+            out, err = (Path(folder) / name for name in ("out", "err"))
+            request = {"module": module, "args": [*map(str, args)], "cwd": str(cwd),
+                       "env": dict(env), "out": str(out), "err": str(err)}  # fmt: skip
+            os.write(self._requests, f"{json.dumps(request)}\n".encode())
+            process = self._reply(timeout)
+            try:
+                code = self._reply(timeout)
+            except BaseException as error:  # a test's limit of time is none of Exception
+                os.killpg(process, signal.SIGKILL)
+                self._reply(60)
+                if isinstance(error, TimeoutError):
+                    raise subprocess.TimeoutExpired([module, *args], timeout) from error
+                raise
+            texts = (path.read_text(encoding="utf-8", errors="replace") for path in (out, err))
+            return subprocess.CompletedProcess([module, *args], code, *texts)
+
+    def close(self) -> None:
+        """End the process that the forks come from."""
+        os.close(self._requests)
+        os.close(self._replies)
+        self._server.wait(60)
+
+    def _reply(self, timeout: float) -> int:
+        line = b""
+        while not line.endswith(b"\n"):
+            if not select.select([self._replies], [], [], timeout)[0]:
+                raise TimeoutError
+            part = os.read(self._replies, 1)
+            if not part:
+                raise RuntimeError(f"tests/forks.py has ended with {self._server.wait(60)}")
+            line += part
+        return int(line)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Forks]:
+    """One process to fork from, for all tests."""
+    made = Forks()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def command(forks: Forks) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run `python -m MODULE ARGS` in a folder, for what lives longer than a test."""
+
+    def run(module: str, *args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        return forks.run(module, args, cwd, os.environ)
+
+    return run
+
+
 @pytest.fixture
-def harness(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def harness(tmp_path: Path, forks: Forks) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `python -m harness ARGS` in an empty folder; gives its exit code and what it printed.
 
-    No page is made of a run, which takes seconds, unless ARGS say so.
+    No page is made of a run, which takes seconds, unless ARGS say so. A process of its own is
+    forked for it, with all imports done; `fresh=True` starts one that imports for itself, for
+    where that is the point.
     """
 
     def command(
-        *args: str, cwd: Path = tmp_path, module: str = "harness", **env: str
+        *args: str, cwd: Path = tmp_path, module: str = "harness", fresh: bool = False, **env: str
     ) -> subprocess.CompletedProcess[str]:
         runs = module in ("harness", "harness.score")
         if runs and not any(arg.startswith("report=") for arg in args):
             options = [at for at, arg in enumerate(args) if "=" in arg and not arg.startswith("-")]
             at = options[0] if options else 0  # beside the others, or the parser does not take it
             args = (*args[:at], "report=false", *args[at:])
+        if not fresh and "PYTHONPATH" not in env:
+            return forks.run(module, args, cwd, os.environ | env)
         return subprocess.run(
             [sys.executable, "-m", module, *args],
             cwd=cwd,

@@ -8,7 +8,8 @@ import pytest
 
 from harness.statistics.means import Mean
 from harness.store.facts import Facts, column_of, field_of
-from harness.store.finished import FinishedRun, read_infos
+from harness.store.finished import FinishedRun
+from harness.store.listing import read_infos
 from harness.store.run_info import RunInfo
 from harness.store.tables import samples_table
 from harness.types.errors import NotFinished, Unreadable

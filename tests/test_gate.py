@@ -382,12 +382,15 @@ def test_the_files_say_the_same(tmp_path, write_run):
     assert unsure.find("testsuite/testcase/error").get("type") == "inconclusive"
 
 
-def gate(folder, *options):
-    command = [sys.executable, "-m", "harness.regression", *options]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+@pytest.fixture
+def gate(command):
+    def run(folder, *options):
+        return command("harness.regression", *options, cwd=folder)
+
+    return run
 
 
-def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run):
+def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(gate, tmp_path, write_run):
     results = tmp_path / "results"
     runs = {
         name: write_run(results, name, values, name=name)
@@ -421,13 +424,10 @@ def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(tmp_path, write_run
     assert {path.name for path in (results / "regression").iterdir()} == {"figures"}
 
 
-def test_an_experiment_is_run_where_it_is_missing(tmp_path):
+def test_an_experiment_is_run_where_it_is_missing(gate, tmp_path):
     options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo",
                "candidate.seeds=[1]", "options=['limit=40', 'protocol=fast']"]  # fmt: skip
-    (tmp_path / "conf" / "experiment").mkdir(parents=True)
-    (tmp_path / "conf" / "experiment" / "two.yaml").write_text(
-        "# @package _global_\nsuite: {med_harm: [], counseling_qa: []}\n"
-    )
+    write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")
     done = gate(tmp_path, "--config-dir", "conf", *options)
     assert done.returncode == 2, done.stderr
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 4
@@ -436,7 +436,7 @@ def test_an_experiment_is_run_where_it_is_missing(tmp_path):
     assert again.stdout.splitlines()[-20:] == done.stdout.splitlines()[-20:]
 
 
-def test_history_compares_each_checkpoint_with_the_first(tmp_path, write_run):
+def test_history_compares_each_checkpoint_with_the_first(gate, tmp_path, write_run):
     results = tmp_path / "results"
     for day, (name, shift) in enumerate((("new", 0.3), ("first", 0.0), ("next", 0.01))):
         started = {"sessions": [{"started": f"2026-01-0{(3, 1, 2)[day]}"}]}
@@ -468,12 +468,21 @@ def test_history_leaves_out_what_is_not_alike_and_nothing_that_is_damaged(tmp_pa
         write_history(tmp_path, MARGINS, {}, tmp_path / "to")
 
 
+def write_suite(folder, suite):
+    """An experiment of one's own, `two`, in the folder `conf`."""
+    (folder / "conf" / "experiment").mkdir(parents=True)
+    path = folder / "conf" / "experiment" / "two.yaml"
+    path.write_text(f"# @package _global_\nsuite: {suite}\n")
+
+
 def test_the_example_for_github_actions_works_as_written(tmp_path):
-    """Its steps in its own words, with a model that answers at once and fewer prompts."""
+    """Its steps in its own words, with a model that answers at once, fewer prompts and tasks."""
+    write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")
     path = Path(__file__).resolve().parent.parent / "docs" / "gate.yml"
     job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["gate"]
     steps = {step["name"]: step["run"] for step in job["steps"] if "name" in step}
     text = steps["gate"].replace(".model=", ".backend=").replace("python", sys.executable)
+    text = text.replace("experiment=card", "--config-dir conf experiment=two")
     summary = tmp_path / "summary.md"
     given = os.environ | dict.fromkeys(("BASELINE", "CANDIDATE"), "echo")
     given |= {
@@ -490,7 +499,7 @@ def test_the_example_for_github_actions_works_as_written(tmp_path):
     assert (tmp_path / uploaded / "junit.xml").exists()
 
 
-def test_a_task_that_failed_is_not_left_out_in_silence(tmp_path):
+def test_a_task_that_failed_is_not_left_out_in_silence(gate, tmp_path):
     """Beside one that lacks more scores than it may, whose exit code is the larger."""
     (tmp_path / "conf" / "experiment").mkdir(parents=True)
     (tmp_path / "conf" / "experiment" / "two.yaml").write_text(

@@ -1,7 +1,5 @@
-"""The notebooks, executed on the tables of small real runs."""
+"""The notebooks, executed on the tables of small runs."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
@@ -12,16 +10,15 @@ NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory):
-    """Two runs that were asked the same, and one of discrimination, by the bundled model."""
+def results(tmp_path_factory, command):
+    """Two runs that were asked the same, and one of discrimination."""
     folder = tmp_path_factory.mktemp("runs")
     for options in (
-        ["task=med_harm", "limit=6", "generation.max_new_tokens=8"],
-        ["task=med_harm", "limit=6", "generation.max_new_tokens=8", "mitigation=system_prompt"],
+        ["task=med_harm", "limit=6"],
+        ["task=med_harm", "limit=6", "mitigation=system_prompt"],
         ["task=discrimination", "limit=2"],
     ):
-        command = [sys.executable, "-m", "harness", "report=false", *options]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+        done = command("harness", "backend=echo", "report=false", *options, cwd=folder)
         assert done.returncode == 0, done.stderr
     return folder / "results"
 
@@ -38,7 +35,7 @@ SHOWN = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_notebook_runs_on_the_tables_of_a_small_run(path, results, monkeypatch):
     monkeypatch.setenv("HARNESS_RESULTS", str(results))

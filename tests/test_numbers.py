@@ -38,7 +38,7 @@ def rows_of(results: Path) -> list[dict[str, str]]:
     return rows
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_estimates_of_all_tasks_are_what_they_were(harness, tmp_path):
     done = harness("experiment=card", "backend=echo", "limit=12")
     assert done.returncode in (0, 3), done.stderr

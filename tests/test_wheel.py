@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ECHO = ("backend=echo", "scorer=[refusal]", "limit=3")
 PLAIN = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "HYDRA_FULL_ERROR")}
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.long
 
 
 def do(*command: object, cwd: Path) -> subprocess.CompletedProcess[str]:

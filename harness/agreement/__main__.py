@@ -19,9 +19,9 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from harness.agreement.compute import measure
-from harness.command import command_line, make, resolve
+from harness.command import command_line, resolve, scorers_of
 from harness.data import LabelFormat, part_of, read_label_file
-from harness.types import HarnessError, Scorer, ScorerRegistry
+from harness.types import HarnessError
 from harness.validity import save
 
 
@@ -58,11 +58,7 @@ def _work(cfg: DictConfig) -> int:
         if cfg.n < 2:
             raise HarnessError(f"n={cfg.n} must be at least 2")
         labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
-    scorers = ScorerRegistry(
-        {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
-    )
-    if not scorers:
-        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
+    scorers = scorers_of(cfg)
     for name, scorer in scorers.items():
         asked = cfg.metric or form.metric
         if asked is not None and asked not in scorer.metrics:

@@ -2,7 +2,7 @@
 
 from harness.command.config import CONF_DIR, check, protocol_label, register
 from harness.command.named import configured, options_of, task_of
-from harness.command.plugins import make
+from harness.command.plugins import generation_of, make, scorers_of
 from harness.command.start import OVER_BUDGET, command_line, finish, resolve, said
 
 __all__ = [
@@ -12,11 +12,13 @@ __all__ = [
     "command_line",
     "configured",
     "finish",
+    "generation_of",
     "make",
     "options_of",
     "protocol_label",
     "register",
     "resolve",
     "said",
+    "scorers_of",
     "task_of",
 ]

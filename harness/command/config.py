@@ -78,8 +78,6 @@ def check(cfg: DictConfig) -> None:
     for name in known:
         if name not in cfg:
             raise HarnessError(f"option {name!r} cannot be taken away")
-    if not cfg.scorers:
-        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
     if not 0 <= cfg.max_unmeasured <= 1:
         raise HarnessError(f"max_unmeasured={cfg.max_unmeasured} must be from 0 to 1")
     if cfg.limit is not None and cfg.limit < 1:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pkgutil
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import NoneType, UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -12,7 +13,7 @@ import hydra
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
-from harness.types import HarnessError
+from harness.types import GenerationConfig, HarnessError, Scorer, ScorerRegistry, Task, trait
 
 REFERENCE = re.compile(r"(\\*)\$\{")
 """The beginning of a reference of OmegaConf's, with the backslashes that escape it."""
@@ -41,6 +42,43 @@ def make(where: str, node: Any, kind: type) -> Any:
             f"{', '.join(lacking)} (see harness/types/plugins.py)"
         )
     return made
+
+
+def scorers_of(
+    cfg: DictConfig, span: str = "full", made: Callable[[str, Any, type], Any] = make
+) -> ScorerRegistry:
+    """The scorers that a command's options choose, under their names.
+
+    Args:
+        cfg: of the command; it has `scorers`.
+        span: what of an answer they are shown.
+        made: makes each of them, as `make` does; a suite's makes none twice.
+
+    Raises:
+        HarnessError: none is chosen, one cannot be made, or two give the same metric.
+    """
+    if not cfg.scorers:
+        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
+    scorers = {
+        str(name): made(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()
+    }
+    return ScorerRegistry(scorers, span)
+
+
+def generation_of(cfg: DictConfig, task: Task, overrides: Sequence[str]) -> GenerationConfig:
+    """How answers are generated: by the overrides, else by the task's `settings`, else by `cfg`.
+
+    Args:
+        cfg: of a run.
+        task: that it asks.
+        overrides: that `cfg` was composed with, as the command line has them.
+    """
+    configured: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
+    given = {override.lstrip("+~").split("=")[0] for override in overrides}
+    settings: Mapping[str, Any] = trait(task, "settings")
+    return replace(
+        configured, **{k: v for k, v in settings.items() if f"generation.{k}" not in given}
+    )
 
 
 def _resolved(node: Mapping[Any, Any] | DictConfig) -> Any:

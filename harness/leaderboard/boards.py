@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from math import inf
 
 from harness.statistics import combine, rank_ranges
-from harness.store import FinishedRun, Row
+from harness.store import ITSELF, FinishedRun, Row
 from harness.types import Direction, Estimate, Metric, fingerprint
 
 MOST_GROUPS = 8
@@ -179,8 +179,9 @@ def _cell(column: Column, rows: Sequence[tuple[FinishedRun, Row]]) -> Cell:
     """What one model got in a column, from its row in each run."""
     estimates = [Estimate(**{name: row[name] for name in COUNTED}) for _, row in rows]
     first = rows[0][0].info
-    validities = dict.fromkeys(
-        run.info.validity.get(column.metric, row["validity"]) for run, row in rows
+    validities = dict.fromkeys(  # earlier versions kept the sentence of the table in run.json
+        run.info.validity.get(column.metric, row["validity"]).removeprefix(ITSELF)
+        for run, row in rows
     )
     return Cell(
         combine(estimates, _range(column, first.meaning(column.metric))),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,9 +12,8 @@ import datasets
 import numpy as np
 from lm_eval.api.instance import Instance
 from lm_eval.api.task import ConfigurableTask
-from omegaconf import OmegaConf
 
-from harness.command import configured, make
+from harness.command import configured, generation_of, make, scorers_of
 from harness.runs import Samples, look_over
 from harness.store import Source, estimates_table
 from harness.types import (
@@ -26,7 +24,6 @@ from harness.types import (
     GenerationConfig,
     HarnessError,
     Sample,
-    Scorer,
     ScorerRegistry,
     Task,
     trait,
@@ -208,10 +205,7 @@ def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, Ge
     """The task, its scorers and its protocol's settings, as the command line would make them."""
     cfg = configured(name, *overrides)
     task = make("task", cfg.task, Task)
-    scorers = {str(n): make(f"scorers.{n}", cfg.scorers[n], Scorer) for n in cfg.scorers}
-    settings: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
-    settings = replace(settings, **trait(task, "settings"))
-    return task, ScorerRegistry(scorers, trait(task, "span")), settings
+    return task, scorers_of(cfg, trait(task, "span")), generation_of(cfg, task, overrides)
 
 
 def _generation(sample: Sample, index: int, said: Any) -> Generation:

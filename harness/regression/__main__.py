@@ -72,11 +72,11 @@ def _work(cfg: DictConfig) -> int:
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
     margins, guards = margins_of([*baseline, *candidate], overrides)
     check_gated([*baseline, *candidate], margins, guards)
-    found = compare(baseline, candidate, margins, guards)
-    page = write_verdict(found, Path(cfg.to))
-    print_verdict(found)
+    comparison = compare(baseline, candidate, margins, guards)
+    page = write_verdict(comparison, Path(cfg.to))
+    print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
-    return found.verdict.value
+    return comparison.verdict.value
 
 
 def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:

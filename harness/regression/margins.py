@@ -6,8 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness.regression.gate import Margins, key_of
-from harness.statistics import from_record
-from harness.store import Run
+from harness.store import FinishedRun
 from harness.types import HarnessError
 
 Overrides = Mapping[str, Mapping[str, Mapping[str, float | None] | None]]
@@ -27,7 +26,7 @@ def overriding(argument: str) -> str:
     return f"++{match[2]}{'=null' if match[1] else match[3]}"
 
 
-def margins_of(runs: Sequence[Run], overrides: Overrides) -> tuple[Margins, Margins]:
+def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margins, Margins]:
     """Margins and guards of each task of some runs; the least where they keep several.
 
     Args:
@@ -41,7 +40,7 @@ def margins_of(runs: Sequence[Run], overrides: Overrides) -> tuple[Margins, Marg
     guards: dict[str, dict[str, float]] = {}
     for run in runs:
         task = run.question["task"]
-        for estimand in filter(None, map(from_record, run.info["estimands"])):
+        for estimand in run.estimands:
             if estimand.margin is not None and estimand.by is None:
                 by_name = (guards if estimand.guard else margins).setdefault(task, {})
                 key = key_of(estimand.name)
@@ -63,7 +62,7 @@ def margins_of(runs: Sequence[Run], overrides: Overrides) -> tuple[Margins, Marg
     return margins, guards
 
 
-def check_gated(runs: Sequence[Run], margins: Margins, guards: Margins) -> None:
+def check_gated(runs: Sequence[FinishedRun], margins: Margins, guards: Margins) -> None:
     """Refuse runs of a task of which nothing is gated.
 
     Raises:
@@ -79,5 +78,5 @@ def check_gated(runs: Sequence[Run], margins: Margins, guards: Margins) -> None:
             )
 
 
-def _asked(task: str, runs: Sequence[Run]) -> bool:
+def _asked(task: str, runs: Sequence[FinishedRun]) -> bool:
     return any(run.question["task"] == task for run in runs)

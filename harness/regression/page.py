@@ -33,45 +33,47 @@ MOST_SAMPLES = 5
 MOST_CHARACTERS = 6_000
 
 
-def _page(found: Comparison, drawn: Drawn) -> str:
-    texts = _texts(found)
+def _page(comparison: Comparison, drawn: Drawn) -> str:
+    texts = _texts(comparison)
     return page(
         "gate.html",
         "gate.js",
         {
-            "estimates": [_row(change) for change in found.changes],
+            "estimates": [_row(change) for change in comparison.changes],
             "parts": [
                 [part.task, visible(part.name), visible(f"{part.by} {part.group}"),
                  part.found.difference, part.found.low, part.found.high, part.found.pairs,
                  part.p, part.q]
-                for part in found.parts
+                for part in comparison.parts
             ],
         },
-        title=title_of(found),
-        verdict=WORDS[found.verdict],
-        meaning=MEANINGS[found.verdict],
-        gated=len(found.changes),
+        title=title_of(comparison),
+        verdict=WORDS[comparison.verdict],
+        meaning=MEANINGS[comparison.verdict],
+        gated=len(comparison.changes),
         note=NOTE,
-        lost=found.lost,
+        lost=comparison.lost,
         figure=picture(drawn),
         sides=[
             {"name": name, "runs": [_described(run) for run in runs]}
-            for name, runs in (("baseline", found.baseline), ("candidate", found.candidate))
+            for name, runs in zip(
+                ("baseline", "candidate"), (comparison.baseline, comparison.candidate), strict=True
+            )
         ],
         changed=[
             {"name": _label(change), "samples": list(_side_by_side(change, texts))}
-            for change in found.changes
+            for change in comparison.changes
             if change.samples
         ],
         validities=dict.fromkeys(
-            f"{c.metric} by {c.scorer_id}: {c.validity}" for c in found.changes
+            f"{c.metric} by {c.scorer_id}: {c.validity}" for c in comparison.changes
         ),
     )  # fmt: skip
 
 
 def _row(change: Change) -> dict[str, object]:
     """What the page's script shows of an estimate."""
-    found = change.measured
+    measured = change.measured
     at_worst = f"up to {_signed(change.worst.high)} with all that is missing at its worst"
     return {
         "verdict": WORDS[change.verdict],
@@ -79,14 +81,14 @@ def _row(change: Change) -> dict[str, object]:
         "why": visible(change.reason + _lacking(change)),
         "before": change.before,
         "after": change.after,
-        "worse": found.difference,
-        "interval": f"{_signed(found.low)} to {_signed(found.high)}",
+        "worse": measured.difference,
+        "interval": f"{_signed(measured.low)} to {_signed(measured.high)}",
         "at_worst": at_worst if any(change.missing) else "",
         "margin": change.margin,
         "p_worse": change.p_worse,
-        "p_margin": max(found.p_margin, change.worst.p_margin),
-        "pairs": found.pairs,
-        "method": found.method,
+        "p_margin": max(measured.p_margin, change.worst.p_margin),
+        "pairs": measured.pairs,
+        "method": measured.method,
     }
 
 
@@ -94,11 +96,11 @@ Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]
 """Of each task and sample the prompt, and both sides' answers."""
 
 
-def _texts(found: Comparison) -> Texts:
+def _texts(comparison: Comparison) -> Texts:
     """What was asked and answered where it changed most."""
-    wanted = {(c.task, name) for c in found.changes for name in c.samples[:MOST_SAMPLES]}
+    wanted = {(c.task, name) for c in comparison.changes for name in c.samples[:MOST_SAMPLES]}
     texts: dict[tuple[str, str], tuple[str, tuple[list[str], list[str]]]] = {}
-    for side, runs in enumerate((found.baseline, found.candidate)):
+    for side, runs in enumerate((comparison.baseline, comparison.candidate)):
         for run in runs:
             task = run.question["task"]
             ids = {name for of_task, name in wanted if of_task == task}

@@ -38,9 +38,9 @@ NOTE = (
 )
 
 
-def title_of(found: Comparison) -> str:
+def title_of(comparison: Comparison) -> str:
     """Who is compared with whom."""
-    sides = (found.baseline, found.candidate)
+    sides = (comparison.baseline, comparison.candidate)
     before, after = (visible(", ".join(dict.fromkeys(map(_system, side)))) for side in sides)
     return f"{after} against {before}"
 
@@ -78,8 +78,9 @@ def _in_numbers(change: Change) -> str:
     )
 
 
-def _interval(found: Paired) -> str:
-    return f"{_signed(found.difference)} ({_signed(found.low)} to {_signed(found.high)})"
+def _interval(difference: Paired) -> str:
+    low, high = _signed(difference.low), _signed(difference.high)
+    return f"{_signed(difference.difference)} ({low} to {high})"
 
 
 def _signed(value: float | None) -> str:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     pass
 
 
-def write_verdict(found: Comparison, folder: Path) -> Path:
+def write_verdict(comparison: Comparison, folder: Path) -> Path:
     """Write regression.html, .md and .json, junit.xml and the figure.
 
     Raises:
@@ -48,13 +48,14 @@ def write_verdict(found: Comparison, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
-    plot = partial(differences, changes=found.changes)
-    height = 1.3 + 0.3 * len(found.changes)
-    drawn = save("differences", folder / "figures", title_of(found), plot, height)
-    page = write_text(folder / "regression.html", _page(found, drawn))
-    write_text(folder / "regression.md", as_markdown(found))
-    write_text(folder / "junit.xml", as_junit(found))
-    write_text(folder / "regression.json", as_json(found))  # the last: with it there is a verdict
+    plot = partial(differences, changes=comparison.changes)
+    height = 1.3 + 0.3 * len(comparison.changes)
+    drawn = save("differences", folder / "figures", title_of(comparison), plot, height)
+    page = write_text(folder / "regression.html", _page(comparison, drawn))
+    write_text(folder / "regression.md", as_markdown(comparison))
+    write_text(folder / "junit.xml", as_junit(comparison))
+    # The last: with it there is a verdict.
+    write_text(folder / "regression.json", as_json(comparison))
     return page
 
 
@@ -73,28 +74,28 @@ def forget_verdict(folder: Path) -> None:
             ) from error
 
 
-def print_verdict(found: Comparison) -> None:
+def print_verdict(comparison: Comparison) -> None:
     """The verdict and each gated estimate on a line or two."""
-    print(f"{WORDS[found.verdict]}: {title_of(found)}")
-    print(f"{MEANINGS[found.verdict]} {len(found.changes)} estimates are gated.\n")
-    for change in found.changes:
+    print(f"{WORDS[comparison.verdict]}: {title_of(comparison)}")
+    print(f"{MEANINGS[comparison.verdict]} {len(comparison.changes)} estimates are gated.\n")
+    for change in comparison.changes:
         print(f"{WORDS[change.verdict]:13}{_label(change)}: {_in_numbers(change)}")
         print(f"{'':13}{change.reason}{_lacking(change)}")
-    for name in found.lost:
+    for name in comparison.lost:
         print(f"lost         {name}")
 
 
-def as_markdown(found: Comparison) -> str:
+def as_markdown(comparison: Comparison) -> str:
     """For a pull request: the verdict, a table of what is gated, and the groups that moved most."""
     lines = [
-        f"## {SIGNS[found.verdict]} {WORDS[found.verdict]}: {safe(title_of(found))}",
+        f"## {SIGNS[comparison.verdict]} {WORDS[comparison.verdict]}: {safe(title_of(comparison))}",
         "",
-        f"{MEANINGS[found.verdict]} {len(found.changes)} estimates are gated.",
+        f"{MEANINGS[comparison.verdict]} {len(comparison.changes)} estimates are gated.",
         "",
         "| | estimate | before | after | worse by (95 %) | margin | missing | |",
         "|---|---|--:|--:|--:|--:|--:|---|",
     ]
-    for change in found.changes:
+    for change in comparison.changes:
         cells = [
             SIGNS[change.verdict],
             safe(_label(change)),
@@ -107,8 +108,8 @@ def as_markdown(found: Comparison) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += ["", NOTE]
-    lines += [f"- lost, so that nothing passes: {safe(name)}" for name in found.lost]
-    if found.parts:
+    lines += [f"- lost, so that nothing passes: {safe(name)}" for name in comparison.lost]
+    if comparison.parts:
         lines += [
             "",
             "<details><summary>By group, to look at and not to decide by</summary>",
@@ -116,41 +117,44 @@ def as_markdown(found: Comparison) -> str:
             "| estimate | group | worse by (95 %) | p | q |",
             "|---|---|--:|--:|--:|",
         ]
-        for part in found.parts[:MOST_PARTS]:
+        for part in comparison.parts[:MOST_PARTS]:
             cells = [safe(part.name), safe(f"{part.by} {part.group}"), _interval(part.found)]
             lines.append(f"| {' | '.join([*cells, f'{part.p:.3f}', f'{part.q:.3f}'])} |")
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
 
 
-def as_json(found: Comparison) -> str:
+def as_json(comparison: Comparison) -> str:
     """All of it, for a program."""
     told = {
-        "verdict": WORDS[found.verdict],
-        "exit_code": found.verdict.value,
+        "verdict": WORDS[comparison.verdict],
+        "exit_code": comparison.verdict.value,
         "level": LEVEL,
-        "gated": len(found.changes),
-        "baseline": [_named(run) for run in found.baseline],
-        "candidate": [_named(run) for run in found.candidate],
+        "gated": len(comparison.changes),
+        "baseline": [_named(run) for run in comparison.baseline],
+        "candidate": [_named(run) for run in comparison.candidate],
         "estimates": [
-            {**asdict(change), "verdict": WORDS[change.verdict]} for change in found.changes
+            {**asdict(change), "verdict": WORDS[change.verdict]} for change in comparison.changes
         ],
-        "groups": [asdict(part) for part in found.parts],
-        "lost": list(found.lost),
+        "groups": [asdict(part) for part in comparison.parts],
+        "lost": list(comparison.lost),
     }
     return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_junit(found: Comparison) -> str:
+def as_junit(comparison: Comparison) -> str:
     """One test case an estimate; what is inconclusive is an error, since it has not passed."""
     suite = ET.Element(
         "testsuite",
-        name=f"harness.regression {title_of(found)}",
-        tests=str(len(found.changes) + len(found.lost)),
-        failures=str(sum(c.verdict is Verdict.REGRESSION for c in found.changes)),
-        errors=str(sum(c.verdict is Verdict.INCONCLUSIVE for c in found.changes) + len(found.lost)),
+        name=f"harness.regression {title_of(comparison)}",
+        tests=str(len(comparison.changes) + len(comparison.lost)),
+        failures=str(sum(c.verdict is Verdict.REGRESSION for c in comparison.changes)),
+        errors=str(
+            sum(c.verdict is Verdict.INCONCLUSIVE for c in comparison.changes)
+            + len(comparison.lost)
+        ),
     )
-    for change in found.changes:
+    for change in comparison.changes:
         case = ET.SubElement(
             suite, "testcase", classname=f"harness.{change.task}", name=visible(change.name)
         )
@@ -161,7 +165,7 @@ def as_junit(found: Comparison) -> str:
             ET.SubElement(case, "error", type="inconclusive", message=text)
         else:
             ET.SubElement(case, "system-out").text = text
-    for name in found.lost:
+    for name in comparison.lost:
         case = ET.SubElement(suite, "testcase", classname="harness", name=visible(name))
         ET.SubElement(case, "error", type="lost", message=visible(name))
     whole = ET.Element("testsuites")

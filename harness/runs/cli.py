@@ -5,26 +5,36 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from harness.command import check, command_line, finish, make, protocol_label, resolve, said
+from harness.command import (
+    check,
+    command_line,
+    finish,
+    generation_of,
+    make,
+    protocol_label,
+    resolve,
+    said,
+    scorers_of,
+)
 from harness.types import (
-    GenerationConfig,
     HarnessError,
     Mitigation,
     Model,
-    Scorer,
     Stack,
     Task,
     Thinking,
     trait,
 )
+
+if TYPE_CHECKING:
+    from harness.runs.plan import Plan
 
 logger = logging.getLogger(__name__)
 
@@ -68,48 +78,14 @@ def suite(cfg: DictConfig, overrides: Sequence[str]) -> list[DictConfig]:
 def run_one(cfg: DictConfig, parts: Parts) -> int:
     """Run one task and print its table; gives the exit code."""
     check(cfg)
-    resolved = resolve(cfg)
-    # As it was written: a secret that a reference fetches from the environment stays there.
-    asked: dict[str, Any] = OmegaConf.to_container(cfg, resolve=False)  # type: ignore[assignment]
     from harness.report.console import print_result
     from harness.report.page import keep_report
     from harness.runs.flow import run
     from harness.runs.forecast_text import print_forecast
     from harness.runs.forecasting import forecast
-    from harness.runs.plan import Plan
     from harness.show import progress
-    from harness.types import ScorerRegistry
 
-    def part(where: str, node: Any, kind: type) -> Any:
-        if not isinstance(node, DictConfig):
-            return make(where, node, kind)  # which says what is wrong with it
-        key = json.dumps([where, OmegaConf.to_container(node, resolve=True)], default=str)
-        if key not in parts:
-            parts[key] = make(where, node, kind)
-        return parts[key]
-
-    task = make("task", cfg.task, Task)
-    thinking: Thinking = OmegaConf.to_object(cfg.thinking)  # type: ignore[assignment]
-    aside = {"data", "_target_", *trait(task, "reporting")}
-    scorers = {
-        str(name): part(f"scorers.{name}", cfg.scorers[name], Scorer) for name in cfg.scorers
-    }
-    plan = Plan(
-        task=task,
-        model=part("backend", cfg.backend, Model),
-        scorers=ScorerRegistry(scorers, _span(task, thinking)),
-        mitigation=_mitigation(cfg),
-        mitigation_name="+".join(cfg.mitigations) or _mitigation_name(),
-        generation=_generation(cfg, task),
-        protocol=protocol_label(cfg),
-        seed=cfg.seed,
-        limit=cfg.limit,
-        results=Path(cfg.results),
-        options={k: v for k, v in resolved["task"].items() if k not in aside},
-        thinking=thinking,
-        retry_failed=cfg.retry == "failed",
-        config=asked,
-    )
+    plan = plan_of(cfg, parts)
     if cfg.forecast:
         print_forecast(forecast(plan))
         return 0
@@ -127,12 +103,47 @@ def run_one(cfg: DictConfig, parts: Parts) -> int:
     return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
 
 
-def _generation(cfg: DictConfig, task: Task) -> GenerationConfig:
-    """What the task itself says of how answers are generated, where the command line does not."""
-    said: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
-    given = {o.lstrip("+~").split("=")[0] for o in HydraConfig.get().overrides.task}
-    own = trait(task, "settings")
-    return replace(said, **{k: v for k, v in own.items() if f"generation.{k}" not in given})
+def plan_of(cfg: DictConfig, parts: Parts) -> Plan:
+    """What a composed configuration asks for.
+
+    Args:
+        cfg: of one task, checked.
+        parts: made before; what is made now is added.
+
+    Raises:
+        HarnessError: a reference leads nowhere, or something cannot be made.
+    """
+    from harness.runs.plan import Plan
+
+    resolved = resolve(cfg)
+
+    def part(where: str, node: Any, kind: type) -> Any:
+        if not isinstance(node, DictConfig):
+            return make(where, node, kind)  # which says what is wrong with it
+        key = json.dumps([where, OmegaConf.to_container(node, resolve=True)], default=str)
+        if key not in parts:
+            parts[key] = make(where, node, kind)
+        return parts[key]
+
+    task = make("task", cfg.task, Task)
+    thinking: Thinking = OmegaConf.to_object(cfg.thinking)  # type: ignore[assignment]
+    aside = {"data", "_target_", *trait(task, "reporting")}
+    return Plan(
+        task=task,
+        model=part("backend", cfg.backend, Model),
+        scorers=scorers_of(cfg, _span(task, thinking), part),
+        mitigation=_mitigation(cfg),
+        mitigation_name="+".join(cfg.mitigations) or _mitigation_name(),
+        generation=generation_of(cfg, task, list(HydraConfig.get().overrides.task)),
+        protocol=protocol_label(cfg),
+        seed=cfg.seed,
+        limit=cfg.limit,
+        results=Path(cfg.results),
+        options={k: v for k, v in resolved["task"].items() if k not in aside},
+        thinking=thinking,
+        retry_failed=cfg.retry == "failed",
+        config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]
+    )
 
 
 def _span(task: Task, thinking: Thinking) -> str:

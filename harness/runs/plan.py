@@ -108,7 +108,7 @@ def describe(
         "rubrics": {
             metric: rubric
             for name in plan.scorers
-            for metric, rubric in getattr(plan.scorers[name], "rubrics", {}).items()
+            for metric, rubric in trait(plan.scorers[name], "rubrics").items()
             if metric in known
         },
         "estimands": [as_record(estimand) for estimand in estimands],
@@ -119,7 +119,7 @@ def describe(
 
 def _labelled(task: Task) -> dict[str, Any]:
     """The names of categories, of a task that has any; they are shown, and change no number."""
-    labels = getattr(task, "labels", {})
+    labels = trait(task, "labels")
     names = {
         column: {str(value): str(name) for value, name in of_column.items()}
         for column, of_column in labels.items()

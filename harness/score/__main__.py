@@ -16,8 +16,8 @@ from typing import Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from harness.command import command_line, finish, make, resolve
-from harness.types import GenerationConfig, HarnessError, Scorer
+from harness.command import command_line, finish, resolve, scorers_of
+from harness.types import GenerationConfig, HarnessError
 
 
 @dataclass
@@ -60,18 +60,13 @@ def _work(cfg: DictConfig) -> int:
     from harness.score.answers import AnswersTask, StoredModel
     from harness.score.runs import of_run
     from harness.show import progress
-    from harness.types import ScorerRegistry
 
     resolve(cfg)
     if (cfg.run is None) == (cfg.answers is None):
         raise HarnessError("name what to score: run=FOLDER of a run, or answers=FILE")
     if cfg.retry not in (None, "failed"):
         raise HarnessError(f"retry={cfg.retry!r} must be null or failed")
-    if not cfg.scorers:
-        raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
-    scorers = ScorerRegistry(
-        {str(name): make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()}
-    )
+    scorers = scorers_of(cfg)
     if cfg.run is not None:
         stored = of_run(Path(cfg.run))
     else:

@@ -68,6 +68,9 @@ class MixedModel:
         if counts.clusters <= len(names) or np.linalg.matrix_rank(columns) < len(names):
             return dict.fromkeys((*names[1:], "converged"), Estimate.unknown(counts))
         fit = fit_mixed(means[present], columns, units)
+        if fit is None:
+            failed = Estimate(0.0, None, None, None, 0.0, 0.0, *counts)
+            return dict.fromkeys(names[1:], Estimate.unknown(counts)) | {"converged": failed}
         width, whole = quantile(counts.clusters), n == n_scored
         rows = {}
         for name, value, stderr in list(zip(names, fit.effects, fit.stderrs, strict=True))[1:]:
@@ -102,7 +105,7 @@ class MixedFit(NamedTuple):
     converged: bool
 
 
-def fit_mixed(values: Floats, columns: Floats, clusters: Labels) -> MixedFit:
+def fit_mixed(values: Floats, columns: Floats, clusters: Labels) -> MixedFit | None:
     """Coefficients and standard errors of the fixed effects, and whether the fit converged.
 
     The optimiser starts from the moments of the clusters' own least squares fits: from its own
@@ -112,17 +115,23 @@ def fit_mixed(values: Floats, columns: Floats, clusters: Labels) -> MixedFit:
         values: shape (samples,), none missing.
         columns: shape (samples, effects), all of which vary by cluster too.
         clusters: shape (samples,).
+
+    Returns:
+        None where the likelihood has no value on the optimiser's way.
     """
     from statsmodels.regression.mixed_linear_model import MixedLM
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what they say stands in `converged`
-        fit = MixedLM(values, columns, groups=clusters, exog_re=columns).fit(
-            reml=True,
-            method="lbfgs",
-            maxiter=200,
-            start_params=_moments(values, columns, np.asarray(clusters)),
-        )
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what they say stands in `converged`
+            fit = MixedLM(values, columns, groups=clusters, exog_re=columns).fit(
+                reml=True,
+                method="lbfgs",
+                maxiter=200,
+                start_params=_moments(values, columns, np.asarray(clusters)),
+            )
+    except np.linalg.LinAlgError:  # nothing varies that the optimiser could follow
+        return None
     count = columns.shape[1]
     return MixedFit(fit.params[:count].tolist(), fit.bse[:count].tolist(), bool(fit.converged))
 

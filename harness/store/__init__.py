@@ -3,8 +3,9 @@
 from harness.store.buffer import Gathered
 from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table
 from harness.store.facts import FIXED_COLUMNS, Facts, Field, asked_of_samples, field_of
-from harness.store.finished import FinishedRun, LeftOut, Result, Row, read_infos, read_runs
+from harness.store.finished import FinishedRun, Row
 from harness.store.folder import RunStore
+from harness.store.listing import LeftOut, Result, read_infos, read_runs
 from harness.store.rows import digest_answer, generation_rows, score_rows, to_generations
 from harness.store.run_info import RunInfo
 from harness.store.scores import Scores

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,7 +49,7 @@ class FinishedRun:
         Raises:
             NotFinished: there is none, it is not finished, or an earlier version wrote it.
         """
-        run = _open(folder)
+        run = open_run(folder)
         if isinstance(run, str):
             raise NotFinished(f"{f'{option}=' if option else ''}{str(folder)!r} {run}")
         return run
@@ -170,55 +169,7 @@ class FinishedRun:
         )
 
 
-@dataclass(frozen=True)
-class LeftOut:
-    """A run folder that stands on no board, and why."""
-
-    run: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run gives that has just ended."""
-
-    folder: Path
-    info: Mapping[str, Any]
-    estimates: pa.Table
-
-
-def read_runs(results: Path) -> tuple[list[FinishedRun], list[LeftOut]]:
-    """The finished runs under `results`, and the folders that are none.
-
-    Reads of each run its `run.json` and its estimates, never a score or an answer.
-    """
-    runs, left_out = [], []
-    first: dict[str, str] = {}
-    for folder in sorted(path for path in (results / "runs").glob("*") if path.is_dir()):
-        run = _open(folder)
-        if isinstance(run, str):
-            left_out.append(LeftOut(folder.name, run))
-            continue
-        same = json.dumps([run.info.identity, run.question], sort_keys=True, default=str)
-        if (other := first.setdefault(same, folder.name)) != folder.name:
-            left_out.append(LeftOut(folder.name, f"is a copy of {other}, which is counted once"))
-            continue
-        runs.append(run)
-    return runs, left_out
-
-
-def read_infos(results: Path) -> Iterator[RunInfo]:
-    """What `run.json` says of each run under `results`, finished or not, that can be read."""
-    for path in sorted((results / "runs").glob("*/run.json")):
-        try:
-            info = RunStore(path.parent).info()
-            if info is not None:
-                yield RunInfo.of(info)
-        except Unreadable:
-            continue
-
-
-def _open(folder: Path) -> FinishedRun | str:
+def open_run(folder: Path) -> FinishedRun | str:
     """The run in a folder, or why there is none: the rest of a sentence about the folder."""
     if not (folder / "run.json").exists():
         return "has no run.json: it is no run, or was stopped at its start"

@@ -40,6 +40,8 @@ class RunInfo:
     estimands: Sequence[Mapping[str, Any]] | None = None
     """What the task estimates, as `as_record` writes it; None where an earlier version did not
     say."""
+    labels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By metadata column and value the name that tables and figures show."""
     not_computed: Sequence[str] = ()
     """Names of estimates whose metric no scorer gives."""
     statistics: str = ""

@@ -67,7 +67,7 @@ def check_task(task: Task) -> None:
     except (HarnessError, pa.ArrowException) as error:
         raise AssertionError(f"the samples make no table: {error}") from error
     _hold(samples == list(task.samples(task.records())), "samples are the same each time")
-    for field in getattr(task, "labels", {}):
+    for field in trait(task, "labels"):
         _hold(
             any(field in sample.metadata for sample in samples),
             f"labels name values of {field!r}, which no sample has among its metadata",

@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 from harness.types.plugins import Mitigation, Model
 from harness.types.records import Request
-from harness.types.traits import notes_of
+from harness.types.traits import notes_of, trait
 
 HOOKS = ("change_logits", "change_states", "change_weights")
 """Methods by which a mitigation acts inside a model; harness/models/hf/hooks.py says what each is
@@ -83,7 +83,7 @@ class Stack:
     @property
     def keep(self) -> bool:
         """Whether one of them keeps a vendor's system text before its own."""
-        return any(getattr(part, "keep", False) for part in self.parts.values())
+        return any(trait(part, "keep") for part in self.parts.values())
 
 
 def parts_of(mitigation: Mitigation | None) -> Sequence[Mitigation]:

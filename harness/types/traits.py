@@ -50,6 +50,11 @@ TOLD = Trait(
 
 TRAITS: Mapping[str, Mapping[str, Trait]] = {
     "task": {
+        "labels": Trait(
+            Mapping,
+            MappingProxyType({}),
+            "By metadata column and value, as text, the name that tables and figures show.",
+        ),
         "notes": NOTES,
         "reporting": Trait(
             Sequence,
@@ -167,6 +172,9 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             bool,
             False,
             "Whether it goes after a vendor's system text, which the backend must then know.",
+        ),
+        "layers": Trait(
+            Sequence, (), "Numbers of the layers whose states it changes; none: every layer's."
         ),
         "notes": NOTES,
     },

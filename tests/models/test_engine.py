@@ -201,11 +201,12 @@ def test_work_is_halved_when_memory_runs_out_and_nothing_is_lost(
     smollm2, engine, monkeypatch, error, choices
 ):
     requests = [Request(str(i), f"Number {i} is", choices=choices) for i in range(16)]
-    expected = ask(smollm2, requests)
+    settings = GenerationConfig(max_new_tokens=3)
+    expected = ask(smollm2, requests, settings)
     monkeypatch.setattr("harness.models.hf.loaded.MOST_ROWS", 16)
     monkeypatch.setattr("harness.models.hf.loaded.PASS_TOKENS", 64)
     memory = Memory(engine, monkeypatch, 10, error)
-    answers = ask(smollm2, requests)
+    answers = ask(smollm2, requests, settings)
     assert answers.keys() == expected.keys()
     for key, generation in answers.items():
         assert generation.text == expected[key].text
@@ -215,7 +216,7 @@ def test_work_is_halved_when_memory_runs_out_and_nothing_is_lost(
     assert engine.scale < 1
     # It is remembered: what comes later is small from the start.
     memory.seen.clear()
-    ask(smollm2, requests)
+    ask(smollm2, requests, settings)
     assert max(memory.seen) <= 10
 
 

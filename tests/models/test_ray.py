@@ -13,13 +13,16 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from hydra import compose, initialize_config_dir
 
+from harness.command import CONF_DIR, make, register
 from harness.models.echo import EchoModel
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.ray.cluster import Share, connect
 from harness.models.ray.model import RayModel
 from harness.testing import check_model
 from harness.types.errors import HarnessError
+from harness.types.plugins import Model
 from harness.types.records import Request
 from harness.types.settings import GenerationConfig
 
@@ -102,6 +105,14 @@ def pids(folder: Path) -> set[int]:
 
 def test_it_keeps_the_contract_of_models():
     check_model(replicated(EchoModel))
+
+
+def test_what_its_yaml_makes_keeps_the_contract_of_models(tiny_checkpoint):
+    register()
+    asked = ["backend=ray", f"model={tiny_checkpoint()}", "backend.cpus=0.5", "backend.replicas=1"]
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("config", asked)
+    check_model(make("backend", cfg.backend, Model))
 
 
 def test_name_identity_and_weighing_are_the_model_s_own():

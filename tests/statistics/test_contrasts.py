@@ -104,7 +104,7 @@ def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
     assert 0.93 <= np.mean(inside) <= 0.97
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim():
     random = np.random.default_rng(11)
     model = MixedModel("age", (("gender", "male"), ("race", "white")))
@@ -254,3 +254,18 @@ def test_a_true_gap_is_found_again():
     )  # fmt: skip
     assert rows["re-estimated"].low < 0.3 < rows["re-estimated"].high
     assert rows["re-estimated"].low > 0.2
+
+
+def test_a_fit_that_breaks_down_has_no_rows_and_did_not_converge():
+    random = np.random.default_rng(2)
+    facts = {
+        "race": [["white", "Black"][i] for i in random.integers(0, 2, 40)],
+        "age": random.integers(20, 80, 40).tolist(),
+    }
+    alike = np.full((40, 1), 0.5)  # a model that says the same of everybody
+    rows = MixedModel("age", (("race", "white"),)).compare(
+        alike, facts, random.integers(0, 6, 40), Metric(0.0, 1.0, Direction.LOWER)
+    )
+    assert rows["converged"].estimate == 0
+    assert rows["Black"].estimate is None
+    assert rows["Black"].n_scored == 40

@@ -15,7 +15,7 @@ import torch
 
 from harness.models.hf.memory import is_out_of_memory
 from harness.models.hf.prefixes import Tokens
-from harness.types import HarnessError, Mitigation, fingerprint, hooks_of
+from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
 
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """What a checkpoint's config calls the number of its layers."""
@@ -169,7 +169,7 @@ def _check_layers(mitigation: object, count: int | None, name: str) -> None:
         count: of the model's layers; None: that is known only once it is loaded.
         name: what the user called the model.
     """
-    wanted = list(getattr(mitigation, "layers", ()))
+    wanted = list(trait(mitigation, "layers"))
     if wanted and all(layer >= 0 and (count is None or layer < count) for layer in wanted):
         return
     most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"

@@ -1,0 +1,86 @@
+"""A process that has imported what commands need, and forks one for each that is asked for.
+
+Most of what a command costs in a test are its imports. Here they are paid once: a fork runs the
+module as `python -m` does, with arguments, folder, environment and standard streams of its own,
+and ends as an interpreter does. Requests are read from one pipe, a line of JSON each; to the other
+is written the fork's process id, and its exit code when it has ended.
+
+    python tests/forks.py REQUESTS REPLIES MODULE...     the two pipes' numbers, and what to import
+"""
+
+import atexit
+import gc
+import importlib
+import json
+import os
+import runpy
+import sys
+import threading
+import traceback
+from typing import Any, TextIO
+
+
+def serve(requests: TextIO, replies: TextIO) -> dict[str, Any] | None:
+    """Fork for each request until there are no more; in a fork, gives the request it is for."""
+    for line in requests:
+        request = json.loads(line)
+        process = os.fork()
+        if not process:
+            requests.close()
+            replies.close()
+            return request
+        print(process, file=replies, flush=True)
+        _, status = os.waitpid(process, 0)
+        print(os.waitstatus_to_exitcode(status), file=replies, flush=True)
+    return None
+
+
+def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
+    """Become `python -m MODULE ARGS`."""
+    os.setsid()
+    for path, number in ((out, 1), (err, 2)):
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(file, number)
+        os.close(file)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    sys.argv[:] = [module, *args]
+    sys.path[0] = cwd
+    code: object = 0
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        code = ended.code
+    except BaseException:  # noqa: BLE001 - as the interpreter does with what nobody has caught
+        traceback.print_exc()
+        code = 1
+    _end(code)
+
+
+def _end(code: object) -> None:
+    """End as an interpreter does, but for taking every module apart, which takes half a second."""
+    if code is not None and not isinstance(code, int):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()  # waits for the threads that would keep an interpreter from ending
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
+
+
+def main() -> None:
+    """Import, then serve."""
+    numbers, modules = sys.argv[1:3], sys.argv[3:]
+    for module in modules:
+        importlib.import_module(module)
+    gc.freeze()  # so that a fork's collector copies no page of what stands here
+    requests, replies = (open(int(n), mode) for n, mode in zip(numbers, "rw", strict=True))  # noqa: SIM115, PTH123
+    request = serve(requests, replies)
+    if request:
+        run(**request)
+
+
+if __name__ == "__main__":
+    main()
