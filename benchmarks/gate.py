@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
-from harness.regression.nearer import nearer  # noqa: E402
+from harness.regression.nearer_zero import nearer  # noqa: E402
 from harness.regression.sides import ENDS, Scale, Units  # noqa: E402
 from harness.regression.verdict import Verdict, verdict_of  # noqa: E402
 from harness.statistics import LEVEL, paired  # noqa: E402

@@ -16,7 +16,7 @@ from scipy import stats
 
 from harness.regression.gate import compare, key_of
 from harness.regression.history import write_history
-from harness.regression.nearer import nearer
+from harness.regression.nearer_zero import nearer
 from harness.regression.sides import Scale, Units
 from harness.regression.verdict import Verdict
 from harness.regression.written import as_json, as_junit, as_markdown

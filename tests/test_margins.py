@@ -10,7 +10,7 @@ import pytest
 from harness.command import task_of
 from harness.regression.margins import margins_of, overriding
 from harness.statistics import Mean, as_record, from_record
-from harness.store import read_run
+from harness.store import FinishedRun
 from harness.types import Estimand, HarnessError, Margin, with_margins
 
 HARM = Estimand("harm", "harm", Mean())
@@ -66,7 +66,7 @@ def test_the_command_line_changes_what_the_runs_keep(tmp_path, write_run):
     write_run(tmp_path, "a", [0.1, 0.2], name="a", info={"estimands": [GATED, KIND]})
     looser = as_record(replace(HARM, margin=0.3))
     write_run(tmp_path, "b", [0.1, 0.2], name="b", info={"estimands": [looser]})
-    runs = [read_run(tmp_path / "runs" / name) for name in "ab"]
+    runs = [FinishedRun.read(tmp_path / "runs" / name) for name in "ab"]
 
     def of(**overrides):
         return margins_of(runs, NONE | overrides)

@@ -112,6 +112,7 @@ def hostile_page(tmp_path_factory):
         folder,
         "answers=answers.jsonl",
         "max_unmeasured=1",
+        "failed_texts=false",
         "model='<img src=x onerror=window.owned=9>\u202e'",
     )
 
@@ -125,8 +126,11 @@ def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
         tab.fill("#search", f"{number}-{visible(sound(text)[:30])}")
         assert tab.locator("button.open").count() >= 1
         tab.locator("button.open").first.click()
-        shown = tab.locator(".detail details pre").last.text_content()
-        assert shown.startswith(visible(sound(text))[:1000])
+        if sound(text) != text:  # no text, and so no answer
+            assert "which is not text" in tab.locator(".detail pre.lost").first.text_content()
+        else:
+            shown = tab.locator(".detail details pre").last.text_content()
+            assert shown.startswith(visible(text)[:1000])
         tab.locator("button.open").first.click()
     assert tab.locator("main iframe, main script, main base, main style, main svg").count() == 0
     assert tab.locator("main img").count() == tab.locator("picture img").count()
@@ -146,7 +150,7 @@ def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
     text = page(
         "run.html", "samples.js", {"rows": [], "columns": [], "estimates": []},
         title="a run", asked="", warnings=[], headline=[], figures=[], browser="", columns=[],
-        fields=[], run="", version="", started="",
+        fields=[], first=None, run="", version="", started="",
     )  # fmt: skip
     broken = text.replace(
         "<h1>", "<script>window.owned = 1</script><img src=x onerror='window.owned = 2'>"
@@ -322,6 +326,7 @@ def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
         lines = [json.dumps(row | {"answer": answer(n)[:5000]}) for n, row in enumerate(rows)]
         (tmp_path / f"{model}.jsonl").write_text("\n".join(lines))
         options = ["scorer=[refusal]", "by=kind", f"answers={model}.jsonl", "report=false"]
+        options += ["max_unmeasured=1", "failed_texts=false"]
         command = [sys.executable, "-m", "harness.score", *options]
         subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     before, after = sorted(

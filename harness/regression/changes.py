@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness.regression.nearer import nearer
+from harness.regression.nearer_zero import nearer
 from harness.regression.pairs import Pair
 from harness.regression.sides import ENDS, _mean
 from harness.regression.values import Numbers, Values, levels_of, scale_of, values_of

@@ -12,11 +12,11 @@ from harness.runs.asked import Asked
 from harness.runs.first_prompts import first_prompt, notes_on
 from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
+from harness.runs.open_thoughts import fail_untold
 from harness.runs.plan import Plan
 from harness.runs.results import write_samples, write_tables
 from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
-from harness.runs.untold import fail_untold
 from harness.store import Result, RunStore
 from harness.types import machine, notes_of, trait
 from harness.validity import check_cheap

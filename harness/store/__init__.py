@@ -10,7 +10,7 @@ from harness.store.rows import digest_answer, generation_rows, score_rows, to_ge
 from harness.store.run_info import RunInfo
 from harness.store.scores import Scores
 from harness.store.tables import SCORE_COLUMNS, samples_table, scores_schema, scores_table
-from harness.store.whole import write_table, write_text
+from harness.store.whole_files import write_table, write_text
 
 __all__ = [
     "ESTIMATE_COLUMNS",

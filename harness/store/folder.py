@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from harness.store.whole import PARQUET, whole_file, write_table, write_text
+from harness.store.whole_files import PARQUET, whole_file, write_table, write_text
 from harness.types import HarnessError, Unreadable
 
 logger = logging.getLogger(__name__)

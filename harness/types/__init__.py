@@ -50,7 +50,7 @@ from harness.types.settings import GenerationConfig
 from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
 from harness.types.traits import TRAITS, Misspelt, Trait, misspelt, notes_of, trait
-from harness.types.whole import written_whole
+from harness.types.whole_files import written_whole
 
 __all__ = [
     "FAMILIES",

@@ -9,7 +9,7 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.types.whole import written_whole
+from harness.types.whole_files import written_whole
 
 
 def fingerprint(content: Mapping[str, object]) -> str:

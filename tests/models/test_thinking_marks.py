@@ -2,7 +2,7 @@
 
 import pytest
 
-from harness.models.checkpoints.elsewhere import check_marks_stay, opened_thought
+from harness.models.checkpoints.rendered_elsewhere import check_marks_stay, opened_thought
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
 from harness.types.errors import HarnessError

