@@ -53,17 +53,9 @@ SIDE_DOORS = {"harness.runs.cli"}
 """Files behind a face that are imported past it, since they bring in Hydra."""
 COMMANDS = ("agreement", "leaderboard", "report", "regression", "review", "train", "score")
 """Rooms that are called by `python -m`; their `__init__` holds a docstring only."""
-LONG = {"harness.models.vllm.engine", "harness.report.page",
-        "harness.statistics.contrasts", "benchmarks.engine"}  # fmt: skip
-LONG = {"harness.models.vllm.engine", "harness.regression.pairs", "harness.report.page",
-        "benchmarks.engine"}  # fmt: skip
+LONG: set[str] = set()
 """Files that are longer than they should be; this list only shrinks."""
-WIDE = {"harness.models.hf.loaded.__init__", "harness.review.reading.read_back"}
-LONG = {"harness.regression.pairs",
-        "harness.statistics.contrasts"}  # fmt: skip
-"""Files that are longer than they should be; this list only shrinks."""
-WIDE = {"harness.review.reading.read_back",
-        "harness.statistics.differences.paired"}  # fmt: skip
+WIDE: set[str] = set()
 """Functions that are longer than they should be; this list only shrinks."""
 HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib", "ray",
          "vllm"}  # fmt: skip
