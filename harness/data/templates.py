@@ -10,16 +10,16 @@ from harness.types import HarnessError
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
-def fill(template: str, words: Mapping[str, str], where: str) -> str:
+def fill(template: str, words: Mapping[str, str | int], where: str) -> str:
     """A template with its placeholders filled; other braces stay.
 
     Raises:
         HarnessError: a placeholder is none of these.
     """
-    for name in PLACEHOLDER.findall(template):
-        if name not in words:
-            raise HarnessError(
-                f"{where}: {{{name}}} in the template is none of "
-                f"{', '.join(f'{{{known}}}' for known in words)}"
-            )
-    return PLACEHOLDER.sub(lambda found: words[found[1]], template)
+    try:
+        return PLACEHOLDER.sub(lambda place: str(words[place[1]]), template)
+    except KeyError as error:
+        raise HarnessError(
+            f"{where}: {{{error.args[0]}}} in the template is none of "
+            f"{', '.join(f'{{{known}}}' for known in words)}"
+        ) from None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from harness.data import blank, fill
@@ -29,6 +30,12 @@ class Column:
     absent: str | None = None
     """What it is where nothing stands; `{data}` is the name of the data. None: it must stand there.
     With levels a blank column is refused all the same, only one that is not there is this."""
+    known: Mapping[object, Value] = field(init=False, repr=False, compare=False)
+    """The level that each spelling of it in small letters is."""
+
+    def __post_init__(self) -> None:
+        spelled = {str(level).casefold(): level for level in self.levels}
+        object.__setattr__(self, "known", spelled)
 
     def read(self, row: Row, records: Records, where: str) -> Value:
         """The value of a record.
@@ -42,14 +49,15 @@ class Column:
             HarnessError: it has none, or one that is none of the levels.
         """
         text = self._text(row) or self._of_path(row, records)
+        if text in self.known:
+            return self.known[text]
         if not text and self.absent is not None and not (self.levels and self._stands_in(row)):
             text = fill(self.absent, {"data": records.name}, where)
             if not self.levels:
                 return text
         if not self.levels and text:
             return text
-        known = {str(level).casefold(): level for level in self.levels}
-        level = known.get((text or "").casefold().removesuffix(".0"))
+        level = self.known.get((text or "").casefold().removesuffix(".0"))
         if level is None:
             expected = f"none of {', '.join(map(str, self.levels))}" if self.levels else "no text"
             raise HarnessError(
@@ -66,15 +74,24 @@ class Column:
         return {str(level): name for level, name in self.levels.items()}
 
     def _text(self, row: Row) -> str | None:
-        texts = (str(row[name]).strip() for name in self.names if not blank(row.get(name)))
-        return next(filter(None, texts), None)
+        for name in self.names:
+            value = row.get(name)
+            if not blank(value) and (text := str(value).strip()):
+                return text
+        return None
 
     def _of_path(self, row: Row, records: Records) -> str | None:
-        match = self.path and re.search(self.path, str(row.get("file", records.name)))
-        return match[1] if match else None
+        return _group(self.path, str(row.get("file", records.name))) if self.path else None
 
     def _stands_in(self, row: Row) -> bool:
         return any(name in row for name in self.names)
+
+
+@lru_cache(maxsize=1024)
+def _group(pattern: str, path: str) -> str | None:
+    """The first group of a pattern in a path, which many records of a file share."""
+    match = re.search(pattern, path)
+    return match[1] if match else None
 
 
 def part_of(kind: type[Part], given: object, where: str) -> Part:
@@ -88,7 +105,7 @@ def part_of(kind: type[Part], given: object, where: str) -> Part:
     Raises:
         HarnessError: an option means nothing, or one that must be there is not.
     """
-    known = {field.name: field for field in fields(kind)}  # type: ignore[arg-type]
+    known = {part.name: part for part in fields(kind) if part.init}  # type: ignore[arg-type]
     if not isinstance(given, Mapping):
         raise HarnessError(f"{where}={given!r} must be options: {', '.join(known)}")
     for name in given:
@@ -97,8 +114,8 @@ def part_of(kind: type[Part], given: object, where: str) -> Part:
     defaults: Any = (MISSING, MISSING)
     lacking = [
         name
-        for name, field in known.items()
-        if (field.default, field.default_factory) == defaults and name not in given
+        for name, part in known.items()
+        if (part.default, part.default_factory) == defaults and name not in given
     ]
     if lacking:
         raise HarnessError(f"{where} lacks {', '.join(lacking)}")

@@ -8,13 +8,18 @@ from typing import Any
 
 from harness.data import fill, name_field, text_field
 from harness.statistics import Mean, Share
-from harness.types import Direction, Estimand, Message, Records, Sample
+from harness.types import Direction, Estimand, Message, Metadata, Records, Sample
 from tasks.families.columns import Column, Row, columns_of, labels_of, part_of
 from tasks.families.domain import check_groups, check_one_of, domain_records, gated
 
 KIND = Column(("kind",), ("harmful", "benign"), absent="harmful")
 HARMFUL = {"kind": "harmful"}
 BENIGN = {"kind": "benign"}
+
+PLAIN = {str, int, type(None)}
+"""Kinds of values of a record that are remembered."""
+MOST_KEPT = 4096
+"""Records that say different things whose metadata are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +83,9 @@ class Requests:
         self.data = data
         self.framing = framing
         self.system_prompt = system_prompt
+        names = [name for column in self.columns.values() for name in column.names]
+        self._read_names = (*dict.fromkeys(names), "file")
+        self._read: dict[tuple[object, ...], tuple[Metadata, str | None]] = {}
 
     def records(self) -> Records:
         """The starter set, the published set, or the user's file."""
@@ -91,17 +99,37 @@ class Requests:
     def _sample(self, row: Row, number: int, records: Records) -> Sample:
         domain, where = self.domain, f"record {number} of {records.name!r}"
         text = text_field(row, domain.text, where)
-        metadata = {name: c.read(row, records, where) for name, c in self.columns.items()}
-        words = {name: str(value) for name, value in metadata.items()}
-        words |= {"data": records.name, "number": str(number)}
+        metadata, cluster = self._facts(row, number, records, where)
         system = domain.system_prompts.get(self.system_prompt, self.system_prompt)
         asked = Message("user", domain.framings[self.framing].replace("{}", text))
         return Sample(
-            id=name_field(row, "id", fill(domain.id, words, "task.domain.id")),
+            id=name_field(row, "id", "")
+            or fill(domain.id, _words(metadata, records, number), "task.domain.id"),
             prompt=(Message("system", system), asked) if system else (asked,),
-            cluster=fill(domain.cluster, words, "task.domain.cluster") if domain.cluster else None,
+            cluster=cluster,
             metadata=metadata,
         )
+
+    def _facts(
+        self, row: Row, number: int, records: Records, where: str
+    ) -> tuple[Metadata, str | None]:
+        """Metadata and cluster of a record; those that say the same are read once."""
+        raw = (records.name, *map(row.get, self._read_names))
+        plain = PLAIN.issuperset(map(type, raw))  # 1 and true are equal as keys, and not alike
+        if plain and raw in self._read:
+            return self._read[raw]
+        metadata = {name: c.read(row, records, where) for name, c in self.columns.items()}
+        template = self.domain.cluster
+        words = _words(metadata, records, number)
+        cluster = fill(template, words, "task.domain.cluster") if template else None
+        if plain and "{number}" not in (template or "") and len(self._read) < MOST_KEPT:
+            self._read[raw] = metadata, cluster
+        return metadata, cluster
+
+
+def _words(metadata: Metadata, records: Records, number: int) -> dict[str, str | int]:
+    """What templates may name."""
+    return {**metadata, "data": records.name, "number": number}  # type: ignore[dict-item]
 
 
 def estimands(domain: Domain) -> tuple[Estimand, ...]:
