@@ -238,3 +238,25 @@ def test_pairs_of_ours_are_labelled_by_the_rubric():
     assert len({(row["seeker"], row["response"]) for row in rows}) == len(rows)
     for row in rows:
         assert all(row[name] in (0, 1, 2) for name in MECHANISMS)
+
+
+@pytest.mark.parametrize("fault", ["cut", "lacking"])
+def test_a_sentence_encoder_that_is_not_whole_is_one_sentence(fault, tmp_path, monkeypatch):
+    from safetensors.torch import load_file, save_file
+
+    from harness.scorers.encoder import encoder_folder
+    from harness.scorers.offline import minilm
+
+    whole = encoder_folder()
+    for path in whole.iterdir():
+        if path.is_file() and path.suffix != ".safetensors":
+            (tmp_path / path.name).symlink_to(path)
+    weights = tmp_path / "model.safetensors"
+    if fault == "cut":
+        weights.write_bytes((whole / "model.safetensors").read_bytes()[:100_000])
+    else:
+        state = load_file(whole / "model.safetensors")
+        save_file({k: v for k, v in state.items() if "layer.3." not in k}, weights)
+    monkeypatch.setattr(minilm, "encoder_folder", lambda: tmp_path)
+    with pytest.raises(HarnessError, match=r"is not whole .*install its package anew"):
+        minilm.published()
