@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf
 
 from harness.show import category
 from harness.statistics import combine, rank_ranges
 from harness.store import ITSELF, FinishedRun, Row
-from harness.types import Direction, Estimate, Metric, fingerprint
+from harness.types import Direction, Estimate, fingerprint
 
 MOST_GROUPS = 8
 """Columns of an estimate that there is of groups alone; the CSV has all."""
@@ -187,13 +186,13 @@ def _cells(runs: Sequence[FinishedRun]) -> dict[Column, Cell]:
 def _cell(column: Column, rows: Sequence[tuple[FinishedRun, Row]]) -> Cell:
     """What one model got in a column, from its row in each run."""
     estimates = [Estimate(**{name: row[name] for name in COUNTED}) for _, row in rows]
-    first = rows[0][0].info
+    within = rows[0][0].range_of(column.metric, column.statistic)
     validities = dict.fromkeys(  # earlier versions kept the sentence of the table in run.json
-        run.info.validity.get(column.metric, row["validity"]).removeprefix(ITSELF)
+        run.info.validity.get(column.metric, row["validity"]).removeprefix(f"{ITSELF}; ")
         for run, row in rows
     )
     return Cell(
-        combine(estimates, _range(column, first.meaning(column.metric))),
+        combine(estimates, within),
         len(rows),
         "; or: ".join(validities),
         any(run.info.judges_itself(column.scorer) for run, _ in rows),
@@ -204,15 +203,6 @@ def _told_apart(model: str, names: Mapping[str, str]) -> str:
     """A model's name, with its fingerprint where another has the same name."""
     name = names[model]
     return f"{name}@{model}" if list(names.values()).count(name) > 1 else name
-
-
-def _range(column: Column, metric: Metric | None) -> tuple[float, float]:
-    """The least and the most that an estimate can be."""
-    if column.statistic.startswith(("share", "any of", "majority")):
-        return 0.0, 1.0
-    if column.statistic.startswith(("mean", "expected maximum")) and metric:
-        return metric.low, metric.high
-    return -inf, inf
 
 
 def _rank(column: Column, models: Sequence[dict[Column, Cell]]) -> None:

@@ -78,29 +78,30 @@ def suite(cfg: DictConfig, overrides: Sequence[str]) -> list[DictConfig]:
 def run_one(cfg: DictConfig, parts: Parts) -> int:
     """Run one task and print its table; gives the exit code."""
     check(cfg)
-    from harness.report.console import print_result
+    from harness.report.console import print_run
     from harness.report.page import keep_report
     from harness.runs.flow import run
     from harness.runs.forecast_text import print_forecast
     from harness.runs.forecasting import forecast
     from harness.show import progress
+    from harness.store import FinishedRun
 
     plan = plan_of(cfg, parts)
     if cfg.forecast:
         print_forecast(forecast(plan))
         return 0
-    result = run(plan, progress)
-    print_result(result, everything=cfg.show == "all")
+    finished = FinishedRun.read(run(plan, progress).folder, "run")
+    print_run(finished, everything=cfg.show == "all")
     if cfg.report:
-        print(f"report: {keep_report(result.folder)}")
-    held = result.info["limit"]
+        print(f"report: {keep_report(finished.folder)}")
+    held = finished.info.limit
     if cfg.limit is not None and (held is None or cfg.limit < held):
         logger.info(
             "this run holds %d samples already; limit=%d does not shrink it",
-            result.info["samples"],
+            finished.info.samples,
             cfg.limit,
         )
-    return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+    return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)
 
 
 def plan_of(cfg: DictConfig, parts: Parts) -> Plan:

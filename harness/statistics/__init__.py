@@ -32,7 +32,7 @@ from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.seeds import combine
-from harness.statistics.serial import as_record, from_record
+from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.votes import Frequencies, MajorityVote
 
@@ -80,6 +80,7 @@ __all__ = [
     "precision",
     "prediction_powered",
     "quadratic_kappa",
+    "ranges_of",
     "rank_ranges",
     "recall",
     "resamples",

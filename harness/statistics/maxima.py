@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -52,6 +52,7 @@ class ExpectedMaximum:
 
     k: int
     missing: Missing = "skip"
+    range: ClassVar[str] = "metric"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)
@@ -98,6 +99,7 @@ class AnyAbove:
     threshold: float
     strict: bool = False
     missing: Missing = "skip"
+    range: ClassVar[str] = "share"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -34,6 +34,8 @@ class Mean:
     >>> Mean().estimate(values, samples, samples, metric).estimate
     0.5
     """
+
+    range: ClassVar[str] = "metric"
 
     @property
     def name(self) -> str:
@@ -74,6 +76,7 @@ class Share:
     at_least: float
     strict: bool = False
     below: bool = False
+    range: ClassVar[str] = "share"
 
     @property
     def name(self) -> str:

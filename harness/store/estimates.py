@@ -14,8 +14,9 @@ from harness.store.facts import Facts
 from harness.store.tables import Keys, _with_keys
 from harness.types import Comparison, Estimand, Estimate, Metric, trait
 
-ITSELF = "the judge is the model under test; "
-"""What tables say before the validity of a score that a model gave itself."""
+ITSELF = "the judge is the model under test"
+"""What tables say before the validity of a score that a model gave itself; who asks whether one did
+reads `RunInfo.judges_itself`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Source:
     @property
     def sentence(self) -> str:
         """What tables say of the validity, to be read by people."""
-        return f"{ITSELF * self.judges_itself}{self.validity}"
+        return f"{ITSELF}; {self.validity}" if self.judges_itself else self.validity
 
 
 ESTIMATE_COLUMNS = {

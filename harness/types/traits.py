@@ -166,6 +166,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "From values, shape (samples, generations), to one of each sample, in the metric's "
             "unit; the gate pairs what has it.",
         ),
+        "range": Trait(
+            str | None,
+            None,
+            "What its estimates lie within: `share`, from 0 to 1; `metric`, the metric's own "
+            "range; None: any number.",
+        ),
     },
     "mitigation": {
         "keep": Trait(
