@@ -19,7 +19,7 @@ from harness.regression.history import write_history
 from harness.regression.nearer_zero import nearer
 from harness.regression.sides import Scale, Units
 from harness.regression.verdict import Verdict
-from harness.regression.written import as_json, as_junit, as_markdown
+from harness.regression.written import as_json, as_junit, as_markdown, write_verdict
 from harness.statistics.contrasts import Contrast
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import paired
@@ -319,6 +319,17 @@ def test_groups_are_looked_at_beside(tmp_path, write_run):
     q = stats.false_discovery_control([part.p for part in found.parts])
     assert [part.q for part in found.parts] == pytest.approx(q.tolist())
     assert found.parts[0].found.difference == pytest.approx((after - BEFORE)[::2].mean())
+
+
+def test_groups_bear_their_names_on_the_page_and_their_values_in_the_table(tmp_path, write_run):
+    labels = {"half": {"a": "a first half"}}
+    found = verdict(tmp_path, write_run, BEFORE, SAME, info={"labels": labels})
+    folder = tmp_path / "verdict"
+    page = write_verdict(found, folder).read_text("utf-8")
+    assert "half a first half" in page
+    assert "half b" in page
+    assert "| half a first half |" in as_markdown(found)
+    assert {group["group"] for group in json.loads(as_json(found))["groups"]} == {"a", "b"}
 
 
 def test_holm_is_stepwise():
