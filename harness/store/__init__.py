@@ -1,7 +1,7 @@
 """The run folder: what is written into it, whole or not at all, and who reads it."""
 
 from harness.store.buffer import Gathered
-from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table
+from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table, holding
 from harness.store.facts import FIXED_COLUMNS, Facts, Field, asked_of_samples, field_of
 from harness.store.finished import FinishedRun, Row
 from harness.store.folder import RunStore
@@ -33,6 +33,7 @@ __all__ = [
     "estimates_table",
     "field_of",
     "generation_rows",
+    "holding",
     "note_folder",
     "noted_folders",
     "read_infos",

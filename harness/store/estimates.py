@@ -84,7 +84,7 @@ def estimates_table(
             "by": getattr(statistic, "by", estimand.by),
         }
         values: NDArray[Any] = scores[estimand.metric]
-        kept = _given(estimand, scores)
+        kept = holding(estimand, scores)
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         for group, estimate in _estimates(values, kept, facts, estimand, metric):
@@ -117,8 +117,13 @@ def _estimates(
         yield group, statistic.estimate(own, samples, units, metric)
 
 
-def _given(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of each generation 1 where the estimand is over it, 0 where not; NaN is unknown."""
+def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of each generation 1 where the estimand's `given` holds, 0 where not; NaN is unknown.
+
+    Args:
+        estimand: with what must hold.
+        scores: of its metric and of those that `given` names, of one shape; NaN is missing.
+    """
     kept = np.ones_like(scores[estimand.metric])
     for name, wanted in estimand.given.items():
         other = scores[name]

@@ -72,6 +72,11 @@ def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | Non
     text. What names no single level of the scale (a range, 4.5, "3 or 4", a level outside it) is no
     verdict, and neither is one that the words around it may take back.
 
+    >>> read_verdict('{"score": 3}', range(1, 6))
+    (3, '')
+    >>> read_verdict("3 or 4", range(1, 6))[0] is None
+    True
+
     Args:
         text: what the judge wrote, without its thinking.
         levels: of the scale.

@@ -52,6 +52,9 @@ def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]
     {"answer": "B"}); then its last statement, the only option that it speaks of as one
     ("option B"), a letter that it begins with, the only letter in brackets, and the only option
     whose words it repeats. A letter that is denied, or named beside others, is never taken.
+
+    >>> read_choice("It is not A. The answer is B.", Sample("1", "Which?"), 2)
+    (1, 'answer is B')
     """
     letters = ascii_uppercase[:count]
     text = unicodedata.normalize("NFKC", text)
