@@ -99,13 +99,13 @@ class Board:
 
     def validities(self) -> Iterator[str]:
         """Of each scorer what is shown of it, and how far that agrees with people."""
-        found: dict[tuple[str, ...], list[str]] = {}
+        names_of: dict[tuple[str, ...], list[str]] = {}
         for column in self.shown:
             cells = (entry.cells.get(column) for entry in self.entries)
             words = dict.fromkeys(cell.validity for cell in cells if cell)
-            found.setdefault((column.scorer_id, *words), []).append(column.name)
-        for (scorer_id, *said), names in found.items():
-            yield f"{'; '.join(dict.fromkeys(names))} by {scorer_id}: {'; or: '.join(said)}"
+            names_of.setdefault((column.scorer_id, *words), []).append(column.name)
+        for (scorer_id, *validities), names in names_of.items():
+            yield f"{'; '.join(dict.fromkeys(names))} by {scorer_id}: {'; or: '.join(validities)}"
 
 
 def make_boards(runs: Sequence[FinishedRun]) -> list[Board]:
@@ -135,12 +135,12 @@ def _board(runs: Sequence[FinishedRun]) -> Board:
     of_model: dict[str, list[FinishedRun]] = {}
     for run in runs:
         of_model.setdefault(run.model, []).append(run)
-    cells = {model: _cells(own) for model, own in of_model.items()}
+    cells = {model: _cells(same) for model, same in of_model.items()}
     columns = list(dict.fromkeys(column for of_one in cells.values() for column in of_one))
     shown = compared(columns)
     for column in shown:
         _rank(column, list(cells.values()))
-    names = {model: own[-1].info.model for model, own in of_model.items()}
+    names = {model: same[-1].info.model for model, same in of_model.items()}
     entries = [
         Entry(_told_apart(model, names), model, of_model[model], of_one)
         for model, of_one in cells.items()
@@ -207,11 +207,11 @@ def _told_apart(model: str, names: Mapping[str, str]) -> str:
 
 def _rank(column: Column, models: Sequence[dict[Column, Cell]]) -> None:
     """Give each model of a column the ranks that the data allow; a model alone has none."""
-    there = [cells for cells in models if column in cells]
-    if column.better == Direction.NEITHER.value or len(there) < 2:
+    having = [cells for cells in models if column in cells]
+    if column.better == Direction.NEITHER.value or len(having) < 2:
         return
-    ranges = rank_ranges([cells[column].estimate for cells in there], Direction(column.better))
-    for cells, ranks in zip(there, ranges, strict=True):
+    ranges = rank_ranges([cells[column].estimate for cells in having], Direction(column.better))
+    for cells, ranks in zip(having, ranges, strict=True):
         cells[column] = replace(cells[column], ranks=ranks)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.regression.pairs import Pair
-from harness.regression.sides import Labels, Scale, Units
-from harness.statistics import AnyAbove, ClusterMeans, Contrast, Floats, Share, mean_of_rows
+from harness.regression.sides import Labels, Units
+from harness.statistics import AnyAbove, ClusterMeans, Contrast, Floats, Scale, Share, mean_of_rows
 from harness.types import Estimand, Metric
 
 Numbers = NDArray[np.int64]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import LEVEL, Paired, detectable, holm
+from harness.statistics import ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
 
 
@@ -100,9 +100,9 @@ class Comparison:
 
 def verdict_of(measured: Paired, worst: Paired, p_worse: float) -> Verdict:
     """What the tests of an estimate say, `p_worse` being adjusted, and of the best end as well."""
-    if measured.p_margin <= LEVEL and worst.p_margin <= LEVEL:
+    if measured.p_margin <= ONE_SIDED_LEVEL and worst.p_margin <= ONE_SIDED_LEVEL:
         return Verdict.PASS
-    return Verdict.REGRESSION if p_worse <= LEVEL else Verdict.INCONCLUSIVE
+    return Verdict.REGRESSION if p_worse <= ONE_SIDED_LEVEL else Verdict.INCONCLUSIVE
 
 
 def decided(changes: Sequence[Change]) -> list[Change]:
@@ -126,14 +126,15 @@ def _why_inconclusive(change: Change, family: int) -> str:
         return (
             f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"
         )
-    would_pass, would_fail = measured.p_margin <= LEVEL, measured.p_worse * family <= LEVEL
+    would_pass = measured.p_margin <= ONE_SIDED_LEVEL
+    would_fail = measured.p_worse * family <= ONE_SIDED_LEVEL
     outcome = "pass" if would_pass else "regression"
     if lost and (would_pass or would_fail):
         return (
             f"what was measured would say {outcome}, but {lost:,} of "
             f"{2 * change.asked:,} scores are missing; ask again with retry=failed"
         )
-    if measured.p_worse <= LEVEL:
+    if measured.p_worse <= ONE_SIDED_LEVEL:
         return (
             f"worse by itself (p = {measured.p_worse:.3f}), but not surely among {family} estimates"
         )

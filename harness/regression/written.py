@@ -26,7 +26,7 @@ from harness.regression.words import (
     title_of,
 )
 from harness.show import number, safe, save
-from harness.statistics import LEVEL
+from harness.statistics import ONE_SIDED_LEVEL
 from harness.store import write_text
 from harness.types import HarnessError, visible
 
@@ -122,7 +122,7 @@ def as_json(comparison: Comparison) -> str:
     told = {
         "verdict": WORDS[comparison.verdict],
         "exit_code": comparison.verdict.value,
-        "level": LEVEL,
+        "level": ONE_SIDED_LEVEL,
         "gated": len(comparison.changes),
         "baseline": [_named(run) for run in comparison.baseline],
         "candidate": [_named(run) for run in comparison.candidate],

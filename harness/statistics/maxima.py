@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import comb
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -70,10 +70,7 @@ class ExpectedMaximum:
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
     ) -> Estimate:
         """The mean of each sample's expected maximum; NaN is missing."""
-
-        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
-            return expected_maxima(filled, codes, self.k)
-
+        largest = partial(expected_maxima, k=self.k)
         of_samples = per_sample(values, samples, metric, largest, self.missing)
         return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
 

@@ -71,7 +71,7 @@ def estimates_table(
         if not {estimand.metric, *estimand.given} <= sources.keys():
             continue
         source, statistic = sources[estimand.metric], estimand.statistic
-        own = getattr(statistic, "better", None)
+        better = getattr(statistic, "better", None)
         metric = replace(source.metric, better=estimand.better or source.metric.better)
         named: dict[str, object] = {
             "scorer": source.scorer,
@@ -80,14 +80,14 @@ def estimates_table(
             "metric": estimand.metric,
             "name": estimand.name,
             "statistic": statistic.name,
-            "better": (own or metric.better).value,
+            "better": (better or metric.better).value,
             "by": getattr(statistic, "by", estimand.by),
         }
         values: NDArray[Any] = scores[estimand.metric]
-        kept = holding(estimand, scores)
+        holds = holding(estimand, scores)
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
-        for group, estimate in _estimates(values, kept, facts, estimand, metric):
+        for group, estimate in _estimates(values, holds, facts, estimand, metric):
             rows.append(named | asdict(estimate) | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
@@ -95,7 +95,7 @@ def estimates_table(
 
 def _estimates(
     values: NDArray[Any],
-    kept: NDArray[np.float64],
+    holds: NDArray[np.float64],
     facts: Facts,
     estimand: Estimand,
     metric: Metric,
@@ -109,12 +109,12 @@ def _estimates(
             columns = {name: chosen.fields[name].items() for name in statistic.fields}
             yield from statistic.compare(values[numbers], columns, units, metric).items()
             continue
-        holds = kept[numbers].ravel()
-        asked, n = holds != 0, values.shape[1]
+        conditions = holds[numbers].ravel()
+        asked, n = conditions != 0, values.shape[1]
         missing: Any = None if values.dtype == object else np.nan
-        own = np.where(np.isnan(holds), missing, values[numbers].ravel())[asked]
+        shown = np.where(np.isnan(conditions), missing, values[numbers].ravel())[asked]
         samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
-        yield group, statistic.estimate(own, samples, units, metric)
+        yield group, statistic.estimate(shown, samples, units, metric)
 
 
 def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
@@ -124,8 +124,8 @@ def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> ND
         estimand: with what must hold.
         scores: of its metric and of those that `given` names, of one shape; NaN is missing.
     """
-    kept = np.ones_like(scores[estimand.metric])
+    holds = np.ones_like(scores[estimand.metric])
     for name, wanted in estimand.given.items():
         other = scores[name]
-        kept *= np.where(np.isnan(other), np.nan, other == wanted)
-    return kept
+        holds *= np.where(np.isnan(other), np.nan, other == wanted)
+    return holds

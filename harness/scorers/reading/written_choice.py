@@ -78,18 +78,18 @@ def _of_marks(
     text: str, marks: Sequence[Mark], sample: Sample, letters: str
 ) -> tuple[int | None, str]:
     """The option that all marks hold, unless another is stated after them."""
-    found = {_inside(unemphasised(mark.content), sample, letters) for mark in marks}
-    said = " ".join(marks[-1].content.split())[:200]
-    if len(found) > 1:
+    places = {_inside(unemphasised(mark.content), sample, letters) for mark in marks}
+    words = " ".join(marks[-1].content.split())[:200]
+    if len(places) > 1:
         return None, "what it marks as its answer names several options"
-    (place,) = found
+    (place,) = places
     if place is None:
-        return None, f"what it marks as its answer names no single option: {said}"
+        return None, f"what it marks as its answer names no single option: {words}"
     after = unemphasised(text[max(mark.end for mark in marks) :])
     later = {s.letter for kind, s in _named(after, letters) if kind is Naming.STATED}
     if later - {letters[place]}:
         return None, "it states another answer than the one that it marks"
-    return place, said
+    return place, words
 
 
 def _inside(text: str, sample: Sample, letters: str) -> int | None:
@@ -103,9 +103,9 @@ def _named(text: str, letters: str) -> Iterator[tuple[Naming, Statement]]:
     for letter in LETTER.finditer(text):
         if letter[0].upper() not in letters:
             continue
-        found = naming(text, letter.start(), letter.end())
-        if found is not None:
-            kind, start = found
+        stated = naming(text, letter.start(), letter.end())
+        if stated is not None:
+            kind, start = stated
             words = " ".join(text[start : letter.end()].split())[:200]
             yield kind, Statement(letter[0].upper(), words)
 
