@@ -184,9 +184,8 @@ def main() -> None:
     for name, kind in KINDS.items():
         row = measure(kind, runs)
         rows.append({"kind": name, **row})
-        cells = [
-            row[at][verdict] for at in ("none", "margin") for verdict in ("regression", "pass")
-        ]
+        named = [(at, verdict) for at in ("none", "margin") for verdict in ("regression", "pass")]
+        cells = [row[at][verdict] for at, verdict in named]
         power = f"{row['power']:8.3f}" if row["power"] is not None else f"{'-':>8}"
         print(f"{name:45}{''.join(f'{cell:14.3f}' for cell in cells)}{power}", flush=True)
     alarms = family(runs)
