@@ -61,6 +61,7 @@ def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, 
     assert set(runs(tmp_path)) == {"counseling_qa"}
 
 
+@pytest.mark.long
 def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     from hydra import compose, initialize_config_dir
 
