@@ -71,6 +71,7 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     register()
     made = []
     monkeypatch.setattr(cli, "_mitigation_name", lambda: "none")
+    monkeypatch.setattr("harness.runs.flow.check_cheap", lambda *_: None)  # ten seconds of texts
     started = SimpleNamespace(overrides=SimpleNamespace(task=[]))
     monkeypatch.setattr(cli.HydraConfig, "get", lambda: started)
     monkeypatch.setattr(
