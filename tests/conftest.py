@@ -41,9 +41,10 @@ LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a command, a cluster or a browser, or loads the bundled model, is long."""
+    """What starts a command, a cluster or a browser, loads the bundled model or lm-eval is long."""
     for item in items:
-        if not LONG.isdisjoint(getattr(item, "fixturenames", ())):
+        starts = not LONG.isdisjoint(getattr(item, "fixturenames", ()))
+        if starts or item.path.name.startswith("test_lm_eval"):
             item.add_marker("long")
 
 
