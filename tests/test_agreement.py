@@ -166,6 +166,7 @@ def test_a_wrong_option_is_one_sentence(harness, tmp_path, args, said):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_the_shipped_record_of_refusals_is_what_the_labels_give(shared_data):
     form = LabelFormat(
         label=["final_label"],

@@ -76,6 +76,7 @@ def test_whether_a_mixed_model_was_fitted_is_not_its_worst_effect(capsys):
     assert "age (the model did not fit)" in printed(capsys, effects)
 
 
+@pytest.mark.long
 def test_a_task_with_many_groups_estimates_and_notes_prints_one_screen(capsys):
     rows = [row(f"group {n}", n / 100, name=f"harm {n % 60}") for n in range(300)]
     rows += [row(None, 0.5, by=None, name=f"overall {n}") for n in range(20)]

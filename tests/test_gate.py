@@ -487,6 +487,7 @@ def write_suite(folder, suite):
     path.write_text(f"# @package _global_\nsuite: {suite}\n")
 
 
+@pytest.mark.long
 def test_the_example_for_github_actions_works_as_written(tmp_path):
     """Its steps in its own words, with a model that answers at once, fewer prompts and tasks."""
     write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")

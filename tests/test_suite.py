@@ -87,6 +87,7 @@ def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, 
     assert set(runs(tmp_path)) == {"counseling_qa"}
 
 
+@pytest.mark.long
 def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     from hydra import compose, initialize_config_dir
 
@@ -95,6 +96,7 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
 
     register()
     made = []
+    monkeypatch.setattr("harness.runs.flow.check_cheap", lambda *_: None)  # ten seconds of texts
     monkeypatch.setattr(
         cli, "make", lambda where, *rest, make=cli.make: made.append(where) or make(where, *rest)
     )

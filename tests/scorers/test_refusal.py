@@ -288,6 +288,7 @@ def test_the_identity_is_stable_and_names_the_rules():
     assert identity.keys() == {"scorer", "version", "rules", "reads"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("act", ["withholds", "lacks", "objects"])
 def test_whatever_may_refuse_has_one_of_the_words_that_are_looked_for_first(act: str):
     @settings(max_examples=300, deadline=None, derandomize=True)

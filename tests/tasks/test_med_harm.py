@@ -120,6 +120,7 @@ def test_braces_in_a_request_are_text(tmp_path):
     assert sample.prompt[0].content == "Question: {0} {x} {\nAnswer:"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "said"),
     [
