@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.bootstrap import percentile_interval, resamples
-from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.statistics.intervals import Interval, Scored, Units, mean_interval, share_interval
 from harness.types import Estimate, HarnessError, Metric
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ class ExpectedMaximum:
     0.75
     """
 
+    stratified: ClassVar[bool] = True
+
     k: int
     missing: Missing = "skip"
 
@@ -66,7 +68,12 @@ class ExpectedMaximum:
         return _of_rows(values, self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's expected maximum; NaN is missing."""
 
@@ -74,7 +81,8 @@ class ExpectedMaximum:
             return expected_maxima(filled, codes, self.k)
 
         of_samples = per_sample(values, samples, metric, largest, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
+        units = Units(clusters, strata)
+        return _over_samples(of_samples, values, samples, units, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +101,8 @@ class AnyAbove:
             its code above.
         missing: what becomes of samples of which scores are missing.
     """
+
+    stratified: ClassVar[bool] = True
 
     k: int
     threshold: float
@@ -114,7 +124,12 @@ class AnyAbove:
         return _of_rows(np.where(np.isnan(values), np.nan, passed), self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's probability; NaN is missing."""
 
@@ -123,7 +138,8 @@ class AnyAbove:
             return expected_maxima(passed.astype(float), codes, self.k)
 
         of_samples = per_sample(values, samples, metric, any_above, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, share_interval)
+        units = Units(clusters, strata)
+        return _over_samples(of_samples, values, samples, units, metric, share_interval)
 
 
 def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
@@ -256,7 +272,7 @@ def _over_samples(
     of_samples: OfSamples,
     values: Floats,
     samples: Labels,
-    clusters: Labels,
+    units: Units,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -265,11 +281,11 @@ def _over_samples(
     bounds: tuple[float | None, float | None] = (
         (float(worst.mean()), float(best.mean())) if len(measured) else (None, None)
     )
-    counts = counts_of(values, clusters)
+    counts = counts_of(values, units.clusters)
     known = ~np.isnan(measured)
     if not known.any():
         return Estimate.unknown(counts, *bounds)
     firsts = np.unique(np.asarray(samples), return_index=True)[1]
-    of_clusters = np.unique(np.asarray(clusters)[firsts][known], return_inverse=True)[1]
-    scored = Scored(measured[known], np.arange(int(known.sum())), of_clusters)
+    codes = units.of(firsts).codes(known)
+    scored = Scored(measured[known], np.arange(int(known.sum())), *codes)
     return Estimate(float(measured[known].mean()), *interval(scored, metric), *bounds, *counts)
