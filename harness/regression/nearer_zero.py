@@ -7,6 +7,7 @@ from dataclasses import replace
 from harness.regression.sides import End, Labels, Scale, Units, _mean
 from harness.statistics import (
     RESAMPLES,
+    Design,
     Paired,
     paired,
 )
@@ -17,7 +18,7 @@ def nearer(
     better: Direction,
     before: Units,
     after: Units,
-    clusters: Labels,
+    clusters: Labels | Design,
     scale: Scale,
     end: End = "measured",
     resamples: int = RESAMPLES,
@@ -33,7 +34,7 @@ def nearer(
         better: the good end.
         before: the baseline.
         after: the candidate.
-        clusters: of the units.
+        clusters: of the units, with strata or without.
         scale: what it is held against.
         end: what becomes of missing scores.
         resamples: of the bootstrap.

@@ -34,6 +34,7 @@ from harness.statistics.ranks import rank_ranges
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record
 from harness.statistics.spread import SpreadOfMaxima
+from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
+    "Design",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",

@@ -40,6 +40,7 @@ from harness.statistics.intervals import (
 )
 from harness.statistics.paired_data import FEW_CHANGES, PairedData, Tested
 from harness.statistics.rates import binomial, by_rates, chance_below
+from harness.statistics.strata import Design
 from harness.statistics.widening import widened
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Paired:
 
 def paired(
     differences: Floats,
-    clusters: Labels,
+    clusters: Labels | Design,
     margin: float,
     reach: float,
     rate: bool = False,
@@ -87,7 +88,8 @@ def paired(
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
-        clusters: of each: what of one is independent of what of others.
+        clusters: of each, what of one being independent of what of others; with strata,
+            what is fixed beside it.
         margin: above zero.
         reach: the most that a difference can be.
         rate: whether what differs is yes or no.
@@ -95,7 +97,8 @@ def paired(
             unseen is then taken to lie there.
         resamples: of the bootstrap.
     """
-    data = PairedData.of(differences, clusters, margin, reach)
+    design = clusters if isinstance(clusters, Design) else Design(clusters)
+    data = PairedData.of(differences, design, margin, reach)
     if data.clusters < 2:
         mean = data.mean if data.pairs else None
         return _undecided(data, mean, "not enough pairs")
@@ -161,7 +164,7 @@ def _tested(data: PairedData, resamples: int) -> Tested:
         return Tested(data.mean, data.mean, p_worse=0.0, p_margin=0.0, method="all alike")
     if np.count_nonzero(data.known) < FEW_CHANGES:
         return _counted(data)
-    if data.clusters < FEW_CLUSTERS or not data.uneven:
+    if data.clusters - data.lost + 1 < FEW_CLUSTERS or not data.uneven:
         return _by_student(data)
     return _by_bootstrap(data, resamples)
 
@@ -194,7 +197,7 @@ def _share_of_signs(sums: Floats) -> float:
 
 def _by_student(data: PairedData) -> Tested:
     """By Student's t over clusters."""
-    freedom = data.clusters - 1
+    freedom = data.clusters - data.lost
     width = critical_value(freedom) * data.stderr
     return Tested(
         low=data.mean - width,
@@ -227,7 +230,7 @@ def _studentized(data: PairedData, resamples: int) -> Floats:
     resamples is one product of matrices.
     """
     count, sizes = data.clusters, data.sizes
-    away = data.sums - data.mean * sizes
+    away = data.away
     terms = np.stack([away, sizes, away**2, away * sizes, sizes**2], axis=1)
     ratios = []
     for block in draws(count, resamples):

@@ -20,8 +20,6 @@ from harness.types import Metric
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from harness.types import Labels
-
 
 ONE_SIDED_LEVEL = 0.025
 """Chance beyond each end of a 95 % interval, and so the level of each one-sided test."""
@@ -68,29 +66,6 @@ class Ends(NamedTuple):
 
     low: float
     high: float
-
-
-class Units(NamedTuple):
-    """What each value is of: the cluster that is drawn whole, and the stratum that is fixed."""
-
-    clusters: Labels
-    strata: Labels | None = None
-    """None: samples are drawn from all alike."""
-
-    def of(self, numbers: NDArray[np.intp]) -> Units:
-        """Those of some of the values."""
-        strata = None if self.strata is None else np.asarray(self.strata)[numbers]
-        return Units(np.asarray(self.clusters)[numbers], strata)
-
-    def codes(self, present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
-        """Clusters and strata by number, of the values that there are."""
-        strata = None if self.strata is None else codes_of(self.strata, present)
-        return codes_of(self.clusters, present), strata
-
-
-def codes_of(labels: Labels, present: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The labels of what is present as numbers from 0 on, every one occurring."""
-    return np.unique(np.asarray(labels)[present], return_inverse=True)[1]
 
 
 @dataclass(frozen=True, slots=True)

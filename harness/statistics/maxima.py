@@ -19,7 +19,8 @@ import numpy as np
 
 from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.bootstrap import percentile_interval, resamples
-from harness.statistics.intervals import Interval, Scored, Units, mean_interval, share_interval
+from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.statistics.strata import Design
 from harness.types import Estimate, HarnessError, Metric
 
 if TYPE_CHECKING:
@@ -81,8 +82,8 @@ class ExpectedMaximum:
             return expected_maxima(filled, codes, self.k)
 
         of_samples = per_sample(values, samples, metric, largest, self.missing)
-        units = Units(clusters, strata)
-        return _over_samples(of_samples, values, samples, units, metric, mean_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +139,8 @@ class AnyAbove:
             return expected_maxima(passed.astype(float), codes, self.k)
 
         of_samples = per_sample(values, samples, metric, any_above, self.missing)
-        units = Units(clusters, strata)
-        return _over_samples(of_samples, values, samples, units, metric, share_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, share_interval)
 
 
 def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
@@ -272,7 +273,7 @@ def _over_samples(
     of_samples: OfSamples,
     values: Floats,
     samples: Labels,
-    units: Units,
+    design: Design,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -281,11 +282,11 @@ def _over_samples(
     bounds: tuple[float | None, float | None] = (
         (float(worst.mean()), float(best.mean())) if len(measured) else (None, None)
     )
-    counts = counts_of(values, units.clusters)
+    counts = counts_of(values, design.clusters)
     known = ~np.isnan(measured)
     if not known.any():
         return Estimate.unknown(counts, *bounds)
     firsts = np.unique(np.asarray(samples), return_index=True)[1]
-    codes = units.of(firsts).codes(known)
+    codes = design.of(firsts).codes(known)
     scored = Scored(measured[known], np.arange(int(known.sum())), *codes)
     return Estimate(float(measured[known].mean()), *interval(scored, metric), *bounds, *counts)

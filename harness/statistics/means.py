@@ -12,11 +12,10 @@ from harness.statistics.arrays import Floats, mean_of_rows
 from harness.statistics.intervals import (
     Interval,
     Scored,
-    Units,
-    codes_of,
     mean_interval,
     share_interval,
 )
+from harness.statistics.strata import Design, codes_of
 from harness.types import Counts, Estimate, Metric
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Mean:
         strata: Labels | None = None,
     ) -> Estimate:
         """The mean of `values`; NaN is missing."""
-        return _estimate(values, samples, Units(clusters, strata), metric, mean_interval)
+        return _estimate(values, samples, Design(clusters, strata), metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +106,8 @@ class Share:
     ) -> Estimate:
         """The share of `values` that reach the threshold; NaN is missing."""
         of_shares = replace(metric, low=0.0, high=1.0)
-        units = Units(clusters, strata)
-        return _estimate(self._reached(values), samples, units, of_shares, share_interval)
+        design = Design(clusters, strata)
+        return _estimate(self._reached(values), samples, design, of_shares, share_interval)
 
     def _reached(self, values: Floats) -> Floats:
         passed = values > self.at_least if self.strict else values >= self.at_least
@@ -118,7 +117,7 @@ class Share:
 def _estimate(
     values: Floats,
     samples: Labels,
-    units: Units,
+    design: Design,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -131,7 +130,7 @@ def _estimate(
     )
     if n_scored == 0:
         return Estimate.unknown(Counts(n, 0, n_failed, 0), worst, best)
-    scored = Scored(values[present], codes_of(samples, present), *units.codes(present))
+    scored = Scored(values[present], codes_of(samples, present), *design.codes(present))
     stderr, low, high = interval(scored, metric)
     counts = Counts(n, n_scored, n_failed, int(scored.clusters.max()) + 1)
     return Estimate(float(scored.values.mean()), stderr, low, high, worst, best, *counts)

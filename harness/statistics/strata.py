@@ -8,7 +8,7 @@ clusters and what is done with strata of a single cluster.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.types import Labels
+
+
+class Design(NamedTuple):
+    """What each value is of: the cluster that is drawn whole, and the stratum that is fixed."""
+
+    clusters: Labels
+    strata: Labels | None = None
+    """None: samples are drawn from all alike."""
+
+    def of(self, numbers: NDArray[np.intp]) -> Design:
+        """Those of some of the values."""
+        strata = None if self.strata is None else np.asarray(self.strata)[numbers]
+        return Design(np.asarray(self.clusters)[numbers], strata)
+
+    def codes(self, present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
+        """Clusters and strata by number, of the values that there are."""
+        strata = None if self.strata is None else codes_of(self.strata, present)
+        return codes_of(self.clusters, present), strata
+
+
+def codes_of(labels: Labels, present: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """The labels of what is present as numbers from 0 on, every one occurring."""
+    return np.unique(np.asarray(labels)[present], return_inverse=True)[1]
 
 
 def within_strata(values: Floats, clusters: NDArray[np.intp], strata: Labels) -> Floats:
