@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -71,20 +70,37 @@ def changes_of(pair: Pair, estimand: Estimand, margin: float, guard: bool) -> li
     return changes
 
 
-def parts_of(pair: Pair, gated: Estimand) -> Iterator[Part]:
-    """The same estimate by groups of samples, wherever the task reports it so."""
+def parts_of(pair: Pair, gated: Estimand, margin: float) -> Iterator[Part]:
+    """The same estimate by groups of samples, wherever the task reports it so.
+
+    Args:
+        pair: of one task.
+        gated: the estimate over all samples.
+        margin: how much worse a group may be, in the metric's unit: as much as all may.
+    """
     for estimand in pair.estimands:
         same = (estimand.name, estimand.metric) == (gated.name, gated.metric)
         if not same or estimand.by is None or estimand.statistic != gated.statistic:
             continue
-        better, scale = pair.metric(estimand).better, scale_of(pair, estimand, math.inf)
+        better, scale = pair.metric(estimand).better, scale_of(pair, estimand, margin)
         groups = sorted(pair.facts.groups(estimand), key=lambda group: int(group[1][0]))
         for name, numbers in groups:
             (values,) = values_of(pair, estimand, numbers)
-            worse = nearer(better, values.before, values.after, values.design, scale)
+            sides = (values.before, values.after, values.design, scale)
+            worse, best = nearer(better, *sides), nearer(better, *sides, "best")
             nicer = nearer(better, values.after, values.before, values.design, scale)
             p = min(1.0, 2 * min(worse.p_worse, nicer.p_worse))
-            yield Part(pair.task, estimand.name, estimand.by, str(name), better.value, worse, p)
+            yield Part(
+                task=pair.task,
+                name=estimand.name,
+                by=estimand.by,
+                group=str(name),
+                better=better.value,
+                found=worse,
+                best=best,
+                margin=scale.margin,
+                p=p,
+            )
 
 
 def lacks_of(pair: Pair, estimand: Estimand, changes: Sequence[Change]) -> Iterator[str]:

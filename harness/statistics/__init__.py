@@ -31,6 +31,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.ranks import rank_ranges
+from harness.statistics.rates import exact_share
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record
 from harness.statistics.spread import SpreadOfMaxima
@@ -69,6 +70,7 @@ __all__ = [
     "auc",
     "combine",
     "detectable",
+    "exact_share",
     "f1",
     "from_record",
     "holm",
