@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from benchmarks.gate_groups import measure, nothing, one_gone
 from harness.regression.gate import compare
 from harness.regression.verdict import Verdict
 from harness.store.finished import FinishedRun
@@ -91,3 +92,10 @@ def test_a_group_gone_bad_is_a_regression_though_all_together_pass(tmp_path, wri
     assert found.verdict is Verdict.REGRESSION
     other = next(part for part in found.parts if part.group == "b")
     assert 0 < other.shows < 0.1
+
+
+@pytest.mark.slow
+def test_a_principle_gone_bad_is_seen_and_nothing_is_not():
+    quiet, bad = (measure(plant, 1000) for plant in (nothing, one_gone))
+    assert max(quiet["mean"], quiet["tail"], quiet["group"]) <= 0.025 + 2 * (0.025 / 1000) ** 0.5
+    assert bad["any"] >= 0.95

@@ -43,7 +43,7 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
     limit = limit or min(change.margin / (metric.high - metric.low), 1.0)
     design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
     measured, worst, best = (
-        _tested(sides, design, limit, ends) for ends in (None, (0.0, 1.0), (1.0, 0.0))
+        new_worst_cases(sides, design, limit, ends) for ends in (None, (0.0, 1.0), (1.0, 0.0))
     )
     before, after = (_of_samples(side, None) for side in sides)
     both = ~np.isnan(before) & ~np.isnan(after)
@@ -84,7 +84,7 @@ def _moved(before: Floats, after: Floats) -> NDArray[np.bool_]:
     return np.asarray((before <= QUARTER) & (after >= 1 - QUARTER))
 
 
-def _tested(
+def new_worst_cases(
     sides: list[Floats], design: Design, limit: float, ends: tuple[float, float] | None
 ) -> Paired:
     """New worst cases less those that are gone, with what is missing left out or at an end."""
