@@ -24,10 +24,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
 from harness.regression.nearer_zero import nearer  # noqa: E402
-from harness.regression.sides import Scale, Units  # noqa: E402
+from harness.regression.sides import Units  # noqa: E402
 from harness.regression.tail import new_worst_cases  # noqa: E402
 from harness.regression.verdict import FEW_WORST, Part, adjusted, verdict_of  # noqa: E402
-from harness.statistics import LEVEL, Design, holm  # noqa: E402
+from harness.statistics import ONE_SIDED_LEVEL, Design, Scale, holm  # noqa: E402
 from harness.types import Direction  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -114,7 +114,7 @@ def said(before: Floats, after: Floats) -> tuple[bool, bool, bool]:
     parts = [_part(sides, np.flatnonzero(of == OF)) for of in range(PRINCIPLES)]
     return (
         verdict_of(mean, mean, chances[0]).name == "REGRESSION",
-        chances[1] <= LEVEL and (tail.high or 1.0) > FEW_WORST,
+        chances[1] <= ONE_SIDED_LEVEL and (tail.high or 1.0) > FEW_WORST,
         any(part.is_regression for part in adjusted(parts)),
     )
 

@@ -9,7 +9,7 @@ import pytest
 import sklearn.metrics
 
 from harness.agreement.compute import measure
-from harness.agreement.figures import Told, confusion, figures, people
+from harness.agreement.figures import LabelKind, confusion, figures, people
 from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.types.errors import HarnessError
@@ -36,7 +36,7 @@ def test_figures_of_yes_and_no_equal_the_reference():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200).astype(float)
     values = np.clip(labels * 0.3 + rng.random(200) * 0.7, 0, 1)
-    told = Told(labels, SHARE, None, 0.6)
+    told = LabelKind(labels, SHARE, None, 0.6)
     found = by_name(figures(labelled(labels), values, SHARE, told))
     said = values >= 0.6
     for name, theirs in {
@@ -57,7 +57,7 @@ def test_figures_of_yes_and_no_equal_the_reference():
 def test_levels_have_a_weighted_kappa_and_correlations():
     labels = np.array([1.0, 2, 3, 4, 5, 5, 1, 3])
     values = np.array([1.2, 2.6, 3.0, 3.4, 4.9, 4.0, 1.0, 2.2])
-    found = by_name(figures(labelled(labels), values, FIVE, Told(labels, FIVE, None, None)))
+    found = by_name(figures(labelled(labels), values, FIVE, LabelKind(labels, FIVE, None, None)))
     theirs = sklearn.metrics.cohen_kappa_score(labels, np.round(values), weights="quadratic")
     assert found["quadratic_kappa"].value == pytest.approx(theirs)
     assert found["pearson"].value == pytest.approx(np.corrcoef(labels, values)[0, 1])
@@ -87,7 +87,7 @@ def test_groups_have_figures_of_their_own():
     labels = np.array([1.0, 0, 1, 0, 1, 0, 1, 0])
     values = np.array([0.9, 0.1, 0.8, 0.2, 0.1, 0.9, 0.2, 0.8])
     items = labelled(labels, ["easy"] * 4 + ["hard"] * 4)
-    found = figures(items, values, SHARE, Told(labels, SHARE, None, None))
+    found = figures(items, values, SHARE, LabelKind(labels, SHARE, None, None))
     assert by_name(found, "easy")["auc"].value == 1.0
     assert by_name(found, "hard")["auc"].value == 0.0
 

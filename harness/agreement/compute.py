@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.agreement.figures import Told, confusion, figures, people
+from harness.agreement.figures import LabelKind, confusion, figures, people
 from harness.data import LabelFormat, Labelled, digest
 from harness.types import Generation, Sample, ScorerRegistry, fingerprint
 from harness.validity import Record
@@ -41,7 +41,7 @@ def measure(
             value = scores[place].value
             values[first + i] = np.nan if value is None else value
     labels = np.array([item.label for item in labelled])
-    told = Told(labels, meaning, form.positive, threshold)
+    kind = LabelKind(labels, meaning, form.positive, threshold)
     raters = max(sum(not np.isnan(x) for x in item.raters) or 1 for item in labelled)
     return Record(
         scorer=name,
@@ -52,9 +52,9 @@ def measure(
         n=len(labelled),
         n_failed=int(np.isnan(values).sum()),
         raters=raters if form.people is None else form.people,
-        figures=figures(labelled, values, meaning, told),
+        figures=figures(labelled, values, meaning, kind),
         people=people(labelled),
-        confusion=confusion(labels, values, meaning, told),
-        threshold=told.threshold if told.binary else None,
+        confusion=confusion(labels, values, meaning, kind),
+        threshold=kind.threshold if kind.binary else None,
         note=form.note,
     )

@@ -11,7 +11,7 @@ from harness.regression.pairs import Pair
 from harness.regression.sides import ENDS, _mean
 from harness.regression.values import Numbers, Values, levels_of, scale_of, values_of
 from harness.regression.verdict import Change, Part
-from harness.statistics import Contrast, Design, Floats, paired
+from harness.statistics import Contrast, Design, Floats, Scale, paired
 from harness.types import Direction, Estimand
 
 MOST_CHANGED = 10
@@ -161,6 +161,6 @@ def _missing(
     before, after = (side.mean(axis=1) for side in lacking)
     design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
     rate = pair.answered_once(estimand.metric)
-    difference = paired(after - before, design, 1.0, 1.0, rate)
+    difference = paired(after - before, design, Scale(1.0, 1.0, rate))
     asked = max(side.size for side in lacking)
     return asked, (int(lacking[0].sum()), int(lacking[1].sum())), difference.p_worse

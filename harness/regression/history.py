@@ -66,19 +66,20 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
     """
     runs, _ = read_runs(results)
     skipped: list[str] = []
-    found = [one for board in make_boards(runs) for one in series(board, margins, guards, skipped)]
-    if not found:
+    boards = make_boards(runs)
+    curves = [curve for board in boards for curve in series(board, margins, guards, skipped)]
+    if not curves:
         raise HarnessError(
             f"history={str(results)!r} has no two checkpoints that were asked the same and have a "
             f"gated estimate{': ' * bool(skipped)}{'; '.join(skipped)}"
         )
     drawn = [
-        save(f"history {one.board.id} {one.name}", folder / "figures", one.board.title,
-             partial(draw_series, series=one), 3.2)
-        for one in found
+        save(f"history {curve.board.id} {curve.name}", folder / "figures", curve.board.title,
+             partial(draw_series, series=curve), 3.2)
+        for curve in curves
     ]  # fmt: skip
-    write_text(folder / "history.md", as_markdown(found, skipped))
-    return write_text(folder / "history.html", _page(found, drawn, skipped))
+    write_text(folder / "history.md", as_markdown(curves, skipped))
+    return write_text(folder / "history.html", _page(curves, drawn, skipped))
 
 
 def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
@@ -108,8 +109,8 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
             of_name = points.setdefault(change.name, first)
             of_name.append(Point(entry.model, _estimate(entry, change), change))
             changes[change.name] = change
-    for name, own in points.items():
-        yield Series(board, name, changes[name].better, changes[name].margin, own)
+    for name, of_change in points.items():
+        yield Series(board, name, changes[name].better, changes[name].margin, of_change)
 
 
 def draw_series(axes: Axes, series: Series) -> str:
@@ -125,14 +126,14 @@ def draw_series(axes: Axes, series: Series) -> str:
         }.get(series.better, []):
             axes.axhline(level, color=ORANGE, linewidth=1, linestyle="--")
     for place, point in zip(places, series.points, strict=True):
-        found, change = point.estimate, point.change
+        estimate, change = point.estimate, point.change
         good = change is None or change.verdict is Verdict.PASS
         colour = BLUE if good else ORANGE
-        if found.low is not None and found.high is not None:
-            axes.vlines(place, found.low, found.high, color=colour, linewidth=2)
-        if found.estimate is not None:
+        if estimate.low is not None and estimate.high is not None:
+            axes.vlines(place, estimate.low, estimate.high, color=colour, linewidth=2)
+        if estimate.estimate is not None:
             mark = "s" if change is None else MARKS[change.verdict]
-            axes.plot(place, found.estimate, mark, color=colour, markersize=8)
+            axes.plot(place, estimate.estimate, mark, color=colour, markersize=8)
     axes.set_xticks(places, [_short(point.checkpoint) for point in series.points], rotation=20)
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.grid(axis="y")
@@ -142,20 +143,21 @@ def draw_series(axes: Axes, series: Series) -> str:
     )
 
 
-def as_markdown(found: Sequence[Series], skipped: Sequence[str]) -> str:
+def as_markdown(curves: Sequence[Series], skipped: Sequence[str]) -> str:
     """A table for each estimate."""
     lines = ["# History", ""]
-    for one in found:
-        lines += [f"## {safe(f'{ARROWS[one.better]} {one.name}')}", "", safe(one.board.title), ""]
+    for curve in curves:
+        heading = safe(f"{ARROWS[curve.better]} {curve.name}")
+        lines += [f"## {heading}", "", safe(curve.board.title), ""]
         lines += ["| checkpoint | estimate (95 %) | against the first | |", "|---|--:|---|---|"]
-        for row in _rows(one):
+        for row in _rows(curve):
             lines.append(f"| {' | '.join(map(safe, row))} |")
         lines.append("")
     lines += [f"- not compared: {safe(reason)}" for reason in dict.fromkeys(skipped)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
+def _page(curves: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
     return page(
         "history.html",
         "history.js",
@@ -163,24 +165,24 @@ def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str
         title="History",
         series=[
             {
-                "name": f"{ARROWS[one.better]} {one.name}",
-                "title": one.board.title,
-                "margin": f"{one.margin:g}",
+                "name": f"{ARROWS[curve.better]} {curve.name}",
+                "title": curve.board.title,
+                "margin": f"{curve.margin:g}",
                 "figure": picture(figure),
-                "rows": list(_rows(one)),
+                "rows": list(_rows(curve)),
             }
-            for one, figure in zip(found, drawn, strict=True)
+            for curve, figure in zip(curves, drawn, strict=True)
         ],
         skipped=list(dict.fromkeys(skipped)),
     )
 
 
-def _rows(one: Series) -> Iterator[list[str]]:
-    for point in one.points:
-        found, change = point.estimate, point.change
+def _rows(curve: Series) -> Iterator[list[str]]:
+    for point in curve.points:
+        estimate, change = point.estimate, point.change
         yield [
             point.checkpoint,
-            f"{number(found.estimate)} ({number(found.low)} to {number(found.high)})",
+            f"{number(estimate.estimate)} ({number(estimate.low)} to {number(estimate.high)})",
             "the first" if change is None else WORDS[change.verdict],
             "" if change is None else change.reason,
         ]

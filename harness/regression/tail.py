@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from harness.regression.pairs import Pair
 from harness.regression.verdict import Change
-from harness.statistics import Design, Floats, Paired, exact_share, paired
+from harness.statistics import Design, Floats, Paired, Scale, exact_share, paired
 from harness.types import Direction, Estimand, Metric
 
 QUARTER = 0.25
@@ -92,7 +92,9 @@ def new_worst_cases(
         _of_samples(side, ends[number] if ends else None) for number, side in enumerate(sides)
     )
     net = _moved(before, after).astype(float) - _moved(after, before)
-    return paired(np.where(np.isnan(before + after), np.nan, net), design, limit, 1.0, rate=True)
+    return paired(
+        np.where(np.isnan(before + after), np.nan, net), design, Scale(limit, 1.0, rate=True)
+    )
 
 
 def _share(badness: Floats, both: NDArray[np.bool_]) -> float | None:

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.regression.pairs import Pair
-from harness.regression.sides import Labels, Scale, Units
+from harness.regression.sides import Labels, Units
 from harness.statistics import (
     AnyAbove,
     ClusterMeans,
     Contrast,
     Design,
     Floats,
+    Scale,
     Share,
     mean_of_rows,
 )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import LEVEL, Paired, detectable, holm
+from harness.statistics import ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
 
 FEW_WORST = 0.005
@@ -90,7 +90,7 @@ class Part:
     @property
     def is_regression(self) -> bool:
         """Whether it is worse, among all groups, and not shown to be within the margin."""
-        return self.p_worse <= LEVEL < self.found.p_margin
+        return self.p_worse <= ONE_SIDED_LEVEL < self.found.p_margin
 
     @property
     def shows(self) -> float:
@@ -135,9 +135,9 @@ class Comparison:
 
 def verdict_of(measured: Paired, worst: Paired, p_worse: float) -> Verdict:
     """What the tests of an estimate say, `p_worse` being adjusted, and of the best end as well."""
-    if measured.p_margin <= LEVEL and worst.p_margin <= LEVEL:
+    if measured.p_margin <= ONE_SIDED_LEVEL and worst.p_margin <= ONE_SIDED_LEVEL:
         return Verdict.PASS
-    return Verdict.REGRESSION if p_worse <= LEVEL else Verdict.INCONCLUSIVE
+    return Verdict.REGRESSION if p_worse <= ONE_SIDED_LEVEL else Verdict.INCONCLUSIVE
 
 
 def decided(changes: Sequence[Change]) -> list[Change]:
@@ -146,7 +146,8 @@ def decided(changes: Sequence[Change]) -> list[Change]:
     decisions = []
     for change, p_worse in zip(changes, chances, strict=True):
         verdict = verdict_of(change.measured, change.worst, p_worse)
-        if change.is_tail and p_worse <= LEVEL and (change.measured.high or 1.0) > FEW_WORST:
+        many = (change.measured.high or 1.0) > FEW_WORST
+        if change.is_tail and p_worse <= ONE_SIDED_LEVEL and many:
             verdict = Verdict.REGRESSION  # whatever its limit: they are more than chance gives
         reason = {
             Verdict.PASS: f"not worse by {change.margin:g} or more",
@@ -166,14 +167,15 @@ def _why_inconclusive(change: Change, family: int) -> str:
         return (
             f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"
         )
-    would_pass, would_fail = measured.p_margin <= LEVEL, measured.p_worse * family <= LEVEL
+    would_pass = measured.p_margin <= ONE_SIDED_LEVEL
+    would_fail = measured.p_worse * family <= ONE_SIDED_LEVEL
     outcome = "pass" if would_pass else "regression"
     if lost and (would_pass or would_fail):
         return (
             f"what was measured would say {outcome}, but {lost:,} of "
             f"{2 * change.asked:,} scores are missing; ask again with retry=failed"
         )
-    if measured.p_worse <= LEVEL:
+    if measured.p_worse <= ONE_SIDED_LEVEL:
         return (
             f"worse by itself (p = {measured.p_worse:.3f}), but not surely among {family} estimates"
         )

@@ -22,25 +22,26 @@ from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
-from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
+from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import LEVEL
+from harness.statistics.intervals import ONE_SIDED_LEVEL
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
+from harness.statistics.paired_data import Scale
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
 from harness.statistics.seeds import combine
-from harness.statistics.serial import as_record, from_record
+from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
-    "LEVEL",
-    "RESAMPLES",
+    "ONE_SIDED_LEVEL",
+    "PAIRED_RESAMPLES",
     "VERSION",
     "AnyAbove",
     "ClusterMeans",
@@ -62,6 +63,7 @@ __all__ = [
     "MixedModel",
     "Paired",
     "Reduction",
+    "Scale",
     "Share",
     "SpreadOfMaxima",
     "Statistic",
@@ -84,6 +86,7 @@ __all__ = [
     "precision",
     "prediction_powered",
     "quadratic_kappa",
+    "ranges_of",
     "rank_ranges",
     "recall",
     "resamples",

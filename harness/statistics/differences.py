@@ -38,7 +38,7 @@ from harness.statistics.intervals import (
     power_value,
     variance_of_sum,
 )
-from harness.statistics.paired_data import FEW_CHANGES, PairedData, Tested
+from harness.statistics.paired_data import FEW_CHANGES, PairedData, Scale, Tested
 from harness.statistics.rates import binomial, by_rates, chance_below
 from harness.statistics.strata import Design
 from harness.statistics.widening import widened
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from harness.types import Labels
 
 
-RESAMPLES = 9_999
+PAIRED_RESAMPLES = 9_999
 """With which a p-value can be as small as 1 / 10,000."""
 
 
@@ -74,15 +74,12 @@ class Paired:
 def paired(
     differences: Floats,
     clusters: Labels | Design,
-    margin: float,
-    reach: float,
-    rate: bool = False,
-    bounded: bool = True,
-    resamples: int = RESAMPLES,
+    scale: Scale,
+    resamples: int = PAIRED_RESAMPLES,
 ) -> Paired:
     """Test the mean of differences against zero and against a margin.
 
-    >>> tested = paired(np.array([0.0, 1.0] * 50), np.arange(100), 0.2, 1.0, rate=True)
+    >>> tested = paired(np.array([0.0, 1.0] * 50), np.arange(100), Scale(0.2, 1.0, rate=True))
     >>> tested.difference, tested.method
     (0.5, 'McNemar exact, Tango score')
 
@@ -90,30 +87,26 @@ def paired(
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
         clusters: of each, what of one being independent of what of others; with strata,
             what is fixed beside it.
-        margin: above zero.
-        reach: the most that a difference can be.
-        rate: whether what differs is yes or no.
-        bounded: False where values come nowhere near the ends of their scale, as log-odds: nothing
-            unseen is then taken to lie there.
+        scale: what they are held against.
         resamples: of the bootstrap.
     """
     design = clusters if isinstance(clusters, Design) else Design(clusters)
-    data = PairedData.of(differences, design, margin, reach)
+    data = PairedData.of(differences, design, scale.margin, scale.reach)
     if data.clusters < 2:
         mean = data.mean if data.pairs else None
         return _undecided(data, mean, "not enough pairs")
-    of_rates = rate and bool(np.isin(data.known, (-1.0, 0.0, 1.0)).all())
+    of_rates = scale.rate and bool(np.isin(data.known, (-1.0, 0.0, 1.0)).all())
     tested = by_rates(data, _needed()) if of_rates else _tested(data, resamples)
-    if not of_rates and bounded:
+    if not of_rates and scale.bounded:
         tested = widened(tested, data)
     elif not of_rates and not data.stderr:  # nothing that could be unseen has a bound
         return _undecided(data, data.mean, tested.method)
-    enough = max(tested.enough, data.pairs * (_needed() * data.stderr / margin) ** 2)
+    enough = max(tested.enough, data.pairs * (_needed() * data.stderr / scale.margin) ** 2)
     return Paired(
         difference=data.mean,
         stderr=data.stderr,
-        low=max(tested.low, -reach),
-        high=min(tested.high, reach),
+        low=max(tested.low, -scale.reach),
+        high=min(tested.high, scale.reach),
         p_worse=tested.p_worse,
         p_margin=tested.p_margin,
         method=tested.method,
@@ -126,7 +119,7 @@ def paired(
 def detectable(tested: Paired) -> float:
     """The smallest difference that such data would show with 80 % power, in its unit.
 
-    >>> tested = paired(np.array([-1.0, 1.0] * 50), np.arange(100), 0.2, 1.0)
+    >>> tested = paired(np.array([-1.0, 1.0] * 50), np.arange(100), Scale(0.2, 1.0))
     >>> round(detectable(tested), 2)
     0.29
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 ONE_SIDED_LEVEL = 0.025
 """Chance beyond each end of a 95 % interval, and so the level of each one-sided test."""
-LEVEL = ONE_SIDED_LEVEL
 POWER = 0.8
 """The chance that enough samples show what is there: the customary one (Cohen 1988)."""
 FEW_CLUSTERS = 30

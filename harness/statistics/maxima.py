@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import comb
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
@@ -55,6 +55,7 @@ class ExpectedMaximum:
 
     k: int
     missing: Missing = "skip"
+    range: ClassVar[str] = "metric"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)
@@ -77,10 +78,7 @@ class ExpectedMaximum:
         strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's expected maximum; NaN is missing."""
-
-        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
-            return expected_maxima(filled, codes, self.k)
-
+        largest = partial(expected_maxima, k=self.k)
         of_samples = per_sample(values, samples, metric, largest, self.missing)
         design = Design(clusters, strata)
         return _over_samples(of_samples, values, samples, design, metric, mean_interval)
@@ -109,6 +107,7 @@ class AnyAbove:
     threshold: float
     strict: bool = False
     missing: Missing = "skip"
+    range: ClassVar[str] = "share"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)

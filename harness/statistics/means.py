@@ -42,6 +42,7 @@ class Mean:
     """
 
     stratified: ClassVar[bool] = True
+    range: ClassVar[str] = "metric"
 
     @property
     def name(self) -> str:
@@ -85,6 +86,7 @@ class Share:
     at_least: float
     strict: bool = False
     below: bool = False
+    range: ClassVar[str] = "share"
 
     @property
     def name(self) -> str:

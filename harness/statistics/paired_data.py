@@ -21,6 +21,21 @@ independent or together, a handful of clusters would show it."""
 
 
 @dataclass(frozen=True, slots=True)
+class Scale:
+    """What a difference is held against, in its own unit."""
+
+    margin: float
+    """Above zero."""
+    reach: float
+    """The most that it can be."""
+    rate: bool = False
+    """Whether what differs is yes or no."""
+    bounded: bool = True
+    """Whether values may lie anywhere on their scale, up to its ends; False where they come nowhere
+    near them, as log-odds: nothing unseen is then taken to lie there."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairedData:
     """Differences of pairs that there are, more being worse, with their clusters."""
 

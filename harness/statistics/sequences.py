@@ -1,7 +1,7 @@
 """Always valid: intervals and evidence that hold however often, and whenever, one looks.
 
-A fixed 95 % interval misses once in 20 if it is looked at once; looked at after each answer, or each
-checkpoint, it misses sooner or later. A confidence sequence holds at all times at once. This one
+A fixed 95 % interval misses once in 20 if it is looked at once; looked at after each answer, or
+each checkpoint, it misses sooner or later. A confidence sequence holds at all times at once. It
 bets on each pair in turn against a mean that is to be refuted, staking what the pairs before say is
 best (Waudby-Smith and Ramdas 2024, Estimating means of bounded random variables by betting, JRSS B
 86, sections 3 and 4): the capital is an e-value, whose chance of ever reaching 1 / level, were the
@@ -21,6 +21,8 @@ from harness.statistics.arrays import Floats
 SEED = 0
 GRID = 801
 """Means that an interval is looked for among; its ends are taken to the next of them outward."""
+MOST_LOGARITHM = 700.0
+"""Of which the exponential is still a number."""
 MOST_STAKED = 0.5
 """Of what the worst outcome could take: no single pair can then ruin a bet."""
 
@@ -96,7 +98,8 @@ def capital(shares: Floats, means: Floats, upward: bool) -> Floats:
     most = MOST_STAKED / (means if upward else 1 - means)[None, :]
     signed = np.minimum(stakes, most) * (1 if upward else -1)
     gains = np.log1p(signed * (shares[:, None] - means[None, :]))
-    return np.exp(np.minimum(np.cumsum(gains, axis=0), 700.0))
+    grown: Floats = np.exp(np.minimum(np.cumsum(gains, axis=0), MOST_LOGARITHM))
+    return grown
 
 
 def _stakes(shares: Floats) -> Floats:
@@ -122,10 +125,10 @@ def _interval(shares: Floats, level: float) -> tuple[Floats, Floats]:
 def _last(refuted: NDArray[np.bool_], grid: Floats) -> Floats:
     """The largest mean below which all are refuted; 0 where none is."""
     count = np.cumprod(refuted, axis=1).sum(axis=1)
-    return np.concatenate([[0.0], grid])[count]
+    return np.asarray(np.concatenate([[0.0], grid])[count])
 
 
 def _first(refuted: NDArray[np.bool_], grid: Floats) -> Floats:
     """The smallest mean above which all are refuted; 1 where none is."""
     count = np.cumprod(refuted[:, ::-1], axis=1).sum(axis=1)
-    return np.concatenate([[1.0], grid[::-1]])[count]
+    return np.asarray(np.concatenate([[1.0], grid[::-1]])[count])

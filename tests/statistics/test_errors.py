@@ -11,6 +11,7 @@ from harness.statistics.correction import prediction_powered
 from harness.statistics.differences import paired
 from harness.statistics.intervals import clustered_stderr, critical_value, quantile
 from harness.statistics.means import Mean
+from harness.statistics.paired_data import Scale
 from harness.types.measures import Direction, Metric
 
 RATING = Metric(0.0, 10.0, Direction.LOWER)
@@ -41,7 +42,7 @@ def test_a_mean_a_difference_and_a_corrected_mean_have_one_error(scored):
     values, clusters = scored
     stderr = clustered_stderr(values, clusters)
     assert Mean().estimate(values, np.arange(200), clusters, RATING).stderr == stderr
-    assert paired(values, clusters, 0.5, 10.0).stderr == pytest.approx(stderr, rel=1e-12)
+    assert paired(values, clusters, Scale(0.5, 10.0)).stderr == pytest.approx(stderr, rel=1e-12)
     halves = values[:100], values[100:]
     units = clusters[:100], clusters[100:]
     found = prediction_powered(halves[0], np.zeros(100), halves[1], *units, 0.0, 10.0)

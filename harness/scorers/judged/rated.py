@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness.scorers.judged.judge import Judge, device_of, fence, notes_on
-from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
+from harness.scorers.judged.judge import AsksJudge, Judge, fence
+from harness.types import Generation, Message, Metric, Prompt, Sample, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Scale:
     """What each level means, in a few lines."""
 
 
-class RatedScorer:
+class RatedScorer(AsksJudge):
     """Asks a judge for each scale of each answer, with the conversation before it.
 
     Args:
@@ -38,10 +38,6 @@ class RatedScorer:
     """Whether a score is the share of the most there is, rather than the expected level."""
     metrics: Mapping[str, Metric]
 
-    def __init__(self, judge: str, judge_backend: Model) -> None:
-        self.judge = judge
-        self.model = judge_backend
-
     @property
     def identity(self) -> Mapping[str, str]:
         """The judge, the prompts, and how verdicts are read."""
@@ -52,16 +48,6 @@ class RatedScorer:
             "prompt": prompts + END[True] + END[False],
             **self._judge(1).identity,
         }
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the judge's backend found out about what comes from outside."""
-        return notes_on(self.model)
-
-    @property
-    def device(self) -> str | None:
-        """Where the judge runs, or is to run where it has not been loaded."""
-        return device_of(self.model)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

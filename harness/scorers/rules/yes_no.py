@@ -27,6 +27,10 @@ class YesNoScorer:
     the probability that was read, and `yes_lowest`, `yes_highest`: p(yes) if all the rest of it had
     gone to no, or to yes. Of an answer that was written and begins with either word, only `yes` is
     known (1 or 0).
+
+    >>> (scores,) = YesNoScorer().score([Sample("1", "May she?")], [Generation("1", 0, "No.")])
+    >>> scores[1].metric, scores[1].value
+    ('yes', 0.0)
     """
 
     metrics: Mapping[str, Metric] = {
