@@ -25,7 +25,7 @@ from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import ONE_SIDED_LEVEL
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -40,6 +40,7 @@ from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
+    "FEW_CLUSTERS",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
@@ -50,6 +51,7 @@ __all__ = [
     "Correlation",
     "CurveOfMaxima",
     "Design",
+    "Ends",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",
