@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.regression.sides import End, Labels, Units, _mean
-from harness.statistics import PAIRED_RESAMPLES, Paired, Scale, paired
+from harness.statistics import PAIRED_RESAMPLES, Design, Paired, Scale, paired
 from harness.types import Direction
 
 
@@ -13,7 +13,7 @@ def nearer(
     better: Direction,
     before: Units,
     after: Units,
-    clusters: Labels,
+    clusters: Labels | Design,
     scale: Scale,
     end: End = "measured",
     resamples: int = PAIRED_RESAMPLES,
@@ -29,7 +29,7 @@ def nearer(
         better: the good end.
         before: the baseline.
         after: the candidate.
-        clusters: of the units.
+        clusters: of the units, with strata or without.
         scale: what it is held against.
         end: what becomes of missing scores.
         resamples: of the bootstrap.

@@ -25,19 +25,22 @@ from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import ONE_SIDED_LEVEL
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
 from harness.statistics.ranks import rank_ranges
+from harness.statistics.rates import exact_share
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
+from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
+    "FEW_CLUSTERS",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
@@ -47,6 +50,8 @@ __all__ = [
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
+    "Design",
+    "Ends",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",
@@ -69,6 +74,7 @@ __all__ = [
     "auc",
     "combine",
     "detectable",
+    "exact_share",
     "f1",
     "from_record",
     "holm",

@@ -40,6 +40,7 @@ from harness.statistics.intervals import (
 )
 from harness.statistics.paired_data import FEW_CHANGES, PairedData, Scale, Tested
 from harness.statistics.rates import binomial, by_rates, chance_below
+from harness.statistics.strata import Design
 from harness.statistics.widening import widened
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Paired:
 
 def paired(
     differences: Floats,
-    clusters: Labels,
+    clusters: Labels | Design,
     scale: Scale,
     resamples: int = PAIRED_RESAMPLES,
 ) -> Paired:
@@ -84,11 +85,13 @@ def paired(
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
-        clusters: of each: what of one is independent of what of others.
+        clusters: of each, what of one being independent of what of others; with strata,
+            what is fixed beside it.
         scale: what they are held against.
         resamples: of the bootstrap.
     """
-    data = PairedData.of(differences, clusters, scale.margin, scale.reach)
+    design = clusters if isinstance(clusters, Design) else Design(clusters)
+    data = PairedData.of(differences, design, scale.margin, scale.reach)
     if data.clusters < 2:
         mean = data.mean if data.pairs else None
         return _undecided(data, mean, "not enough pairs")
@@ -154,7 +157,7 @@ def _tested(data: PairedData, resamples: int) -> Tested:
         return Tested(data.mean, data.mean, p_worse=0.0, p_margin=0.0, method="all alike")
     if np.count_nonzero(data.known) < FEW_CHANGES:
         return _counted(data)
-    if data.clusters < FEW_CLUSTERS or not data.uneven:
+    if data.clusters - data.lost + 1 < FEW_CLUSTERS or not data.uneven:
         return _by_student(data)
     return _by_bootstrap(data, resamples)
 
@@ -187,7 +190,7 @@ def _share_of_signs(sums: Floats) -> float:
 
 def _by_student(data: PairedData) -> Tested:
     """By Student's t over clusters."""
-    freedom = data.clusters - 1
+    freedom = data.clusters - data.lost
     width = critical_value(freedom) * data.stderr
     return Tested(
         low=data.mean - width,
@@ -207,10 +210,20 @@ def _by_bootstrap(data: PairedData, resamples: int) -> Tested:
     return Tested(
         low=float(mean - above * stderr),
         high=float(mean - below * stderr),
-        p_worse=float((1 + np.sum(ratios >= mean / stderr)) / (resamples + 1)),
-        p_margin=float((1 + np.sum(ratios <= (mean - data.margin) / stderr)) / (resamples + 1)),
+        p_worse=_chance(int(np.sum(ratios >= mean / stderr)), resamples, -mean / stderr),
+        p_margin=_chance(
+            int(np.sum(ratios <= (mean - data.margin) / stderr)),
+            resamples,
+            (mean - data.margin) / stderr,
+        ),
         method="studentized bootstrap",
     )
+
+
+def _chance(beyond: int, resamples: int, score: float) -> float:
+    """The share of resamples beyond a score; where there are none, the normal's if that is less."""
+    share = (1 + beyond) / (resamples + 1)
+    return share if beyond else min(share, chance_below(score, inf))
 
 
 def _studentized(data: PairedData, resamples: int) -> Floats:
@@ -220,7 +233,7 @@ def _studentized(data: PairedData, resamples: int) -> Floats:
     resamples is one product of matrices.
     """
     count, sizes = data.clusters, data.sizes
-    away = data.sums - data.mean * sizes
+    away = data.away
     terms = np.stack([away, sizes, away**2, away * sizes, sizes**2], axis=1)
     ratios = []
     for block in draws(count, resamples):

@@ -20,6 +20,7 @@ import numpy as np
 from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.statistics.strata import Design
 from harness.types import Estimate, HarnessError, Metric
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class ExpectedMaximum:
     0.75
     """
 
+    stratified: ClassVar[bool] = True
+
     k: int
     missing: Missing = "skip"
     range: ClassVar[str] = "metric"
@@ -67,12 +70,18 @@ class ExpectedMaximum:
         return _of_rows(values, self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's expected maximum; NaN is missing."""
         largest = partial(expected_maxima, k=self.k)
         of_samples = per_sample(values, samples, metric, largest, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +100,8 @@ class AnyAbove:
             its code above.
         missing: what becomes of samples of which scores are missing.
     """
+
+    stratified: ClassVar[bool] = True
 
     k: int
     threshold: float
@@ -113,7 +124,12 @@ class AnyAbove:
         return _of_rows(np.where(np.isnan(values), np.nan, passed), self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's probability; NaN is missing."""
 
@@ -122,7 +138,8 @@ class AnyAbove:
             return expected_maxima(passed.astype(float), codes, self.k)
 
         of_samples = per_sample(values, samples, metric, any_above, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, share_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, share_interval)
 
 
 def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
@@ -255,7 +272,7 @@ def _over_samples(
     of_samples: OfSamples,
     values: Floats,
     samples: Labels,
-    clusters: Labels,
+    design: Design,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -264,11 +281,11 @@ def _over_samples(
     bounds: tuple[float | None, float | None] = (
         (float(worst.mean()), float(best.mean())) if len(measured) else (None, None)
     )
-    counts = counts_of(values, clusters)
+    counts = counts_of(values, design.clusters)
     known = ~np.isnan(measured)
     if not known.any():
         return Estimate.unknown(counts, *bounds)
     firsts = np.unique(np.asarray(samples), return_index=True)[1]
-    of_clusters = np.unique(np.asarray(clusters)[firsts][known], return_inverse=True)[1]
-    scored = Scored(measured[known], np.arange(int(known.sum())), of_clusters)
+    codes = design.of(firsts).codes(known)
+    scored = Scored(measured[known], np.arange(int(known.sum())), *codes)
     return Estimate(float(measured[known].mean()), *interval(scored, metric), *bounds, *counts)

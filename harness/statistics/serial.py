@@ -40,6 +40,8 @@ def as_record(estimand: Estimand) -> dict[str, Any]:
     if estimand.margin is None:  # as it was written before there were margins
         for name in ("margin", "guard", "margin_reason"):
             del record[name]
+    if not estimand.strata:  # as it was written before there were strata
+        del record["strata"]
     found: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
     return found
 
@@ -82,6 +84,7 @@ def from_record(record: object) -> Estimand | None:
         options = dict(given.pop("statistic"))
         statistic = KINDS[options.pop("kind")](**options)
         better = given.pop("better")
+        given["strata"] = tuple(given.get("strata", ()))
         return Estimand(**given, statistic=statistic, better=Direction(better) if better else None)
     except (KeyError, TypeError, ValueError):
         return None

@@ -114,7 +114,11 @@ def _estimates(
         missing: Any = None if values.dtype == object else np.nan
         shown = np.where(np.isnan(conditions), missing, values[numbers].ravel())[asked]
         samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
-        yield group, statistic.estimate(shown, samples, units, metric)
+        fixed: dict[str, Any] = {}
+        strata = facts.strata(estimand, numbers) if trait(statistic, "stratified") else None
+        if strata is not None:
+            fixed["strata"] = np.repeat(strata, n)[asked]
+        yield group, statistic.estimate(shown, samples, units, metric, **fixed)
 
 
 def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
