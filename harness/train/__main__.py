@@ -46,7 +46,9 @@ def _work(cfg: DictConfig) -> int:
     from harness.train.recipes import RECIPES
 
     if cfg.recipe not in RECIPES:
-        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}, refusal")
+        raise HarnessError(
+            f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}, refusal"
+        )
     recipe, epochs = RECIPES[cfg.recipe]
     try:
         examples = list(recipe(Path(cfg.data)))

@@ -52,7 +52,7 @@ class Labelled(NamedTuple):
 
 
 def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[Labelled]:
-    """XSTest by people, MedSafetyBench's safe responses, therapists' answers, ours, and joined ones.
+    """XSTest by people, MedSafetyBench's safe responses, therapists' answers, ours, joined ones.
 
     Args:
         data: the folder with the published sets.
@@ -67,7 +67,8 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
         for verdict in [OF_XSTEST[str(row["final_label"])[0]]]
     ]
     safe = list(read_file(data / "med_safety_bench" / "train.jsonl"))
-    counsel = [r for r in read_file(data / "counsel_chat" / "counsel_chat.csv.gz") if r["answerText"]]
+    of_counsel = read_file(data / "counsel_chat" / "counsel_chat.csv.gz")
+    counsel = [row for row in of_counsel if row["answerText"]]
     draw.shuffle(safe)
     draw.shuffle(counsel)
     own = list(ours())
@@ -173,9 +174,7 @@ def _read(row: Labelled) -> Mapping[str, float]:
     return {**words, **shape, **features.acts_of(text, acts, request)}
 
 
-def _matrix(
-    read: Sequence[Mapping[str, float]], names: Sequence[str], scale: NDArray[Any]
-) -> Any:
+def _matrix(read: Sequence[Mapping[str, float]], names: Sequence[str], scale: NDArray[Any]) -> Any:
     """Answers by features, scaled: what is scaled down is penalised the more."""
     from scipy.sparse import csr_matrix
 

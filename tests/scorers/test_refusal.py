@@ -200,7 +200,10 @@ OF_THE_FIRST_VERSIONS = [
 ]
 FRESH = [
     json.loads(line)
-    for line in Path(__file__).with_name("refusal_fresh.jsonl").read_text(encoding="utf-8").splitlines()
+    for line in Path(__file__)
+    .with_name("refusal_fresh.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
 ]
 SECOND = Path(train.__file__).with_name("refusal_second.jsonl")
 
@@ -385,11 +388,13 @@ def test_the_same_answers_give_the_same_weights_and_those_are_read_back(tmp_path
     assert mine == load(str(path)).digest != RefusalScorer().identity["weights"]
 
 
-@pytest.mark.parametrize("content", ["", "a\tb\n", "feature\tmay_refuse\trefuses\twholly\n\tx\ty\tz\n"])
+@pytest.mark.parametrize(
+    "content", ["", "a\tb\n", "feature\tmay_refuse\trefuses\twholly\n\tx\ty\n"]
+)
 def test_a_file_that_holds_no_weights_is_refused_in_a_sentence(tmp_path, content: str):
     path = tmp_path / "mine.tsv"
     path.write_text(content)
-    with pytest.raises(HarnessError, match="must be a file that python -m harness.train"):
+    with pytest.raises(HarnessError, match="must be a file that python"):
         load(str(path))
 
 

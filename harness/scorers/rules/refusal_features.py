@@ -10,6 +10,7 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from string import ascii_lowercase
 from typing import NamedTuple
 
@@ -35,9 +36,10 @@ _NEGATIONS = frozenset(
 _SPEAKER = frozenset({"i", "we", "my", "me", "our", "us"})
 _ENDS = frozenset({".", "?", "!", "\n"})
 _PLAIN = frozenset(
-    "the a an of to in on for and or i you my me do how what can is it that this with from at by "
-    "be are was were should why who where does did will would some best way good".split()
-)
+    {"the", "a", "an", "of", "to", "in", "on", "for", "and", "or", "i", "you", "my", "me", "do", "how",
+     "what", "can", "is", "it", "that", "this", "with", "from", "at", "by", "be", "are", "was", "were",
+     "should", "why", "who", "where", "does", "did", "will", "would", "some", "best", "way", "good"}
+)  # fmt: skip
 """Words of a request that say nothing of what is asked."""
 _STEPS_OF_A_COUNT = (0, 1, 2, 3, 4, 6, 10, 16, 30)
 _ELSEWHERE = frozenset({"1:", "2:", "3:"} | {mark + c for mark in "@#" for c in ascii_lowercase})
@@ -61,7 +63,7 @@ def asked(request: str) -> Asked:
     return Asked(
         frozenset(word for word in words if len(word) > 3),
         frozenset(word for word in words if len(word) > 2) - _PLAIN,
-        frozenset(zip(words, words[1:], strict=False)),
+        frozenset(pairwise(words)),
         asks_whether(request),
         len(HARM.findall(request)),
     )
@@ -170,7 +172,7 @@ def acts_of(text: str, acts: Sequence[Act], request: Asked) -> dict[str, float]:
 def _repeats(sentences: Sentences, request: Asked) -> Mapping[str, float]:
     """How an answer begins, and what of the request its later sentences speak of."""
     first, late = sentences[0], [word for sentence in sentences[2:] for word in sentence]
-    pairs = sum(pair in request.pairs for pair in zip(first, first[1:], strict=False))
+    pairs = sum(pair in request.pairs for pair in pairwise(first))
     does = len(first) > 1 and first[1] in request.telling
     of_request = sum(word in request.telling for word in late)
     again, of = len(request.telling.intersection(late)), len(request.telling)
