@@ -36,9 +36,10 @@ _NEGATIONS = frozenset(
 _SPEAKER = frozenset({"i", "we", "my", "me", "our", "us"})
 _ENDS = frozenset({".", "?", "!", "\n"})
 _PLAIN = frozenset(
-    {"the", "a", "an", "of", "to", "in", "on", "for", "and", "or", "i", "you", "my", "me", "do",
-     "how", "what", "can", "is", "it", "that", "this", "with", "from", "at", "by", "be", "are", "was",
-     "were", "should", "why", "who", "where", "does", "did", "will", "would", "some", "best", "way", "good"}
+    {"the", "a", "an", "of", "to", "in", "on", "for", "and", "or", "i", "you", "my", "me",
+     "do", "how", "what", "can", "is", "it", "that", "this", "with", "from", "at", "by",
+     "be", "are", "was", "were", "should", "why", "who", "where", "does", "did", "will",
+     "would", "some", "best", "way", "good"}
 )  # fmt: skip
 """Words of a request that say nothing of what is asked."""
 _STEPS_OF_A_COUNT = (0, 1, 2, 3, 4, 6, 10, 16, 30)
