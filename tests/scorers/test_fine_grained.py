@@ -113,7 +113,8 @@ def test_a_reference_is_shown_and_a_sample_without_one_is_said():
 
 
 def test_sentences_lose_nothing_and_numbers_stand_with_what_they_number():
-    text = "Dr. Lee said so.  1. Take it\n2. Rest! (Or \u201crun\u201d.) e.g. now ... \u597d\u3002\u662f\u3002 --"
+    text = "Dr. Lee said so.  1. Take it\n2. Rest! (Or \u201crun\u201d.) e.g. now ... "
+    text += "\u597d\u3002\u662f\u3002 --"
     assert sentences(text) == [
         "Dr. Lee said so.", "1. Take it", "2. Rest!", "(Or \u201crun\u201d.)", "e.g. now ...",
         "\u597d\u3002", "\u662f\u3002",

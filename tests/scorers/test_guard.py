@@ -99,7 +99,7 @@ def words(*more):
 
 @pytest.fixture(scope="module")
 def qwen(tmp_path_factory):
-    """A random Qwen3 of one layer, whose last weights are then fitted to say the answer's colour."""
+    """A random Qwen3 of one layer, then fitted to say a level by the answer's colour."""
     pytest.importorskip("any_guardrail", reason="any-guardrail is not installed")
     torch.manual_seed(0)
     tokenizer = words("Safety:", *LEVELS, "Categories:", "None")

@@ -93,7 +93,7 @@ class GuardScorer:
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
-        """The guard's verdict on each answer; an empty one, or one too long to be read, is missing."""
+        """The guard's verdict on each answer; one that is empty or too long is missing."""
         return [
             self._scores(asked(sample.prompt), generation.text or "")
             for sample, generation in zip(samples, generations, strict=True)
@@ -150,16 +150,14 @@ class GuardScorer:
 
         from harness.models.hf.memory import best_device
 
-        class OfFolder(HuggingFaceProvider):
-            """Loads the folder's weights under whatever name the guard asks for."""
-
-            def load_model(self, model_id: str, **kwargs: Any) -> None:
-                super().load_model(str(folder), **kwargs)
-                self.model.eval()
-
         self.device = best_device() if self.device == "auto" else self.device
         safe = {"use_safetensors": True, "local_files_only": True}
-        provider = OfFolder(device=self.device, model_kwargs=safe, **self._family.provider)
+        provider = HuggingFaceProvider(
+            device=self.device, model_kwargs=safe, **self._family.provider
+        )
+        load = provider.load_model
+        # A guard asks for the name that its model is published under; the folder stands for it.
+        provider.load_model = lambda model_id, **kwargs: load(str(folder), **kwargs)
         try:
             return AnyGuardrail.create(
                 GuardrailName(self.guard), provider, model_id=self.variant, **self._family.options

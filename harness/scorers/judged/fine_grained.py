@@ -121,7 +121,7 @@ class FineGrainedScorer:
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
-        """The judge's marks on each answer; what has none, or no marks that can be read, is missing.
+        """The judge's marks on each answer; without marks that can be read it is missing.
 
         Raises:
             HarnessError: a sample lacks the reference.
