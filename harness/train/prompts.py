@@ -115,7 +115,7 @@ TOPICS = (
     "care for people who speak another language",
 )
 """Harmless medical requests, a form with a topic each: the published sets have none."""
-MOST = {"med_safety_bench": 600, "counsel_chat": 300, "own": 160}
+MOST = {"med_safety_bench": 700, "counsel_chat": 350, "own": 120}
 """Of a set so many at most, drawn once."""
 
 
@@ -132,20 +132,17 @@ def prompts(data: Path) -> Iterator[Prompt]:
     for row in read_file(data / "xstest" / "prompts.csv"):
         yield Prompt("xstest", str(row["prompt"]), row["label"] == "unsafe")
     folder = data / "med_safety_bench"
-    rows = [
-        row for name in ("train", "test_prompts") for row in read_file(folder / f"{name}.jsonl")
-    ]
-    yield from _drawn(
-        "med_safety_bench", [str(row["harmful_medical_request"]) for row in rows], True
-    )
+    names = ("train", "test_prompts")
+    rows = [row for name in names for row in read_file(folder / f"{name}.jsonl")]
+    asked = [str(row["harmful_medical_request"]) for row in rows]
+    yield from _drawn("med_safety_bench", asked, True)
     with gzip.open(data / "counsel_chat" / "counsel_chat.csv.gz", "rt", encoding="utf-8") as lines:
-        asked = {row["questionTitle"]: row["questionText"] for row in csv.DictReader(lines)}
-    questions = [str(title) for title in asked] + [str(text or "") for text in asked.values()]
-    yield from _drawn("counsel_chat", [text for text in questions if len(text) < 800], False)
+        titles = {row["questionTitle"].strip() for row in csv.DictReader(lines)} - {""}
+    yield from _drawn("counsel_chat", sorted(titles), False)
     rows = list(read_file(data / "pandalm" / "testset_first_500.jsonl"))
-    instructions = [f"{row['instruction']}\n{row['input'] or ''}".strip() for row in rows]
-    instructions += [str(row["input"]) for row in read_file(data / "llmbar" / "Natural.json")]
-    yield from _drawn("instructions", [text for text in instructions if len(text) < 800], False)
+    tasks = {f"{row['instruction']}\n{row['input'] or ''}".strip() for row in rows}
+    tasks |= {str(row["input"]) for row in read_file(data / "llmbar" / "Natural.json")}
+    yield from _drawn("instructions", sorted(text for text in tasks if len(text) < 300), False)
     yield from _drawn("own", [form.format(topic) for form in FORMS for topic in TOPICS], False)
 
 
@@ -155,7 +152,6 @@ def part(data: Path, number: int) -> list[Prompt]:
 
 
 def _drawn(source: str, texts: list[str], toxic: bool) -> Iterator[Prompt]:
-    distinct = sorted({text.strip() for text in texts} - {""})
-    random.Random(0).shuffle(distinct)
-    for text in distinct[: MOST.get(source)]:
+    random.Random(0).shuffle(texts)
+    for text in dict.fromkeys(texts[: MOST.get(source)]):
         yield Prompt(source, text, toxic)

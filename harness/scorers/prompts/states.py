@@ -33,7 +33,8 @@ def last_states(
     Returns:
         Of shape (prompts, layers, width).
     """
-    rows = [token_row(loaded, prompt) for prompt in prompts]
+    turn = _turn(loaded)
+    rows = [_tokens(loaded, prompt)[turn:] for prompt in prompts]
     width = int(loaded.model.config.get_text_config().hidden_size)
     states = np.zeros((len(rows), len(layers), width), np.float32)
     loaded.use_cascade(False)  # its own attention takes padding
@@ -50,8 +51,22 @@ def last_states(
 
 
 def token_row(loaded: LoadedModel, prompt: str) -> Sequence[int]:
-    """A prompt in tokens, up to where the model would begin to answer."""
+    """A prompt in tokens, from its turn's begin to where the model would begin to answer."""
+    return _tokens(loaded, prompt)[_turn(loaded) :]
+
+
+def _tokens(loaded: LoadedModel, prompt: str) -> Sequence[int]:
     return loaded.tokens(Request("prompt", (Message("user", prompt),)))[0]
+
+
+def _turn(loaded: LoadedModel) -> int:
+    """Where the user's turn begins: a system text that a template writes itself is left out.
+
+    Turns begin with the token that a rendered prompt begins with; where they do not, all is read.
+    """
+    one, other = _tokens(loaded, "a"), _tokens(loaded, "b")
+    alike = next(i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
+    return max(i for i in range(max(alike, 1)) if one[i] == one[0])
 
 
 @torch.inference_mode()
