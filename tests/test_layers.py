@@ -35,7 +35,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "runs": "types statistics store validity command show report",
         "regression": "types statistics store command show leaderboard",
         "review": "types statistics store data agreement validity command show",
-        "train": "scorers data types command",
+        "train": "scorers models data types command",
     },
     {
         "score": "runs report bridges store statistics command show types",
