@@ -31,7 +31,7 @@ def judges(node, place: str):
                 yield from judges(node[name], f"{place}.{name}")
 
 
-ANSWERS = {"fine_grained": r"#irrelevant: none\n#wrong: none\n#missing: 0"}
+ANSWERS = {"fine_grained": "#irrelevant: none #wrong: none #missing: 0"}
 """What a judge must write for there to be scores, where no digit is weighed."""
 
 
@@ -88,6 +88,8 @@ def marks(choice):
         return [
             pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
         ]
+    if choice == ("scorer", "guard"):
+        return [pytest.mark.skip(reason="it has no weights; test_guard.py makes small ones")]
     if choice in ON_A_HUB:
         return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     return []
