@@ -31,10 +31,16 @@ def judges(node, place: str):
                 yield from judges(node[name], f"{place}.{name}")
 
 
+ANSWERS = {"fine_grained": "#irrelevant: none #wrong: none #missing: 0"}
+"""What a judge must write for there to be scores, where no digit is weighed."""
+
+
 def echoed(scorer: str) -> list[str]:
     """A quick judge for a judged scorer; test_judge.py has the bundled one."""
     node = compose("config", [f"scorer=[{scorer}]"]).scorers[scorer]
-    return [f"backend@{place}=echo" for place in judges(node, f"scorers.{scorer}")]
+    places = list(judges(node, f"scorers.{scorer}"))
+    said = [f'{place}.answer="{ANSWERS[scorer]}"' for place in places if scorer in ANSWERS]
+    return [*(f"backend@{place}=echo" for place in places), *said]
 
 
 def options(group: str) -> list[str]:
@@ -61,7 +67,8 @@ def test_every_judge_is_found_in_the_yaml():
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
-        "counselling_quality", "empathy", "harmfulness", "harmfulness_panel", "preferred",
+        "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
+        "preferred",
     ]  # fmt: skip
 
 
@@ -86,6 +93,8 @@ def marks(choice):
         ]
     if choice[0] == "scorer" and ("offline" in choice[1] or choice[1] in READ_BY_A_NETWORK):
         return [pytest.mark.long]
+    if choice == ("scorer", "guard"):
+        return [pytest.mark.skip(reason="it has no weights; test_guard.py makes small ones")]
     if choice in ON_A_HUB:
         return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     return []

@@ -29,6 +29,7 @@ class TrainConfig:
     data: str = "data"
     out: str | None = None
     epochs: int | None = None
+    model: str = "smollm2"
     seed: int = 0
 
 
@@ -42,13 +43,14 @@ def _work(cfg: DictConfig) -> int:
     resolve(cfg)
     if cfg.recipe == "refusal":
         return _table(cfg)
+    if cfg.recipe in ("normativity", "prompt_toxicity"):
+        return _without_adapters(cfg)
     from harness.train.learning import save, train
     from harness.train.recipes import RECIPES
 
     if cfg.recipe not in RECIPES:
-        raise HarnessError(
-            f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}, refusal"
-        )
+        names = ", ".join([*RECIPES, "normativity", "prompt_toxicity", "refusal"])
+        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {names}")
     recipe, epochs = RECIPES[cfg.recipe]
     try:
         examples = list(recipe(Path(cfg.data)))
@@ -80,6 +82,27 @@ def _table(cfg: DictConfig) -> int:
     print(f"{len(rows)} answers", flush=True)
     save(fit(rows), out)
     print(f"written to {out}; use it with scorers.refusal.weights={out}")
+    return 0
+
+
+def _without_adapters(cfg: DictConfig) -> int:
+    """The recipes that leave the encoder, or the language model, as it is."""
+    from harness.train import normativity, prompt_toxicity
+
+    out = Path(cfg.out or f"{cfg.recipe}.safetensors")
+    started = time.monotonic()
+
+    def told(line: str) -> None:
+        print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
+
+    try:
+        if cfg.recipe == "normativity":
+            normativity.make(out, told)
+        else:
+            prompt_toxicity.make(Path(cfg.data), out, cfg.model, cfg.seed, told)
+    except FileNotFoundError as error:
+        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
+    print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
     return 0
 
 

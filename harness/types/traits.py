@@ -147,6 +147,9 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             Collection | None, None, "Codes of the languages that it reads; None: any."
         ),
         "notes": NOTES,
+        "of_requests": Trait(
+            bool, False, "Whether it reads what was asked alone, so that empty answers have scores."
+        ),
         "rubrics": Trait(
             Mapping,
             MappingProxyType({}),

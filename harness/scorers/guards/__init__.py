@@ -1,0 +1,1 @@
+"""Scorers by guard models of others."""

@@ -1,0 +1,1 @@
+"""Scorers of what a model is asked, whatever it answers."""
