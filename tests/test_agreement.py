@@ -122,6 +122,34 @@ def test_labels_are_read_by_their_format(tmp_path):
     assert [x.prompt for x in read_labels(path, form)] == ["q2"]
 
 
+def test_a_part_that_says_too_little_is_one_sentence(tmp_path):
+    form = LabelFormat(part={"by": "id"})
+    with pytest.raises(HarnessError, match=r"must have by, of and are, .*format\.part=null"):
+        read_labels(write_labels(tmp_path / "l.csv", 1), form)
+
+
+@pytest.mark.parametrize(
+    ("options", "n", "about"),
+    [
+        (["format.part=null"], 4, "l.csv, read as xstest_refusal with format.part=null"),
+        ([], 2, "refusals of XSTest (Röttger et al. 2024), odd ids, three models"),
+        (["format.part=null", "format.about=ours"], 4, "ours"),
+    ],
+)
+def test_a_part_can_be_switched_off_and_the_record_then_names_the_file(
+    harness, tmp_path, options, n, about
+):
+    rows = (f"{i},q{i},I cannot.,2_full_refusal\n" for i in range(4))
+    text = "id,prompt,answer,final_label\n" + "".join(rows)
+    (tmp_path / "l.csv").write_text(text)
+    asked = ["scorer=[refusal]", "labels=l.csv", "format=xstest_refusal", *options]
+    done = harness(*asked, module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results" / "validity").rglob("*.json")
+    record = json.loads(path.read_text())
+    assert (record["n"], record["labels"]) == (n, about)
+
+
 def test_parts_are_by_number_where_there_is_one():
     assert [part_of(x, 2) for x in ("v2-3", "7", "10", 4)] == [1, 1, 0, 0]
     assert len({part_of(f"text {i} of words", 5) for i in range(40)}) == 5

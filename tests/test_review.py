@@ -12,7 +12,7 @@ from harness.review.drawing import draw
 from harness.review.page import page
 from harness.review.reading import read_back
 from harness.review.review import Review
-from harness.statistics.correction import prediction_powered
+from harness.statistics.correction import PartlyLabelled, prediction_powered
 from harness.statistics.means import Mean
 from harness.statistics.serial import as_record
 from harness.types.errors import HarnessError, NotFinished
@@ -85,12 +85,11 @@ def test_labels_correct_the_headline_as_by_hand(run, tmp_path):
     )
     harmful = scores[scores.kind == "harmful"].merge(labels, on=["sample_id", "index"], how="left")
     known = harmful[harmful.label.notna()]
-    rest = harmful[harmful.label.isna()]
-    expected = prediction_powered(
-        rest.value.to_numpy(), known.value.to_numpy(), known.label.to_numpy(),
-        np.unique(rest.cluster, return_inverse=True)[1],
-        np.unique(known.cluster, return_inverse=True)[1], 0.0, 1.0,
+    part = PartlyLabelled(
+        harmful.value.to_numpy(), harmful.label.to_numpy(),
+        np.unique(harmful.cluster, return_inverse=True)[1], np.zeros(len(harmful), int),
     )  # fmt: skip
+    expected = prediction_powered(part, 0.0, 1.0)
     rows = {row["name"]: row for row in reviewed.corrected.to_pylist()}
     assert rows["refused"]["corrected"] == pytest.approx(expected.estimate)
     assert rows["refused"]["low"] == pytest.approx(expected.low)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from harness.agreement.compute import measure
@@ -50,7 +51,7 @@ def _work(cfg: DictConfig) -> int:
     resolve(cfg)
     path, form = Path(cfg.labels), OmegaConf.to_object(cfg.format)
     assert isinstance(form, LabelFormat)
-    form.about = form.about or path.name
+    form.about = _about(form, path)
     read = read_label_file(path, form)
     labelled = read.items
     form.note = "; ".join(filter(None, [form.note, *read.notes]))
@@ -70,6 +71,25 @@ def _work(cfg: DictConfig) -> int:
         kept = save(record, Path(cfg.results) / "validity")
         print_record(record, kept)
     return 0
+
+
+def _about(form: LabelFormat, path: Path) -> str:
+    """What the labels are; what a format says of itself no longer holds once it is overridden."""
+    chosen = HydraConfig.get()
+    changed = [
+        option
+        for option in chosen.overrides.task
+        if option.lstrip("+~").startswith("format.") and not option.startswith(WORDS)
+    ]
+    own = any(option.startswith("format.about=") for option in chosen.overrides.task)
+    if form.about and (own or not changed):
+        return form.about
+    read = f", read as {chosen.runtime.choices['format']} with {' '.join(changed)}"
+    return path.name + (read if changed and form.about else "")
+
+
+WORDS = ("format.about=", "format.note=", "format.people=")
+"""Options that change nothing of which answers and labels are read."""
 
 
 if __name__ == "__main__":

@@ -19,7 +19,12 @@ from harness.statistics.arrays import Floats, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
-from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
+from harness.statistics.correction import (
+    Corrected,
+    PartlyLabelled,
+    prediction_powered,
+    rogan_gladen,
+)
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
@@ -58,6 +63,7 @@ __all__ = [
     "Missing",
     "MixedModel",
     "Paired",
+    "PartlyLabelled",
     "Reduction",
     "Share",
     "SpreadOfMaxima",
