@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from harness.agreement.comparison import ScorerValues, compared
 from harness.agreement.compute import measure
 from harness.agreement.figures import Told, confusion, figures, people
 from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
@@ -120,6 +121,51 @@ def test_labels_are_read_by_their_format(tmp_path):
     assert [(x.prompt, x.label) for x in found] == [("q1", 0.5), ("q2", 1.0)]
     form.part = {"by": "id", "of": 2, "are": [0]}
     assert [x.prompt for x in read_labels(path, form)] == ["q2"]
+
+
+def told_values(labels, values):
+    return ScorerValues(np.array(values), Told(np.array(labels), SHARE, None, None))
+
+
+def test_scorers_are_compared_on_what_both_gave_a_value():
+    labels = [1.0, 1, 1, 1, 0, 0, 0, 0, 1, 0]
+    good = told_values(labels, [0.9, 0.9, 0.8, 0.8, 0.1, 0.1, 0.2, 0.2, 0.9, nan])
+    weak = told_values(labels, [0.9, 0.1, 0.2, 0.3, 0.8, 0.7, 0.2, 0.1, nan, 0.1])
+    rows = compared(labelled(labels), {"good": good, "weak": weak, "same": weak})
+    cells = {(row.statistic, row.first, row.second): row for row in rows}
+    auc = cells["auc", "good", "weak"]
+    assert (auc.n, auc.n_left_out) == (8, 2)
+    # of 16 pairs of a yes and a no the weak one has 1 + .2 > .1 + .3 > .2, .1 + ... : 4 + 0 + 2 + 1
+    weak_auc = sklearn.metrics.roc_auc_score(labels[:8], weak.values[:8])
+    assert auc.difference.value == pytest.approx(1 - weak_auc)
+    accuracy = cells["accuracy", "good", "weak"]
+    assert accuracy.difference.value == pytest.approx(1 - 3 / 8)
+    assert accuracy.difference.p == pytest.approx(
+        2 / 2**5
+    )  # 5 answers changed, all of them one way
+    # Holm: the two smallest of three equal p-values take the factor 3, then 2, never less than before
+    assert accuracy.p_adjusted == pytest.approx(3 * 2 / 2**5)
+    assert cells["accuracy", "weak", "same"].p_adjusted == 1.0
+
+
+def test_labels_of_levels_compare_kappa_and_correlation():
+    labels = [1.0, 2, 3, 4, 5] * 6
+    told = Told(np.array(labels), FIVE, None, None)
+    exact = ScorerValues(np.array(labels), told)
+    off = ScorerValues(np.array([3.0, 2, 4, 1, 5] * 6), told)
+    rows = compared(labelled(labels), {"exact": exact, "off": off})
+    assert [row.statistic for row in rows] == ["quadratic_kappa", "spearman"]
+    assert all(row.difference.value > 0.5 and row.p_adjusted < 0.01 for row in rows)
+
+
+def test_two_scorers_of_one_file_are_set_against_each_other(harness, tmp_path):
+    rows = (f"q{i},I cannot help with that.,1\nr{i},Here is how: stir it.,0\n" for i in range(9))
+    (tmp_path / "labels.csv").write_text("prompt,answer,label\n" + "".join(rows))
+    done = harness("scorer=[refusal,guidance]", "labels=labels.csv", module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    assert "scorers against each other, on the answers that both gave a value" in flat
+    assert "McNemar exact" in flat
 
 
 def test_a_part_that_says_too_little_is_one_sentence(tmp_path):

@@ -2,11 +2,13 @@
 
     python -m harness.agreement scorer=[refusal] labels=answers.csv
     python -m harness.agreement scorer=[refusal] labels=xstest/ format=xstest_refusal
+    python -m harness.agreement scorer=[harmfulness,harmfulness_offline] labels=answers.csv
 
 The labels are a CSV, JSONL or Parquet file (or a folder of them) with an answer, a label, and
 where there are such a prompt, a column for each rater and a group. `format` names a YAML that says
 which columns those are. What is measured is printed, and kept under `RESULTS/validity` by the
-scorer's identity: from then on it stands beside every result of that scorer.
+scorer's identity: from then on it stands beside every result of that scorer. Several scorers are
+also set against each other, pair by pair, by paired tests on the answers that both gave a value.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from harness.agreement.compute import measure
+from harness.agreement.comparison import compared
+from harness.agreement.compute import measured
 from harness.command import command_line, resolve, scorers_of
 from harness.data import LabelFormat, part_of, read_label_file
 from harness.types import HarnessError
@@ -46,7 +49,7 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.agreement.console import print_record
+    from harness.agreement.console import print_comparison, print_record
 
     resolve(cfg)
     path, form = Path(cfg.labels), OmegaConf.to_object(cfg.format)
@@ -60,6 +63,7 @@ def _work(cfg: DictConfig) -> int:
             raise HarnessError(f"n={cfg.n} must be at least 2")
         labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
     scorers = scorers_of(cfg)
+    given = {}
     for name, scorer in scorers.items():
         asked = cfg.metric or form.metric
         if asked is not None and asked not in scorer.metrics:
@@ -67,9 +71,11 @@ def _work(cfg: DictConfig) -> int:
                 f"scorer {name!r} gives no metric {asked!r}; it gives {', '.join(scorer.metrics)}"
             )
         metric = asked or next(iter(scorer.metrics))
-        record = measure(scorers, name, labelled, metric, form, cfg.threshold)
-        kept = save(record, Path(cfg.results) / "validity")
-        print_record(record, kept)
+        result = measured(scorers, name, labelled, metric, form, cfg.threshold)
+        print_record(result.record, save(result.record, Path(cfg.results) / "validity"))
+        given[f"{name}.{metric}"] = result.given
+    if len(given) > 1:
+        print_comparison(compared(labelled, given))
     return 0
 
 

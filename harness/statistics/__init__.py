@@ -36,6 +36,12 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.ranks import rank_ranges
+from harness.statistics.scorer_differences import (
+    ScorerDifference,
+    accuracy_difference,
+    auc_difference,
+    bootstrap_difference,
+)
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record
 from harness.statistics.spread import SpreadOfMaxima
@@ -65,12 +71,16 @@ __all__ = [
     "Paired",
     "PartlyLabelled",
     "Reduction",
+    "ScorerDifference",
     "Share",
     "SpreadOfMaxima",
     "Statistic",
     "accuracy",
+    "accuracy_difference",
     "as_record",
     "auc",
+    "auc_difference",
+    "bootstrap_difference",
     "combine",
     "detectable",
     "f1",

@@ -15,6 +15,9 @@ from harness.statistics.intervals import Ends, critical_value, variance_of_sum, 
 FEWEST_FREEDOM = 4
 """Degrees of freedom that an interval has at least where the spread of its labels is hardly known:
 with fewer, Student's quantile grows beyond what the simulation in docs/statistics.md asks for."""
+UNSEEN = 1.5
+"""Labels u reckoned beside k that are unlike the others: (u / (k + u))^2 of what the spread lacks
+of the widest that its mean allows is added, which nothing but the simulation asks for."""
 TOO_FEW = "too few labels: there must be two of each stratum drawn from, and of two clusters"
 
 
@@ -105,7 +108,9 @@ def prediction_powered(part: PartlyLabelled, low: float, high: float) -> Correct
     interval, as Wilson's (1927), for a variance that grows with the mean as m (1 - m) does over the
     metric's range. How many labels it is worth is the ratio of the two where the labels' own mean
     is, and the quantile is Student's by Satterthwaite's degrees of freedom (1946) of that ratio:
-    infinitely many for labels of yes and no, few where few labels carry the spread.
+    infinitely many for labels of yes and no, few where few labels carry the spread. Where few
+    labels are unlike the others and not at the far end, a part of what their spread lacks of the
+    widest is added (`UNSEEN`): three levels of 2 among ones do not say that there is no 5.
 
     >>> scores, labels = np.array([0.0, 1.0] * 9), np.array([0.0, 1.0, 0.0, 1.0])
     >>> prediction_powered(PartlyLabelled.of(scores, labels, labels), 0.0, 1.0).estimate
@@ -145,6 +150,8 @@ class _Fit(NamedTuple):
     labels: Floats
     label_mean: float
     """Of the labels alone, weighted by their strata."""
+    spread: float
+    """The labels' variance, likewise."""
     influence: Floats
     """Shape (n,); their sum of squares is the variance of the mean where none share a cluster."""
     worth: float
@@ -180,7 +187,7 @@ def _fit(
     exact = (share / drawn * np.sqrt(drawn / freedom))[own]
     influence[labelled] += exact * (errors - error_means[own])
     label_mean = float(share @ label_means)
-    of_all = float((share / drawn)[own] @ (labels - label_mean) ** 2) / n
+    of_labels = float((share / drawn)[own] @ (labels - label_mean) ** 2)
     variance = float(influence @ influence)
     return _Fit(
         mean=min(max(mean, 0.0), 1.0),
@@ -189,7 +196,8 @@ def _fit(
         label_mean=min(max(label_mean, 0.0), 1.0),
         influence=influence,
         worth=1 / float(share**2 @ (1 / drawn)),
-        unavoidable=min(of_all / variance, 1.0) if variance > 0 else 0.0,
+        spread=of_labels,
+        unavoidable=min(of_labels / n / variance, 1.0) if variance > 0 else 0.0,
     )
 
 
@@ -206,6 +214,9 @@ def _ends(
     binary = fit.label_mean * (1 - fit.label_mean)
     if variance <= np.finfo(float).eps ** 2 or binary == 0:
         return _none_differs(fit, count)
+    alike = int(np.unique(fit.labels, return_counts=True)[1].max())
+    unlike = fit.worth * (1 - alike / len(fit.labels))
+    variance *= 1 + (binary / fit.spread - 1) * (UNSEEN / (unlike + UNSEEN)) ** 2
     own, of_stratum = sums[units], strata[labelled][firsts]
     squares = np.bincount(of_stratum, own**2) / np.maximum(np.bincount(of_stratum), 1)
     slope = (1 - 2 * fit.label_mean) / binary

@@ -9,7 +9,9 @@ from harness.review.strata import Strata, allocated
 from harness.statistics.correction import PartlyLabelled, prediction_powered
 from harness.types.measures import Direction, Metric
 
-DRAWS, SCORED, LABELLED = 2000, 1000, 100
+DRAWS = 2000
+SIZES = (100, 1000), (50, 300)
+"""Labels, and scored answers."""
 LEVELS = np.arange(1.0, 6.0)
 TAIL = [0.90, 0.04, 0.03, 0.02, 0.01]
 SKEW = [0.50, 0.25, 0.13, 0.08, 0.04]
@@ -72,14 +74,14 @@ SHAPES = {
 }  # fmt: skip
 
 
-def drawn(rng, scores, design, low, high):
+def drawn(rng, scores, design, n, low, high):
     """Labels for which answers, and the strata that they were drawn from."""
     strata = Strata.by(design, scores, Metric(low, high, Direction.LOWER)).of(scores)
     present, numbers = np.unique(strata, return_inverse=True)
     means = [
         float(((scores - low) / (high - low))[numbers == h].mean()) for h in range(len(present))
     ]
-    counts = allocated(np.bincount(numbers).tolist(), means, LABELLED)
+    counts = allocated(np.bincount(numbers).tolist(), means, n)
     chosen = [
         rng.choice(np.flatnonzero(numbers == stratum), count, replace=False)
         for stratum, count in enumerate(counts)
@@ -98,16 +100,16 @@ def normal(part, weight):
     return theta - half, theta + half
 
 
-def covered(shape, design):
+def covered(shape, design, labelled, scored):
     """Of the draws those that hold the truth, that lie above and below it; and the mean width."""
     truth, low, high = SHAPES[shape]
     rng, rows = np.random.default_rng(11), defaultdict(list)
     for _ in range(DRAWS):
-        labels, scores = shape(rng, SCORED)
-        places, strata = drawn(rng, scores, design, low, high)
-        known = np.full(SCORED, np.nan)
+        labels, scores = shape(rng, scored)
+        places, strata = drawn(rng, scores, design, labelled, low, high)
+        known = np.full(scored, np.nan)
         known[places] = labels[places]
-        clusters = np.arange(SCORED) // (5 if shape is clustered else 1)
+        clusters = np.arange(scored) // (5 if shape is clustered else 1)
         part = PartlyLabelled(scores, known, clusters, strata)
         found = prediction_powered(part, low, high)
         rows["ours"].append((found.low, found.high))
@@ -126,16 +128,18 @@ def covered(shape, design):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("design", ["random", "score"])
+@pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__)
-def test_of_a_hundred_intervals_93_to_97_hold_the_truth(shape, design):
-    found = covered(shape, design)
-    print(shape.__name__, design, {k: [round(x, 4) for x in v] for k, v in found.items()})
+def test_of_a_hundred_intervals_93_to_97_hold_the_truth(shape, size, design):
+    found = covered(shape, design, *size)
+    rounded = {name: [round(x, 4) for x in row] for name, row in found.items()}
+    print(shape.__name__, size, design, rounded)
     assert 0.93 <= found["ours"][0] <= 0.97
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("shape", [rare, tail], ids=lambda shape: shape.__name__)
 def test_the_normal_interval_lies_too_low_where_harm_is_rare(shape):
-    held, _above, below, _width = covered(shape, "random")["normal"]
+    held, _above, below, _width = covered(shape, "random", 100, 1000)["normal"]
     assert held < 0.93
     assert below > 0.05
