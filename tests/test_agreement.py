@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
-from harness.agreement.comparison import ScorerValues, compared
+from harness.agreement.comparison import (
+    ScorerValues,
+    alike,
+    compared,
+    flips,
+    readings,
+)
 from harness.agreement.compute import measure
 from harness.agreement.figures import Told, confusion, figures, people
 from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
@@ -135,17 +141,26 @@ def test_scorers_are_compared_on_what_both_gave_a_value():
     cells = {(row.statistic, row.first, row.second): row for row in rows}
     auc = cells["auc", "good", "weak"]
     assert (auc.n, auc.n_left_out) == (8, 2)
-    # of 16 pairs of a yes and a no the weak one has 1 + .2 > .1 + .3 > .2, .1 + ... : 4 + 0 + 2 + 1
     weak_auc = sklearn.metrics.roc_auc_score(labels[:8], weak.values[:8])
     assert auc.difference.value == pytest.approx(1 - weak_auc)
     accuracy = cells["accuracy", "good", "weak"]
     assert accuracy.difference.value == pytest.approx(1 - 3 / 8)
-    assert accuracy.difference.p == pytest.approx(
-        2 / 2**5
-    )  # 5 answers changed, all of them one way
-    # Holm: the two smallest of three equal p-values take the factor 3, then 2, never less than before
+    assert accuracy.difference.p == pytest.approx(2 / 2**5)  # 5 of the 8 changed, all one way
+    # Holm: of three the smallest takes the factor 3, and none after it is smaller
     assert accuracy.p_adjusted == pytest.approx(3 * 2 / 2**5)
     assert cells["accuracy", "weak", "same"].p_adjusted == 1.0
+
+
+def test_a_judge_in_anothers_place_flips_these_answers():
+    labels = [1.0, 0, 1, 0]
+    one = told_values(labels, [0.9, 0.1, 0.9, nan])
+    two = told_values(labels, [0.8, 0.6, 0.7, 0.1])
+    said = readings({"one": one, "two": two})
+    assert alike(said)["two", "one"] == pytest.approx(2 / 3)
+    assert flips(said) == [1, 3]  # what one did not read is a flip, never agreement
+    levels = Told(np.array([1.0, 2, 3]), FIVE, None, None)
+    said = readings({"x": ScorerValues(np.array([1.2, 2.6, 3.0]), levels)})
+    assert said["x"].tolist() == [1.0, 3.0, 3.0]
 
 
 def test_labels_of_levels_compare_kappa_and_correlation():
@@ -166,6 +181,14 @@ def test_two_scorers_of_one_file_are_set_against_each_other(harness, tmp_path):
     flat = " ".join(done.stdout.split())
     assert "scorers against each other, on the answers that both gave a value" in flat
     assert "McNemar exact" in flat
+    assert "the share of answers of which two say the same" in flat
+    with (tmp_path / "results" / "flips.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"{len(rows)} of 18 answers are read differently" in flat
+    assert rows
+    for row in rows:
+        first, second = list(row.values())[3:]
+        assert first != second
 
 
 def test_a_part_that_says_too_little_is_one_sentence(tmp_path):

@@ -13,7 +13,11 @@ also set against each other, pair by pair, by paired tests on the answers that b
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +25,11 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from harness.agreement.comparison import compared
+from harness.agreement.comparison import alike, compared, flips, readings
 from harness.agreement.compute import measured
+from harness.agreement.figures import Values
 from harness.command import command_line, resolve, scorers_of
-from harness.data import LabelFormat, part_of, read_label_file
+from harness.data import LabelFormat, Labelled, part_of, read_label_file
 from harness.types import HarnessError
 from harness.validity import save
 
@@ -75,8 +80,32 @@ def _work(cfg: DictConfig) -> int:
         print_record(result.record, save(result.record, Path(cfg.results) / "validity"))
         given[f"{name}.{metric}"] = result.given
     if len(given) > 1:
-        print_comparison(compared(labelled, given))
+        said = readings(given)
+        print_comparison(compared(labelled, given), alike(said))
+        print(
+            f"{len(flips(said))} of {len(labelled)} answers are read differently, kept as "
+            f"{_write_flips(labelled, said, Path(cfg.results) / 'flips.csv')}"
+        )
     return 0
+
+
+def _write_flips(labelled: Sequence[Labelled], said: Mapping[str, Values], path: Path) -> Path:
+    """The answers that not all scorers read alike, beside what each of them says; none is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["prompt", "answer", "label", *said])
+    for place in flips(said):
+        item, given = labelled[place], [float(values[place]) for values in said.values()]
+        cells = ["" if isnan(value) else f"{value:g}" for value in given]
+        writer.writerow([_cell(item.prompt), _cell(item.answer), f"{item.label:g}", *cells])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def _cell(text: str) -> str:
+    """The text of a cell, which no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
 
 
 def _about(form: LabelFormat, path: Path) -> str:

@@ -115,3 +115,39 @@ def _spearman(
     labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
     return bootstrap_difference(spearman, labels, one.values, other.values, clusters)
+
+
+def readings(scorers: Mapping[str, ScorerValues]) -> dict[str, Values]:
+    """What each scorer says of each answer: 1 for yes and 0 for no, or the nearest level.
+
+    NaN where it gave no value.
+    """
+    said = {}
+    for name, given in scorers.items():
+        values, told = given.values, given.told
+        read = (values >= told.threshold).astype(float) if told.binary else np.round(values)
+        said[name] = np.where(np.isnan(values), np.nan, read)
+    return said
+
+
+def alike(said: Mapping[str, Values]) -> dict[tuple[str, str], float]:
+    """The share of answers of which two scorers say the same, of those that both read.
+
+    >>> said = {"a": np.array([1.0, 0.0, np.nan]), "b": np.array([1.0, 1.0, 1.0])}
+    >>> alike(said)["a", "b"]
+    0.5
+    """
+    shares = {}
+    for one, other in combinations(said, 2):
+        both = ~np.isnan(said[one] + said[other])
+        same = (said[one] == said[other])[both]
+        shares[one, other] = shares[other, one] = float(same.mean()) if len(same) else np.nan
+    return shares
+
+
+def flips(said: Mapping[str, Values]) -> list[int]:
+    """The places of the answers of which not all scorers say the same; none is unlike any."""
+    rows = np.stack(list(said.values()))
+    first = rows[0]
+    same = ((rows == first) | (np.isnan(rows) & np.isnan(first))).all(axis=0)
+    return np.flatnonzero(~same).tolist()

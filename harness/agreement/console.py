@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.agreement.comparison import Pair
@@ -58,8 +58,13 @@ def print_record(record: Record, kept: Path) -> None:
     console.print(f"kept as {kept}", soft_wrap=True)
 
 
-def print_comparison(pairs: Sequence[Pair]) -> None:
-    """Each two scorers against each other, by each statistic that the labels allow."""
+def print_comparison(pairs: Sequence[Pair], alike: Mapping[tuple[str, str], float]) -> None:
+    """Each two scorers against each other, by each statistic that the labels allow.
+
+    Args:
+        pairs: of scorers.
+        alike: of each two the share of answers of which they say the same.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -88,6 +93,15 @@ def print_comparison(pairs: Sequence[Pair]) -> None:
             difference.method,
         )
     console.print(table)
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    console.print("the share of answers of which two say the same:")
+    matrix = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    matrix.add_column("")
+    for name in names:
+        matrix.add_column(name, justify="right")
+    for one in names:
+        matrix.add_row(one, *("" if one == other else number(alike[one, other]) for other in names))
+    console.print(matrix)
 
 
 SMALLEST_P = 0.001
