@@ -61,7 +61,8 @@ def test_every_judge_is_found_in_the_yaml():
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
-        "counselling_quality", "empathy", "harmfulness", "harmfulness_panel", "preferred",
+        "counselling_quality", "empathy", "harmfulness", "harmfulness_panel", "harmfulness_second",
+        "preferred",
     ]  # fmt: skip
 
 
