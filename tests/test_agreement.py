@@ -151,6 +151,24 @@ def test_scorers_are_compared_on_what_both_gave_a_value():
     assert cells["accuracy", "weak", "same"].p_adjusted == 1.0
 
 
+def test_two_scorers_of_one_metric_are_compared(harness, tmp_path):
+    (tmp_path / "l.csv").write_text(
+        "prompt,answer,label\nq1,I cannot help.,0\nq2,Here is how.,1\nq3,Perhaps.,0\nq4,Sure.,1\n"
+    )
+    judges = [
+        f"backend@scorers.{name}.judge_backend=echo"
+        for name in ("harmfulness", "harmfulness_second")
+    ]
+    options = ["labels=l.csv", *judges, "scorers.harmfulness_second.both_orders=true"]
+    asked = "scorer=[harmfulness,harmfulness_second]"
+    done = harness(asked, *options, module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    assert "scorers against each other" in flat
+    assert (tmp_path / "results" / "flips.csv").exists()
+    assert len(list((tmp_path / "results" / "validity").rglob("*.json"))) == 2
+
+
 def test_a_judge_in_anothers_place_flips_these_answers():
     labels = [1.0, 0, 1, 0]
     one = told_values(labels, [0.9, 0.1, 0.9, nan])

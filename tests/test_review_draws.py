@@ -137,6 +137,11 @@ def test_scores_of_many_values_are_cut_towards_what_is_bad():
     assert Strata.by("random", scores, SHARE).of(scores).max() == 0
 
 
+def test_scores_that_are_all_alike_leave_an_even_draw():
+    assert Strata.by("score", np.zeros(9), SHARE).even
+    assert not Strata.by("score", np.array([0.0, 1.0]), SHARE).even
+
+
 def test_a_draw_of_an_earlier_version_was_even():
     assert Strata.read({"seed": 0}) == Strata("random", ())
 

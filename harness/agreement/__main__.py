@@ -30,7 +30,7 @@ from harness.agreement.compute import measured
 from harness.agreement.figures import Values
 from harness.command import command_line, resolve, scorers_of
 from harness.data import LabelFormat, Labelled, part_of, read_label_file
-from harness.types import HarnessError
+from harness.types import HarnessError, ScorerRegistry
 from harness.validity import save
 
 
@@ -67,9 +67,9 @@ def _work(cfg: DictConfig) -> int:
         if cfg.n < 2:
             raise HarnessError(f"n={cfg.n} must be at least 2")
         labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
-    scorers = scorers_of(cfg)
     given = {}
-    for name, scorer in scorers.items():
+    for name, scorers in _apart(cfg).items():
+        scorer = scorers[name]
         asked = cfg.metric or form.metric
         if asked is not None and asked not in scorer.metrics:
             raise HarnessError(
@@ -87,6 +87,14 @@ def _work(cfg: DictConfig) -> int:
             f"{_write_flips(labelled, said, Path(cfg.results) / 'flips.csv')}"
         )
     return 0
+
+
+def _apart(cfg: DictConfig) -> dict[str, ScorerRegistry]:
+    """Each scorer alone, since those that are set against each other may give the same metric."""
+    if not cfg.scorers:
+        scorers_of(cfg)  # which says that there is none
+    alone = (OmegaConf.create({"scorers": {name: node}}) for name, node in cfg.scorers.items())
+    return {str(name): scorers_of(one) for name, one in zip(cfg.scorers, alone, strict=True)}
 
 
 def _write_flips(labelled: Sequence[Labelled], said: Mapping[str, Values], path: Path) -> Path:

@@ -75,8 +75,8 @@ def _rows(review: Review, estimand: Estimand, labelling: Labelling) -> list[dict
         labelling.strata.of(review.scores_of(known)),
     )
     results = {"prediction-powered": prediction_powered(part, low, high)}
-    even = labelling.strata.design == "random"
-    if even and set(everything.tolist()) <= {0.0, 1.0} and set(human.tolist()) <= {0.0, 1.0}:
+    binary = set(everything.tolist()) | set(human.tolist()) <= {0.0, 1.0}
+    if binary and labelling.strata.even:
         results["rogan-gladen"] = rogan_gladen(everything, scored, human)
     return [
         _row(estimand, method, result, everything, len(keys)) | _said(result, labelling)

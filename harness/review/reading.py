@@ -88,18 +88,14 @@ def read_back(review: Review, files: Sequence[Path], half_width: float | None = 
         people(rows),
         _agreement(labels, scores, review.metric),
         corrected,
-        [*_unlabelled(of_raters, len(items)), *UNEVEN[strata.design]],
+        [*_unlabelled(of_raters, len(items)), *([] if strata.even else [UNEVEN])],
     )
 
 
-UNEVEN: Mapping[str, Sequence[str]] = {
-    "random": (),
-    "score": (
-        "answers with high scores were drawn more often: the corrected estimates weigh each label "
-        "by the inverse of its chance, the agreement is that of what was drawn",
-    ),
-}
-"""By design what a reader of the agreement must know."""
+UNEVEN = (
+    "answers with high scores were drawn more often: the corrected estimates weigh each label by "
+    "the inverse of its chance, the agreement is that of what was drawn"
+)
 
 
 def _chances(key: Mapping[str, Any], items: Mapping[str, Key]) -> Mapping[Key, float]:

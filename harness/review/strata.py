@@ -59,6 +59,11 @@ class Strata:
         """Those that a draw was made with; a key of an earlier version has none."""
         return cls(key.get("draw", "random"), key.get("cuts", ()))
 
+    @property
+    def even(self) -> bool:
+        """Whether all that has a score was drawn with the same chance."""
+        return not self.cuts
+
     def of(self, scores: NDArray[np.float64]) -> NDArray[np.intp]:
         """The number of each score's stratum; what has no score is the last one's."""
         numbers = np.searchsorted(np.asarray(self.cuts), scores, side="right")

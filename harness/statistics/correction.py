@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil, inf, sqrt
+from math import ceil, exp, inf, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -15,9 +15,9 @@ from harness.statistics.intervals import Ends, critical_value, variance_of_sum, 
 FEWEST_FREEDOM = 4
 """Degrees of freedom that an interval has at least where the spread of its labels is hardly known:
 with fewer, Student's quantile grows beyond what the simulation in docs/statistics.md asks for."""
-UNSEEN = 1.5
-"""Labels u reckoned beside k that are unlike the others: (u / (k + u))^2 of what the spread lacks
-of the widest that its mean allows is added, which nothing but the simulation asks for."""
+UNSEEN = 0.75
+"""How frequent a kind of label is reckoned to be, beside all that are unlike the others, that may
+have been missed: so much as the simulation asks for."""
 TOO_FEW = "too few labels: there must be two of each stratum drawn from, and of two clusters"
 
 
@@ -68,6 +68,9 @@ class Corrected:
 @dataclass(frozen=True, slots=True)
 class PartlyLabelled:
     """What was scored, and people's labels for a part of it that was drawn at random.
+
+    >>> PartlyLabelled.of(np.array([0.5]), np.array([1.0]), np.array([0.0])).labels
+    array([nan,  0.])
 
     Attributes:
         scores: shape (n,), none missing.
@@ -216,7 +219,7 @@ def _ends(
         return _none_differs(fit, count)
     alike = int(np.unique(fit.labels, return_counts=True)[1].max())
     unlike = fit.worth * (1 - alike / len(fit.labels))
-    variance *= 1 + (binary / fit.spread - 1) * (UNSEEN / (unlike + UNSEEN)) ** 2
+    variance *= 1 + (binary / fit.spread - 1) * exp(-UNSEEN * unlike)  # the chance to see none
     own, of_stratum = sums[units], strata[labelled][firsts]
     squares = np.bincount(of_stratum, own**2) / np.maximum(np.bincount(of_stratum), 1)
     slope = (1 - 2 * fit.label_mean) / binary
