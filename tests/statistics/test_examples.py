@@ -20,7 +20,8 @@ NAMES = {"np": np} | {
     for name in face.__all__
 }
 WITHOUT = {"Floats", "LEVEL", "RESAMPLES", "VERSION", "Level", "Measurement", "Missing",
-           "Statistic", "Paired", "Corrected", "ScorerDifference", "as_record", "from_record"}  # fmt: skip
+           "Statistic", "Paired", "Corrected", "ScorerDifference", "as_record",
+           "from_record"}  # fmt: skip
 """What the face opens that is no statistic and no function: types, constants and results."""
 
 
