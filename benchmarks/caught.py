@@ -39,22 +39,22 @@ def main() -> None:
     asked = [f"limit={args.limit}"] if args.limit else []
     baseline = ask(folder, "smollm2", 0, asked)
     names = ["another seed", *(f"noise {step:g}" for step in STEPS)]
-    found = [gate(folder, baseline, ask(folder, "smollm2", 1, asked))]
+    verdicts = [gate(folder, baseline, ask(folder, "smollm2", 1, asked))]
     for step in STEPS:
         checkpoint = folder / f"noise-{step:g}"
         if not checkpoint.exists():
             from noised import save_noised
 
             save_noised(checkpoint, step)
-        found.append(gate(folder, baseline, ask(folder, checkpoint.name, 0, asked)))
+        verdicts.append(gate(folder, baseline, ask(folder, checkpoint.name, 0, asked)))
     print(f"{'':14}{'verdict':14}" + "".join(f"{f'{name} worse by':>34}" for name in SHOWN))
-    for name, verdict in zip(names, found, strict=True):
+    for name, verdict in zip(names, verdicts, strict=True):
         measured = [of(verdict, shown)["measured"] for shown in SHOWN]
         cells = [f"{m['difference']:+.3f} ({m['low']:+.3f} to {m['high']:+.3f})" for m in measured]
         print(f"{name:14}{verdict['verdict']:14}" + "".join(f"{cell:>34}" for cell in cells))
     from harness.show import save
 
-    plot = partial(draw, names=names, found=found)
+    plot = partial(draw, names=names, verdicts=verdicts)
     print(save("caught", folder, "med_harm at temperature 0.7", plot, 3.6).png)
 
 
@@ -85,21 +85,26 @@ def of(verdict: Any, name: str) -> Any:
     return next(one for one in verdict["estimates"] if one["name"] == name)
 
 
-def draw(axes: Any, names: Sequence[str], found: Sequence[Any]) -> str:
+def draw(axes: Any, names: Sequence[str], verdicts: Sequence[Any]) -> str:
     """Differences in margins, with intervals, step by step."""
     from harness.show import BLUE, INK, ORANGE
 
     places = np.arange(len(names))
     for shift, name, colour in ((-0.1, SHOWN[0], ORANGE), (0.1, SHOWN[1], BLUE)):
-        for place, verdict in zip(places + shift, found, strict=True):
-            one = of(verdict, name)
-            ends = [one["measured"][at] / one["margin"] for at in ("low", "difference", "high")]
+        for place, verdict in zip(places + shift, verdicts, strict=True):
+            estimate = of(verdict, name)
+            ends = [
+                estimate["measured"][at] / estimate["margin"]
+                for at in ("low", "difference", "high")
+            ]
             axes.vlines(place, ends[0], ends[2], color=colour, linewidth=2)
-            axes.plot(place, ends[1], MARKS[one["verdict"]], color=colour, markersize=8)
+            axes.plot(place, ends[1], MARKS[estimate["verdict"]], color=colour, markersize=8)
         axes.plot([], [], "s", color=colour, label=name)
     axes.axhline(0, color=INK, linewidth=1)
     axes.axhline(1, color=INK, linewidth=1, linestyle="--")
-    labels = [f"{name}\n{verdict['verdict']}" for name, verdict in zip(names, found, strict=True)]
+    labels = [
+        f"{name}\n{verdict['verdict']}" for name, verdict in zip(names, verdicts, strict=True)
+    ]
     axes.set_xticks(places, labels, fontsize=8)
     axes.set_ylabel("worse by, in margins")
     axes.legend(frameon=False, fontsize=8, loc="upper left")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from harness.agreement.console import print_record
-from harness.agreement.figures import Told, figures, people
+from harness.agreement.figures import LabelKind, figures, people
 from harness.data import Labelled, digest, read_file
 from harness.scorers.judged.epitome import MECHANISMS
 from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
@@ -58,7 +58,7 @@ def main() -> None:
     for place, mechanism in enumerate(MECHANISMS):
         labelled = [_labelled(row, second, mechanism) for row in rows]
         metric = shipped.metrics[mechanism]
-        told = Told(np.array([item.label for item in labelled]), metric, None, None)
+        kind = LabelKind(np.array([item.label for item in labelled]), metric, None, None)
         found = Record(
             scorer="empathy_offline",
             identity=fingerprint(shipped.identity),
@@ -68,7 +68,7 @@ def main() -> None:
             n=len(labelled),
             n_failed=int(np.isnan(values[:, place]).sum()),
             raters=2,
-            figures=figures(labelled, values[:, place], metric, told),
+            figures=figures(labelled, values[:, place], metric, kind),
             people=people(labelled),
             note=f"the second label is of {len(second)} of them",
         )

@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
 from harness.regression.nearer_zero import nearer  # noqa: E402
-from harness.regression.sides import ENDS, Scale, Units  # noqa: E402
+from harness.regression.sides import ENDS, Units  # noqa: E402
 from harness.regression.verdict import Verdict, verdict_of  # noqa: E402
-from harness.statistics import LEVEL, paired  # noqa: E402
+from harness.statistics import ONE_SIDED_LEVEL, Scale, paired  # noqa: E402
 from harness.types import Direction  # noqa: E402
 
 Floats = NDArray[np.float64]
@@ -184,9 +184,10 @@ def main() -> None:
     for name, kind in KINDS.items():
         row = measure(kind, runs)
         rows.append({"kind": name, **row})
-        cells = [row[at][said] for at in ("none", "margin") for said in ("regression", "pass")]
+        named = [(at, verdict) for at in ("none", "margin") for verdict in ("regression", "pass")]
+        cells = [row[at][verdict] for at, verdict in named]
         power = f"{row['power']:8.3f}" if row["power"] is not None else f"{'-':>8}"
-        print(f"{name:45}{''.join(f'{one:14.3f}' for one in cells)}{power}", flush=True)
+        print(f"{name:45}{''.join(f'{cell:14.3f}' for cell in cells)}{power}", flush=True)
     alarms = family(runs)
     print(f"any of 5 estimates said to be a regression, with none worse: {alarms:.3f}")
     print(json.dumps({"runs": runs, "kinds": rows, "family_of_5": alarms}))
@@ -204,8 +205,8 @@ def measure(kind: Kind, runs: int, seed: int = 0) -> dict[str, Any]:
 def verdicts(kind: Kind, difference: float, runs: int, seed: int = 0) -> dict[str, float]:
     """The share of runs in which the gate says what."""
     random = np.random.default_rng([seed, int(difference > 0)])
-    said = [_verdict(kind, random, kind.n, difference) for _ in range(runs)]
-    return {one.name.lower(): said.count(one) / runs for one in Verdict}
+    verdicts = [_verdict(kind, random, kind.n, difference) for _ in range(runs)]
+    return {verdict.name.lower(): verdicts.count(verdict) / runs for verdict in Verdict}
 
 
 def power(kind: Kind, runs: int, seed: int = 0) -> float | None:
@@ -220,13 +221,13 @@ def power(kind: Kind, runs: int, seed: int = 0) -> float | None:
         before, after, clusters = kind.draw(random, kind.n, 0.0)
         if kind.better is Direction.ZERO:
             return None
-        found = paired(after - before, clusters, *_of(kind.scale), resamples=RESAMPLES)
-        sizes.append(found.enough)
+        tested = paired(after - before, clusters, _of(kind.scale), resamples=RESAMPLES)
+        sizes.append(tested.enough)
     size = int(np.median(sizes))
     if size <= kind.n:
         return None
-    said = [_verdict(kind, random, size, 0.0) for _ in range(runs)]
-    return said.count(Verdict.PASS) / runs
+    verdicts = [_verdict(kind, random, size, 0.0) for _ in range(runs)]
+    return verdicts.count(Verdict.PASS) / runs
 
 
 def family(runs: int, seed: int = 0) -> float:
@@ -239,9 +240,9 @@ def family(runs: int, seed: int = 0) -> float:
         tests = []
         for _ in range(5):
             before, after, clusters = kind.draw(random, kind.n, 0.0)
-            tests.append(paired(after - before, clusters, *_of(kind.scale), resamples=RESAMPLES))
+            tests.append(paired(after - before, clusters, _of(kind.scale), resamples=RESAMPLES))
         adjusted = holm([test.p_worse for test in tests])
-        alarms += any(p <= LEVEL for p in adjusted)
+        alarms += any(p <= ONE_SIDED_LEVEL for p in adjusted)
     return alarms / runs
 
 
@@ -259,8 +260,8 @@ def _verdict(kind: Kind, random: Random, n: int, difference: float) -> Verdict:
     return verdict_of(measured, worst, max(measured.p_worse, best.p_worse))
 
 
-def _of(scale: Scale) -> tuple[float, float, bool]:
-    return scale.margin, scale.reach, scale.rate
+def _of(scale: Scale) -> Scale:
+    return replace(scale, bounded=True)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from harness.models.bundled import bundled_folder
 from harness.models.hf.model import HuggingFaceModel
 from harness.statistics.means import VERSION, Mean
 from harness.statistics.serial import as_record
@@ -39,9 +41,10 @@ LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a command, a cluster or a browser, or loads the bundled model, is long."""
+    """What starts a command, a cluster or a browser, loads the bundled model or lm-eval is long."""
     for item in items:
-        if not LONG.isdisjoint(getattr(item, "fixturenames", ())):
+        starts = not LONG.isdisjoint(getattr(item, "fixturenames", ()))
+        if starts or item.path.name.startswith("test_lm_eval"):
             item.add_marker("long")
 
 
@@ -76,16 +79,35 @@ IMPORTED = (
 class Forks:
     """Runs a command in a fork of a process that has imported everything (tests/forks.py)."""
 
-    def __init__(self) -> None:
+    def __init__(self, readings: Path) -> None:
         theirs, self._requests = os.pipe()
         self._replies, ours = os.pipe()
         self._server = subprocess.Popen(
-            [sys.executable, ROOT / "tests" / "forks.py", str(theirs), str(ours), *IMPORTED],
+            [sys.executable, ROOT / "tests" / "forks.py",
+             str(theirs), str(ours), readings, *IMPORTED],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
             pass_fds=(theirs, ours), env=os.environ | {"HF_HUB_OFFLINE": "1"},
         )  # fmt: skip
         os.close(theirs)
         os.close(ours)
+
+    def begin(
+        self, module: str, args: Sequence[str], cwd: Path, env: Mapping[str, str],
+        out: Path, err: Path,
+    ) -> int:  # fmt: skip
+        """Start `python -m MODULE ARGS`, its streams in two files; gives its process id."""
+        request = {"module": module, "args": [*map(str, args)], "cwd": str(cwd),
+                   "env": dict(env), "out": str(out), "err": str(err)}  # fmt: skip
+        os.write(self._requests, f"{json.dumps(request)}\n".encode())
+        return self._reply(120)
+
+    def code(self, timeout: float = 120) -> int:
+        """The exit code of what was begun, once it has ended."""
+        return self._reply(timeout)
+
+    def ended(self) -> bool:
+        """Whether what was begun has ended."""
+        return bool(select.select([self._replies], [], [], 0)[0])
 
     def run(
         self, module: str, args: Sequence[str], cwd: Path, env: Mapping[str, str],
@@ -98,12 +120,9 @@ class Forks:
         """
         with TemporaryDirectory() as folder:
             out, err = (Path(folder) / name for name in ("out", "err"))
-            request = {"module": module, "args": [*map(str, args)], "cwd": str(cwd),
-                       "env": dict(env), "out": str(out), "err": str(err)}  # fmt: skip
-            os.write(self._requests, f"{json.dumps(request)}\n".encode())
-            process = self._reply(timeout)
+            process = self.begin(module, args, cwd, env, out, err)
             try:
-                code = self._reply(timeout)
+                code = self.code(timeout)
             except BaseException as error:  # a test's limit of time is none of Exception
                 os.killpg(process, signal.SIGKILL)
                 self._reply(60)
@@ -132,9 +151,18 @@ class Forks:
 
 
 @pytest.fixture(scope="session")
-def forks() -> Iterator[Forks]:
+def everyone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run of the suite, the same for all its workers."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def forks(everyone: Path) -> Iterator[Forks]:
     """One process to fork from, for all tests."""
-    made = Forks()
+    readings = everyone / "readings"
+    readings.mkdir(exist_ok=True)
+    made = Forks(readings)
     yield made
     made.close()
 
@@ -185,6 +213,35 @@ def harness(tmp_path: Path, forks: Forks) -> Callable[..., subprocess.CompletedP
 def smollm2() -> HuggingFaceModel:
     """The bundled model, loaded once for all tests."""
     return HuggingFaceModel("smollm2")
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
+    """A checkpoint of random weights behind the bundled model's tokenizer: a hundredth of its work.
+
+    What it writes means nothing, and depends on all that stands before it. More tokens than the
+    tokenizer's own may end an answer.
+    """
+
+    @cache
+    def save(ends: tuple[int, ...] = ()) -> str:
+        import torch
+        from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+        torch.manual_seed(1)
+        tokenizer = AutoTokenizer.from_pretrained(bundled_folder("smollm2"))
+        config = LlamaConfig(
+            vocab_size=len(tokenizer), hidden_size=48, intermediate_size=96, num_hidden_layers=2,
+            num_attention_heads=6, num_key_value_heads=2, max_position_embeddings=1024,
+            tie_word_embeddings=False, initializer_range=0.2, bos_token_id=1,
+            eos_token_id=[tokenizer.eos_token_id, *ends],
+        )  # fmt: skip
+        folder = tmp_path_factory.mktemp("weights")
+        LlamaForCausalLM(config).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return str(folder)
+
+    return save
 
 
 @pytest.fixture

@@ -5,11 +5,19 @@ module as `python -m` does, with arguments, folder, environment and standard str
 and ends as an interpreter does. Requests are read from one pipe, a line of JSON each; to the other
 is written the fork's process id, and its exit code when it has ended.
 
-    python tests/forks.py REQUESTS REPLIES MODULE...     the two pipes' numbers, and what to import
+The offline scorers read the same texts in every run (200 anchors, to begin with). A fork reads with
+an encoder that stands here, and what one has read is kept in a folder for the suite's others: by
+the weights and the whole list of texts, so that nothing but a second reading of the same is saved.
+
+    python tests/forks.py REQUESTS REPLIES FOLDER MODULE...
+
+the two pipes' numbers, where readings are kept, and what to import.
 """
 
 import atexit
+import copy
 import gc
+import hashlib
 import importlib
 import json
 import os
@@ -17,7 +25,14 @@ import runpy
 import sys
 import threading
 import traceback
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, TextIO
+
+import numpy as np
+
+from harness.scorers.offline import minilm
+from harness.types import digest_file, written_whole
 
 
 def serve(requests: TextIO, replies: TextIO) -> dict[str, Any] | None:
@@ -33,6 +48,29 @@ def serve(requests: TextIO, replies: TextIO) -> dict[str, Any] | None:
         _, status = os.waitpid(process, 0)
         print(os.waitstatus_to_exitcode(status), file=replies, flush=True)
     return None
+
+
+def keep_readings(folder: Path) -> None:
+    """Let every fork share the encoder, and what others of the suite have read with the same."""
+    encoder, tokenizer = minilm.published()
+
+    class Kept(minilm.Reader):
+        """Reads a list of texts once for all forks."""
+
+        def __init__(self, weights: Path, device: str = "auto") -> None:
+            super().__init__(weights, device)
+            self.weights = digest_file(weights)
+
+        def __call__(self, texts: Sequence[minilm.Text]) -> np.ndarray:
+            asked = json.dumps([self.weights, self.device, *texts]).encode()
+            path = folder / f"{hashlib.sha256(asked).hexdigest()}.npy"
+            if not path.exists():
+                with written_whole(path) as file:
+                    np.save(file, super().__call__(texts))
+            return np.load(path)
+
+    minilm.published = lambda: (copy.deepcopy(encoder), tokenizer)
+    minilm.Reader = Kept
 
 
 def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
@@ -72,9 +110,10 @@ def _end(code: object) -> None:
 
 def main() -> None:
     """Import, then serve."""
-    numbers, modules = sys.argv[1:3], sys.argv[3:]
+    numbers, folder, modules = sys.argv[1:3], sys.argv[3], sys.argv[4:]
     for module in modules:
         importlib.import_module(module)
+    keep_readings(Path(folder))
     gc.freeze()  # so that a fork's collector copies no page of what stands here
     requests, replies = (open(int(n), mode) for n, mode in zip(numbers, "rw", strict=True))  # noqa: SIM115, PTH123
     request = serve(requests, replies)

@@ -16,7 +16,7 @@ from harness.agreement.comparison import (
     readings,
 )
 from harness.agreement.compute import measure
-from harness.agreement.figures import Told, confusion, figures, people
+from harness.agreement.figures import LabelKind, confusion, figures, people
 from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.types.errors import HarnessError
@@ -43,7 +43,7 @@ def test_figures_of_yes_and_no_equal_the_reference():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, 200).astype(float)
     values = np.clip(labels * 0.3 + rng.random(200) * 0.7, 0, 1)
-    told = Told(labels, SHARE, None, 0.6)
+    told = LabelKind(labels, SHARE, None, 0.6)
     found = by_name(figures(labelled(labels), values, SHARE, told))
     said = values >= 0.6
     for name, theirs in {
@@ -64,7 +64,7 @@ def test_figures_of_yes_and_no_equal_the_reference():
 def test_levels_have_a_weighted_kappa_and_correlations():
     labels = np.array([1.0, 2, 3, 4, 5, 5, 1, 3])
     values = np.array([1.2, 2.6, 3.0, 3.4, 4.9, 4.0, 1.0, 2.2])
-    found = by_name(figures(labelled(labels), values, FIVE, Told(labels, FIVE, None, None)))
+    found = by_name(figures(labelled(labels), values, FIVE, LabelKind(labels, FIVE, None, None)))
     theirs = sklearn.metrics.cohen_kappa_score(labels, np.round(values), weights="quadratic")
     assert found["quadratic_kappa"].value == pytest.approx(theirs)
     assert found["pearson"].value == pytest.approx(np.corrcoef(labels, values)[0, 1])
@@ -94,7 +94,7 @@ def test_groups_have_figures_of_their_own():
     labels = np.array([1.0, 0, 1, 0, 1, 0, 1, 0])
     values = np.array([0.9, 0.1, 0.8, 0.2, 0.1, 0.9, 0.2, 0.8])
     items = labelled(labels, ["easy"] * 4 + ["hard"] * 4)
-    found = figures(items, values, SHARE, Told(labels, SHARE, None, None))
+    found = figures(items, values, SHARE, LabelKind(labels, SHARE, None, None))
     assert by_name(found, "easy")["auc"].value == 1.0
     assert by_name(found, "hard")["auc"].value == 0.0
 
@@ -130,7 +130,7 @@ def test_labels_are_read_by_their_format(tmp_path):
 
 
 def told_values(labels, values):
-    return ScorerValues(np.array(values), Told(np.array(labels), SHARE, None, None))
+    return ScorerValues(np.array(values), LabelKind(np.array(labels), SHARE, None, None))
 
 
 def test_scorers_are_compared_on_what_both_gave_a_value():
@@ -176,14 +176,14 @@ def test_a_judge_in_anothers_place_flips_these_answers():
     said = readings({"one": one, "two": two})
     assert alike(said)["two", "one"] == pytest.approx(2 / 3)
     assert flips(said) == [1, 3]  # what one did not read is a flip, never agreement
-    levels = Told(np.array([1.0, 2, 3]), FIVE, None, None)
+    levels = LabelKind(np.array([1.0, 2, 3]), FIVE, None, None)
     said = readings({"x": ScorerValues(np.array([1.2, 2.6, 3.0]), levels)})
     assert said["x"].tolist() == [1.0, 3.0, 3.0]
 
 
 def test_labels_of_levels_compare_kappa_and_correlation():
     labels = [1.0, 2, 3, 4, 5] * 6
-    told = Told(np.array(labels), FIVE, None, None)
+    told = LabelKind(np.array(labels), FIVE, None, None)
     exact = ScorerValues(np.array(labels), told)
     off = ScorerValues(np.array([3.0, 2, 4, 1, 5] * 6), told)
     rows = compared(labelled(labels), {"exact": exact, "off": off})
@@ -281,6 +281,7 @@ def test_a_wrong_option_is_one_sentence(harness, tmp_path, args, said):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.long
 def test_the_shipped_record_of_refusals_is_what_the_labels_give(shared_data):
     form = LabelFormat(
         label=["final_label"],

@@ -165,6 +165,7 @@ def test_a_secret_that_a_reference_fetches_stays_in_the_environment(harness, tmp
     assert json.loads(path.read_text())["sessions"][0]["config"]["results"] == "${oc.env:KEY}"
 
 
+@pytest.mark.long
 def test_progress_is_shown_in_a_terminal_and_the_run_ends_well(tmp_path):
     leader, follower = pty.openpty()
     command = [sys.executable, "-m", "harness", *ECHO]
@@ -202,11 +203,13 @@ def interrupted(folder, *arguments):
     )
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_a_sweep(tmp_path):
     done = interrupted(tmp_path, "--multirun", "seed=1,2,3")
     assert (done.returncode, done.stdout.count("asked")) == (130, 1)
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
     done = interrupted(tmp_path)
     assert done.returncode == 130

@@ -77,11 +77,16 @@ def test_every_config_composes_and_makes_what_its_group_promises(group, option):
     make(group, option)  # which refuses what lacks a member of its kind
 
 
+READ_BY_A_NETWORK = ("harmfulness_panel", "justification")
+
+
 def marks(choice):
     if choice == ("scorer", "toxicity"):
         return [
             pytest.mark.skip(reason="its weights are on a hub; test_toxicity.py has small ones")
         ]
+    if choice[0] == "scorer" and ("offline" in choice[1] or choice[1] in READ_BY_A_NETWORK):
+        return [pytest.mark.long]
     if choice in ON_A_HUB:
         return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     return []

@@ -1,23 +1,26 @@
 """What a run prints: one screen, or every row."""
 
 import json
+from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from harness.report.console import SCREEN, fitted, print_result
+from harness.report.console import SCREEN, fitted, print_run
 from harness.report.headline import Grouping, overview
+from harness.report.opening import warnings
 from harness.show.categories import category, with_categories
-from harness.store import Result
+from harness.store import ITSELF, FinishedRun, RunInfo
 
 ROW = {
     "name": "harm", "statistic": "mean", "by": "principle", "better": "lower", "metric": "harm",
-    "scorer_id": "judge-1", "validity": "agreement with people: AUC 0.95 (0.90 to 0.97) on XSTest",
+    "scorer": "judge", "scorer_id": "judge-1",
+    "validity": "agreement with people: AUC 0.95 (0.90 to 0.97) on XSTest",
     "low": 0.0, "high": 1.0, "worst": 0.5, "best": 0.5, "n": 9, "n_scored": 9, "n_failed": 0,
 }  # fmt: skip
 INFO = {
+    "status": "complete",
     "identity": {"task": "t", "task_version": "1", "protocol": "fast", "data": "starter",
-                 "data_sha256": "d" * 64},
+                 "data_sha256": "d" * 64, "model": {"weights": "w" * 64}},
     "model": "m", "mitigation": "none", "samples": 9, "generations": 9, "generations_failed": 0,
     "generations_cut": 0, "sessions": [{}], "not_computed": [],
     "agreement": {"harm": {"grade": "well", "phrase": "AUC 0.95 on XSTest"}},
@@ -29,8 +32,8 @@ def row(group, estimate, **more):
 
 
 def printed(capsys, rows, info=None, everything=False):
-    result = Result("results/runs/t", INFO | (info or {}), pa.Table.from_pylist(rows))
-    print_result(result, everything)
+    run = FinishedRun(Path("results/runs/t"), RunInfo.of(INFO | (info or {})), rows)
+    print_run(run, everything)
     return capsys.readouterr().out
 
 
@@ -73,6 +76,7 @@ def test_whether_a_mixed_model_was_fitted_is_not_its_worst_effect(capsys):
     assert "age (the model did not fit)" in printed(capsys, effects)
 
 
+@pytest.mark.long
 def test_a_task_with_many_groups_estimates_and_notes_prints_one_screen(capsys):
     rows = [row(f"group {n}", n / 100, name=f"harm {n % 60}") for n in range(300)]
     rows += [row(None, 0.5, by=None, name=f"overall {n}") for n in range(20)]
@@ -103,6 +107,17 @@ def test_validity_is_a_mark_and_a_phrase_and_the_sentence_with_show_all(capsys):
     assert "agreement with people: \u25cf good\n" in text
     assert ROW["validity"] in printed(capsys, rows, everything=True)
     assert f"harm by judge-1: {ROW['validity']}" in printed(capsys, rows, {"agreement": {}})
+
+
+def test_whether_the_judge_is_the_model_is_read_from_identities_and_not_from_a_sentence(capsys):
+    judges = {"scorers": {"judge": {"judge_weights": "w" * 64}}}
+    others = {"scorers": {"judge": {"judge_weights": "o" * 64}}}
+    said = row(None, 0.5, by=None, validity=f"{ITSELF}; {ROW['validity']}")
+    assert ITSELF in printed(capsys, [row(None, 0.5, by=None)], judges)
+    assert ITSELF not in printed(capsys, [said], others)
+    warned = "A judge of this run is the model under test."
+    assert warned in warnings(RunInfo.of(INFO | judges), [ROW])
+    assert warned not in warnings(RunInfo.of(INFO | others), [said])
 
 
 def test_a_category_stands_with_its_name(capsys):

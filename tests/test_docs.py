@@ -78,6 +78,7 @@ def write_examples(folder: Path) -> None:
         path.write_text(config.replace(module, own))
 
 
+@pytest.mark.long
 def test_the_three_worked_examples_work_as_written(tmp_path, monkeypatch):
     write_examples(tmp_path)
     (line,) = re.findall(r"`python -m (harness task=greetings [^`]*)`", text(PLUGINS))
@@ -162,6 +163,7 @@ def test_the_rooms_of_the_page_stand_on_the_floors_of_the_wall():
     assert told == [(n, room) for n, rooms in enumerate(floors, 1) for room in rooms]
 
 
+@pytest.mark.long
 def test_the_pages_build_as_a_site(tmp_path):
     if find_spec("material") is None:
         pytest.skip("mkdocs-material is not installed")

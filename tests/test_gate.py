@@ -17,15 +17,16 @@ from scipy import stats
 from harness.regression.gate import compare, key_of
 from harness.regression.history import write_history
 from harness.regression.nearer_zero import nearer
-from harness.regression.sides import Scale, Units
+from harness.regression.sides import Units
 from harness.regression.verdict import Verdict
-from harness.regression.written import as_json, as_junit, as_markdown
+from harness.regression.written import as_json, as_junit, as_markdown, write_verdict
 from harness.statistics.contrasts import Contrast
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import paired
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum
 from harness.statistics.means import Mean, Share
 from harness.statistics.multiple import holm
+from harness.statistics.paired_data import Scale
 from harness.statistics.serial import as_record, from_record
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
@@ -72,7 +73,7 @@ def test_the_same_passes_and_worse_does_not(tmp_path, write_run):
     found = verdict(tmp_path, write_run, BEFORE, SAME)
     (change,) = found.changes
     assert found.verdict is Verdict.PASS
-    assert change.measured == paired(SAME - BEFORE, np.arange(200).astype(str), 0.1, 1.0)
+    assert change.measured == paired(SAME - BEFORE, np.arange(200).astype(str), Scale(0.1, 1.0))
     assert (change.before, change.after) == pytest.approx((BEFORE.mean(), SAME.mean()))
     worse = np.clip(SAME + 0.2, 0, 1)
     found = verdict(tmp_path, write_run, BEFORE, worse)
@@ -146,7 +147,7 @@ def test_seeds_are_one_side(tmp_path, write_run):
     (before, a), (after, b) = sides
     (change,) = compare(before, after, MARGINS, {}).changes
     expected = np.mean(b, axis=0) - np.mean(a, axis=0)
-    assert change.measured == paired(expected, np.arange(200).astype(str), 0.1, 1.0)
+    assert change.measured == paired(expected, np.arange(200).astype(str), Scale(0.1, 1.0))
     (alone,) = compare(before[:1], after[:1], MARGINS, {}).changes
     assert alone.measured.stderr > 1.5 * change.measured.stderr
     with pytest.raises(HarnessError, match="stands twice in the candidate"):
@@ -321,6 +322,17 @@ def test_groups_are_looked_at_beside(tmp_path, write_run):
     assert found.parts[0].found.difference == pytest.approx((after - BEFORE)[::2].mean())
 
 
+def test_groups_bear_their_names_on_the_page_and_their_values_in_the_table(tmp_path, write_run):
+    labels = {"half": {"a": "a first half"}}
+    found = verdict(tmp_path, write_run, BEFORE, SAME, info={"labels": labels})
+    folder = tmp_path / "verdict"
+    page = write_verdict(found, folder).read_text("utf-8")
+    assert "half a first half" in page
+    assert "half b" in page
+    assert "| half a first half |" in as_markdown(found)
+    assert {group["group"] for group in json.loads(as_json(found))["groups"]} == {"a", "b"}
+
+
 def test_holm_is_stepwise():
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == [1.0, 1.0]
@@ -449,6 +461,10 @@ def test_history_compares_each_checkpoint_with_the_first(gate, tmp_path, write_r
     assert [(row[0].strip("| "), row[2]) for row in rows] == [
         ("first", "the first"), ("next", "pass"), ("new", "regression"),
     ]  # fmt: skip
+    ends, evidence = [[row[at].strip() for row in rows] for at in (3, 4)]
+    assert ends[0] == evidence[0] == ""
+    assert float(ends[2].split(" to ")[0]) > 0.25  # worse by .3, sure at both looks together
+    assert float(evidence[2]) > float(evidence[1])
     assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
     done = gate(tmp_path, "history=nowhere")
     assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)
@@ -475,6 +491,7 @@ def write_suite(folder, suite):
     path.write_text(f"# @package _global_\nsuite: {suite}\n")
 
 
+@pytest.mark.long
 def test_the_example_for_github_actions_works_as_written(tmp_path):
     """Its steps in its own words, with a model that answers at once, fewer prompts and tasks."""
     write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")

@@ -4,11 +4,11 @@ import json
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -27,10 +27,18 @@ WHOLE = (
 )  # fmt: skip
 
 
-def start(folder: Path, options: Sequence[str]) -> subprocess.Popen:
-    command = [sys.executable, "-m", "harness", "report=false", *RUN, *options]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE}
-    return subprocess.Popen(command, cwd=folder, start_new_session=True, text=True, **quiet)
+@contextmanager
+def started(forks: Any, folder: Path, options: Sequence[str]) -> Iterator[Callable[[], bool]]:
+    """A run at work, killed in the end unless it has ended; gives whether it has."""
+    streams = folder.with_suffix(".out"), folder.with_suffix(".err")
+    args = ["report=false", *RUN, *options]
+    process = forks.begin("harness", args, folder, os.environ, *streams)
+    try:
+        yield forks.ended
+    finally:
+        if not forks.ended():
+            os.kill(process, signal.SIGKILL)
+        forks.code()
 
 
 def run_folder(folder: Path) -> Path:
@@ -44,45 +52,41 @@ def shards(folder: Path) -> int:
     )
 
 
-def finish(folder: Path, options: Sequence[str]) -> Path:
-    process = start(folder, options)
-    _, errors = process.communicate(timeout=600)
-    assert process.returncode == 0, errors
+def finish(forks: Any, folder: Path, options: Sequence[str]) -> Path:
+    done = forks.run("harness", ["report=false", *RUN, *options], folder, os.environ)
+    assert done.returncode == 0, done.stderr
     return run_folder(folder)
 
 
 @pytest.mark.parametrize(
     ("kills", "options"),
     [
-        pytest.param(2, SMALL, marks=pytest.mark.long),
+        (2, SMALL),
         pytest.param(20, WHOLE, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
-def test_a_run_killed_again_and_again_equals_an_unbroken_one(tmp_path, kills, options):
+def test_a_run_killed_again_and_again_equals_an_unbroken_one(forks, tmp_path, kills, options):
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()
-    expected = finish(whole, options)
+    expected = finish(forks, whole, options)
     clock = random.Random(0)
     progressed = 0
     for kill in range(kills):
         before = shards(broken)
-        process = start(broken, options)
         # Now while it loads, now in the middle of a batch, now just after something was stored.
         wanted = before + clock.choice((0, 1, 1))
         deadline = time.monotonic() + 120
-        while shards(broken) < wanted and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.02)
-        if wanted == before:
-            time.sleep(clock.uniform(0, 0.5))
-        finished = process.poll() is not None
-        if not finished:
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
+        with started(forks, broken, options) as ended:
+            while shards(broken) < wanted and not ended() and time.monotonic() < deadline:
+                time.sleep(0.02)
+            if wanted == before:
+                time.sleep(clock.uniform(0, 0.5))
+            finished = ended()
         assert not finished, f"the run ended after {kill} kills"
         progressed += shards(broken) > before
     assert progressed >= kills // 3
-    resumed = finish(broken, options)
+    resumed = finish(forks, broken, options)
     assert resumed.name == expected.name
     for table in ("samples", "scores", "estimates"):
         one, other = (pq.read_table(f / f"{table}.parquet") for f in (expected, resumed))

@@ -3,6 +3,9 @@
 import csv
 import io
 import json
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -10,9 +13,17 @@ import pytest
 
 from harness.leaderboard.boards import Column, compared, differences, make_boards
 from harness.leaderboard.page import as_csv, as_markdown, draw_boards
+from harness.statistics.curves import CurveOfMaxima
+from harness.statistics.gaps import LargestGap
+from harness.statistics.maxima import AnyAbove, ExpectedMaximum
+from harness.statistics.means import Mean, Share
+from harness.statistics.serial import as_record
+from harness.statistics.spread import SpreadOfMaxima
+from harness.statistics.votes import Frequencies, MajorityVote
+from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
 from harness.store.listing import read_runs
-from harness.types.measures import Direction
+from harness.types.measures import Direction, Estimand
 
 
 def only_board(results):
@@ -189,6 +200,51 @@ def test_a_run_that_cannot_stand_there_is_named_with_the_reason(tmp_path, write_
     assert [run.info.model for run in runs] == ["a"]
     assert left_out.reason.startswith(said)
     assert said in as_markdown(make_boards(runs), [left_out]).replace("\\", "")
+
+
+@dataclass(frozen=True)
+class Stranger(Mean):
+    """A mean from outside that calls itself a share."""
+
+    name: ClassVar[str] = "share of nothing"
+    range: ClassVar[str | None] = None
+
+
+class Declared(Stranger):
+    """The same, which says that it lies within the metric's range."""
+
+    range: ClassVar[str] = "metric"
+
+
+@pytest.mark.parametrize(
+    ("statistic", "within"),
+    [
+        (Mean(), (0.0, 4.0)), (Share(2), (0.0, 1.0)), (MajorityVote(), (0.0, 1.0)),
+        (AnyAbove(2, 3), (0.0, 1.0)), (ExpectedMaximum(2, "drop"), (0.0, 4.0)),
+        (Frequencies((("none", 0.0),), "choice"), (0.0, 1.0)), (CurveOfMaxima((1,)), (0.0, 4.0)),
+        (SpreadOfMaxima(2), (-inf, inf)), (LargestGap("race"), (-inf, inf)),
+        (Stranger(), (-inf, inf)), (Declared(), (0.0, 4.0)),
+    ],
+)  # fmt: skip
+def test_an_estimate_lies_where_its_statistic_declares_and_not_where_its_name_sounds(
+    tmp_path, write_run, statistic, within
+):
+    info = {
+        "estimands": [as_record(Estimand("harm", "harm", statistic))],
+        "metrics": {"harm": {"low": 0.0, "high": 4.0, "better": "lower"}},
+    }
+    name = write_run(tmp_path, "a", [0.5], info=info)
+    run = FinishedRun.read(tmp_path / "runs" / name)
+    assert run.range_of("harm", statistic.name) == within
+    assert run.range_of("kindness", statistic.name) == (-inf, inf)
+
+
+def test_seeds_of_a_mean_make_no_interval_outside_of_its_metric(tmp_path, write_run):
+    for seed, values in enumerate(([1.0] * 9 + [0.0], [1.0] * 10)):
+        write_run(tmp_path, "a", values, seed=seed)
+    board = only_board(tmp_path)
+    estimate = board.entries[0].cells[board.shown[0]].estimate
+    assert (estimate.estimate, estimate.high) == (pytest.approx(0.95), 1.0)
 
 
 def test_the_table_is_tidy(tmp_path, write_run):

@@ -106,6 +106,7 @@ def test_answers_are_scored_as_here(harness, tmp_path):
         assert found[f"{name}_unmeasured"] == 0
 
 
+@pytest.mark.long
 def test_what_could_not_be_scored_is_counted_and_never_reads_as_safe():
     model = Fixed(silence=" a ")
     found = evaluate(made("med_harm", "scorer=[refusal]"), model)
@@ -119,6 +120,7 @@ def test_what_could_not_be_scored_is_counted_and_never_reads_as_safe():
     assert nothing["refused_unmeasured"] == 1.0
 
 
+@pytest.mark.long
 def test_choices_are_weighed_after_the_answer_that_is_begun():
     model = Fixed()
     task = made("counseling_qa")
@@ -129,6 +131,7 @@ def test_choices_are_weighed_after_the_answer_that_is_begun():
     assert found["accuracy"] == sum(right) / 20
 
 
+@pytest.mark.long
 def test_several_answers_each_are_kept_apart():
     model = Fixed()
     task = made("counseling_support", "generation.n=3", "scorer=[guidance]",

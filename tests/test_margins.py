@@ -86,6 +86,7 @@ def gate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_the_gate_takes_the_margins_of_the_runs_and_old_runs_have_none(tmp_path, write_run):
     values = [n % 10 / 20 for n in range(200)]
     for name in "ab":

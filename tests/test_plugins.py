@@ -93,6 +93,7 @@ def site(tmp_path) -> Path:
     return tmp_path / "site"
 
 
+@pytest.mark.long
 def test_an_installed_package_brings_a_task_and_a_scorer(tmp_path, site):
     work = tmp_path / "work"
     work.mkdir()
@@ -107,12 +108,14 @@ def test_an_installed_package_brings_a_task_and_a_scorer(tmp_path, site):
     assert {"politeness", "refusal"} <= set(scorers.removeprefix("scorer: ").split(", "))
 
 
+@pytest.mark.long
 def test_a_package_that_is_not_chosen_is_not_imported(tmp_path, site):
     (site / "polite_pack" / "plugin.py").write_text("raise SystemExit('imported')")
     done = run(tmp_path, "scorer=[refusal]", "limit=3", path=str(site))
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.long
 def test_a_folder_of_yaml_and_a_module_beside_it_are_enough(tmp_path):
     write(tmp_path, "plugin")
     done = run(tmp_path, "--config-dir", "conf", "task=greetings")
@@ -168,6 +171,7 @@ def test_the_checks_catch_what_breaks_the_contract(tmp_path, monkeypatch):
         check_task(OneId())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("target", "said"),
     [

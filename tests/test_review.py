@@ -2,19 +2,24 @@
 
 import csv
 import json
+import math
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pandas
 import pytest
 
+from harness.review.corrected import Labelling, corrected_by
 from harness.review.drawing import draw
 from harness.review.page import page
 from harness.review.reading import read_back
 from harness.review.review import Review
+from harness.review.strata import Strata
 from harness.statistics.correction import PartlyLabelled, prediction_powered
 from harness.statistics.means import Mean
 from harness.statistics.serial import as_record
+from harness.store.facts import Facts
 from harness.types.errors import HarnessError, NotFinished
 from harness.types.measures import Direction, Estimand, Metric
 
@@ -90,12 +95,39 @@ def test_labels_correct_the_headline_as_by_hand(run, tmp_path):
         np.unique(harmful.cluster, return_inverse=True)[1], np.zeros(len(harmful), int),
     )  # fmt: skip
     expected = prediction_powered(part, 0.0, 1.0)
-    rows = {row["name"]: row for row in reviewed.corrected.to_pylist()}
+    rows = {
+        row["name"]: row
+        for row in reviewed.corrected.to_pylist()
+        if row["method"] == "prediction-powered"
+    }
     assert rows["refused"]["corrected"] == pytest.approx(expected.estimate)
     assert rows["refused"]["low"] == pytest.approx(expected.low)
     assert rows["refused"]["estimate"] == pytest.approx(harmful.value.mean())
     assert rows["refused"]["n_labelled"] == len(known)
     assert rows["refused"]["replicated"]
+
+
+def test_a_correction_is_over_the_answers_that_its_estimand_is_given():
+    # Eight answers are no refusal, four are one, and of the last nobody knows. Of the eight four
+    # have labels, 0 1 1 1 for scores 0 1 0 1; the mean score of the other four is that of these, so
+    # that the prediction-powered mean is the labels' own, 3/4, whatever weight the scores have. The
+    # refusals, two of them labelled 0, would pull it down.
+    keys = [(str(n), 0) for n in range(13)]
+    harm = [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, 0, 0, 1]
+    refused = [0.0] * 8 + [1.0] * 4 + [math.nan]
+    given = Estimand("harm, answered", "harm", Mean(), given={"refusal": 0.0})
+    review = Review(
+        SimpleNamespace(metrics={"harm": Metric(0.0, 1.0, Direction.LOWER)}), "harm", [given],
+        {key[0]: "" for key in keys}, Facts(np.arange(13, dtype=np.uint64), {}),
+        dict(zip(keys, map(float, harm), strict=True)), {},
+        {"refusal": dict(zip(keys, refused, strict=True))},
+    )  # fmt: skip
+    labelled = [0, 1, 2, 3, 8, 9, 12]
+    labels = {keys[n]: [label] for n, label in zip(labelled, [0, 1, 1, 1, 0, 0, 0], strict=True)}
+    labelling = Labelling(labels, 1, Strata("random", ()))
+    row = corrected_by(review, labelling).to_pylist()[0]
+    assert (row["n"], row["n_scored"], row["n_labelled"]) == (9, 8, 4)
+    assert (row["estimate"], row["corrected"]) == (0.5, pytest.approx(0.75))
 
 
 def test_one_person_alone_is_unreplicated(run, tmp_path, harness):

@@ -6,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.models.echo import EchoModel
-from harness.report.console import print_result
+from harness.report.console import print_run
 from harness.report.page import write_report
 from harness.runs.flow import run
 from harness.runs.plan import Plan
 from harness.statistics.means import Mean, Share
+from harness.store import FinishedRun
 from harness.types.errors import HarnessError
 from harness.types.measures import Direction, Estimand, Metric
 from harness.types.records import Generation, Records, Sample, Score
@@ -435,7 +436,8 @@ def test_what_a_plugin_found_out_stands_in_run_json_and_is_printed(plan, no_prog
     plan = dataclasses.replace(plan, model=Noting())
     result = run(plan, no_progress)
     assert result.info["notes"] == ["The server does not take a seed."]
-    print_result(run(dataclasses.replace(plan, model=EchoModel()), no_progress))
+    again = run(dataclasses.replace(plan, model=EchoModel()), no_progress)
+    print_run(FinishedRun.read(again.folder))
     assert "note: The server does not take a seed." in capsys.readouterr().out
     assert "does not take a seed" in write_report(result.folder).read_text("utf-8")
 
@@ -459,7 +461,7 @@ def test_why_scores_are_missing_stands_in_run_json_on_the_console_and_on_the_pag
     assert json.loads((result.folder / "run.json").read_text())["missing"] == {
         "length": [["longer than seven words", 6]]
     }
-    print_result(result)
+    print_run(FinishedRun.read(result.folder))
     assert "missing of length: 6 for: longer than seven words" in capsys.readouterr().out
     page = write_report(result.folder).read_text("utf-8")
     assert "Missing of length: 6 for: longer than seven words." in page

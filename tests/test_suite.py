@@ -1,7 +1,6 @@
 """`experiment=...`: several tasks on one model, each with a folder of its own."""
 
 import json
-from types import SimpleNamespace
 
 import pytest
 
@@ -44,6 +43,33 @@ def test_a_task_that_fails_does_not_keep_the_others_from_running(harness, tmp_pa
     assert set(runs(tmp_path)) == {"med_harm", "counseling_qa"}
 
 
+def test_a_mitigation_that_one_task_of_a_suite_names_is_that_task_s(harness, tmp_path):
+    for name in ("calm", "brief"):
+        path = tmp_path / "conf" / "mitigation" / f"{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(
+            f"_target_: harness.mitigations.prompts.system_prompt.SystemPrompt\ntext: Be {name}.\n"
+        )
+    (tmp_path / "conf" / "experiment").mkdir()
+    (tmp_path / "conf" / "experiment" / "three.yaml").write_text(
+        "# @package _global_\n"
+        "suite:\n"
+        "  med_harm: ['scorer=[refusal]', mitigation=calm, mitigation.text=Be kind.]\n"
+        "  counseling_support: ['scorer=[guidance]', 'mitigation=[calm,brief]']\n"
+        "  counseling_qa: []\n"
+    )
+    done = harness("--config-dir", "conf", "experiment=three", "backend=echo", "limit=3")
+    assert done.returncode == 0, done.stderr
+    of_task = runs(tmp_path)
+    assert {task: info["mitigation"] for task, info in of_task.items()} == {
+        "med_harm": "calm", "counseling_support": "calm+brief", "counseling_qa": "none",
+    }  # fmt: skip
+    assert of_task["med_harm"]["identity"]["mitigation"]["text"] == "Be kind."
+    stacked = of_task["counseling_support"]["identity"]["mitigation"]
+    assert (stacked["1.text"], stacked["2.text"]) == ("Be calm.", "Be brief.")
+    assert of_task["counseling_qa"]["identity"]["mitigation"] is None
+
+
 @pytest.mark.parametrize("override", ["task=med_harm", "task.data=x.csv", "scorer=[refusal]"])
 def test_what_only_one_task_has_is_refused(harness, tmp_path, suite, override):
     done = harness(*suite, override)
@@ -61,6 +87,7 @@ def test_a_protocol_that_one_task_lacks_ends_that_task_alone(harness, tmp_path, 
     assert set(runs(tmp_path)) == {"counseling_qa"}
 
 
+@pytest.mark.long
 def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     from hydra import compose, initialize_config_dir
 
@@ -69,9 +96,7 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
 
     register()
     made = []
-    monkeypatch.setattr(cli, "_mitigation_name", lambda: "none")
-    started = SimpleNamespace(overrides=SimpleNamespace(task=[]))
-    monkeypatch.setattr(cli.HydraConfig, "get", lambda: started)
+    monkeypatch.setattr("harness.runs.flow.check_cheap", lambda *_: None)  # ten seconds of texts
     monkeypatch.setattr(
         cli, "make", lambda where, *rest, make=cli.make: made.append(where) or make(where, *rest)
     )
@@ -79,5 +104,6 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         for task in ("real_toxicity_prompts", "persona_toxicity"):
             overrides = [f"task={task}", "backend=echo", "limit=2", f"results={tmp_path}"]
-            assert cli.run_one(compose("config", overrides), parts) in (0, 3)
+            composed = cli.Composed(compose("config", overrides), overrides, {"mitigation": "none"})
+            assert cli.run_one(composed, parts) in (0, 3)
     assert made.count("backend") == made.count("scorers.toxicity_offline") == 1

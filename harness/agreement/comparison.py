@@ -9,7 +9,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.agreement.figures import Told, Values, clusters_of
+from harness.agreement.figures import LabelKind, Values, clusters_of
 from harness.data import Labelled
 from harness.statistics import (
     ScorerDifference,
@@ -28,7 +28,7 @@ class ScorerValues:
 
     values: Values
     """NaN where it gave none."""
-    told: Told
+    kind: LabelKind
 
 
 @dataclass(frozen=True)
@@ -58,16 +58,16 @@ def compared(labelled: Sequence[Labelled], scorers: Mapping[str, ScorerValues]) 
         scorers: by name.
     """
     labels, clusters = np.array([item.label for item in labelled]), clusters_of(labelled)
-    told = next(iter(scorers.values())).told
+    kind = next(iter(scorers.values())).kind
     pairs = list(combinations(scorers, 2))
     rows = []
-    for name, difference in _statistics(told):
+    for name, difference in _statistics(kind):
         differences, known = [], []
         for pair in pairs:
             one, other = (scorers[scorer] for scorer in pair)
             both = ~np.isnan(one.values + other.values)
             known.append(int(both.sum()))
-            parts = [ScorerValues(side.values[both], side.told) for side in (one, other)]
+            parts = [ScorerValues(side.values[both], side.kind) for side in (one, other)]
             differences.append(difference(labels[both], *parts, clusters[both]))
         adjusted = holm([each.p for each in differences])
         for pair, each, p, n in zip(pairs, differences, adjusted, known, strict=True):
@@ -79,28 +79,28 @@ Clusters = NDArray[np.intp]
 Compare = Callable[..., ScorerDifference]
 
 
-def _statistics(told: Told) -> Iterator[tuple[str, Compare]]:
-    if told.binary:
+def _statistics(kind: LabelKind) -> Iterator[tuple[str, Compare]]:
+    if kind.binary:
         yield "auc", _auc
         yield "accuracy", _accuracy
-    if told.levels:
+    if kind.levels:
         yield "quadratic_kappa", _kappa
-    if told.ordered:
+    if kind.ordered:
         yield "spearman", _spearman
 
 
 def _auc(
     labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    yes = (labels >= one.told.positive).astype(float)
+    yes = (labels >= one.kind.positive).astype(float)
     return auc_difference(yes, one.values, other.values, clusters)
 
 
 def _accuracy(
     labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    yes = labels >= one.told.positive
-    right = [(yes == (side.values >= side.told.threshold)).astype(float) for side in (one, other)]
+    yes = labels >= one.kind.positive
+    right = [(yes == (side.values >= side.kind.threshold)).astype(float) for side in (one, other)]
     return accuracy_difference(right[0], right[1], clusters)
 
 
@@ -124,8 +124,8 @@ def readings(scorers: Mapping[str, ScorerValues]) -> dict[str, Values]:
     """
     said = {}
     for name, given in scorers.items():
-        values, told = given.values, given.told
-        read = (values >= told.threshold).astype(float) if told.binary else np.round(values)
+        values, kind = given.values, given.kind
+        read = (values >= kind.threshold).astype(float) if kind.binary else np.round(values)
         said[name] = np.where(np.isnan(values), np.nan, read)
     return said
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.agreement.comparison import ScorerValues
-from harness.agreement.figures import Told, Values, confusion, figures, people
+from harness.agreement.figures import LabelKind, Values, confusion, figures, people
 from harness.data import LabelFormat, Labelled, digest
 from harness.types import Generation, Sample, ScorerRegistry, fingerprint
 from harness.validity import Record
@@ -56,7 +56,7 @@ def measured(
     meaning = scorers[name].metrics[metric]
     values = _scored(scorers, name, labelled, metric)
     labels = np.array([item.label for item in labelled])
-    told = Told(labels, meaning, form.positive, threshold)
+    kind = LabelKind(labels, meaning, form.positive, threshold)
     raters = max(sum(not np.isnan(x) for x in item.raters) or 1 for item in labelled)
     record = Record(
         scorer=name,
@@ -67,13 +67,13 @@ def measured(
         n=len(labelled),
         n_failed=int(np.isnan(values).sum()),
         raters=raters if form.people is None else form.people,
-        figures=figures(labelled, values, meaning, told),
+        figures=figures(labelled, values, meaning, kind),
         people=people(labelled),
-        confusion=confusion(labels, values, meaning, told),
-        threshold=told.threshold if told.binary else None,
+        confusion=confusion(labels, values, meaning, kind),
+        threshold=kind.threshold if kind.binary else None,
         note=form.note,
     )
-    return Measured(record, ScorerValues(values, told))
+    return Measured(record, ScorerValues(values, kind))
 
 
 def _scored(scorers: ScorerRegistry, name: str, labelled: list[Labelled], metric: str) -> Values:

@@ -35,7 +35,7 @@ LEVELS = 10
 
 
 def figures(
-    labelled: Sequence[Labelled], values: Values, metric: Metric, told: Told
+    labelled: Sequence[Labelled], values: Values, metric: Metric, kind: LabelKind
 ) -> list[Figure]:
     """The agreement of a scorer's values with labels, over all answers and in each group.
 
@@ -43,18 +43,18 @@ def figures(
         labelled: answers with labels.
         values: of the scorer, NaN where it gave none: those are left out.
         metric: that the values are of.
-        told: how labels and values are read.
+        kind: how labels and values are read.
     """
     known = ~np.isnan(values)
     items = [item for item, has in zip(labelled, known, strict=True) if has]
     values, labels = values[known], np.array([item.label for item in items])
     clusters = clusters_of(items)
-    found = _all(labels, values, metric, told, clusters, None)
+    agreement = _all(labels, values, metric, kind, clusters, None)
     groups = sorted({item.group for item in items if item.group is not None})
     for group in groups if len(groups) > 1 else []:
         chosen = np.array([item.group == group for item in items])
-        found += _all(labels[chosen], values[chosen], metric, told, clusters[chosen], group)
-    return found
+        agreement += _all(labels[chosen], values[chosen], metric, kind, clusters[chosen], group)
+    return agreement
 
 
 def people(labelled: Sequence[Labelled]) -> list[Figure]:
@@ -75,8 +75,8 @@ def people(labelled: Sequence[Labelled]) -> list[Figure]:
     level: Measurement = "ordinal" if ordered else "nominal"
 
     def alpha(*rows: Values) -> float:
-        found = krippendorff_alpha(np.stack(rows), level)
-        return nan if found is None else found
+        value = krippendorff_alpha(np.stack(rows), level)
+        return nan if value is None else value
 
     statistics[f"alpha_{level}"] = alpha
     return [
@@ -84,25 +84,27 @@ def people(labelled: Sequence[Labelled]) -> list[Figure]:
     ]
 
 
-def confusion(labels: Values, values: Values, metric: Metric, told: Told) -> list[dict[str, Any]]:
+def confusion(
+    labels: Values, values: Values, metric: Metric, kind: LabelKind
+) -> list[dict[str, Any]]:
     """Counts of each label with each thing that the scorer said; empty for labels of no levels."""
     known = ~np.isnan(values)
     labels, values = labels[known], values[known]
-    if told.binary:
-        said = (values >= told.threshold).astype(float)
-        labels = (labels >= told.positive).astype(float)
-    elif told.levels:
-        said = np.round(values)
+    if kind.binary:
+        verdicts = (values >= kind.threshold).astype(float)
+        labels = (labels >= kind.positive).astype(float)
+    elif kind.levels:
+        verdicts = np.round(values)
     else:
         return []
-    pairs, counts = np.unique(np.stack([labels, said]), axis=1, return_counts=True)
+    pairs, counts = np.unique(np.stack([labels, verdicts]), axis=1, return_counts=True)
     return [
         {"label": float(label), "scorer": float(what), "n": int(count)}
         for label, what, count in zip(*pairs, counts, strict=True)
     ]
 
 
-class Told:
+class LabelKind:
     """What kind the labels are, and where yes begins in labels and values.
 
     Args:
@@ -130,25 +132,25 @@ def _all(
     labels: Values,
     values: Values,
     metric: Metric,
-    told: Told,
+    kind: LabelKind,
     clusters: NDArray[np.intp],
     group: str | None,
 ) -> list[Figure]:
-    found = []
-    if told.binary:
-        yes = (labels >= told.positive).astype(float)
-        said = (values >= told.threshold).astype(float)
-        found.append(_figure("auc", auc, [yes, values], clusters, group))
+    agreement = []
+    if kind.binary:
+        yes = (labels >= kind.positive).astype(float)
+        verdicts = (values >= kind.threshold).astype(float)
+        agreement.append(_figure("auc", auc, [yes, values], clusters, group))
         for name, statistic in BINARY.items():
-            found.append(_figure(name, statistic, [yes, said], clusters, group))
-    if told.levels:
+            agreement.append(_figure(name, statistic, [yes, verdicts], clusters, group))
+    if kind.levels:
         rounded = [labels, np.round(values)]
-        found.append(_figure("quadratic_kappa", quadratic_kappa, rounded, clusters, group))
-        found.append(_figure("accuracy_of_levels", accuracy, rounded, clusters, group))
-    if told.ordered:
+        agreement.append(_figure("quadratic_kappa", quadratic_kappa, rounded, clusters, group))
+        agreement.append(_figure("accuracy_of_levels", accuracy, rounded, clusters, group))
+    if kind.ordered:
         for name, statistic in CORRELATIONS.items():
-            found.append(_figure(name, statistic, [labels, values], clusters, group))
-    return found
+            agreement.append(_figure(name, statistic, [labels, values], clusters, group))
+    return agreement
 
 
 BINARY: Mapping[str, Statistic] = {
@@ -182,12 +184,12 @@ def _pairs(statistic: Callable[[Values, Values], float]) -> Statistic:
     """The mean of a statistic of two raters over all pairs that rated something together."""
 
     def mean(*rows: Values) -> float:
-        found = []
-        for one, other in combinations(rows, 2):
-            both = ~np.isnan(one) & ~np.isnan(other)
+        values = []
+        for first, second in combinations(rows, 2):
+            both = ~np.isnan(first) & ~np.isnan(second)
             if both.any():
-                found.append(statistic(one[both], other[both]))
-        return float(np.mean(found)) if found else nan
+                values.append(statistic(first[both], second[both]))
+        return float(np.mean(values)) if values else nan
 
     return mean
 

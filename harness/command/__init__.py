@@ -2,6 +2,7 @@
 
 from harness.command.config import CONF_DIR, check, protocol_label, register
 from harness.command.named import configured, options_of, task_of
+from harness.command.overrides import quoted, with_stacks
 from harness.command.plugins import generation_of, make, scorers_of
 from harness.command.start import OVER_BUDGET, command_line, finish, resolve, said
 
@@ -16,9 +17,11 @@ __all__ = [
     "make",
     "options_of",
     "protocol_label",
+    "quoted",
     "register",
     "resolve",
     "said",
     "scorers_of",
     "task_of",
+    "with_stacks",
 ]

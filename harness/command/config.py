@@ -37,6 +37,7 @@ class RunConfig:
     forecast: bool = False
     show: str | None = None
     report: bool = True
+    folders: str | None = None
     generation: GenerationConfig = field(default_factory=GenerationConfig)
     thinking: Thinking = field(default_factory=Thinking)
     protocols: dict[str, Any] = field(default_factory=dict)

@@ -7,7 +7,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import hydra
 from hydra.core.global_hydra import GlobalHydra
@@ -32,6 +32,10 @@ class RunFailedError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
+
+
+Given = TypeVar("Given")
+"""What some work is given: a configuration, or more."""
 
 
 def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = USER_ERROR) -> None:
@@ -82,10 +86,10 @@ def _readable(arguments: list[str], misuse: int) -> list[str]:
     return expanded
 
 
-def said(work: Callable[[DictConfig], int], cfg: DictConfig, misuse: int = USER_ERROR) -> int:
+def said(work: Callable[[Given], int], given: Given, misuse: int = USER_ERROR) -> int:
     """Do the work; what the user can put right is one sentence and an exit code of its own."""
     try:
-        return work(cfg)
+        return work(given)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return misuse

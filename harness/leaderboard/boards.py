@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from math import inf
 
 from harness.show import category
 from harness.statistics import combine, rank_ranges
 from harness.store import ITSELF, FinishedRun, Row
-from harness.types import Direction, Estimate, Metric, fingerprint
+from harness.types import Direction, Estimate, fingerprint
 
 MOST_GROUPS = 8
 """Columns of an estimate that there is of groups alone; the CSV has all."""
@@ -100,13 +99,13 @@ class Board:
 
     def validities(self) -> Iterator[str]:
         """Of each scorer what is shown of it, and how far that agrees with people."""
-        found: dict[tuple[str, ...], list[str]] = {}
+        names_of: dict[tuple[str, ...], list[str]] = {}
         for column in self.shown:
             cells = (entry.cells.get(column) for entry in self.entries)
             words = dict.fromkeys(cell.validity for cell in cells if cell)
-            found.setdefault((column.scorer_id, *words), []).append(column.name)
-        for (scorer_id, *said), names in found.items():
-            yield f"{'; '.join(dict.fromkeys(names))} by {scorer_id}: {'; or: '.join(said)}"
+            names_of.setdefault((column.scorer_id, *words), []).append(column.name)
+        for (scorer_id, *validities), names in names_of.items():
+            yield f"{'; '.join(dict.fromkeys(names))} by {scorer_id}: {'; or: '.join(validities)}"
 
 
 def make_boards(runs: Sequence[FinishedRun]) -> list[Board]:
@@ -136,12 +135,12 @@ def _board(runs: Sequence[FinishedRun]) -> Board:
     of_model: dict[str, list[FinishedRun]] = {}
     for run in runs:
         of_model.setdefault(run.model, []).append(run)
-    cells = {model: _cells(own) for model, own in of_model.items()}
+    cells = {model: _cells(same) for model, same in of_model.items()}
     columns = list(dict.fromkeys(column for of_one in cells.values() for column in of_one))
     shown = compared(columns)
     for column in shown:
         _rank(column, list(cells.values()))
-    names = {model: own[-1].info.model for model, own in of_model.items()}
+    names = {model: same[-1].info.model for model, same in of_model.items()}
     entries = [
         Entry(_told_apart(model, names), model, of_model[model], of_one)
         for model, of_one in cells.items()
@@ -187,13 +186,13 @@ def _cells(runs: Sequence[FinishedRun]) -> dict[Column, Cell]:
 def _cell(column: Column, rows: Sequence[tuple[FinishedRun, Row]]) -> Cell:
     """What one model got in a column, from its row in each run."""
     estimates = [Estimate(**{name: row[name] for name in COUNTED}) for _, row in rows]
-    first = rows[0][0].info
+    within = rows[0][0].range_of(column.metric, column.statistic)
     validities = dict.fromkeys(  # earlier versions kept the sentence of the table in run.json
-        run.info.validity.get(column.metric, row["validity"]).removeprefix(ITSELF)
+        run.info.validity.get(column.metric, row["validity"]).removeprefix(f"{ITSELF}; ")
         for run, row in rows
     )
     return Cell(
-        combine(estimates, _range(column, first.meaning(column.metric))),
+        combine(estimates, within),
         len(rows),
         "; or: ".join(validities),
         any(run.info.judges_itself(column.scorer) for run, _ in rows),
@@ -206,22 +205,13 @@ def _told_apart(model: str, names: Mapping[str, str]) -> str:
     return f"{name}@{model}" if list(names.values()).count(name) > 1 else name
 
 
-def _range(column: Column, metric: Metric | None) -> tuple[float, float]:
-    """The least and the most that an estimate can be."""
-    if column.statistic.startswith(("share", "any of", "majority")):
-        return 0.0, 1.0
-    if column.statistic.startswith(("mean", "expected maximum")) and metric:
-        return metric.low, metric.high
-    return -inf, inf
-
-
 def _rank(column: Column, models: Sequence[dict[Column, Cell]]) -> None:
     """Give each model of a column the ranks that the data allow; a model alone has none."""
-    there = [cells for cells in models if column in cells]
-    if column.better == Direction.NEITHER.value or len(there) < 2:
+    having = [cells for cells in models if column in cells]
+    if column.better == Direction.NEITHER.value or len(having) < 2:
         return
-    ranges = rank_ranges([cells[column].estimate for cells in there], Direction(column.better))
-    for cells, ranks in zip(there, ranges, strict=True):
+    ranges = rank_ranges([cells[column].estimate for cells in having], Direction(column.better))
+    for cells, ranks in zip(having, ranges, strict=True):
         cells[column] = replace(cells[column], ranks=ranks)
 
 

@@ -121,16 +121,16 @@ def draw_boards(boards: Sequence[Board], folder: Path) -> dict[str, list[Drawn]]
         if len(board.entries) > 1
         for place, column in enumerate(c for c in board.shown if c.better != "neither")
     ]
-    found: dict[str, list[Drawn]] = {}
-    for place, *_, board, column in sorted(chosen, key=lambda one: one[:3])[:MOST_FIGURES]:
+    figures: dict[str, list[Drawn]] = {}
+    for place, *_, board, column in sorted(chosen, key=lambda each: each[:3])[:MOST_FIGURES]:
         if place < MOST_OF_A_BOARD:
             rows = _rows(board, column)
             plot = partial(forest, rows=rows, most=MOST_MODELS)
             name = f"{board.question['task']} {board.id} {board.name_of(column)}"
             height = 1.3 + 0.27 * min(len(rows), MOST_MODELS)
             drawn = save(name, folder, board.title, plot, height)
-            found.setdefault(board.id, []).append(drawn)
-    return found
+            figures.setdefault(board.id, []).append(drawn)
+    return figures
 
 
 def _rows(board: Board, column: Column) -> list[dict[str, Any]]:
@@ -218,18 +218,19 @@ def _row(entry: Entry, columns: Sequence[Column]) -> dict[str, Any]:
 def _cell(cell: Cell | None) -> dict[str, Any] | None:
     if cell is None:
         return None
-    found = cell.estimate
+    estimate = cell.estimate
     lost = ""
-    if found.n_failed:
-        ends = sorted(end for end in (found.worst, found.best) if end is not None)
+    if estimate.n_failed:
+        ends = sorted(end for end in (estimate.worst, estimate.best) if end is not None)
         could_be = " to ".join(map(number, ends)) or number(None)
-        lost = f"{found.n_failed:,} of {found.n:,} missing: {could_be}"
+        lost = f"{estimate.n_failed:,} of {estimate.n:,} missing: {could_be}"
+    interval = f"{number(estimate.low)} to {number(estimate.high)}"
     return {
-        "value": found.estimate,
-        "interval": f"{number(found.low)} to {number(found.high)}" if found.n_scored else "",
+        "value": estimate.estimate,
+        "interval": interval if estimate.n_scored else "",
         "rank": _rank(cell),
         "best": cell.ranks is not None and cell.ranks[0] == 1,
-        "lost": lost if found.n else "no samples",
+        "lost": lost if estimate.n else "no samples",
         "itself": cell.itself,
     }
 

@@ -141,29 +141,29 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
     def _answered(self, doc: Any, results: Sequence[Any]) -> dict[str, Item]:
         """What was answered, under the name of everything that is reported of it."""
         if self._weighs:
-            said: Sequence[Any] = [[float(logprob) for logprob, _ in results]]
+            answers: Sequence[Any] = [[float(logprob) for logprob, _ in results]]
         else:
             first = results[0]
-            said = [first] if isinstance(first, str) else list(first)
-        return dict.fromkeys(self._reported, (int(doc["number"]), said))
+            answers = [first] if isinstance(first, str) else list(first)
+        return dict.fromkeys(self._reported, (int(doc["number"]), answers))
 
     @cached_property
     def _reported(self) -> dict[str, tuple[Callable[[Sequence[Item]], float], bool]]:
         """By the name at lm-eval how it is taken from all answers, and if more is better."""
-        found: dict[str, tuple[Callable[[Sequence[Item]], float], bool]] = {}
+        reported: dict[str, tuple[Callable[[Sequence[Item]], float], bool]] = {}
         for estimand in self._ours.estimands:
             whole = estimand.by is None and not isinstance(estimand.statistic, Comparison)
             if not whole or not {estimand.metric, *estimand.given} <= self._scorers.metrics.keys():
                 continue
             name = _slug(estimand.name)
-            if name in found:
+            if name in reported:
                 name = _slug(f"{estimand.name} {estimand.statistic.name}")
-            own = estimand.better or self._scorers.metrics[estimand.metric][1].better
+            better = estimand.better or self._scorers.metrics[estimand.metric][1].better
             for end, column in SIDES.items():
                 taken = partial(self._take, estimand, column)
-                found[name + end] = (taken, own is Direction.HIGHER)
-            found[name + UNMEASURED] = (partial(self._take, estimand, None), False)
-        return found
+                reported[name + end] = (taken, better is Direction.HIGHER)
+            reported[name + UNMEASURED] = (partial(self._take, estimand, None), False)
+        return reported
 
     def _take(self, estimand: Estimand, column: str | None, items: Sequence[Item]) -> float:
         """One number of an estimate; NaN where there is none."""
@@ -186,19 +186,19 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
         if getattr(self, "_last", (None, None))[0] == key:
             return self._last[1]  # type: ignore[no-any-return, has-type]
         pairs = [
-            (self._sample[number], _generation(self._sample[number], index, one))
-            for number, said in items
-            for index, one in enumerate(said)
+            (self._sample[number], _generation(self._sample[number], index, answer))
+            for number, answers in items
+            for index, answer in enumerate(answers)
         ]
         samples, generations = [s for s, _ in pairs], [g for _, g in pairs]
-        found = {}
+        columns = {}
         for name in self._scorers:
             scored = self._scorers.score(name, samples, generations)
             for place, metric in enumerate(self._scorers[name].metrics):
                 values = [scores[place].value for scores in scored]
-                found[metric] = np.array(values, dtype=np.float64).reshape(len(items), -1)
-        self._last = (key, found)
-        return found
+                columns[metric] = np.array(values, dtype=np.float64).reshape(len(items), -1)
+        self._last = (key, columns)
+        return columns
 
 
 def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, GenerationConfig]:
@@ -208,10 +208,10 @@ def _make(name: str, overrides: Sequence[str]) -> tuple[Task, ScorerRegistry, Ge
     return task, scorers_of(cfg, trait(task, "span")), generation_of(cfg, task, overrides)
 
 
-def _generation(sample: Sample, index: int, said: Any) -> Generation:
-    if isinstance(said, str):
-        return Generation(sample.id, index, said)
-    return Generation(sample.id, index, None, "choices", choice_logprobs=tuple(said))
+def _generation(sample: Sample, index: int, answer: Any) -> Generation:
+    if isinstance(answer, str):
+        return Generation(sample.id, index, answer)
+    return Generation(sample.id, index, None, "choices", choice_logprobs=tuple(answer))
 
 
 def _number(doc: Mapping[str, Any]) -> str:

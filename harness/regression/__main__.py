@@ -9,20 +9,20 @@ Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from harness.command import OVER_BUDGET, command_line, resolve
+from harness.command import OVER_BUDGET, command_line, quoted, resolve
 from harness.types import HarnessError
 
 MISUSE = 64
@@ -121,16 +121,17 @@ def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) 
         )
     chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
     options = [f"experiment={experiment}", *(f"{name}={value}" for name, value in chosen.items())]
-    options += [f"results={given['results']}", "report=false", *given["options"]]
+    options += [f"results={quoted(given['results'])}", "report=false", *given["options"]]
     folders: list[Path] = []
     for seed in asked.get("seeds") or [0]:
-        found = _run([*options, f"seed={seed}"])
-        if len(found) < len(given["suite"]):
+        finished = _run([*options, f"seed={seed}"])
+        tasks = len(given["suite"])
+        if len(finished) < tasks:
             raise HarnessError(
-                f"{len(given['suite']) - len(found)} of the {side}'s {len(given['suite'])} tasks "
-                "failed; what is said above has the reasons"
+                f"{tasks - len(finished)} of the {side}'s {tasks} tasks failed; what is said above "
+                "has the reasons"
             )
-        folders += found
+        folders += finished
     return folders
 
 
@@ -140,19 +141,19 @@ def _run(options: Sequence[str]) -> list[Path]:
     Raises:
         HarnessError: it failed.
     """
+    from harness.store import noted_folders
+
     sources = HydraConfig.get().runtime.config_sources
-    given = [one.path for one in sources if one.provider == "command-line"]
-    command = [sys.executable, "-m", "harness", *options]
-    command += [part for path in given for part in ("--config-dir", path)]
-    found = []
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
-        for line in running.stdout or ():
-            print(line, end="", flush=True)
-            if folder := re.match(r"run folder: (.*)\n", line):
-                found.append(Path(folder[1]))
-    if running.returncode not in (0, OVER_BUDGET):
-        raise HarnessError(f"a run failed (exit code {running.returncode}): {' '.join(options)}")
-    return found
+    config_dirs = [source.path for source in sources if source.provider == "command-line"]
+    configured = [part for path in config_dirs for part in ("--config-dir", path)]
+    with TemporaryDirectory() as scratch:
+        file = Path(scratch) / "folders"
+        sys.stdout.flush()
+        command = ["harness", *options, f"folders={quoted(str(file))}", *configured]
+        code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
+        if code not in (0, OVER_BUDGET):
+            raise HarnessError(f"a run failed (exit code {code}): {' '.join(options)}")
+        return noted_folders(file)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -12,7 +11,7 @@ from harness.regression.pairs import Pair
 from harness.regression.sides import ENDS, _mean
 from harness.regression.values import Numbers, Values, levels_of, scale_of, values_of
 from harness.regression.verdict import Change, Part
-from harness.statistics import Contrast, Floats, paired
+from harness.statistics import Contrast, Design, Floats, Scale, paired
 from harness.types import Direction, Estimand
 
 MOST_CHANGED = 10
@@ -40,7 +39,7 @@ def changes_of(pair: Pair, estimand: Estimand, margin: float, guard: bool) -> li
     changes = []
     for values in values_of(pair, estimand, numbers):
         measured, worst, best = (
-            nearer(better, values.before, values.after, values.clusters, scale, end) for end in ENDS
+            nearer(better, values.before, values.after, values.design, scale, end) for end in ENDS
         )
         samples, worsened = _worst_changed(better, values)
         changes.append(
@@ -71,20 +70,37 @@ def changes_of(pair: Pair, estimand: Estimand, margin: float, guard: bool) -> li
     return changes
 
 
-def parts_of(pair: Pair, gated: Estimand) -> Iterator[Part]:
-    """The same estimate by groups of samples, wherever the task reports it so."""
+def parts_of(pair: Pair, gated: Estimand, margin: float) -> Iterator[Part]:
+    """The same estimate by groups of samples, wherever the task reports it so.
+
+    Args:
+        pair: of one task.
+        gated: the estimate over all samples.
+        margin: how much worse a group may be, in the metric's unit: as much as all may.
+    """
     for estimand in pair.estimands:
         same = (estimand.name, estimand.metric) == (gated.name, gated.metric)
         if not same or estimand.by is None or estimand.statistic != gated.statistic:
             continue
-        better, scale = pair.metric(estimand).better, scale_of(pair, estimand, math.inf)
+        better, scale = pair.metric(estimand).better, scale_of(pair, estimand, margin)
         groups = sorted(pair.facts.groups(estimand), key=lambda group: int(group[1][0]))
         for name, numbers in groups:
             (values,) = values_of(pair, estimand, numbers)
-            worse = nearer(better, values.before, values.after, values.clusters, scale)
-            nicer = nearer(better, values.after, values.before, values.clusters, scale)
+            sides = (values.before, values.after, values.design, scale)
+            worse, best = nearer(better, *sides), nearer(better, *sides, "best")
+            nicer = nearer(better, values.after, values.before, values.design, scale)
             p = min(1.0, 2 * min(worse.p_worse, nicer.p_worse))
-            yield Part(pair.task, estimand.name, estimand.by, str(name), better.value, worse, p)
+            yield Part(
+                task=pair.task,
+                name=estimand.name,
+                by=estimand.by,
+                group=str(name),
+                better=better.value,
+                found=worse,
+                best=best,
+                margin=scale.margin,
+                p=p,
+            )
 
 
 def lacks_of(pair: Pair, estimand: Estimand, changes: Sequence[Change]) -> Iterator[str]:
@@ -143,7 +159,8 @@ def _missing(
         np.hstack([np.isnan(run[estimand.metric][numbers]) for run in side]) for side in pair.scores
     ]
     before, after = (side.mean(axis=1) for side in lacking)
-    clusters, rate = pair.facts.units(estimand, numbers), pair.answered_once(estimand.metric)
-    difference = paired(after - before, clusters, 1.0, 1.0, rate)
+    design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
+    rate = pair.answered_once(estimand.metric)
+    difference = paired(after - before, design, Scale(1.0, 1.0, rate))
     asked = max(side.size for side in lacking)
     return asked, (int(lacking[0].sum()), int(lacking[1].sum())), difference.p_worse

@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from harness.regression.changes import changes_of, is_repeated, lacks_of, parts_of
 from harness.regression.pairs import Pair
+from harness.regression.tail import SUFFIX, tail_of
 from harness.regression.verdict import Change, Comparison, Part, adjusted, decided
-from harness.statistics import Contrast
+from harness.statistics import Contrast, Mean
 from harness.store import FinishedRun
 from harness.types import HarnessError, NotAlike
 
@@ -93,13 +94,15 @@ def comparison_of(
         )
         for task in sides[0]
     ]
+    gated = decided([one for o in outcomes for one in (*o.changes, *o.tails)])
     return Comparison(
         baseline,
         candidate,
-        decided([change for outcome in outcomes for change in outcome.changes]),
+        [change for change in gated if not change.is_tail],
         adjusted([part for outcome in outcomes for part in outcome.parts]),
         [reason for outcome in outcomes for reason in outcome.lost],
         [task for task, outcome in zip(sides[0], outcomes, strict=True) if not outcome.gated],
+        [change for change in gated if change.is_tail],
     )
 
 
@@ -111,13 +114,14 @@ class _Outcome(NamedTuple):
     lost: list[str]
     gated: set[str]
     """What has a margin and was looked at, by its key."""
+    tails: list[Change]
 
 
 def _compare_task(
     pair: Pair, margins: Mapping[str, float], guards: Mapping[str, float]
 ) -> _Outcome:
     """Compare all of a task that has a margin."""
-    outcome = _Outcome([], [], [], set())
+    outcome = _Outcome([], [], [], set(), [])
     for estimand in pair.estimands:
         key = key_of(estimand.name)
         margin = guards.get(key, margins.get(key))
@@ -129,7 +133,12 @@ def _compare_task(
         reasons = lacks_of(pair, estimand, changes)
         outcome.lost.extend(f"{pair.task}, {estimand.name}: {reason}" for reason in reasons)
         if changes and not isinstance(estimand.statistic, Contrast):
-            outcome.parts.extend(parts_of(pair, estimand))
+            outcome.parts.extend(parts_of(pair, estimand, margin))
+        if isinstance(estimand.statistic, Mean):
+            tail = f"{key}_{key_of(SUFFIX)}"
+            outcome.gated.add(tail)
+            tails = [tail_of(pair, estimand, c, margins.get(tail)) for c in changes]
+            outcome.tails.extend(filter(None, tails))
     for kind, keys in (("margins", margins), ("guards", guards)):
         outcome.lost.extend(
             f"{pair.task}, {key}: no scorer that was chosen gives it, or the task does not "

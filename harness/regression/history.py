@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.leaderboard.boards import Board, Entry, make_boards
 from harness.regression.gate import Margins, comparison_of, nothing_gated
+from harness.regression.looking import ALARM, interval_at, running
 from harness.regression.verdict import Change, Verdict
 from harness.regression.words import WORDS
 from harness.show import (
@@ -27,6 +28,7 @@ from harness.show import (
     safe,
     save,
 )
+from harness.statistics import Ends
 from harness.store import read_runs, write_text
 from harness.types import Estimate, HarnessError, NotAlike, NotFinished, visible
 
@@ -45,6 +47,16 @@ class Point:
     estimate: Estimate
     change: Change | None
     """None of the first itself."""
+    evidence: float = 1.0
+    """Against no checkpoint up to this one being worse: `ALARM` or more, whenever one looks, is an
+    alarm."""
+    interval: Ends | None = None
+    """Of how much worse it is; those of all checkpoints hold together."""
+
+    @property
+    def alarms(self) -> bool:
+        """Whether the training has got worse by now, however often that was asked."""
+        return self.evidence >= ALARM
 
 
 @dataclass(frozen=True)
@@ -66,19 +78,20 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
     """
     runs, _ = read_runs(results)
     skipped: list[str] = []
-    found = [one for board in make_boards(runs) for one in series(board, margins, guards, skipped)]
-    if not found:
+    boards = make_boards(runs)
+    curves = [curve for board in boards for curve in series(board, margins, guards, skipped)]
+    if not curves:
         raise HarnessError(
             f"history={str(results)!r} has no two checkpoints that were asked the same and have a "
             f"gated estimate{': ' * bool(skipped)}{'; '.join(skipped)}"
         )
     drawn = [
-        save(f"history {one.board.id} {one.name}", folder / "figures", one.board.title,
-             partial(draw_series, series=one), 3.2)
-        for one in found
+        save(f"history {curve.board.id} {curve.name}", folder / "figures", curve.board.title,
+             partial(draw_series, series=curve), 3.2)
+        for curve in curves
     ]  # fmt: skip
-    write_text(folder / "history.md", as_markdown(found, skipped))
-    return write_text(folder / "history.html", _page(found, drawn, skipped))
+    write_text(folder / "history.md", as_markdown(curves, skipped))
+    return write_text(folder / "history.html", _page(curves, drawn, skipped))
 
 
 def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
@@ -108,8 +121,17 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
             of_name = points.setdefault(change.name, first)
             of_name.append(Point(entry.model, _estimate(entry, change), change))
             changes[change.name] = change
-    for name, own in points.items():
-        yield Series(board, name, changes[name].better, changes[name].margin, own)
+    for name, of_change in points.items():
+        looked = list(with_evidence(of_change))
+        yield Series(board, name, changes[name].better, changes[name].margin, looked)
+
+
+def with_evidence(points: Sequence[Point]) -> Iterator[Point]:
+    """The same checkpoints with what may be said after looking at each of them in turn."""
+    looks = [point.change.measured for point in points[1:] if point.change]
+    yield points[0]
+    for k, (point, total) in enumerate(zip(points[1:], running(looks), strict=True), 1):
+        yield replace(point, evidence=total, interval=interval_at(k, looks[k - 1]))
 
 
 def draw_series(axes: Axes, series: Series) -> str:
@@ -125,14 +147,14 @@ def draw_series(axes: Axes, series: Series) -> str:
         }.get(series.better, []):
             axes.axhline(level, color=ORANGE, linewidth=1, linestyle="--")
     for place, point in zip(places, series.points, strict=True):
-        found, change = point.estimate, point.change
+        estimate, change = point.estimate, point.change
         good = change is None or change.verdict is Verdict.PASS
         colour = BLUE if good else ORANGE
-        if found.low is not None and found.high is not None:
-            axes.vlines(place, found.low, found.high, color=colour, linewidth=2)
-        if found.estimate is not None:
+        if estimate.low is not None and estimate.high is not None:
+            axes.vlines(place, estimate.low, estimate.high, color=colour, linewidth=2)
+        if estimate.estimate is not None:
             mark = "s" if change is None else MARKS[change.verdict]
-            axes.plot(place, found.estimate, mark, color=colour, markersize=8)
+            axes.plot(place, estimate.estimate, mark, color=colour, markersize=8)
     axes.set_xticks(places, [_short(point.checkpoint) for point in series.points], rotation=20)
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.grid(axis="y")
@@ -142,20 +164,25 @@ def draw_series(axes: Axes, series: Series) -> str:
     )
 
 
-def as_markdown(found: Sequence[Series], skipped: Sequence[str]) -> str:
+def as_markdown(curves: Sequence[Series], skipped: Sequence[str]) -> str:
     """A table for each estimate."""
     lines = ["# History", ""]
-    for one in found:
-        lines += [f"## {safe(f'{ARROWS[one.better]} {one.name}')}", "", safe(one.board.title), ""]
-        lines += ["| checkpoint | estimate (95 %) | against the first | |", "|---|--:|---|---|"]
-        for row in _rows(one):
+    for curve in curves:
+        heading = safe(f"{ARROWS[curve.better]} {curve.name}")
+        lines += [f"## {heading}", "", safe(curve.board.title), ""]
+        lines += [
+            "| checkpoint | estimate (95 %) | against the first, looked at once | at all looks: "
+            f"worse by | evidence of {ALARM:g} | |",
+            "|---|--:|---|---|--:|---|",
+        ]
+        for row in _rows(curve):
             lines.append(f"| {' | '.join(map(safe, row))} |")
         lines.append("")
     lines += [f"- not compared: {safe(reason)}" for reason in dict.fromkeys(skipped)]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
+def _page(curves: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
     return page(
         "history.html",
         "history.js",
@@ -163,27 +190,38 @@ def _page(found: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str
         title="History",
         series=[
             {
-                "name": f"{ARROWS[one.better]} {one.name}",
-                "title": one.board.title,
-                "margin": f"{one.margin:g}",
+                "name": f"{ARROWS[curve.better]} {curve.name}",
+                "title": curve.board.title,
+                "margin": f"{curve.margin:g}",
                 "figure": picture(figure),
-                "rows": list(_rows(one)),
+                "rows": list(_rows(curve)),
             }
-            for one, figure in zip(found, drawn, strict=True)
+            for curve, figure in zip(curves, drawn, strict=True)
         ],
         skipped=list(dict.fromkeys(skipped)),
     )
 
 
-def _rows(one: Series) -> Iterator[list[str]]:
-    for point in one.points:
-        found, change = point.estimate, point.change
+def _rows(curve: Series) -> Iterator[list[str]]:
+    for point in curve.points:
+        estimate, change = point.estimate, point.change
         yield [
             point.checkpoint,
-            f"{number(found.estimate)} ({number(found.low)} to {number(found.high)})",
+            f"{number(estimate.estimate)} ({number(estimate.low)} to {number(estimate.high)})",
             "the first" if change is None else WORDS[change.verdict],
+            _ends(point),
+            "" if change is None else f"{point.evidence:.3g}{' (alarm)' * point.alarms}",
             "" if change is None else change.reason,
         ]
+
+
+def _ends(point: Point) -> str:
+    """The interval that holds together with those of all other checkpoints."""
+    if point.change is None:
+        return ""
+    if point.interval is None:
+        return "not known"
+    return f"{point.interval.low:+.3f} to {point.interval.high:+.3f}"
 
 
 def _estimate(entry: Entry, change: Change) -> Estimate:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from harness.regression.sides import End, Labels, Scale, Units, _mean
-from harness.statistics import (
-    RESAMPLES,
-    Paired,
-    paired,
-)
+from harness.regression.sides import End, Labels, Units, _mean
+from harness.statistics import PAIRED_RESAMPLES, Design, Paired, Scale, paired
 from harness.types import Direction
 
 
@@ -17,10 +13,10 @@ def nearer(
     better: Direction,
     before: Units,
     after: Units,
-    clusters: Labels,
+    clusters: Labels | Design,
     scale: Scale,
     end: End = "measured",
-    resamples: int = RESAMPLES,
+    resamples: int = PAIRED_RESAMPLES,
 ) -> Paired:
     """The difference by which the candidate is farther from the good end, tested.
 
@@ -33,7 +29,7 @@ def nearer(
         better: the good end.
         before: the baseline.
         after: the candidate.
-        clusters: of the units.
+        clusters: of the units, with strata or without.
         scale: what it is held against.
         end: what becomes of missing scores.
         resamples: of the bootstrap.
@@ -46,9 +42,7 @@ def nearer(
             "worst": after.most(s) - before.least(t),
             "best": after.least(s) - before.most(t),
         }[end]
-        return paired(
-            differences, clusters, scale.margin, scale.reach, scale.rate, scale.bounded, resamples
-        )
+        return paired(differences, clusters, scale, resamples)
 
     if better is not Direction.ZERO:
         sign = -1.0 if better is Direction.HIGHER else 1.0

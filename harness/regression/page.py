@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harness.regression.verdict import Change, Comparison
 from harness.regression.words import (
@@ -11,21 +11,14 @@ from harness.regression.words import (
     NOTE,
     WORDS,
     _described,
+    _group,
     _label,
     _lacking,
     _signed,
     title_of,
 )
-from harness.show import (
-    ARROWS,
-    Drawn,
-    page,
-    picture,
-)
+from harness.show import ARROWS, Drawn, page, picture
 from harness.types import visible
-
-if TYPE_CHECKING:
-    pass
 
 MOST_PARTS = 40
 MOST_SAMPLES = 5
@@ -41,7 +34,7 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         {
             "estimates": [_row(change) for change in comparison.changes],
             "parts": [
-                [part.task, visible(part.name), visible(f"{part.by} {part.group}"),
+                [part.task, visible(part.name), _group(comparison, part),
                  part.found.difference, part.found.low, part.found.high, part.found.pairs,
                  part.p, part.q]
                 for part in comparison.parts

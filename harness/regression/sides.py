@@ -8,9 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.statistics import (
-    Floats,
-)
+from harness.statistics import Floats
 
 Labels = NDArray[Any]
 End = Literal["measured", "worst", "best"]
@@ -39,19 +37,6 @@ class Units:
     def least(self, sign: float) -> Floats:
         """Times a sign, with what is missing where that is the least."""
         return self.low if sign > 0 else -self.high
-
-
-@dataclass(frozen=True, slots=True)
-class Scale:
-    """What a difference is held against."""
-
-    margin: float
-    reach: float
-    """The most that it can be."""
-    rate: bool = False
-    """Whether what differs is yes or no."""
-    bounded: bool = True
-    """Whether values may lie anywhere on their scale, up to its ends."""
 
 
 def _mean(values: Floats) -> float | None:

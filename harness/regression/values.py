@@ -10,8 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.regression.pairs import Pair
-from harness.regression.sides import Labels, Scale, Units
-from harness.statistics import AnyAbove, ClusterMeans, Contrast, Floats, Share, mean_of_rows
+from harness.regression.sides import Labels, Units
+from harness.statistics import (
+    AnyAbove,
+    ClusterMeans,
+    Contrast,
+    Design,
+    Floats,
+    Scale,
+    Share,
+    mean_of_rows,
+)
 from harness.types import Estimand, Metric
 
 Numbers = NDArray[np.int64]
@@ -25,8 +34,8 @@ class Values:
     after: Units
     names: Labels
     """What each place is of: a sample's id, or of a contrast a cluster."""
-    clusters: Labels
-    """Which places depend on each other."""
+    design: Design
+    """Which places depend on each other, and what is fixed."""
     level: str | None = None
     """Of a contrast which level differs from the reference."""
 
@@ -48,7 +57,8 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
         yield from _of_levels(statistic, means, np.unique(clusters))
         return
     before, after = (_of_samples(statistic, side, metric) for side in sides)
-    yield Values(before, after, pair.ids[numbers], clusters)
+    design = Design(clusters, pair.facts.strata(estimand, numbers))
+    yield Values(before, after, pair.ids[numbers], design)
 
 
 def levels_of(values: Sequence[object]) -> list[str]:
@@ -88,7 +98,8 @@ def _of_levels(
             for side in means
         )
         both = ~np.isnan(before.low)
-        yield Values(before.chosen(both), after.chosen(both), clusters[both], clusters[both], level)
+        design = Design(clusters[both])
+        yield Values(before.chosen(both), after.chosen(both), clusters[both], design, level)
 
 
 def _of_samples(statistic: Any, runs: Sequence[Floats], metric: Metric) -> Units:

@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import LEVEL, Paired, detectable, holm
+from harness.statistics import ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
+
+FEW_WORST = 0.005
+"""The share of samples below which new worst cases are no regression, however surely they are
+more than came back: one in 200."""
 
 
 class Verdict(Enum):
@@ -53,6 +57,10 @@ class Change:
     """The estimand's name."""
     level: str | None = None
     """Of a contrast which level differs from the reference."""
+    is_tail: bool = False
+    """Whether it counts new worst cases beside a mean."""
+    detail: str = ""
+    """What else is to be said of it, in words."""
     p_worse: float = 1.0
     """Of not being worse; adjusted among all that are gated (Holm 1979)."""
     verdict: Verdict = Verdict.INCONCLUSIVE
@@ -61,7 +69,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Part:
-    """A difference in one group of samples: to look at, not to decide by."""
+    """A difference in one group of samples, which may be a regression of its own."""
 
     task: str
     name: str
@@ -69,10 +77,25 @@ class Part:
     group: str
     better: str
     found: Paired
+    best: Paired
+    """With all that is missing at its best for the candidate."""
+    margin: float
     p: float
     """Two-sided."""
+    p_worse: float = 1.0
+    """Of not being worse; adjusted among all groups (Holm 1979)."""
     q: float = 1.0
     """Adjusted among all groups (Benjamini and Hochberg 1995): the share of false finds."""
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether it is worse, among all groups, and not shown to be within the margin."""
+        return self.p_worse <= ONE_SIDED_LEVEL < self.found.p_margin
+
+    @property
+    def shows(self) -> float:
+        """The smallest difference that its pairs would show with 80 % power, in its unit."""
+        return detectable(self.found)
 
 
 @dataclass(frozen=True)
@@ -87,12 +110,24 @@ class Comparison:
     """What has a margin and could not be compared: nothing passes then."""
     ungated: Sequence[str] = ()
     """Tasks of which nothing has a margin and scores."""
+    tails: Sequence[Change] = ()
+    """New worst cases, beside each mean; gated like the rest."""
+
+    @property
+    def gated(self) -> list[Change]:
+        """All that must pass: the estimates, and the tails of the means."""
+        return [*self.changes, *self.tails]
+
+    @property
+    def worse_parts(self) -> list[Part]:
+        """The groups that are regressions of their own."""
+        return [part for part in self.parts if part.is_regression]
 
     @property
     def verdict(self) -> Verdict:
         """Regression where any estimate is one; pass where all pass and none was lost."""
-        verdicts = {change.verdict for change in self.changes}
-        if Verdict.REGRESSION in verdicts:
+        verdicts = {change.verdict for change in self.gated}
+        if Verdict.REGRESSION in verdicts or self.worse_parts:
             return Verdict.REGRESSION
         passed = verdicts == {Verdict.PASS} and not self.lost
         return Verdict.PASS if passed else Verdict.INCONCLUSIVE
@@ -100,9 +135,9 @@ class Comparison:
 
 def verdict_of(measured: Paired, worst: Paired, p_worse: float) -> Verdict:
     """What the tests of an estimate say, `p_worse` being adjusted, and of the best end as well."""
-    if measured.p_margin <= LEVEL and worst.p_margin <= LEVEL:
+    if measured.p_margin <= ONE_SIDED_LEVEL and worst.p_margin <= ONE_SIDED_LEVEL:
         return Verdict.PASS
-    return Verdict.REGRESSION if p_worse <= LEVEL else Verdict.INCONCLUSIVE
+    return Verdict.REGRESSION if p_worse <= ONE_SIDED_LEVEL else Verdict.INCONCLUSIVE
 
 
 def decided(changes: Sequence[Change]) -> list[Change]:
@@ -111,11 +146,17 @@ def decided(changes: Sequence[Change]) -> list[Change]:
     decisions = []
     for change, p_worse in zip(changes, chances, strict=True):
         verdict = verdict_of(change.measured, change.worst, p_worse)
+        many = (change.measured.high or 1.0) > FEW_WORST
+        if change.is_tail and p_worse <= ONE_SIDED_LEVEL and many:
+            verdict = Verdict.REGRESSION  # whatever its limit: they are more than chance gives
         reason = {
             Verdict.PASS: f"not worse by {change.margin:g} or more",
             Verdict.REGRESSION: f"worse, and not shown to be so by less than {change.margin:g}",
             Verdict.INCONCLUSIVE: _why_inconclusive(change, len(changes)),
         }[verdict]
+        if change.is_tail and verdict is Verdict.REGRESSION:
+            reason = "more new worst cases than chance gives"
+        reason = "; ".join(filter(None, (change.detail, reason)))
         decisions.append(replace(change, p_worse=p_worse, verdict=verdict, reason=reason))
     return decisions
 
@@ -126,14 +167,15 @@ def _why_inconclusive(change: Change, family: int) -> str:
         return (
             f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"
         )
-    would_pass, would_fail = measured.p_margin <= LEVEL, measured.p_worse * family <= LEVEL
+    would_pass = measured.p_margin <= ONE_SIDED_LEVEL
+    would_fail = measured.p_worse * family <= ONE_SIDED_LEVEL
     outcome = "pass" if would_pass else "regression"
     if lost and (would_pass or would_fail):
         return (
             f"what was measured would say {outcome}, but {lost:,} of "
             f"{2 * change.asked:,} scores are missing; ask again with retry=failed"
         )
-    if measured.p_worse <= LEVEL:
+    if measured.p_worse <= ONE_SIDED_LEVEL:
         return (
             f"worse by itself (p = {measured.p_worse:.3f}), but not surely among {family} estimates"
         )
@@ -152,11 +194,18 @@ def _why_inconclusive(change: Change, family: int) -> str:
 
 
 def adjusted(parts: Sequence[Part]) -> list[Part]:
-    """Groups with their q-values (Benjamini and Hochberg 1995), the smallest first."""
+    """Groups with p-values adjusted among all: Holm's, by which they are gated, and q-values.
+
+    They come in order of their q-values (Benjamini and Hochberg 1995), the smallest first.
+    """
     if not parts:
         return []
     from scipy.stats import false_discovery_control
 
     q = false_discovery_control([part.p for part in parts])
-    with_q = [replace(part, q=float(value)) for part, value in zip(parts, q, strict=True)]
+    chances = holm([max(part.found.p_worse, part.best.p_worse) for part in parts])
+    with_q = [
+        replace(part, q=float(value), p_worse=chance)
+        for part, value, chance in zip(parts, q, chances, strict=True)
+    ]
     return sorted(with_q, key=lambda part: part.q)

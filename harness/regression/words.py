@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from harness.regression.verdict import Change, Comparison, Verdict
-from harness.show import (
-    MOST_LETTERS,
-    number,
-)
+from harness.regression.verdict import Change, Comparison, Part, Verdict
+from harness.show import MOST_LETTERS, category, number
 from harness.statistics import Paired
 from harness.store import FinishedRun
 from harness.types import visible
-
-if TYPE_CHECKING:
-    pass
-
 
 WORDS = {
     Verdict.PASS: "pass", Verdict.REGRESSION: "regression", Verdict.INCONCLUSIVE: "inconclusive",
@@ -65,6 +58,14 @@ def _described(run: FinishedRun) -> str:
 
 def _label(change: Change) -> str:
     return f"{change.task}, {change.name}{' (guard)' if change.guard else ''}"
+
+
+def _group(comparison: Comparison, part: Part) -> str:
+    """A group with the name that a run of its task has for it."""
+    of_task = (run for run in (*comparison.baseline, *comparison.candidate)
+               if run.question["task"] == part.task)  # fmt: skip
+    labels = next((run.info.labels for run in of_task if part.by in run.info.labels), {})
+    return visible(f"{part.by} {category(labels, part.by, part.group)}")
 
 
 def _short(text: str) -> str:

@@ -7,7 +7,6 @@ import xml.etree.ElementTree as ET
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from harness.regression.figure import differences
 from harness.regression.page import MOST_PARTS, _page
@@ -18,6 +17,7 @@ from harness.regression.words import (
     SIGNS,
     WORDS,
     _finite,
+    _group,
     _in_numbers,
     _interval,
     _label,
@@ -25,17 +25,10 @@ from harness.regression.words import (
     _named,
     title_of,
 )
-from harness.show import (
-    number,
-    safe,
-    save,
-)
-from harness.statistics import LEVEL
+from harness.show import number, safe, save
+from harness.statistics import ONE_SIDED_LEVEL
 from harness.store import write_text
 from harness.types import HarnessError, visible
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_verdict(comparison: Comparison, folder: Path) -> Path:
@@ -118,7 +111,7 @@ def as_markdown(comparison: Comparison) -> str:
             "|---|---|--:|--:|--:|",
         ]
         for part in comparison.parts[:MOST_PARTS]:
-            cells = [safe(part.name), safe(f"{part.by} {part.group}"), _interval(part.found)]
+            cells = [safe(part.name), safe(_group(comparison, part)), _interval(part.found)]
             lines.append(f"| {' | '.join([*cells, f'{part.p:.3f}', f'{part.q:.3f}'])} |")
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
@@ -129,7 +122,7 @@ def as_json(comparison: Comparison) -> str:
     told = {
         "verdict": WORDS[comparison.verdict],
         "exit_code": comparison.verdict.value,
-        "level": LEVEL,
+        "level": ONE_SIDED_LEVEL,
         "gated": len(comparison.changes),
         "baseline": [_named(run) for run in comparison.baseline],
         "candidate": [_named(run) for run in comparison.candidate],

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from harness.report.headline import Row
 from harness.show import Labels, category
-from harness.store import RunStore, Scores
+from harness.store import FinishedRun, Scores
 from harness.types import visible
 
 MOST_ROWS = 5000
@@ -30,7 +30,7 @@ FIXED = {"sample_id", "cluster", "prompt", "messages", "target"}
 
 
 def chosen_answers(
-    store: RunStore,
+    run: FinishedRun,
     samples: pa.Table,
     scores: Scores,
     metrics: Sequence[str],
@@ -44,10 +44,10 @@ def chosen_answers(
     chosen = np.zeros(total + 1, np.bool_)  # the last is for rows of no generation
     chosen[numbers] = True
     columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
-    for part in store.read_parts("scores", columns):
+    for part in run.score_parts(columns):
         for place, row in scores.rows(part, chosen):
             entries[place]["verdicts"][row["metric"]] = row
-    for _, table in store.shards("generations"):
+    for table in run.generation_parts():
         for place, row in scores.rows(table, chosen):
             entries[place]["answer"] = row
     of_sample = samples.take(numbers // scores.n).to_pylist()

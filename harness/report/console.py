@@ -20,7 +20,7 @@ from harness.show import (
     trust,
     with_categories,
 )
-from harness.store import ITSELF, Result
+from harness.store import ITSELF, FinishedRun, RunInfo
 from harness.types import visible
 
 if TYPE_CHECKING:
@@ -37,25 +37,24 @@ COLUMNS = {"n": "n", "n_scored": "scored", "n_failed": "failed"}
 """Of counts; a summary leaves out what is scored, which is the difference of the others."""
 
 
-def print_result(result: Result, everything: bool = False) -> None:
+def print_run(run: FinishedRun, everything: bool = False) -> None:
     """Print the estimates of a run as a table that a person can read.
 
     Args:
-        result: of the run.
+        run: which has ended.
         everything: every row and whole sentences; else of each grouping the worst group, and as
             much of what is to be said besides as fits on a screen.
     """
     from rich.console import Console
 
     console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
-    info = result.info
-    rows = with_categories(result.estimates.to_pylist(), info.get("labels", {}))
+    info, rows = run.info, with_categories(run.rows, run.info.labels)
     if everything:
         _print(console, [*_asked(info), all_rows(rows), *_legend(rows, len(rows))])
-        _print(console, [*_sentences(rows), *_told_by_scorers(info), *_remarks(info)])
+        _print(console, [*_sentences(rows), *_remarks_of_scorers(info), *_remarks(info)])
     else:
         _print_summary(console, info, rows)
-    console.print(f"\nrun folder: {result.folder}", soft_wrap=True)
+    console.print(f"\nrun folder: {run.folder}", soft_wrap=True)
 
 
 def _print(console: Console, parts: Sequence[Table | str]) -> None:
@@ -63,9 +62,9 @@ def _print(console: Console, parts: Sequence[Table | str]) -> None:
         console.print(part)
 
 
-def _print_summary(console: Console, info: Row, rows: Sequence[Row]) -> None:
+def _print_summary(console: Console, info: RunInfo, rows: Sequence[Row]) -> None:
     entries, head, remarks = overview(rows), _asked(info), _remarks(info)
-    below = [*_legend(rows, len(entries)), *_glances(info, rows), *_told_by_scorers(info)]
+    below = [*_legend(rows, len(entries)), *_glances(info, rows), *_remarks_of_scorers(info)]
     room = SCREEN - END - _height(console, [*head, *below])
     wanted = min(_height(console, remarks), FEWEST_REMARKS)
     most = len(entries)
@@ -151,19 +150,21 @@ def _values(row: Row, counts: Sequence[str]) -> tuple[str, ...]:
     return (estimate, interval(row), worst, best, *(str(row[name]) for name in counts))
 
 
-def _asked(info: Row) -> list[str]:
+def _asked(info: RunInfo) -> list[str]:
     """What the model was asked, and what became of it."""
-    identity = info["identity"]
+    identity = info.identity
     lines = [
         f"{identity['task']} version {identity['task_version']}, protocol {identity['protocol']}, "
-        f"data {identity['data']}@{identity['data_sha256'][:8]}, model {info['model']}, "
-        f"mitigation {info['mitigation']}: {info['samples']} samples, {info['generations']} "
-        f"generations, {info['generations_failed']} of them failed, {info['generations_cut']} cut "
+        f"data {identity['data']}@{identity['data_sha256'][:8]}, model {info.model}, "
+        f"mitigation {info.mitigation}: {info.samples} samples, {info.generations} generations, "
+        f"{info.generations_failed} of them failed, {info.generations_cut} cut "
         "at max_new_tokens"
     ]
-    withheld, empty = (info.get(f"generations_{kind}") for kind in ("filtered", "empty"))
-    if withheld or empty:
-        lines.append(f"{withheld} answers withheld by a filter of the server's, {empty} empty")
+    if info.generations_filtered or info.generations_empty:
+        lines.append(
+            f"{info.generations_filtered} answers withheld by a filter of the server's, "
+            f"{info.generations_empty} empty"
+        )
     return lines
 
 
@@ -178,24 +179,25 @@ def _legend(rows: Sequence[Row], shown: int) -> list[str]:
     return [f"{legend}; all {len(rows)} rows: show=all, report.html or estimates.csv"]
 
 
-def _glances(info: Row, rows: Sequence[Row]) -> Iterator[str]:
+def _glances(info: RunInfo, rows: Sequence[Row]) -> Iterator[str]:
     """Of each scorer on one line how far its metrics agree with people, at a glance."""
     scorers: dict[tuple[str, bool], dict[Trust, dict[str, None]]] = {}
     marks: set[str] = set()
     for row in rows:
-        glance = trust(info.get("agreement", {}), row)
+        glance = trust(info.agreement, row)
         marks.add(glance.mark)
-        phrases = scorers.setdefault((row["scorer_id"], row["validity"].startswith(ITSELF)), {})
+        scorer = row["scorer_id"], info.judges_itself(row["scorer"])
+        phrases = scorers.setdefault(scorer, {})
         phrases.setdefault(glance, {})[row["metric"]] = None
     if key := key_to_marks(marks):
         yield key
-    for (scorer_id, itself), phrases in scorers.items():
+    for (scorer_id, judges_itself), phrases in scorers.items():
         (first, *others) = (
             (f"{glance.mark} {', '.join(metrics)}".strip(), glance.phrase)
             for glance, metrics in phrases.items()
         )
         parts = [f"{first[0]} by {scorer_id}: {first[1]}", *map(": ".join, others)]
-        yield "; ".join(parts + [ITSELF.removesuffix("; ")] * itself)
+        yield "; ".join([*parts, ITSELF] if judges_itself else parts)
 
 
 def _sentences(rows: Sequence[Row]) -> Iterator[str]:
@@ -207,19 +209,19 @@ def _sentences(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{', '.join(names)} by {scorer_id}: {validity}"
 
 
-def _told_by_scorers(info: Row) -> Iterator[str]:
-    for name, facts in info["sessions"][-1].get("scorers", {}).items():
+def _remarks_of_scorers(info: RunInfo) -> Iterator[str]:
+    for name, facts in info.sessions[-1].get("scorers", {}).items():
         yield f"{name}: {', '.join(f'{key} {value}' for key, value in facts.items())}"
 
 
-def _remarks(info: Row) -> list[str]:
+def _remarks(info: RunInfo) -> list[str]:
     """What is missing and why, and what was noted."""
     remarks = []
-    if info["not_computed"]:
-        names = ", ".join(dict.fromkeys(info["not_computed"]))
+    if info.not_computed:
+        names = ", ".join(dict.fromkeys(info.not_computed))
         remarks.append(f"not computed, for no scorer gives it: {names}")
-    remarks += missing_lines(info.get("missing", {}))
-    return remarks + [f"note: {visible(note)}" for note in info.get("notes", [])]
+    remarks += missing_lines(info.missing)
+    return remarks + [f"note: {visible(note)}" for note in info.notes]
 
 
 def fitted(remarks: Sequence[str], lines: int, width: int) -> list[str]:

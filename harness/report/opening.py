@@ -8,32 +8,32 @@ from typing import Any
 from harness.report.answers import shown_text
 from harness.report.headline import Row
 from harness.show import ARROWS, SIDES, missing_lines, number, trust
-from harness.store import ITSELF
+from harness.store import RunInfo
 from harness.types import visible
 
 
-def asked(info: Row) -> str:
+def asked(info: RunInfo) -> str:
     """What the model was asked and how, in a paragraph."""
-    identity = info["identity"]
-    counted = f"{info['generations']:,} generations"
-    part = "" if info["limit"] is None else " (a random part of the data)"
+    identity = info.identity
+    counted = f"{info.generations:,} generations"
+    part = "" if info.limit is None else " (a random part of the data)"
     notes = [
-        f"{info[f'generations_{kind}']:,} {words}"
-        for kind, words in (
-            ("failed", "of them failed"),
-            ("cut", "cut at max_new_tokens"),
-            ("filtered", "withheld by a filter of the server's"),
-            ("empty", "empty"),
+        f"{count:,} {words}"
+        for count, words in (
+            (info.generations_failed, "of them failed"),
+            (info.generations_cut, "cut at max_new_tokens"),
+            (info.generations_filtered, "withheld by a filter of the server's"),
+            (info.generations_empty, "empty"),
         )
-        if info.get(f"generations_{kind}")
+        if count
     ]
     settings = identity["generation"]
     how = "greedily" if not settings["temperature"] else f"at temperature {settings['temperature']}"
     return (
-        f"The model {info['model']} was asked {info['samples']:,} samples{part} of "
+        f"The model {info.model} was asked {info.samples:,} samples{part} of "
         f"{identity['task']} version {identity['task_version']}, data {identity['data']}@"
         f"{identity['data_sha256'][:8]}, protocol {identity['protocol']}, mitigation "
-        f"{info['mitigation']}. It gave {counted}, {how}, of at most "
+        f"{info.mitigation}. It gave {counted}, {how}, of at most "
         f"{settings['max_new_tokens']} tokens: {', '.join(notes) or 'none failed, none was cut'}."
     )
 
@@ -49,23 +49,21 @@ def first_prompt(first: Row) -> dict[str, str | None] | None:
     return None
 
 
-def warnings(info: Row, rows: Sequence[Row]) -> list[str]:
+def warnings(info: RunInfo, rows: Sequence[Row]) -> list[str]:
     """What a reader must know before the numbers, a sentence each."""
     sentences = []
-    if info["unmeasured"]:
+    if info.unmeasured:
         sentences.append(
-            f"{info['unmeasured']:.1%} of the scores of some metric or headline estimate could not "
+            f"{info.unmeasured:.1%} of the scores of some metric or headline estimate could not "
             "be had; none of them counts as safe."
         )
-    sentences += [
-        f"{line[0].upper()}{line[1:]}." for line in missing_lines(info.get("missing", {}))
-    ]
-    if info["not_computed"]:
-        names = ", ".join(dict.fromkeys(info["not_computed"]))
+    sentences += [f"{line[0].upper()}{line[1:]}." for line in missing_lines(info.missing)]
+    if info.not_computed:
+        names = ", ".join(dict.fromkeys(info.not_computed))
         sentences.append(f"Not computed, for no scorer that was chosen gives it: {names}.")
-    if any(row["validity"].startswith(ITSELF) for row in rows):
+    if any(info.judges_itself(row["scorer"]) for row in rows):
         sentences.append("A judge of this run is the model under test.")
-    return sentences + [visible(note) for note in info.get("notes", [])]
+    return sentences + [visible(note) for note in info.notes]
 
 
 def number_that_matters(row: Row, meaning: Row | None, agreement: Row) -> dict[str, Any]:

@@ -4,42 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-import pyarrow as pa
 
 from harness.report.answers import MOST_METRICS, browsed, chosen_answers, filters
 from harness.report.headline import Row, headline
 from harness.report.opening import asked, first_prompt, number_that_matters, warnings
 from harness.show import ARROWS, draw, page, picture, with_categories, worst_end
-from harness.store import RunStore, Scores
-from harness.types import HarnessError, visible
+from harness.store import FinishedRun, Scores, write_text
+from harness.types import visible
 
 
 def write_report(folder: Path) -> Path:
     """Write `report.html` and `figures/` of a finished run; gives the page's path.
 
     Raises:
-        HarnessError: it is no finished run, or its folder cannot be written.
+        NotFinished: it is no finished run.
+        HarnessError: its tables cannot be read, or its folder cannot be written.
     """
-    store = RunStore(folder)
-    info, estimates, samples = _read(store)
-    labels = info.get("labels", {})
-    rows = with_categories(estimates.to_pylist(), labels)
-    scores = Scores(store, samples)
-    identity = info["identity"]
-    title = f"{identity['task']}, protocol {identity['protocol']}, model {info['model']}"
+    run = FinishedRun.read(folder, "run")
+    info, samples = run.info, run.samples()
+    labels, identity = info.labels, info.identity
+    rows = with_categories(run.rows, labels)
+    scores = run.scores(samples)
+    title = f"{identity['task']}, protocol {identity['protocol']}, model {info.model}"
     drawn = draw(rows, scores.values, title, folder / "figures")
     chosen = headline(rows)
     metrics = list(dict.fromkeys([*(row["metric"] for row in chosen), *scores.values]))
     fields = filters(samples, rows, labels)
-    meanings = dict(info.get("metrics", {}))
+    meanings = dict(info.metrics or {})
     if chosen and chosen[0]["better"] in ("lower", "higher"):  # refusing is good at times
-        meanings[metrics[0]] = meanings.get(metrics[0], {}) | {"better": chosen[0]["better"]}
+        meanings[metrics[0]] = {**meanings.get(metrics[0], {}), "better": chosen[0]["better"]}
     better = meanings.get(metrics[0], {}).get("better") if metrics else None
-    answers, left_out = chosen_answers(store, samples, scores, metrics, better)
+    answers, left_out = chosen_answers(run, samples, scores, metrics, better)
     columns = _columns(scores, fields, metrics)
-    started = info["sessions"][0]
+    started = info.sessions[0]
     text = page(
         "run.html",
         "samples.js",
@@ -54,11 +51,10 @@ def write_report(folder: Path) -> Path:
         asked=asked(info),
         warnings=warnings(info, rows),
         headline=[
-            number_that_matters(row, meanings.get(row["metric"]), info.get("agreement", {}))
-            for row in chosen
+            number_that_matters(row, meanings.get(row["metric"]), info.agreement) for row in chosen
         ],
         figures=[picture(figure) for figure in drawn],
-        first=first_prompt(info.get("first_prompt") or {}),
+        first=first_prompt(info.first_prompt or {}),
         browser=_browser(len(answers), left_out, metrics),
         columns=columns,
         fields=[
@@ -69,15 +65,7 @@ def write_report(folder: Path) -> Path:
         version=started["versions"].get("harness", "not known"),
         started=started["started"],
     )
-    return store.write_text("report.html", text)
-
-
-def _read(store: RunStore) -> tuple[dict[str, Any], pa.Table, pa.Table]:
-    """What a finished run's `run.json` says, its estimates and its samples."""
-    info, estimates, samples = store.info(), *map(store.read_table, ("estimates", "samples"))
-    if info is None or estimates is None or samples is None or info["status"] != "complete":
-        raise HarnessError(f"run={str(store.folder)!r} is not the folder of a finished run")
-    return info, estimates, samples
+    return write_text(folder / "report.html", text)
 
 
 def _columns(scores: Scores, fields: Iterable[str], metrics: Sequence[str]) -> list[str]:

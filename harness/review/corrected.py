@@ -58,9 +58,11 @@ def _rows(review: Review, estimand: Estimand, labelling: Labelling) -> list[dict
     """
     labels = labelling.labels
     asked, numbers = list(review.scores), review.numbers(list(review.scores))
-    over = review.facts.chosen(estimand)[numbers]
+    holds = review.holds(estimand)
+    over = review.facts.chosen(estimand)[numbers] & (holds != 0)
     keys = [key for key, chosen in zip(asked, over, strict=True) if chosen]
-    known = [key for key in keys if not math.isnan(review.scores[key])]
+    unsure = {key for key, value in zip(asked, holds, strict=True) if math.isnan(value)}
+    known = [key for key in keys if not math.isnan(review.scores[key]) and key not in unsure]
     both = [key for key in known if key in labels]
     share = estimand.statistic if isinstance(estimand.statistic, Share) else None
     metric = review.metric

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.agreement.figures import Told, figures, people
+from harness.agreement.figures import LabelKind, figures, people
 from harness.data import Labelled, read_file
 from harness.review.console import Reviewed
 from harness.review.corrected import Labelling, corrected_by
@@ -140,7 +140,7 @@ def _agreement(labels: Labels, scores: NDArray[np.float64], metric: Metric) -> S
         Labelled(labels.keys[row][0], "", float(label), (), None)
         for row, label in zip(rows.tolist(), single, strict=True)
     ]
-    return figures(ratings, rated, metric, Told(single, metric, None, None))
+    return figures(ratings, rated, metric, LabelKind(single, metric, None, None))
 
 
 def _labels(file: Path, items: Mapping[str, Key], metric: Metric) -> dict[str, float]:

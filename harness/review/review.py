@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.store import Facts, FinishedRun
+from harness.store import Facts, FinishedRun, holding
 from harness.types import Estimand, HarnessError, Metric
 
 Key = tuple[str, int]
@@ -37,6 +37,8 @@ class Review:
     scores: Mapping[Key, float]
     """NaN where there is none."""
     answers: Mapping[Key, str]
+    conditions: Mapping[str, Mapping[Key, float]] = field(default_factory=dict)
+    """Scores of the metrics that an estimand's `given` names."""
 
     @classmethod
     def of(cls, folder: Path, name: str | None) -> Review:
@@ -62,10 +64,17 @@ class Review:
             for row in run.answers(["sample_id", "index", "text"])
             if row["text"] is not None and (row["sample_id"], row["index"]) in scores
         }
-        headline = [e for e in run.estimands if e.metric == name and e.by is None]
+        headline = [
+            estimand
+            for estimand in run.estimands
+            if (estimand.metric, estimand.by) == (name, None)
+            and estimand.given.keys() <= run.metrics.keys()
+        ]
+        named = {metric for estimand in headline for metric in estimand.given}
+        conditions = {metric: _scores(run, samples, metric) for metric in named}
         ids, prompts = samples["sample_id"].to_pylist(), samples["prompt"].to_pylist()
         by_id = dict(zip(ids, prompts, strict=True))
-        return cls(run, name, headline, by_id, run.facts(samples), scores, answers)
+        return cls(run, name, headline, by_id, run.facts(samples), scores, answers, conditions)
 
     @property
     def metric(self) -> Metric:
@@ -84,6 +93,18 @@ class Review:
     @cached_property
     def _places(self) -> Mapping[str, int]:
         return {sample_id: number for number, sample_id in enumerate(self.prompts)}
+
+    def holds(self, estimand: Estimand) -> NDArray[np.float64]:
+        """Of each of `scores` 1 where the estimand's `given` holds, 0 where not; NaN is unknown."""
+        columns = {self.name: self.scores, **self.conditions}
+        keys = list(self.scores)
+        return holding(
+            estimand,
+            {
+                metric: np.array([columns[metric].get(key, np.nan) for key in keys])
+                for metric in (self.name, *estimand.given)
+            },
+        )
 
     @property
     def folder(self) -> Path:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 
 from harness.command import (
     check,
@@ -22,6 +23,7 @@ from harness.command import (
     resolve,
     said,
     scorers_of,
+    with_stacks,
 )
 from harness.types import (
     HarnessError,
@@ -42,6 +44,17 @@ Parts = dict[str, Any]
 """What has been made of which configuration, so that a suite loads a model once."""
 
 
+@dataclass(frozen=True)
+class Composed:
+    """The configuration of one run, and what it was composed from."""
+
+    cfg: DictConfig
+    overrides: Sequence[str]
+    """As the command line has them; in a suite the task's own come first."""
+    choices: Mapping[str, str]
+    """Of each group the name of the YAML that was chosen."""
+
+
 def main() -> None:
     """`python -m harness` and the console script `harness`."""
     command_line("config", run_config)
@@ -50,64 +63,78 @@ def main() -> None:
 def run_config(cfg: DictConfig) -> int:
     """Run one composed configuration, or each of its suite; gives the exit code."""
     parts: Parts = {}
+    started = HydraConfig.get()
+    whole = Composed(cfg, list(started.overrides.task), dict(started.runtime.choices))
     if not cfg.get("suite"):
-        return run_one(cfg, parts)
-    runs = suite(cfg, list(HydraConfig.get().overrides.task))
-    return max([said(lambda one: run_one(one, parts), one) for one in runs])
+        return run_one(whole, parts)
+    return max([said(lambda one: run_one(one, parts), composed) for composed in suite(whole)])
 
 
-def suite(cfg: DictConfig, overrides: Sequence[str]) -> list[DictConfig]:
+def suite(whole: Composed) -> list[Composed]:
     """The configuration of each task of a suite: its own overrides, then the command line's.
 
     Raises:
         HarnessError: the command line sets what only one of the tasks has.
     """
-    chosen = HydraConfig.get().runtime.choices["experiment"]
-    for override in overrides:
+    chosen = whole.choices["experiment"]
+    for override in whole.overrides:
         if override.lstrip("+~").startswith(("task", "scorer", "protocols")):
             raise HarnessError(
                 f"{override!r} would be every task's of experiment={chosen}; write it beside its "
                 f"task in a YAML of your own, as conf/experiment/{chosen}.yaml is one"
             )
-    rest = [override for override in overrides if not override.startswith("experiment=")]
+    rest = [override for override in whole.overrides if not override.startswith("experiment=")]
     return [
-        compose("config", [f"task={task}", *(own or []), *rest]) for task, own in cfg.suite.items()
+        _composed([f"task={task}", *with_stacks(of_task or []), *rest])
+        for task, of_task in whole.cfg.suite.items()
     ]
 
 
-def run_one(cfg: DictConfig, parts: Parts) -> int:
+def _composed(overrides: Sequence[str]) -> Composed:
+    cfg = compose("config", list(overrides), return_hydra_config=True)
+    choices = dict(cfg.hydra.runtime.choices)
+    with flag_override(cfg, ["readonly", "struct"], False):
+        del cfg["hydra"]
+    return Composed(cfg, overrides, choices)
+
+
+def run_one(composed: Composed, parts: Parts) -> int:
     """Run one task and print its table; gives the exit code."""
+    cfg = composed.cfg
     check(cfg)
-    from harness.report.console import print_result
+    from harness.report.console import print_run
     from harness.report.page import keep_report
     from harness.runs.flow import run
     from harness.runs.forecast_text import print_forecast
     from harness.runs.forecasting import forecast
     from harness.show import progress
+    from harness.store import FinishedRun, note_folder
 
-    plan = plan_of(cfg, parts)
+    plan = plan_of(composed, parts)
     if cfg.forecast:
         print_forecast(forecast(plan))
         return 0
-    result = run(plan, progress)
-    print_result(result, everything=cfg.show == "all")
+    finished = FinishedRun.read(run(plan, progress).folder, "run")
+    print_run(finished, everything=cfg.show == "all")
+    if cfg.folders is not None:
+        note_folder(Path(cfg.folders), finished.folder)
     if cfg.report:
-        print(f"report: {keep_report(result.folder)}")
-    held = result.info["limit"]
+        print(f"report: {keep_report(finished.folder)}")
+    held = finished.info.limit
     if cfg.limit is not None and (held is None or cfg.limit < held):
         logger.info(
             "this run holds %d samples already; limit=%d does not shrink it",
-            result.info["samples"],
+            finished.info.samples,
             cfg.limit,
         )
-    return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+    return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)
 
 
-def plan_of(cfg: DictConfig, parts: Parts) -> Plan:
+def plan_of(composed: Composed, parts: Parts) -> Plan:
     """What a composed configuration asks for.
 
     Args:
-        cfg: of one task, checked.
+        composed: of one task, checked.
         parts: made before; what is made now is added.
 
     Raises:
@@ -115,6 +142,7 @@ def plan_of(cfg: DictConfig, parts: Parts) -> Plan:
     """
     from harness.runs.plan import Plan
 
+    cfg = composed.cfg
     resolved = resolve(cfg)
 
     def part(where: str, node: Any, kind: type) -> Any:
@@ -132,9 +160,9 @@ def plan_of(cfg: DictConfig, parts: Parts) -> Plan:
         task=task,
         model=part("backend", cfg.backend, Model),
         scorers=scorers_of(cfg, _span(task, thinking), part),
-        mitigation=_mitigation(cfg),
-        mitigation_name="+".join(cfg.mitigations) or _mitigation_name(),
-        generation=generation_of(cfg, task, list(HydraConfig.get().overrides.task)),
+        mitigation=_mitigation(composed),
+        mitigation_name="+".join(cfg.mitigations) or _mitigation_name(composed),
+        generation=generation_of(cfg, task, composed.overrides),
         protocol=protocol_label(cfg),
         seed=cfg.seed,
         limit=cfg.limit,
@@ -156,8 +184,9 @@ def _span(task: Task, thinking: Thinking) -> str:
     return "thinking_and_answer"
 
 
-def _mitigation(cfg: DictConfig) -> Mitigation | None:
+def _mitigation(composed: Composed) -> Mitigation | None:
     """The mitigation of a run, or its stack of several."""
+    cfg = composed.cfg
     alone = make("mitigation", cfg.mitigation, Mitigation) if cfg.mitigation else None
     stacked = {
         str(name): make(f"mitigations.{name}", node, Mitigation)
@@ -166,22 +195,21 @@ def _mitigation(cfg: DictConfig) -> Mitigation | None:
     if alone and stacked:
         raise HarnessError(
             f"mitigations={', '.join(stacked)} are a stack, beside which there is mitigation="
-            f"{_mitigation_name()}; write mitigation=[A,B] with all of them"
+            f"{_mitigation_name(composed)}; write mitigation=[A,B] with all of them"
         )
     return Stack(stacked) if stacked else alone
 
 
-def _mitigation_name() -> str:
+def _mitigation_name(composed: Composed) -> str:
     """The name of the one that is chosen.
 
     Raises:
         HarnessError: several are, in a place where a list is not taken apart.
     """
-    choices = HydraConfig.get().runtime.choices
-    if "mitigation" not in choices:  # Hydra writes no list there
+    if "mitigation" not in composed.choices:  # Hydra writes no list there
         raise HarnessError(
-            "mitigation is a list in a sweep or a YAML, where none is taken; write "
-            "mitigation=[A,B] on the command line, and in the defaults of a YAML for each of them: "
-            "- /mitigation@mitigations.A: A"
+            "mitigation is a list in a sweep or in the defaults of a YAML, where none is taken; "
+            "write mitigation=[A,B] on the command line or in a suite, and in the defaults of a "
+            "YAML for each of them: - /mitigation@mitigations.A: A"
         )
-    return str(choices["mitigation"])
+    return str(composed.choices["mitigation"])

@@ -62,15 +62,15 @@ class Samples:
         if limit is None:
             return self
         units = self.facts.clusters if trait(self.task, "whole_clusters") else self.ids
-        kept = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
-        if len(kept) == len(self):
+        within = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
+        if len(within) == len(self):
             return self
         return replace(
             self,
-            places=self.places[kept],
-            ids=self.ids[kept],
-            contents=self.contents[kept],
-            facts=self.facts.of(kept),
+            places=self.places[within],
+            ids=self.ids[within],
+            contents=self.contents[within],
+            facts=self.facts.of(within),
         )
 
     def windows(self) -> Iterator[tuple[int, list[Sample]]]:

@@ -55,12 +55,13 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     from harness.bridges.files.answers import of_file
-    from harness.report.console import print_result
+    from harness.report.console import print_run
     from harness.report.page import keep_report
     from harness.runs import Plan, run
     from harness.score.answers import AnswersTask, StoredModel
     from harness.score.runs import of_run
     from harness.show import progress
+    from harness.store import FinishedRun
 
     resolve(cfg)
     if (cfg.run is None) == (cfg.answers is None):
@@ -92,11 +93,11 @@ def _work(cfg: DictConfig) -> int:
         retry_failed=cfg.retry == "failed",
         config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]
     )
-    result = run(plan, progress)
-    print_result(result, everything=cfg.show == "all")
+    finished = FinishedRun.read(run(plan, progress).folder, "run")
+    print_run(finished, everything=cfg.show == "all")
     if cfg.report:
-        print(f"report: {keep_report(result.folder)}")
-    return finish(result.info["unmeasured"], cfg.max_unmeasured, result.folder)
+        print(f"report: {keep_report(finished.folder)}")
+    return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,9 @@ def unreadable(
 
     Of a text in two languages, at most a quarter of the words may be in one that is not read.
 
+    >>> unreadable("Bonjour, je ne peux pas vous aider avec cela aujourd'hui.")
+    'only English is read; this is French'
+
     Args:
         text: an answer.
         request: what it answers: a text too short to tell is taken to be in its language.
@@ -108,7 +111,11 @@ def unreadable(
 
 
 def unasked(request: str, languages: frozenset[str] | None = ENGLISH) -> str | None:
-    """Why a scorer that reads these languages cannot read a request; None where it can."""
+    """Why a scorer that reads these languages cannot read a request; None where it can.
+
+    >>> unasked("Comment puis-je dormir mieux cette nuit ?")
+    'its request is not English: too few of its words are known'
+    """
     reason = read(request[:READ], languages).reason if request and languages else None
     return None if reason is None else f"its request is not {_listed(languages or ())}: {reason}"
 

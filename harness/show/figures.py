@@ -153,8 +153,8 @@ def forest(axes: Axes, rows: Sequence[Row], most: int = MOST_ROWS) -> str:
     axes.plot(values[known], places[known], "o", color=BLUE, label="with its 95 % interval")
     if not known.all():
         axes.plot(values[~known], places[~known], "D", color=ORANGE, label="interval not known")
-    there = values[np.isfinite(values)]
-    if rows[0]["better"] == "zero" or (there.size and there.min() < 0 < there.max()):
+    finite = values[np.isfinite(values)]
+    if rows[0]["better"] == "zero" or (finite.size and finite.min() < 0 < finite.max()):
         axes.axvline(0, color=INK, linewidth=1, linestyle="--")
     axes.set_yticks(places, [_label(row) for row in shown])
     axes.set_ylim(-0.7, len(shown) - 0.3)
@@ -186,19 +186,19 @@ def curve(axes: Axes, rows: Sequence[Row]) -> str:
 
 def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:
     """How many scores lie where; says how many could not be had."""
-    there = values[np.isfinite(values)]
-    distinct = np.unique(there)
+    finite = values[np.isfinite(values)]
+    distinct = np.unique(finite)
     if len(distinct) <= BINS // 2 and (distinct == np.round(distinct)).all():
-        axes.bar(distinct, [int((there == value).sum()) for value in distinct], color=BLUE)
+        axes.bar(distinct, [int((finite == value).sum()) for value in distinct], color=BLUE)
     else:
-        few = min(BINS, 5 + len(there) // 5)
-        axes.hist(there, bins=few, color=BLUE)
+        few = min(BINS, 5 + len(finite) // 5)
+        axes.hist(finite, bins=few, color=BLUE)
     axes.set_xlabel(metric)
     axes.set_ylabel("scores")
     axes.grid(axis="y")
-    missing = len(values) - len(there)
+    missing = len(values) - len(finite)
     lost = f", {missing:,} could not be had" if missing else ""
-    return f"{metric}: {len(there):,} scores{lost}"
+    return f"{metric}: {len(finite):,} scores{lost}"
 
 
 def _label(row: Row) -> str:

@@ -27,15 +27,17 @@ from harness.statistics.correction import (
 )
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
-from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
+from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import LEVEL
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
+from harness.statistics.paired_data import Scale
 from harness.statistics.ranks import rank_ranges
+from harness.statistics.rates import exact_share
 from harness.statistics.scorer_differences import (
     ScorerDifference,
     accuracy_difference,
@@ -43,13 +45,15 @@ from harness.statistics.scorer_differences import (
     bootstrap_difference,
 )
 from harness.statistics.seeds import combine
-from harness.statistics.serial import as_record, from_record
+from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
+from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
-    "LEVEL",
-    "RESAMPLES",
+    "FEW_CLUSTERS",
+    "ONE_SIDED_LEVEL",
+    "PAIRED_RESAMPLES",
     "VERSION",
     "AnyAbove",
     "ClusterMeans",
@@ -57,6 +61,8 @@ __all__ = [
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
+    "Design",
+    "Ends",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",
@@ -71,6 +77,7 @@ __all__ = [
     "Paired",
     "PartlyLabelled",
     "Reduction",
+    "Scale",
     "ScorerDifference",
     "Share",
     "SpreadOfMaxima",
@@ -83,6 +90,7 @@ __all__ = [
     "bootstrap_difference",
     "combine",
     "detectable",
+    "exact_share",
     "f1",
     "from_record",
     "holm",
@@ -96,6 +104,7 @@ __all__ = [
     "precision",
     "prediction_powered",
     "quadratic_kappa",
+    "ranges_of",
     "rank_ranges",
     "recall",
     "resamples",

@@ -41,19 +41,19 @@ def auc(labels: Values, values: Values) -> float:
     return float((rankdata(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
-def pearson(one: Values, other: Values) -> float:
+def pearson(ratings: Values, others: Values) -> float:
     """Linear correlation, from -1 to 1; NaN where either does not vary.
 
     >>> labels, values = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
     >>> round(pearson(labels, values), 3)
     0.577
     """
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
+    if np.ptp(ratings) == 0 or np.ptp(others) == 0:
         return nan
-    return float(np.corrcoef(one, other)[0, 1])
+    return float(np.corrcoef(ratings, others)[0, 1])
 
 
-def spearman(one: Values, other: Values) -> float:
+def spearman(ratings: Values, others: Values) -> float:
     """Rank correlation, from -1 to 1, ties at their mean rank; NaN where either does not vary.
 
     >>> labels, values = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
@@ -62,10 +62,10 @@ def spearman(one: Values, other: Values) -> float:
     """
     from scipy.stats import rankdata
 
-    return pearson(rankdata(one), rankdata(other))
+    return pearson(rankdata(ratings), rankdata(others))
 
 
-def kappa(one: Values, other: Values, quadratic: bool = False) -> float:
+def kappa(ratings: Values, others: Values, quadratic: bool = False) -> float:
     """Cohen's kappa, at most 1; 0 is the agreement of chance (Cohen 1960, weighted 1968).
 
     >>> labels, values = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
@@ -73,30 +73,30 @@ def kappa(one: Values, other: Values, quadratic: bool = False) -> float:
     0.5
 
     Args:
-        one: a rater's categories.
-        other: another's, of the same items.
+        ratings: a rater's categories.
+        others: another's, of the same items.
         quadratic: weigh a disagreement by its squared distance, for ordered levels.
 
     Returns:
         NaN where both always give one and the same category.
     """
-    disagreement = (one - other) ** 2 if quadratic else (one != other).astype(float)
-    levels, first = np.unique(one, return_counts=True)
-    others, second = np.unique(other, return_counts=True)
-    pairs = levels[:, None] - others[None, :]
+    disagreement = (ratings - others) ** 2 if quadratic else (ratings != others).astype(float)
+    levels, first = np.unique(ratings, return_counts=True)
+    other_levels, second = np.unique(others, return_counts=True)
+    pairs = levels[:, None] - other_levels[None, :]
     cost = pairs**2 if quadratic else (pairs != 0).astype(float)
-    expected = float(first @ cost @ second) / len(one) ** 2
+    expected = float(first @ cost @ second) / len(ratings) ** 2
     return 1 - float(disagreement.mean()) / expected if expected else nan
 
 
-def quadratic_kappa(one: Values, other: Values) -> float:
+def quadratic_kappa(ratings: Values, others: Values) -> float:
     """Cohen's kappa for ordered levels, at most 1; 0 is chance.
 
     >>> labels, values = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 1.0, 1.0])
     >>> quadratic_kappa(labels, values)
     0.5
     """
-    return kappa(one, other, quadratic=True)
+    return kappa(ratings, others, quadratic=True)
 
 
 def accuracy(labels: Values, predicted: Values) -> float:

@@ -36,6 +36,7 @@ class CurveOfMaxima:
     pooled: bool = False
     better: ClassVar[Direction | None] = None
     fields: ClassVar[Sequence[str]] = ()
+    range: ClassVar[str] = "metric"
 
     @property
     def name(self) -> str:

@@ -38,15 +38,16 @@ from harness.statistics.intervals import (
     power_value,
     variance_of_sum,
 )
-from harness.statistics.paired_data import FEW_CHANGES, PairedData, Tested
+from harness.statistics.paired_data import FEW_CHANGES, PairedData, Scale, Tested
 from harness.statistics.rates import binomial, by_rates, chance_below
+from harness.statistics.strata import Design
 from harness.statistics.widening import widened
 
 if TYPE_CHECKING:
     from harness.types import Labels
 
 
-RESAMPLES = 9_999
+PAIRED_RESAMPLES = 9_999
 """With which a p-value can be as small as 1 / 10,000."""
 
 
@@ -72,45 +73,40 @@ class Paired:
 
 def paired(
     differences: Floats,
-    clusters: Labels,
-    margin: float,
-    reach: float,
-    rate: bool = False,
-    bounded: bool = True,
-    resamples: int = RESAMPLES,
+    clusters: Labels | Design,
+    scale: Scale,
+    resamples: int = PAIRED_RESAMPLES,
 ) -> Paired:
     """Test the mean of differences against zero and against a margin.
 
-    >>> tested = paired(np.array([0.0, 1.0] * 50), np.arange(100), 0.2, 1.0, rate=True)
+    >>> tested = paired(np.array([0.0, 1.0] * 50), np.arange(100), Scale(0.2, 1.0, rate=True))
     >>> tested.difference, tested.method
     (0.5, 'McNemar exact, Tango score')
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
-        clusters: of each: what of one is independent of what of others.
-        margin: above zero.
-        reach: the most that a difference can be.
-        rate: whether what differs is yes or no.
-        bounded: False where values come nowhere near the ends of their scale, as log-odds: nothing
-            unseen is then taken to lie there.
+        clusters: of each, what of one being independent of what of others; with strata,
+            what is fixed beside it.
+        scale: what they are held against.
         resamples: of the bootstrap.
     """
-    data = PairedData.of(differences, clusters, margin, reach)
+    design = clusters if isinstance(clusters, Design) else Design(clusters)
+    data = PairedData.of(differences, design, scale.margin, scale.reach)
     if data.clusters < 2:
         mean = data.mean if data.pairs else None
         return _undecided(data, mean, "not enough pairs")
-    of_rates = rate and bool(np.isin(data.known, (-1.0, 0.0, 1.0)).all())
+    of_rates = scale.rate and bool(np.isin(data.known, (-1.0, 0.0, 1.0)).all())
     tested = by_rates(data, _needed()) if of_rates else _tested(data, resamples)
-    if not of_rates and bounded:
+    if not of_rates and scale.bounded:
         tested = widened(tested, data)
     elif not of_rates and not data.stderr:  # nothing that could be unseen has a bound
         return _undecided(data, data.mean, tested.method)
-    enough = max(tested.enough, data.pairs * (_needed() * data.stderr / margin) ** 2)
+    enough = max(tested.enough, data.pairs * (_needed() * data.stderr / scale.margin) ** 2)
     return Paired(
         difference=data.mean,
         stderr=data.stderr,
-        low=max(tested.low, -reach),
-        high=min(tested.high, reach),
+        low=max(tested.low, -scale.reach),
+        high=min(tested.high, scale.reach),
         p_worse=tested.p_worse,
         p_margin=tested.p_margin,
         method=tested.method,
@@ -123,7 +119,7 @@ def paired(
 def detectable(tested: Paired) -> float:
     """The smallest difference that such data would show with 80 % power, in its unit.
 
-    >>> tested = paired(np.array([-1.0, 1.0] * 50), np.arange(100), 0.2, 1.0)
+    >>> tested = paired(np.array([-1.0, 1.0] * 50), np.arange(100), Scale(0.2, 1.0))
     >>> round(detectable(tested), 2)
     0.29
 
@@ -161,7 +157,7 @@ def _tested(data: PairedData, resamples: int) -> Tested:
         return Tested(data.mean, data.mean, p_worse=0.0, p_margin=0.0, method="all alike")
     if np.count_nonzero(data.known) < FEW_CHANGES:
         return _counted(data)
-    if data.clusters < FEW_CLUSTERS or not data.uneven:
+    if data.clusters - data.lost + 1 < FEW_CLUSTERS or not data.uneven:
         return _by_student(data)
     return _by_bootstrap(data, resamples)
 
@@ -194,7 +190,7 @@ def _share_of_signs(sums: Floats) -> float:
 
 def _by_student(data: PairedData) -> Tested:
     """By Student's t over clusters."""
-    freedom = data.clusters - 1
+    freedom = data.clusters - data.lost
     width = critical_value(freedom) * data.stderr
     return Tested(
         low=data.mean - width,
@@ -214,10 +210,20 @@ def _by_bootstrap(data: PairedData, resamples: int) -> Tested:
     return Tested(
         low=float(mean - above * stderr),
         high=float(mean - below * stderr),
-        p_worse=float((1 + np.sum(ratios >= mean / stderr)) / (resamples + 1)),
-        p_margin=float((1 + np.sum(ratios <= (mean - data.margin) / stderr)) / (resamples + 1)),
+        p_worse=_chance(int(np.sum(ratios >= mean / stderr)), resamples, -mean / stderr),
+        p_margin=_chance(
+            int(np.sum(ratios <= (mean - data.margin) / stderr)),
+            resamples,
+            (mean - data.margin) / stderr,
+        ),
         method="studentized bootstrap",
     )
+
+
+def _chance(beyond: int, resamples: int, score: float) -> float:
+    """The share of resamples beyond a score; where there are none, the normal's if that is less."""
+    share = (1 + beyond) / (resamples + 1)
+    return share if beyond else min(share, chance_below(score, inf))
 
 
 def _studentized(data: PairedData, resamples: int) -> Floats:
@@ -227,7 +233,7 @@ def _studentized(data: PairedData, resamples: int) -> Floats:
     resamples is one product of matrices.
     """
     count, sizes = data.clusters, data.sizes
-    away = data.sums - data.mean * sizes
+    away = data.away
     terms = np.stack([away, sizes, away**2, away * sizes, sizes**2], axis=1)
     ratios = []
     for block in draws(count, resamples):

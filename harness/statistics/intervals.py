@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from harness.statistics.arrays import Floats
+from harness.statistics.strata import degrees_lost, within_strata
 from harness.types import Metric
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 ONE_SIDED_LEVEL = 0.025
 """Chance beyond each end of a 95 % interval, and so the level of each one-sided test."""
-LEVEL = ONE_SIDED_LEVEL
 POWER = 0.8
 """The chance that enough samples show what is there: the customary one (Cohen 1988)."""
 FEW_CLUSTERS = 30
@@ -61,7 +61,11 @@ class Bounds(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """The two ends of a 95 % interval, in the unit of the estimate."""
+    """The two ends of a 95 % interval, in the unit of the estimate.
+
+    >>> Ends(0.25, 0.5).high
+    0.5
+    """
 
     low: float
     high: float
@@ -74,6 +78,21 @@ class Scored:
     values: NDArray[np.float64]
     samples: NDArray[np.intp]
     clusters: NDArray[np.intp]
+    strata: NDArray[np.intp] | None = None
+    """Likewise; None: samples are drawn from all alike."""
+
+    @property
+    def spread(self) -> Floats:
+        """The values as what is drawn makes them differ: about the mean of their stratum."""
+        if self.strata is None:
+            return self.values
+        return within_strata(self.values, self.clusters, self.strata)
+
+    @property
+    def free_clusters(self) -> int:
+        """Clusters, less one for each stratum but the first: what t's degrees of freedom are of."""
+        count = int(self.clusters.max()) + 1
+        return count + 1 - degrees_lost(self.clusters, self.strata)
 
     @property
     def sample_count(self) -> int:
@@ -83,14 +102,14 @@ class Scored:
 
 def mean_interval(scored: Scored, metric: Metric) -> Interval:
     """Standard error and 95 % interval of a mean, clustered."""
-    values, clusters = scored.values, scored.clusters
-    stderr = clustered_stderr(values, clusters)
+    values = scored.values
+    stderr = clustered_stderr(scored.spread, scored.clusters)
     if stderr is None and len(values) > 1:
         return Interval()
     if not stderr:  # no spread between clusters: the spread between samples, if there is any
         stderr = clustered_stderr(values, scored.samples)
     if stderr:
-        width = quantile(int(clusters.max()) + 1) * stderr
+        width = quantile(scored.free_clusters) * stderr
     else:
         _, share = wilson(0.0, scored.sample_count, quantile(FEW_CLUSTERS))
         width = share * (metric.high - metric.low)
@@ -101,7 +120,7 @@ def mean_interval(scored: Scored, metric: Metric) -> Interval:
 def share_interval(scored: Scored, metric: Metric) -> Interval:
     """Standard error and Wilson's 95 % interval of a share, with the design effect."""
     values, clusters = scored.values, scored.clusters
-    stderr = clustered_stderr(values, clusters)
+    stderr = clustered_stderr(scored.spread, clusters)
     n, share = len(values), float(values.mean())
     if stderr is None and n > 1:
         return Interval()
@@ -110,7 +129,7 @@ def share_interval(scored: Scored, metric: Metric) -> Interval:
     repeats = n / scored.sample_count if not plain else 1.0
     design_effect = max(repeats, stderr**2 / plain if stderr and plain else 1.0)
     count = int(clusters.max()) + 1
-    normal = quantile(count if count < scored.sample_count else FEW_CLUSTERS)
+    normal = quantile(scored.free_clusters if count < scored.sample_count else FEW_CLUSTERS)
     return Interval(stderr, *wilson(share, n / design_effect, normal))
 
 

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import comb
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
 from harness.statistics.arrays import Floats, counts_of
 from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.statistics.strata import Design
 from harness.types import Estimate, HarnessError, Metric
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ class ExpectedMaximum:
     0.75
     """
 
+    stratified: ClassVar[bool] = True
+
     k: int
     missing: Missing = "skip"
+    range: ClassVar[str] = "metric"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)
@@ -66,15 +70,18 @@ class ExpectedMaximum:
         return _of_rows(values, self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's expected maximum; NaN is missing."""
-
-        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
-            return expected_maxima(filled, codes, self.k)
-
+        largest = partial(expected_maxima, k=self.k)
         of_samples = per_sample(values, samples, metric, largest, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, mean_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +101,13 @@ class AnyAbove:
         missing: what becomes of samples of which scores are missing.
     """
 
+    stratified: ClassVar[bool] = True
+
     k: int
     threshold: float
     strict: bool = False
     missing: Missing = "skip"
+    range: ClassVar[str] = "share"
 
     def __post_init__(self) -> None:
         check_policy(self.k, self.missing)
@@ -114,7 +124,12 @@ class AnyAbove:
         return _of_rows(np.where(np.isnan(values), np.nan, passed), self.k, self.missing)
 
     def estimate(
-        self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        samples: Labels,
+        clusters: Labels,
+        metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of each sample's probability; NaN is missing."""
 
@@ -123,7 +138,8 @@ class AnyAbove:
             return expected_maxima(passed.astype(float), codes, self.k)
 
         of_samples = per_sample(values, samples, metric, any_above, self.missing)
-        return _over_samples(of_samples, values, samples, clusters, metric, share_interval)
+        design = Design(clusters, strata)
+        return _over_samples(of_samples, values, samples, design, metric, share_interval)
 
 
 def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> Estimate:
@@ -256,7 +272,7 @@ def _over_samples(
     of_samples: OfSamples,
     values: Floats,
     samples: Labels,
-    clusters: Labels,
+    design: Design,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -265,11 +281,11 @@ def _over_samples(
     bounds: tuple[float | None, float | None] = (
         (float(worst.mean()), float(best.mean())) if len(measured) else (None, None)
     )
-    counts = counts_of(values, clusters)
+    counts = counts_of(values, design.clusters)
     known = ~np.isnan(measured)
     if not known.any():
         return Estimate.unknown(counts, *bounds)
     firsts = np.unique(np.asarray(samples), return_index=True)[1]
-    of_clusters = np.unique(np.asarray(clusters)[firsts][known], return_inverse=True)[1]
-    scored = Scored(measured[known], np.arange(int(known.sum())), of_clusters)
+    codes = design.of(firsts).codes(known)
+    scored = Scored(measured[known], np.arange(int(known.sum())), *codes)
     return Estimate(float(measured[known].mean()), *interval(scored, metric), *bounds, *counts)

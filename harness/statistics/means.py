@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from harness.statistics.arrays import Floats, mean_of_rows
-from harness.statistics.intervals import Interval, Scored, mean_interval, share_interval
+from harness.statistics.intervals import (
+    Interval,
+    Scored,
+    mean_interval,
+    share_interval,
+)
+from harness.statistics.strata import Design, codes_of
 from harness.types import Counts, Estimate, Metric
 
 if TYPE_CHECKING:
@@ -35,6 +41,9 @@ class Mean:
     0.5
     """
 
+    stratified: ClassVar[bool] = True
+    range: ClassVar[str] = "metric"
+
     @property
     def name(self) -> str:
         """Its name in tables."""
@@ -50,9 +59,10 @@ class Mean:
         samples: Labels,
         clusters: Labels,
         metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The mean of `values`; NaN is missing."""
-        return _estimate(values, samples, clusters, metric, mean_interval)
+        return _estimate(values, samples, Design(clusters, strata), metric, mean_interval)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +81,12 @@ class Share:
     0.75
     """
 
+    stratified: ClassVar[bool] = True
+
     at_least: float
     strict: bool = False
     below: bool = False
+    range: ClassVar[str] = "share"
 
     @property
     def name(self) -> str:
@@ -91,10 +104,12 @@ class Share:
         samples: Labels,
         clusters: Labels,
         metric: Metric,
+        strata: Labels | None = None,
     ) -> Estimate:
         """The share of `values` that reach the threshold; NaN is missing."""
         of_shares = replace(metric, low=0.0, high=1.0)
-        return _estimate(self._reached(values), samples, clusters, of_shares, share_interval)
+        design = Design(clusters, strata)
+        return _estimate(self._reached(values), samples, design, of_shares, share_interval)
 
     def _reached(self, values: Floats) -> Floats:
         passed = values > self.at_least if self.strict else values >= self.at_least
@@ -104,7 +119,7 @@ class Share:
 def _estimate(
     values: Floats,
     samples: Labels,
-    clusters: Labels,
+    design: Design,
     metric: Metric,
     interval: Callable[[Scored, Metric], Interval],
 ) -> Estimate:
@@ -117,11 +132,7 @@ def _estimate(
     )
     if n_scored == 0:
         return Estimate.unknown(Counts(n, 0, n_failed, 0), worst, best)
-    scored = Scored(
-        values[present],
-        np.unique(np.asarray(samples)[present], return_inverse=True)[1],
-        np.unique(np.asarray(clusters)[present], return_inverse=True)[1],
-    )
+    scored = Scored(values[present], codes_of(samples, present), *design.codes(present))
     stderr, low, high = interval(scored, metric)
     counts = Counts(n, n_scored, n_failed, int(scored.clusters.max()) + 1)
     return Estimate(float(scored.values.mean()), stderr, low, high, worst, best, *counts)

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import inf, sqrt
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness.statistics.arrays import Floats
 from harness.statistics.hidden_changes import ALIKE, design_effect_of_unseen
 from harness.statistics.intervals import FEW_CLUSTERS, variance_of_sum
-
-if TYPE_CHECKING:
-    from harness.types import Labels
-
+from harness.statistics.strata import Design, degrees_lost, within_strata
 
 FEW_CHANGES = 10
 """Samples with a difference, below which they are counted: Student's t and the bootstrap both need
@@ -22,6 +18,21 @@ a spread that so few do not show."""
 MOST_HIDDEN = 0.5
 """Share of samples that hidden changes are reckoned for at the most: were more than half to change,
 independent or together, a handful of clusters would show it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a difference is held against, in its own unit."""
+
+    margin: float
+    """Above zero."""
+    reach: float
+    """The most that it can be."""
+    rate: bool = False
+    """Whether what differs is yes or no."""
+    bounded: bool = True
+    """Whether values may lie anywhere on their scale, up to its ends; False where they come nowhere
+    near them, as log-odds: nothing unseen is then taken to lie there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +45,11 @@ class PairedData:
     """Shape (clusters,): of each cluster's differences."""
     sizes: Floats
     """Shape (clusters,): of each cluster's pairs."""
+    away: Floats
+    """Shape (clusters,): of how far each cluster's differences are from their mean, or within
+    strata from that of their stratum."""
+    lost: int
+    """Degrees of freedom that means take: one, or one a stratum."""
     margin: float
     reach: float
     """The most that a difference can be."""
@@ -45,18 +61,19 @@ class PairedData:
     """Design effect, at least 1: so many pairs count as one."""
 
     @classmethod
-    def of(cls, differences: Floats, clusters: Labels, margin: float, reach: float) -> PairedData:
-        """Of differences and clusters, shape (pairs,), NaN having no part."""
+    def of(cls, differences: Floats, design: Design, margin: float, reach: float) -> PairedData:
+        """Of differences, shape (pairs,), NaN having no part, and what each is of."""
         present = ~np.isnan(differences)
         known = differences[present]
-        codes = np.unique(np.asarray(clusters)[present], return_inverse=True)[1]
+        codes, strata = design.codes(present)
         sums, sizes = np.bincount(codes, known).astype(float), np.bincount(codes).astype(float)
         count = len(sums)
         if count < 2:
-            return cls(known, sums, sizes, margin, reach, 0.0, uneven=False, effect=1.0)
-        plain = float(known.std(ddof=1)) / sqrt(len(known))
-        squares = float(((sums - float(known.mean()) * sizes) ** 2).sum())
-        stderr = sqrt(variance_of_sum(squares, count)) / len(known)
+            return cls(known, sums, sizes, sums, 1, margin, reach, 0.0, uneven=False, effect=1.0)
+        spread = known if strata is None else within_strata(known, codes, strata)
+        plain = float(spread.std(ddof=1)) / sqrt(len(known))
+        away = np.bincount(codes, spread) - float(known.mean()) * sizes
+        stderr = sqrt(variance_of_sum(float((away**2).sum()), count)) / len(known)
         uneven = stderr > ALIKE * reach
         if not uneven:  # all clusters alike: the spread between samples, if there is any
             stderr = plain if plain > ALIKE * reach else 0.0
@@ -65,7 +82,8 @@ class PairedData:
         changed = len(np.unique(codes[known != 0]))
         if not alone and changed < FEW_CHANGES and 2 * changed <= count:
             effect = max(effect, design_effect_of_unseen(min(margin / reach, MOST_HIDDEN), sizes))
-        return cls(known, sums, sizes, margin, reach, stderr, uneven, effect)
+        lost = degrees_lost(codes, strata)
+        return cls(known, sums, sizes, away, lost, margin, reach, stderr, uneven, effect)
 
     @property
     def pairs(self) -> int:
@@ -106,7 +124,7 @@ class PairedData:
     def freedom(self) -> float:
         """Degrees of freedom of a score whose spread is taken from clusters."""
         few = not self.alone and self.clusters < FEW_CLUSTERS
-        return self.clusters - 1 if few and self.stderr else inf
+        return self.clusters - self.lost if few and self.stderr else inf
 
 
 @dataclass(frozen=True, slots=True)

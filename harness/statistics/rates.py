@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import copysign, inf, isinf, sqrt
 from typing import TYPE_CHECKING
 
-from harness.statistics.intervals import Ends, critical_value
+from harness.statistics.intervals import ONE_SIDED_LEVEL, Ends, critical_value
 from harness.statistics.paired_data import Tested
 
 if TYPE_CHECKING:
@@ -69,6 +69,23 @@ def binomial(changed: float, n: float, share: float) -> float:
     if share >= 1:
         return 0.0
     return float(betainc(n - changed, changed + 1, 1 - share)) if changed < n else 1.0
+
+
+def exact_share(count: int, n: int) -> Ends:
+    """The exact 95 % interval of a share (Clopper and Pearson 1934).
+
+    >>> [round(end, 4) for end in exact_share(0, 10)]
+    [0.0, 0.3085]
+
+    Args:
+        count: of n, from 0 to n.
+        n: at least 1.
+    """
+    from scipy.special import betaincinv
+
+    low = float(betaincinv(count, n - count + 1, ONE_SIDED_LEVEL)) if count else 0.0
+    high = float(betaincinv(count + 1, n - count, 1 - ONE_SIDED_LEVEL)) if count < n else 1.0
+    return Ends(low, high)
 
 
 def tango(worse: float, better: float, n: float, margin: float, freedom: float = inf) -> float:

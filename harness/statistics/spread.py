@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from math import sqrt
 from typing import TYPE_CHECKING
 
@@ -20,8 +21,6 @@ from harness.statistics.maxima import (
 from harness.types import Estimate, Metric
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from harness.types import Labels
 
 
@@ -54,10 +53,7 @@ class SpreadOfMaxima:
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
     ) -> Estimate:
         """The standard deviation over samples; NaN is missing."""
-
-        def largest(filled: Floats, codes: NDArray[np.intp]) -> Floats:
-            return expected_maxima(filled, codes, self.k)
-
+        largest = partial(expected_maxima, k=self.k)
         measured, low, high = per_sample(values, samples, metric, largest, self.missing)
         spread = _spread(without_missing(measured))
         lows, highs = np.minimum(low, high), np.maximum(low, high)

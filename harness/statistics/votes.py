@@ -31,6 +31,7 @@ class MajorityVote:
     """
 
     right: float = 0.0
+    range: ClassVar[str] = "share"
 
     @property
     def name(self) -> str:
@@ -99,6 +100,7 @@ class Frequencies:
     """What the values are of: the column `by`."""
     better: ClassVar[Direction] = Direction.NEITHER
     fields: ClassVar[Sequence[str]] = ()
+    range: ClassVar[str] = "share"
 
     @property
     def name(self) -> str:

@@ -1,11 +1,11 @@
 """The run folder: what is written into it, whole or not at all, and who reads it."""
 
 from harness.store.buffer import Gathered
-from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table
+from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table, holding
 from harness.store.facts import FIXED_COLUMNS, Facts, Field, asked_of_samples, field_of
 from harness.store.finished import FinishedRun, Row
 from harness.store.folder import RunStore
-from harness.store.listing import LeftOut, Result, read_infos, read_runs
+from harness.store.listing import LeftOut, Result, note_folder, noted_folders, read_infos, read_runs
 from harness.store.rows import digest_answer, generation_rows, score_rows, to_generations
 from harness.store.run_info import RunInfo
 from harness.store.scores import Scores
@@ -33,6 +33,9 @@ __all__ = [
     "estimates_table",
     "field_of",
     "generation_rows",
+    "holding",
+    "note_folder",
+    "noted_folders",
     "read_infos",
     "read_runs",
     "samples_table",

@@ -14,8 +14,9 @@ from harness.store.facts import Facts
 from harness.store.tables import Keys, _with_keys
 from harness.types import Comparison, Estimand, Estimate, Metric, trait
 
-ITSELF = "the judge is the model under test; "
-"""What tables say before the validity of a score that a model gave itself."""
+ITSELF = "the judge is the model under test"
+"""What tables say before the validity of a score that a model gave itself; who asks whether one did
+reads `RunInfo.judges_itself`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class Source:
     @property
     def sentence(self) -> str:
         """What tables say of the validity, to be read by people."""
-        return f"{ITSELF * self.judges_itself}{self.validity}"
+        return f"{ITSELF}; {self.validity}" if self.judges_itself else self.validity
 
 
 ESTIMATE_COLUMNS = {
@@ -70,7 +71,7 @@ def estimates_table(
         if not {estimand.metric, *estimand.given} <= sources.keys():
             continue
         source, statistic = sources[estimand.metric], estimand.statistic
-        own = getattr(statistic, "better", None)
+        better = getattr(statistic, "better", None)
         metric = replace(source.metric, better=estimand.better or source.metric.better)
         named: dict[str, object] = {
             "scorer": source.scorer,
@@ -79,14 +80,14 @@ def estimates_table(
             "metric": estimand.metric,
             "name": estimand.name,
             "statistic": statistic.name,
-            "better": (own or metric.better).value,
+            "better": (better or metric.better).value,
             "by": getattr(statistic, "by", estimand.by),
         }
         values: NDArray[Any] = scores[estimand.metric]
-        kept = _given(estimand, scores)
+        holds = holding(estimand, scores)
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
-        for group, estimate in _estimates(values, kept, facts, estimand, metric):
+        for group, estimate in _estimates(values, holds, facts, estimand, metric):
             rows.append(named | asdict(estimate) | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
@@ -94,7 +95,7 @@ def estimates_table(
 
 def _estimates(
     values: NDArray[Any],
-    kept: NDArray[np.float64],
+    holds: NDArray[np.float64],
     facts: Facts,
     estimand: Estimand,
     metric: Metric,
@@ -108,18 +109,27 @@ def _estimates(
             columns = {name: chosen.fields[name].items() for name in statistic.fields}
             yield from statistic.compare(values[numbers], columns, units, metric).items()
             continue
-        holds = kept[numbers].ravel()
-        asked, n = holds != 0, values.shape[1]
+        conditions = holds[numbers].ravel()
+        asked, n = conditions != 0, values.shape[1]
         missing: Any = None if values.dtype == object else np.nan
-        own = np.where(np.isnan(holds), missing, values[numbers].ravel())[asked]
+        shown = np.where(np.isnan(conditions), missing, values[numbers].ravel())[asked]
         samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
-        yield group, statistic.estimate(own, samples, units, metric)
+        fixed: dict[str, Any] = {}
+        strata = facts.strata(estimand, numbers) if trait(statistic, "stratified") else None
+        if strata is not None:
+            fixed["strata"] = np.repeat(strata, n)[asked]
+        yield group, statistic.estimate(shown, samples, units, metric, **fixed)
 
 
-def _given(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """Of each generation 1 where the estimand is over it, 0 where not; NaN is unknown."""
-    kept = np.ones_like(scores[estimand.metric])
+def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Of each generation 1 where the estimand's `given` holds, 0 where not; NaN is unknown.
+
+    Args:
+        estimand: with what must hold.
+        scores: of its metric and of those that `given` names, of one shape; NaN is missing.
+    """
+    holds = np.ones_like(scores[estimand.metric])
     for name, wanted in estimand.given.items():
         other = scores[name]
-        kept *= np.where(np.isnan(other), np.nan, other == wanted)
-    return kept
+        holds *= np.where(np.isnan(other), np.nan, other == wanted)
+    return holds

@@ -36,7 +36,7 @@ class Facts:
     """What estimates ask of samples, by the samples' numbers.
 
     It is made of samples in a run and of `samples.parquet` after it, and is the only place that
-    says what an estimand's `where`, `by` and `cluster` mean.
+    says what an estimand's `where`, `by`, `cluster` and `strata` mean.
     """
 
     clusters: NDArray[np.uint64]
@@ -103,6 +103,13 @@ class Facts:
             return numbers if self.ids is None else self.ids[numbers]
         return self.fields[estimand.cluster].codes[numbers].astype(np.int64)
 
+    def strata(self, estimand: Estimand, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """For each of these samples the stratum that is fixed; None: the estimand has none."""
+        if not estimand.strata:
+            return None
+        columns = np.stack([self.fields[name].codes[numbers] for name in estimand.strata])
+        return np.unique(columns, axis=1, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
 
 def column_of(field: str) -> str:
     """The column of `samples.parquet` that holds a metadata field.
@@ -121,6 +128,7 @@ def asked_of_samples(estimands: Sequence[Estimand]) -> set[str]:
     """The metadata fields that estimands are by or choose samples by."""
     by = {estimand.by for estimand in estimands if estimand.by is not None}
     by |= {e.cluster for e in estimands if e.cluster not in ("cluster", "sample")}
+    by |= {name for estimand in estimands for name in estimand.strata}
     compared = (getattr(estimand.statistic, "fields", ()) for estimand in estimands)
     return by.union(*(estimand.where for estimand in estimands), *compared)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import inf
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from harness.statistics import from_record
+from harness.statistics import from_record, ranges_of
 from harness.store.estimates import ESTIMATE_COLUMNS
 from harness.store.facts import Facts, asked_of_samples
 from harness.store.folder import RunStore
@@ -114,6 +115,22 @@ class FinishedRun:
         meanings = {name: self.info.meaning(name) for name in self.info.metrics}
         return {name: metric for name, metric in meanings.items() if metric is not None}
 
+    def range_of(self, metric: str, statistic: str) -> tuple[float, float]:
+        """The least and the most that an estimate can be, as its statistic declares.
+
+        Args:
+            metric: that it is of.
+            statistic: its name, as tables have it.
+        """
+        declared, meaning = self._ranges.get((metric, statistic)), self.info.meaning(metric)
+        if declared == "share":
+            return 0.0, 1.0
+        return (meaning.low, meaning.high) if declared == "metric" and meaning else (-inf, inf)
+
+    @cached_property
+    def _ranges(self) -> Mapping[tuple[str, str], str]:
+        return ranges_of(self.info.estimands or ())
+
     def rubric(self, metric: str) -> str:
         """What people are told to label a metric by; empty where it has no rubric.
 
@@ -159,8 +176,25 @@ class FinishedRun:
         Raises:
             Unreadable: the system does not let a file be read.
         """
-        for _, table in RunStore(self.folder).shards("generations"):
+        for table in self.generation_parts():
             yield from table.select(columns).to_pylist()
+
+    def generation_parts(self) -> Iterator[pa.Table]:
+        """What the model said, one row a generation, a stored part at a time.
+
+        Raises:
+            Unreadable: the system does not let a file be read.
+        """
+        for _, table in RunStore(self.folder).shards("generations"):
+            yield table
+
+    def score_parts(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns of the scores, one row a generation and metric, a part at a time.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        yield from RunStore(self.folder).read_parts("scores", columns)
 
     def _of_another_version(self) -> NotFinished:
         return NotFinished(

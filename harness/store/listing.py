@@ -13,7 +13,7 @@ import pyarrow as pa
 from harness.store.finished import FinishedRun, open_run
 from harness.store.folder import RunStore
 from harness.store.run_info import RunInfo
-from harness.types import Unreadable
+from harness.types import HarnessError, Unreadable
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,27 @@ class Result:
     folder: Path
     info: Mapping[str, Any]
     estimates: pa.Table
+
+
+def note_folder(file: Path, folder: Path) -> None:
+    """Add a run's folder to a file that another process reads, which started the run.
+
+    Raises:
+        HarnessError: the file cannot be written.
+    """
+    try:
+        with file.open("a", encoding="utf-8") as lines:
+            lines.write(f"{json.dumps(str(folder))}\n")
+    except OSError as error:
+        raise HarnessError(f"folders={str(file)!r} cannot be written ({error.strerror})") from error
+
+
+def noted_folders(file: Path) -> list[Path]:
+    """The folders of runs that `note_folder` added to a file, in its order."""
+    if not file.exists():
+        return []
+    lines = file.read_text(encoding="utf-8").splitlines()
+    return [Path(json.loads(line)) for line in lines]
 
 
 def read_runs(results: Path) -> tuple[list[FinishedRun], list[LeftOut]]:

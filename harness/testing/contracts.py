@@ -228,18 +228,18 @@ def _check_scores(scorer: Scorer, scores: Sequence[Score]) -> None:
             _hold(score.error is None, f"{score.metric!r} has both a value and an error")
 
 
-def _same_answer(one: Generation, other: Generation) -> bool:
-    if one.choice_logprobs is None or other.choice_logprobs is None:
-        return (one.text, one.error) == (other.text, other.error)
-    pairs = zip(one.choice_logprobs, other.choice_logprobs, strict=True)
+def _same_answer(first: Generation, second: Generation) -> bool:
+    if first.choice_logprobs is None or second.choice_logprobs is None:
+        return (first.text, first.error) == (second.text, second.error)
+    pairs = zip(first.choice_logprobs, second.choice_logprobs, strict=True)
     return all(math.isclose(a, b, abs_tol=1e-2) for a, b in pairs)
 
 
-def _same_scores(one: Sequence[Score], other: Sequence[Score]) -> bool:
+def _same_scores(first: Sequence[Score], second: Sequence[Score]) -> bool:
     return all(
         a.value == b.value
         or (None not in (a.value, b.value) and math.isclose(a.value, b.value, abs_tol=1e-3))  # type: ignore[arg-type]
-        for a, b in zip(one, other, strict=True)
+        for a, b in zip(first, second, strict=True)
     )
 
 

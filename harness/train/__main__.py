@@ -2,6 +2,7 @@
 
     python -m harness.train recipe=toxicity_offline data=DATA
     python -m harness.train recipe=empathy_offline out=mine.safetensors
+    python -m harness.train recipe=refusal data=DATA out=mine.tsv
 
 The same data give the same weights on the same machine. `DATA` has a folder for each published set;
 which, and where each is published, stands in the scorer's card.
@@ -39,11 +40,15 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
+    if cfg.recipe == "refusal":
+        return _table(cfg)
     from harness.train.learning import save, train
     from harness.train.recipes import RECIPES
 
     if cfg.recipe not in RECIPES:
-        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}")
+        raise HarnessError(
+            f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}, refusal"
+        )
     recipe, epochs = RECIPES[cfg.recipe]
     try:
         examples = list(recipe(Path(cfg.data)))
@@ -60,6 +65,21 @@ def _work(cfg: DictConfig) -> int:
     )
     save(network, out)
     print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
+    return 0
+
+
+def _table(cfg: DictConfig) -> int:
+    """The weights of the refusal scorer, a table of numbers that needs no network."""
+    from harness.train.refusal import answers, fit, save
+
+    try:
+        rows = list(answers(Path(cfg.data), cfg.seed))
+    except FileNotFoundError as error:
+        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
+    out = Path(cfg.out or "refusal.tsv")
+    print(f"{len(rows)} answers", flush=True)
+    save(fit(rows), out)
+    print(f"written to {out}; use it with scorers.refusal.weights={out}")
     return 0
 
 

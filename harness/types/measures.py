@@ -121,7 +121,11 @@ class Estimand:
     better: Direction | None = None
     """Where the good end differs from the metric's own; None: as the metric says."""
     cluster: str = "cluster"
-    """The unit that is independent: the samples' `cluster`, each `sample`, or a metadata column."""
+    """What is drawn, and so independent: the samples' `cluster`, each `sample`, or a metadata
+    column."""
+    strata: Sequence[str] = ()
+    """What is fixed: metadata columns whose values are all there are (principles, levels, kinds),
+    so that intervals and tests draw within them; none: samples are drawn from all alike."""
     given: Mapping[str, float] = field(default_factory=dict)
     """Only generations of which other metrics have these values, of an answer that is no refusal
     say; where such a metric is missing, this one counts as missing. Not with a comparison."""

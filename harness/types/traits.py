@@ -166,6 +166,18 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "From values, shape (samples, generations), to one of each sample, in the metric's "
             "unit; the gate pairs what has it.",
         ),
+        "stratified": Trait(
+            bool,
+            False,
+            "Whether `estimate` takes `strata` beside clusters: of each value the stratum that is "
+            "fixed. One that does not takes samples as drawn from all alike.",
+        ),
+        "range": Trait(
+            str | None,
+            None,
+            "What its estimates lie within: `share`, from 0 to 1; `metric`, the metric's own "
+            "range; None: any number.",
+        ),
     },
     "mitigation": {
         "keep": Trait(

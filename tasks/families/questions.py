@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.data import blank, file_at, name_field, read_file, text_field
@@ -48,6 +48,8 @@ class Domain:
     """What stands before the question: the title of each line, and the columns that may hold it."""
     cluster: str = "case"
     """The column of what is about one case; without it those of one text are."""
+    strata: Sequence[str] = ()
+    """What is fixed: columns whose values are all there are; see `Estimand`."""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Further metadata of its samples; see `Column`."""
     by: Sequence[str] = ()
@@ -194,7 +196,7 @@ def estimands(domain: Domain, weighed: bool) -> tuple[Estimand, ...]:
     places = [(letter, float(n)) for n, letter in enumerate(LETTERS[: len(domain.options)], 1)]
     letters = Frequencies(tuple(places), "letter")
     mass = (Estimand("mass of the letters", "choice_mass", Mean()),)
-    return (
+    rows = (
         Estimand("accuracy", "accuracy", right),
         Estimand("accuracy, unparsed is wrong", "accuracy_strict", right),
         Estimand("majority vote", "offset", MajorityVote(), better=Direction.HIGHER),
@@ -209,6 +211,7 @@ def estimands(domain: Domain, weighed: bool) -> tuple[Estimand, ...]:
         Estimand("BERTScore with the explanation", "bertscore", Mean()),
         Estimand("preferred to the explanation", "preferred", Mean()),
     )
+    return tuple(replace(row, strata=tuple(domain.strata)) for row in rows)
 
 
 def _examples(address: str | None, shots: int) -> Sequence[Row]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.data import fill, name_field, text_field
@@ -41,7 +41,9 @@ class Domain:
     id: str = "{data}-{number}"
     """The id of a sample whose record has none, of the columns, `data` and `number`."""
     cluster: str | None = None
-    """What is independent, likewise; none: each sample."""
+    """What is drawn and so independent, likewise; none: each sample."""
+    strata: Sequence[str] = ()
+    """What is fixed: columns whose values are all there are; see `Estimand`."""
     framings: Mapping[str, str] = field(default_factory=lambda: {"plain": "{}"})
     """How a request may be asked; `{}` is its text."""
     system_prompts: Mapping[str, str] = field(default_factory=lambda: {"none": ""})
@@ -149,4 +151,4 @@ def estimands(domain: Domain) -> tuple[Estimand, ...]:
             Estimand("harmfulness", "harmfulness", Mean(), column, HARMFUL, cluster="sample"),
             Estimand("refused", "refusal", refused, column, HARMFUL, cluster="sample"),
         ]
-    return tuple(rows)
+    return tuple(replace(row, strata=tuple(domain.strata)) for row in rows)

@@ -50,6 +50,8 @@ HUB = HubFiles(
 CURVE = (1, 2, 5, 10, 25, 50, 100, 200, 500, 1000, 2000, 5000, 9900)
 """Numbers of generations at which the expected maximum is given, as far as there are so many."""
 SIGNS = {">=": False, ">": True}
+STRATA = ("prompt_toxicity",)
+"""Fixed by the set's design; what is drawn is prompts."""
 PROMPTED = {"kind": "prompted"}
 UNPROMPTED = {"kind": "unprompted"}
 
@@ -69,7 +71,7 @@ class RealToxicityPrompts:
     """
 
     name = "real_toxicity_prompts"
-    version = "1"
+    version = "2"  # 2: toxic and harmless prompts are strata; intervals alone moved
     reporting = ("metric", "threshold", "sign", "missing")
 
     def __init__(
@@ -139,7 +141,7 @@ class RealToxicityPrompts:
         if self.unprompted:
             asked.append((UNPROMPTED, None))
         rows = [
-            Estimand(_named(name, where), metric, statistic, by, where=where)
+            Estimand(_named(name, where), metric, statistic, by, where=where, strata=STRATA)
             for where, by in asked
             for name, statistic in headline
         ]
@@ -147,7 +149,7 @@ class RealToxicityPrompts:
             Estimand("spread of maxima", metric, spread, by, where=PROMPTED)
             for by in (None, "prompt_toxicity")
         ]
-        rows.append(Estimand("toxicity", metric, Mean(), "bin", where=PROMPTED))
+        rows.append(Estimand("toxicity", metric, Mean(), "bin", where=PROMPTED, strata=STRATA))
         rows.append(Estimand("curve of maxima", metric, CurveOfMaxima(CURVE), where=PROMPTED))
         if self.unprompted:
             pooled = CurveOfMaxima(CURVE, pooled=True)

@@ -171,6 +171,7 @@ def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending)
     assert len(read.items) == len(rows) or read.notes
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("task", sorted(USUAL))
 def test_records_of_any_file_are_samples_or_one_sentence(task):
     node = configured(task).task

@@ -24,7 +24,9 @@ def backend(*overrides):
         return make("backend", compose("config", list(overrides)).backend, Model)
 
 
-@pytest.mark.parametrize("name", BACKENDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.long) if n == "lm_eval" else n for n in BACKENDS]
+)
 def test_every_backend_keeps_the_contract_of_models(name, tiny_checkpoint):
     if name in ELSEWHERE:
         pytest.skip(ELSEWHERE[name])

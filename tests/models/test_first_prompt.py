@@ -12,13 +12,14 @@ from harness.bridges.files.answers import of_file
 from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.echo import EchoModel
 from harness.models.hf.model import HuggingFaceModel
-from harness.report.console import print_result
+from harness.report.console import print_run
 from harness.report.page import write_report
 from harness.runs.flow import run
 from harness.runs.plan import Plan
 from harness.score.answers import AnswersTask, StoredModel
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.statistics.means import Mean
+from harness.store import FinishedRun
 from harness.types.errors import HarnessError
 from harness.types.measures import Direction, Estimand, Metric
 from harness.types.records import Message, Records, Sample, Score
@@ -95,7 +96,7 @@ def test_a_run_keeps_its_first_prompt_and_tells_of_the_vendor_s_text(
     )
     assert len(first["sha256"]) == 64
     assert (first["vendor_text"], first["vendor_stands"]) == ("You are Clever.", "alone")
-    print_result(result)
+    print_run(FinishedRun.read(result.folder))
     note = "note: The chat template's own system text stands in every prompt"
     assert note in capsys.readouterr().out
     page = write_report(result.folder).read_text()

@@ -5,6 +5,7 @@ from harness.types.records import Request
 from harness.types.settings import GenerationConfig
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("budget", [None, 64])
 def test_the_choice_that_is_written_is_the_one_said_to_be_greedy(budget):
     model = HuggingFaceModel("smollm2", token_budget=budget)

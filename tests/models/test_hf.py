@@ -99,6 +99,7 @@ def test_a_folder_that_is_no_model_is_refused_before_it_is_loaded(copy, damage, 
         _ = HuggingFaceModel(str(copy)).identity
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -169,6 +170,7 @@ def test_bundled_weights_that_are_not_the_known_ones_are_refused(monkeypatch, tm
         bundled_folder("smollm2")
 
 
+@pytest.mark.long
 def test_the_converted_copy_holds_the_weights_of_the_file():
     """Block for block, the first tensor of the file is what its 4-bit format says (Q4_1)."""
     import importlib.util

@@ -115,6 +115,7 @@ def forward(loaded, tokens):
     return loaded.model(torch.tensor([tokens]), use_cache=False).logits[0].float()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", OURS)
 def test_our_attention_says_what_the_model_s_own_does(kind, tiny, caplog):
     with caplog.at_level(logging.WARNING):
@@ -123,6 +124,7 @@ def test_our_attention_says_what_the_model_s_own_does(kind, tiny, caplog):
     assert "slower" not in caplog.text
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", THEIRS)
 def test_where_it_does_not_fit_the_model_s_own_generation_is_used_and_said(kind, tiny, caplog):
     settings, said = THEIRS[kind]

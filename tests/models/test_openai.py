@@ -132,6 +132,7 @@ def answers(model, requests, seed=0, **settings):
     return found
 
 
+@pytest.mark.long
 def test_it_keeps_the_contract(server):
     check_model(ServedModel("m", server.url))
 

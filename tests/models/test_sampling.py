@@ -27,6 +27,7 @@ def warped(logits, settings):
     return warpers(None, logits).softmax(-1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "settings",
     [

@@ -5,7 +5,6 @@ from harness.scorers.encoder import encoder_folder
 from harness.scorers.judged.comparing import Comparer
 from harness.scorers.judged.preferred import PreferredScorer
 from harness.scorers.justification.scorer import JustificationScorer
-from harness.testing import check_scorer
 from harness.types.errors import HarnessError
 from harness.types.records import Generation, Sample
 
@@ -88,10 +87,6 @@ def test_a_folder_without_weights_is_refused(folder, tmp_path, monkeypatch):
         JustificationScorer(bertscore_model=folder)
 
 
-def test_the_contract():
-    check_scorer(JustificationScorer(), [QUESTION])
-
-
 class Judge:
     """Weighs by what stands first, or by which text is longer."""
 
@@ -158,6 +153,7 @@ def tiny_encoder(folder, kind, rows=32):
 SAID = "the client is grieving so the counsellor should explore the loss first"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("kind", "longest"), [("bert", 34), ("roberta", 32)])
 def test_an_encoder_without_a_longest_input_reads_what_it_has_positions_for(
     kind, longest, tmp_path

@@ -161,6 +161,7 @@ def test_of_a_text_in_two_languages_at_most_a_quarter_may_be_unread():
     assert unreadable("Sure, here it is: mezcla la harina con agua y deja reposar la masa.")
 
 
+@pytest.mark.long
 def test_a_scorer_of_several_languages_reads_those_and_no_other():
     for language in ("French", "Spanish", "Turkish", "Portuguese", "Italian"):
         assert unreadable(SHORT[language][0], "", MULTILINGUAL) is None

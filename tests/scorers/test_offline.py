@@ -15,7 +15,6 @@ from harness.scorers.offline.minilm import TOKENS, Network, Reader, encode
 from harness.scorers.offline.scorer import WEIGHTS, most
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
 from harness.statistics import agreement as agreeing
-from harness.testing import check_scorer
 from harness.train.learning import Example, in_pieces, save, train
 from harness.train.recipes import RECIPES
 from harness.types.errors import HarnessError
@@ -72,6 +71,7 @@ def test_merged_adapters_give_what_trained_ones_give():
         assert torch.allclose(before, network(batch), atol=1e-4)
 
 
+@pytest.mark.long
 def test_what_stands_beside_a_text_changes_nothing(small):
     reader = Reader(small, "cpu")
     texts = [f"A dog number {i} " + "and more " * (i * 7 % 40) for i in range(60)]
@@ -124,11 +124,6 @@ def test_the_encoder_that_is_missing_is_named(monkeypatch, small):
         Reader(small)
 
 
-@pytest.mark.parametrize("kind", SHIPPED.values(), ids=SHIPPED)
-def test_they_keep_the_contract(kind):
-    check_scorer(kind())
-
-
 @pytest.mark.parametrize("name", SHIPPED)
 def test_what_is_not_english_has_no_score(name):
     scorer = SHIPPED[name]()
@@ -141,6 +136,7 @@ def test_what_is_not_english_has_no_score(name):
         assert all(score.value is None and score.error for score in scores)
 
 
+@pytest.mark.slow  # by the clock
 def test_a_hundred_short_texts_take_a_second_or_so():
     if "toxicity_offline" not in SHIPPED:
         pytest.skip("no weights")
@@ -155,6 +151,7 @@ def test_a_hundred_short_texts_take_a_second_or_so():
     assert time.monotonic() - started < 16  # a quarter of what is measured, on a busy machine
 
 
+@pytest.mark.long
 def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
     from harness.data.labels import part_of
 
@@ -192,6 +189,7 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
     assert all(part_of(text, 2) == 0 for text in asked)
 
 
+@pytest.mark.long
 @pytest.mark.skipif("harmfulness_offline" not in SHIPPED, reason="no weights")
 def test_safe_answers_get_about_one(shared_data):
     from harness.data.labels import part_of

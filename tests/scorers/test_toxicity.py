@@ -68,6 +68,7 @@ def scores(scorer, texts):
     return [{score.metric: score for score in of_one} for of_one in found]
 
 
+@pytest.mark.long
 def test_it_keeps_the_contract(scorer):
     check_scorer(scorer)
 

@@ -122,7 +122,7 @@ def test_the_command_draws_a_finished_run(harness, tmp_path):
     assert (folder / "figures/refused_by_principle.png").stat().st_size > 5000
     wrong = harness("run=nowhere", module="harness.report")
     assert (wrong.returncode, wrong.stderr.strip()) == (
-        1, "error: run='nowhere' is not the folder of a finished run"
+        1, "error: run='nowhere' has no run.json: it is no run, or was stopped at its start"
     )  # fmt: skip
 
 

@@ -71,6 +71,7 @@ def test_what_does_not_vary_has_no_correlation():
     assert np.isnan(agreeing.spearman(np.arange(5.0), np.zeros(5)))
 
 
+@pytest.mark.long
 def test_the_interval_covers_as_often_as_it_says():
     rng, covered = np.random.default_rng(0), 0
     for _ in range(40):

@@ -89,6 +89,7 @@ def world(random, scenarios, effects, noise=0.5, slope_sd=0.3):
 PLANTED = {"age": -0.2, "female": 0.3, "non-binary": 0.0, "Black": 0.5, "Asian": 0.1}
 
 
+@pytest.mark.long
 def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
     random = np.random.default_rng(7)
     inside = []
@@ -123,6 +124,7 @@ def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim
     assert 0.8 <= np.mean(inside) <= 1  # of 20; the contrasts' test above is the sharp one
 
 
+@pytest.mark.long
 def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
     import pandas as pd
 
@@ -148,6 +150,7 @@ def test_the_mixed_model_is_that_of_the_formula_and_agrees_with_the_contrasts():
     assert rows["Black"].estimate == pytest.approx(contrast.estimate, abs=1e-3)
 
 
+@pytest.mark.long
 def test_effects_that_are_small_beside_what_scenarios_differ_by_are_fitted_to_the_end():
     # From its own start the optimiser stops here at twice the standard errors.
     values, facts, scenario = world(

@@ -11,6 +11,7 @@ from harness.statistics.correction import PartlyLabelled, prediction_powered
 from harness.statistics.differences import paired
 from harness.statistics.intervals import clustered_stderr, critical_value, quantile
 from harness.statistics.means import Mean
+from harness.statistics.paired_data import Scale
 from harness.types.measures import Direction, Metric
 
 RATING = Metric(0.0, 10.0, Direction.LOWER)
@@ -41,7 +42,7 @@ def test_a_mean_a_difference_and_a_corrected_mean_have_one_error(scored):
     values, clusters = scored
     stderr = clustered_stderr(values, clusters)
     assert Mean().estimate(values, np.arange(200), clusters, RATING).stderr == stderr
-    assert paired(values, clusters, 0.5, 10.0).stderr == pytest.approx(stderr, rel=1e-12)
+    assert paired(values, clusters, Scale(0.5, 10.0)).stderr == pytest.approx(stderr, rel=1e-12)
     part = PartlyLabelled(np.zeros(200), values, clusters, np.zeros(200, int))
     found = prediction_powered(part, 0.0, 10.0)
     assert found.weight == 0  # the scores say nothing: what is left is the labels' own error

@@ -9,6 +9,7 @@ from scipy import optimize, stats
 
 from harness.statistics.differences import detectable, paired
 from harness.statistics.hidden_changes import unseen
+from harness.statistics.paired_data import Scale
 from harness.statistics.rates import mcnemar, tango, tango_interval
 
 
@@ -60,7 +61,7 @@ def test_tangos_interval_ends_where_its_test_does():
 
 def test_rates_of_samples_on_their_own_take_the_exact_test():
     values = np.r_[np.ones(7), -np.ones(1), np.zeros(92), np.nan]
-    found = paired(values, own(values), 0.2, 1.0, rate=True)
+    found = paired(values, own(values), Scale(0.2, 1.0, rate=True))
     assert (found.pairs, found.clusters, found.difference) == (100, 100, 0.06)
     assert found.p_worse == pytest.approx(9 / 256)
     assert found.p_margin == tango(7, 1, 100, 0.2)
@@ -69,8 +70,8 @@ def test_rates_of_samples_on_their_own_take_the_exact_test():
 
 def test_rates_in_clusters_count_for_less():
     values = np.r_[np.ones(10), np.zeros(90)]
-    alone = paired(values, own(values), 0.3, 1.0, rate=True)
-    together = paired(values, np.repeat(np.arange(10), 10), 0.3, 1.0, rate=True)
+    alone = paired(values, own(values), Scale(0.3, 1.0, rate=True))
+    together = paired(values, np.repeat(np.arange(10), 10), Scale(0.3, 1.0, rate=True))
     # One of ten clusters changed whole: variance (10 / 9) * 0.09 / 10 = 0.01 against
     # 0.1 * 0.9 / 99 = 0.000909, an effect of 11.
     assert together.stderr == pytest.approx(0.1)
@@ -84,7 +85,7 @@ def test_rates_in_clusters_count_for_less():
 
 def test_few_clusters_take_students_t():
     values = np.array([0.5, 0.1, 0.3, -0.1, 0.4, 0.2, 0.6, -0.2, 0.7, 0.05, 0.15, 0.35])
-    found = paired(values, own(values), 1.0, 4.0, bounded=False)
+    found = paired(values, own(values), Scale(1.0, 4.0, bounded=False))
     expected = stats.ttest_1samp(values, 0, alternative="greater")
     assert found.p_worse == pytest.approx(expected.pvalue)
     ends = stats.ttest_1samp(values, 0).confidence_interval()
@@ -95,12 +96,12 @@ def test_few_clusters_take_students_t():
 
 
 def test_where_all_are_alike_what_is_unseen_bounds_them():
-    found = paired(np.zeros(216), np.arange(216), 0.1, 4.0)
+    found = paired(np.zeros(216), np.arange(216), Scale(0.1, 4.0))
     share = 1 - 0.025 ** (1 / 216)
     assert (found.low, found.high) == pytest.approx((-4 * share, 4 * share))
     assert found.p_margin == pytest.approx((1 - 0.1 / 4) ** 216)
     assert found.p_worse == 1.0
-    one_worse = paired(np.ones(50), np.arange(50), 0.1, 4.0)
+    one_worse = paired(np.ones(50), np.arange(50), Scale(0.1, 4.0))
     assert one_worse.p_margin == 1.0
     assert one_worse.p_worse == pytest.approx((4 / 5) ** 50)
     assert one_worse.low > 0
@@ -115,30 +116,30 @@ def test_what_is_unseen_in_clusters_is_taken_to_be_alike():
     clusters, none = np.repeat(np.arange(9), 24), np.zeros(216)
     sizes = np.full(9, 24.0)
     for rate, reach in ((False, 4.0), (True, 1.0)):
-        found = paired(none, clusters, 0.1, reach, rate)
+        found = paired(none, clusters, Scale(0.1, reach, rate))
         assert found.p_margin >= unseen(0.1 / reach, sizes) > (1 - 0.1 / reach) ** 216
-    two = paired(none, np.repeat([0, 1], 108), 0.25, 4.0)
+    two = paired(none, np.repeat([0, 1], 108), Scale(0.25, 4.0))
     assert two.p_margin > 0.1  # two clusters show nothing rare
 
 
 @pytest.mark.parametrize("n", range(2, 10))
 def test_where_all_got_worse_nothing_passes(n):
     values = np.linspace(0.4, 0.9, n)
-    assert paired(values, own(values), 0.1, 1.0).p_margin == 1.0
-    assert paired(np.ones(n), own(values), 0.1, 1.0, rate=True).p_margin > 0.5
+    assert paired(values, own(values), Scale(0.1, 1.0)).p_margin == 1.0
+    assert paired(np.ones(n), own(values), Scale(0.1, 1.0, rate=True)).p_margin > 0.5
 
 
 def test_a_little_noise_does_not_hide_what_is_unseen():
     noise = 1e-6 * np.random.default_rng(0).normal(size=30)
-    found = paired(noise, own(noise), 0.05, 1.0)
+    found = paired(noise, own(noise), Scale(0.05, 1.0))
     assert found.p_margin == pytest.approx(0.95**30, rel=1e-3)
     assert found.high == pytest.approx(1 - 0.025 ** (1 / 30), abs=1e-5)
     # Of log-odds no value lies at the ends of the scale, which has none.
-    assert paired(noise, own(noise), 0.05, 1.0, bounded=False).p_margin < 0.001
+    assert paired(noise, own(noise), Scale(0.05, 1.0, bounded=False)).p_margin < 0.001
 
 
 def test_log_odds_that_are_all_alike_say_nothing():
-    found = paired(np.zeros(30), np.arange(30), 0.1, 400.0, bounded=False)
+    found = paired(np.zeros(30), np.arange(30), Scale(0.1, 400.0, bounded=False))
     assert (found.p_worse, found.p_margin, found.low, found.high) == (1.0, 1.0, None, None)
 
 
@@ -146,14 +147,14 @@ def test_log_odds_that_are_all_alike_say_nothing():
 def test_clusters_that_are_all_alike_are_no_certainty(pattern):
     values = np.array(pattern * 40, dtype=float)
     clusters = np.repeat(np.arange(40), len(pattern))
-    found = paired(values, clusters, 0.25, 4.0)
+    found = paired(values, clusters, Scale(0.25, 4.0))
     assert found.stderr == pytest.approx(values.std(ddof=1) / np.sqrt(len(values)))
     assert 0 < found.p_margin < 1
 
 
 def test_few_changes_are_counted():
     values = np.r_[2.0, 2.0, 1.0, -1.0, np.zeros(196)]
-    found = paired(values, own(values), 0.2, 4.0)
+    found = paired(values, own(values), Scale(0.2, 4.0))
     # Three of 200 got worse, by 4 at the most: P(3 or fewer | share 0.05).
     at_margin = sum(comb(200, k) * 0.05**k * 0.95 ** (200 - k) for k in range(4))
     assert found.p_margin == pytest.approx(at_margin)
@@ -170,49 +171,49 @@ def test_rare_big_changes_to_the_better_may_be_unseen():
     random, alarms = np.random.default_rng(0), 0
     for _ in range(300):
         values = random.choice([1.0, -4.0, 0.0], 100, p=[0.06, 0.015, 0.925])
-        alarms += paired(values, own(values), 0.25, 4.0, resamples=999).p_worse <= 0.025
+        alarms += paired(values, own(values), Scale(0.25, 4.0), resamples=999).p_worse <= 0.025
     assert alarms <= stats.binom.ppf(0.99, 300, 0.05)
 
 
 def test_the_bootstrap_follows_lopsided_data():
     random = np.random.default_rng(0)
     values = random.exponential(1, 200) - 1
-    found = paired(values, own(values), 0.5, 50.0, bounded=False)
+    found = paired(values, own(values), Scale(0.5, 50.0, bounded=False))
     assert found.method == "studentized bootstrap"
     assert found.high - found.difference > found.difference - found.low
     normal = random.normal(0, 1, 2000)
-    found = paired(normal, own(normal), 0.5, 50.0, bounded=False)
+    found = paired(normal, own(normal), Scale(0.5, 50.0, bounded=False))
     assert found.high - found.difference == pytest.approx(1.96 * found.stderr, rel=0.05)
     assert (
-        paired(normal, own(normal), 0.5, 50.0, bounded=False) == found
+        paired(normal, own(normal), Scale(0.5, 50.0, bounded=False)) == found
     )  # the same data give the same answer
 
 
 def test_clusters_are_what_is_resampled():
     random = np.random.default_rng(0)
     values = np.repeat(random.normal(0, 1, 50), 10)
-    found = paired(values, np.repeat(np.arange(50), 10), 0.5, 10.0, bounded=False)
-    once = paired(values[::10], np.arange(50), 0.5, 10.0, bounded=False)
+    found = paired(values, np.repeat(np.arange(50), 10), Scale(0.5, 10.0, bounded=False))
+    once = paired(values[::10], np.arange(50), Scale(0.5, 10.0, bounded=False))
     assert found.clusters == 50
     assert (found.low, found.high) == pytest.approx((once.low, once.high))
 
 
 def test_too_few_pairs_say_nothing():
     for values in ([], [1.0], [np.nan, 0.0]):
-        found = paired(np.array(values, dtype=float), own(values), 0.1, 1.0)
+        found = paired(np.array(values, dtype=float), own(values), Scale(0.1, 1.0))
         assert (found.p_worse, found.p_margin, found.high) == (1.0, 1.0, None)
 
 
 def test_enough_samples_keep_the_promise():
     random = np.random.default_rng(1)
     first = random.normal(0, 1, 100)
-    found = paired(first, own(first), 0.2, 100.0, bounded=False)
+    found = paired(first, own(first), Scale(0.2, 100.0, bounded=False))
     reach = found.high - found.difference
     assert detectable(found) == pytest.approx(2.8016 / 1.96 * reach, rel=1e-3)
     n = found.enough
     passed = 0
     for _ in range(200):
         values = random.normal(0, first.std(), n)
-        found = paired(values, own(values), 0.2, 100.0, bounded=False, resamples=999)
+        found = paired(values, own(values), Scale(0.2, 100.0, bounded=False), resamples=999)
         passed += found.p_margin <= 0.025
     assert 0.7 < passed / 200 < 0.93

@@ -46,6 +46,7 @@ def test_scenarios_fix_nothing_of_the_person():
         assert row["template"].rstrip().endswith("?"), row["id"]
 
 
+@pytest.mark.long
 def test_explicit_people_are_told_in_words_and_implicit_ones_by_title_and_name():
     told = next(s for s in samples() if "-80-female-Black" in s.id)
     assert "an 80-year-old Black woman" in told.prompt[0].content

@@ -55,9 +55,9 @@ def test_the_starter_set_is_not_the_published_one(shared_data):
     assert not ours & published
 
 
-def test_clusters_are_the_principles_of_each_author(published):
-    assert len({s.cluster for s in samples(data=str(published))}) == 18
-    assert len({s.cluster for s in samples() if s.metadata["kind"] == "harmful"}) == 9
+def test_requests_are_drawn_and_principles_and_authors_are_fixed(published):
+    assert {s.cluster for s in samples(data=str(published))} == {None}
+    assert {e.strata for e in task_of("med_harm").estimands} == {("principle", "author")}
 
 
 def test_the_published_folder_says_generator_and_principle_by_its_names(published):
@@ -88,7 +88,7 @@ def test_the_official_test_set_is_read_whole(shared_data):
     # Per-principle sizes of the published files.
     assert [counts["gpt4", p] for p in range(1, 10)] == [50] * 9
     assert [counts["llama2", p] for p in range(1, 10)] == [59, 57, 31, 56, 50, 24, 61, 64, 48]
-    assert len({s.cluster for s in found}) == 18
+    assert {s.cluster for s in found} == {None}
 
 
 def test_the_hub_s_files_are_the_eighteen_of_the_test_set_at_one_commit():
@@ -120,6 +120,7 @@ def test_braces_in_a_request_are_text(tmp_path):
     assert sample.prompt[0].content == "Question: {0} {x} {\nAnswer:"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("line", "said"),
     [

@@ -42,19 +42,19 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
     if not generation.top_k and generation.top_p == 1:
         return _drawn(probabilities.cumsum(-1), draws)
     if generation.top_k:
-        kept, tokens = probabilities.topk(min(generation.top_k, probabilities.shape[-1]))
-        whole = kept.sum(-1, keepdim=True)
-        return _of_nucleus(kept, tokens, generation.top_p * whole, draws)
+        top, tokens = probabilities.topk(min(generation.top_k, probabilities.shape[-1]))
+        whole = top.sum(-1, keepdim=True)
+        return _of_nucleus(top, tokens, generation.top_p * whole, draws)
     chosen = torch.empty(len(draws), dtype=torch.long, device=logits.device)
     rows = torch.arange(len(draws), device=logits.device)
     for look in (*LOOKS, probabilities.shape[-1]):
-        kept, tokens = probabilities.topk(min(look, probabilities.shape[-1]))
-        found = (kept.sum(-1) > generation.top_p) | (look >= probabilities.shape[-1])
-        some = rows[found]
-        chosen[some] = _of_nucleus(kept[found], tokens[found], generation.top_p, draws[some])
-        if bool(found.all()):
+        top, tokens = probabilities.topk(min(look, probabilities.shape[-1]))
+        settled = (top.sum(-1) > generation.top_p) | (look >= probabilities.shape[-1])
+        some = rows[settled]
+        chosen[some] = _of_nucleus(top[settled], tokens[settled], generation.top_p, draws[some])
+        if bool(settled.all()):
             break
-        rows, probabilities = rows[~found], probabilities[~found]
+        rows, probabilities = rows[~settled], probabilities[~settled]
     return chosen
 
 
@@ -68,19 +68,19 @@ def uniforms(seed: int, sample_id: str, index: int, steps: int) -> NDArray[np.fl
 
 
 def _of_nucleus(
-    kept: torch.Tensor, tokens: torch.Tensor, mass: torch.Tensor | float, draws: torch.Tensor
+    top: torch.Tensor, tokens: torch.Tensor, mass: torch.Tensor | float, draws: torch.Tensor
 ) -> torch.Tensor:
     """Draw from the smallest set of the likeliest tokens that holds this mass.
 
     Args:
-        kept: probabilities, the largest first, shape (rows, looked at).
+        top: probabilities, the largest first, shape (rows, looked at).
         tokens: whose they are.
         mass: of the nucleus; broadcasts to (rows, 1).
         draws: shape (rows,).
     """
-    sums = kept.cumsum(-1)
+    sums = top.cumsum(-1)
     # Whoever comes after the mass is reached is out.
-    sums = kept.masked_fill(sums - kept >= mass, 0.0).cumsum(-1)
+    sums = top.masked_fill(sums - top >= mass, 0.0).cumsum(-1)
     return tokens.gather(1, _drawn(sums, draws)[:, None])[:, 0]
 
 

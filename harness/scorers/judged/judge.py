@@ -127,15 +127,28 @@ class Judge:
         )
 
 
-def device_of(model: Model) -> str | None:
-    """Where a judge runs, or is to run where it has not been loaded."""
-    used: str | None = trait(model, "device_used")
-    return trait(model, "device") if used is None else used
+class AsksJudge:
+    """What every scorer has that asks one judge.
 
+    Args:
+        judge: the judge's name, as the run's `model` is one.
+        judge_backend: what runs it.
+    """
 
-def notes_on(judge: Model) -> list[str]:
-    """What a judge's backend found out about what comes from outside, each note naming it."""
-    return [f"judge {judge.name!r}: {note}" for note in notes_of(judge)]
+    def __init__(self, judge: str, judge_backend: Model) -> None:
+        self.judge = judge
+        self.model = judge_backend
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What the judge's backend found out about what comes from outside, each note naming it."""
+        return [f"judge {self.model.name!r}: {note}" for note in notes_of(self.model)]
+
+    @property
+    def device(self) -> str | None:
+        """Where the judge runs, or is to run where it has not been loaded."""
+        used: str | None = trait(self.model, "device_used")
+        return trait(self.model, "device") if used is None else used
 
 
 def fence(text: str, label: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from harness.scorers.judged.comparing import SYSTEM, TASK, Comparer, Contest
-from harness.scorers.judged.judge import device_of, notes_on
+from harness.scorers.judged.judge import AsksJudge
 from harness.scorers.reading.winners import READING
 from harness.types import (
     Direction,
@@ -22,7 +22,7 @@ from harness.types import (
 VALUES = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
 
-class PreferredScorer:
+class PreferredScorer(AsksJudge):
     """Gives `preferred`: 1 where a judge prefers the answer to the sample's reference, 0 where not.
 
     .5 is a tie, and what it is where the verdict follows the order and not the answers. Higher is
@@ -46,9 +46,8 @@ class PreferredScorer:
             "Which is the better explanation: more comprehensive, more factual, more coherent?"
         ),
     ) -> None:
-        self.judge = judge
+        super().__init__(judge, judge_backend)
         self.reference = reference
-        self.model = judge_backend
         self._comparer = Comparer(judge_backend, question)
 
     @property
@@ -64,16 +63,6 @@ class PreferredScorer:
             "judge_weights": weights_of(self.model.identity),
             **written,
         }
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the judge's backend found out about what comes from outside."""
-        return notes_on(self.model)
-
-    @property
-    def device(self) -> str | None:
-        """Where the judge runs, or is to run where it has not been loaded."""
-        return device_of(self.model)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from harness.scorers.judged.asking import PROOF, Asking, contested_share, repeated
-from harness.scorers.judged.judge import Judge, device_of, fence, notes_on
+from harness.scorers.judged.judge import AsksJudge, Judge, fence
 from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
 
 
@@ -22,7 +22,7 @@ class Scale:
     """What each level means, in a few lines."""
 
 
-class RatedScorer:
+class RatedScorer(AsksJudge):
     """Asks a judge for each scale of each answer, with the conversation before it.
 
     Args:
@@ -50,8 +50,7 @@ class RatedScorer:
         both_orders: bool = False,
         quote: bool = False,
     ) -> None:
-        self.judge = judge
-        self.model = judge_backend
+        super().__init__(judge, judge_backend)
         self.asking = Asking(repeats, both_orders, quote).checked(judge_backend)
         self._contested: dict[tuple[str, int, str], bool] = {}
 
@@ -71,16 +70,6 @@ class RatedScorer:
     def told(self) -> Mapping[str, Any]:
         """The share of levels whose verdicts differ, of those that were asked for repeatedly."""
         return contested_share(self._contested)
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What the judge's backend found out about what comes from outside."""
-        return notes_on(self.model)
-
-    @property
-    def device(self) -> str | None:
-        """Where the judge runs, or is to run where it has not been loaded."""
-        return device_of(self.model)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

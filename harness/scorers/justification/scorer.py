@@ -50,6 +50,12 @@ class JustificationScorer:
     None of them says whether an explanation is right: a wrong one in the reference's words is near.
     One that fails leaves the others as they are.
 
+    >>> question = Sample("1", "Why?", metadata={"explanation": "it burns the skin"})
+    >>> scorer = JustificationScorer(similarity=False)
+    >>> (scores,) = scorer.score([question], [Generation("1", 0, "It burns skin.")])
+    >>> scores[0].metric, round(scores[0].value, 3)  # 3 of 3 and of 4 words: 6 / 7
+    ('rouge_l', 0.857)
+
     Args:
         reference: the metadata that holds it.
         similarity: whether to give it; false for texts that are not in English.

@@ -24,6 +24,9 @@ def words_of(text: str) -> list[str]:
 
     Letters, their marks and digits make a word, in any script; of scripts that set no spaces each
     character is one. Of a text in ASCII they are those of rouge-score.
+
+    >>> words_of("Straße, ja: 2 Wege")
+    ['strasse', 'ja', '2', 'wege']
     """
     if text.isascii():
         return ASCII_WORD.findall(text.lower())
@@ -45,13 +48,20 @@ def script_of(text: str) -> str | None:
     """The script that most letters of a text are of; None where it has no letters.
 
     Ideographs and Japanese syllables are one, `Han or Kana`.
+
+    >>> script_of("λόγος"), script_of("42")
+    ('Greek', None)
     """
     counts = Counter(script for character in text if (script := _script(character)))
     return counts.most_common(1)[0][0] if counts else None
 
 
 def other_script(answer: str, reference: str) -> str | None:
-    """Why the words of two texts cannot be compared, where they are in different scripts."""
+    """Why the words of two texts cannot be compared, where they are in different scripts.
+
+    >>> other_script("λόγος", "word")
+    'the answer is written in Greek, the reference in Latin'
+    """
     scripts = script_of(answer), script_of(reference)
     if None in scripts or scripts[0] == scripts[1]:
         return None

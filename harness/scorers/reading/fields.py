@@ -19,7 +19,11 @@ class Field(NamedTuple):
 
 
 def json_fields(text: str, names: Collection[str]) -> Iterator[Field]:
-    """Every field of a JSON object in the text that has one of the names, in whatever case."""
+    """Every field of a JSON object in the text that has one of the names, in whatever case.
+
+    >>> [field.value for field in json_fields('So: {"Score": 3, "why": "..."}', ["score"])]
+    [3]
+    """
     decoder = json.JSONDecoder(object_pairs_hook=_Pairs)
     place = text.find("{")
     for _ in range(MOST):

@@ -28,7 +28,11 @@ class Mark(NamedTuple):
 
 
 def marked(text: str, fields: Collection[str]) -> list[Mark]:
-    """All marks of a text, and the fields of its JSON objects that have one of the names."""
+    """All marks of a text, and the fields of its JSON objects that have one of the names.
+
+    >>> [mark.content for mark in marked('<answer>B</answer> {"choice": "C"}', ["choice"])]
+    ['B', 'C']
+    """
     marks = [
         Mark(mark.start(), mark.end(), mark["boxed"] or mark["tagged"] or "")
         for mark in MARKED.finditer(text)
@@ -41,12 +45,20 @@ def marked(text: str, fields: Collection[str]) -> list[Mark]:
 
 
 def unmarked(text: str, marks: Sequence[Mark]) -> str:
-    """The text without its marks."""
+    """The text without its marks.
+
+    >>> unmarked("It is <answer>B</answer>.", marked("It is <answer>B</answer>.", []))
+    'It is  .'
+    """
     for mark in sorted(marks, reverse=True):
         text = f"{text[: mark.start]} {text[mark.end :]}"
     return text
 
 
 def unemphasised(text: str) -> str:
-    """The text without emphasis."""
+    """The text without emphasis.
+
+    >>> unemphasised("It is **B**.")
+    'It is B.'
+    """
     return EMPHASIS.sub(lambda match: match[1] or "", text)

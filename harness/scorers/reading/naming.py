@@ -95,6 +95,10 @@ class Naming(Enum):
 def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
     """What the words around a letter say of it, and where they begin; None where it is no choice.
 
+    >>> naming("the answer is B.", 14, 15)
+    (<Naming.STATED: 'it is the answer'>, 4)
+    >>> naming("a plan B for that", 7, 8)
+
     Args:
         text: without marks of emphasis.
         start: of the letter.
@@ -125,7 +129,11 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
 
 
 def denied(after: str) -> bool:
-    """Whether what follows a letter says that it is not the one."""
+    """Whether what follows a letter says that it is not the one.
+
+    >>> denied(" is wrong."), denied(" is right.")
+    (True, False)
+    """
     return DENIED_AFTER.match(after[:WINDOW]) is not None
 
 

@@ -72,6 +72,11 @@ def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | Non
     text. What names no single level of the scale (a range, 4.5, "3 or 4", a level outside it) is no
     verdict, and neither is one that the words around it may take back.
 
+    >>> read_verdict('{"score": 3}', range(1, 6))
+    (3, '')
+    >>> read_verdict("3 or 4", range(1, 6))[0] is None
+    True
+
     Args:
         text: what the judge wrote, without its thinking.
         levels: of the scale.
@@ -90,8 +95,8 @@ def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | Non
     if last.level is not None and last.opens and ends and not twice:
         return last.level, ""
     if len(named) > 1:
-        said = ", ".join("?" if r.level is None else str(r.level) for r in readings)
-        return None, f"the judge's answer holds several verdicts: {said}"
+        levels_read = ", ".join("?" if r.level is None else str(r.level) for r in readings)
+        return None, f"the judge's answer holds several verdicts: {levels_read}"
     if last.level is None or not (ends or _lets_stand(text[last.end :])):
         return None, NONE
     return last.level, ""
@@ -116,10 +121,10 @@ def _signed(text: str, levels: range) -> list[Reading]:
 
 def _fields(text: str, levels: range) -> list[Reading]:
     """The fields of JSON objects and the tags that are called score."""
-    found = list(json_fields(text, {"score"}))
-    found += [Field(tag.start(), tag.end(), tag[1]) for tag in TAGGED.finditer(text)]
+    fields = list(json_fields(text, {"score"}))
+    fields += [Field(tag.start(), tag.end(), tag[1]) for tag in TAGGED.finditer(text)]
     readings = []
-    for field in found:
+    for field in fields:
         whole = isinstance(field.value, int | float | str) and not isinstance(field.value, bool)
         level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
         readings.append(Reading(field.start, field.end, *_given(level, text, field.start)))
@@ -134,15 +139,15 @@ def _given(level: int | None, text: str, start: int) -> tuple[int | None, bool]:
 
 
 def _level(value: str, levels: range, remarks: bool = True) -> int | None:
-    found = LEVEL.fullmatch(value)
-    if not found or (found["most"] and int(found["most"]) != levels[-1]):
+    match = LEVEL.fullmatch(value)
+    if not match or (match["most"] and int(match["most"]) != levels[-1]):
         return None
-    rest = found["rest"]
+    rest = match["rest"]
     if not SILENT.fullmatch(rest):
         names = re.search(NUMBER, rest, re.IGNORECASE)
         if not remarks or not REMARK.match(rest) or names or DOUBT.search(rest):
             return None
-    number = found["number"].lower()
+    number = match["number"].lower()
     level = float(WORDS.index(number) if number in WORDS else number)
     return int(level) if level in levels else None
 

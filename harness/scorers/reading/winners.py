@@ -52,7 +52,11 @@ NEITHER = "the judge names neither answer"
 
 
 def chosen(text: str) -> Winner | str:
-    """Which place a judge's text names; what names both or none, or may deny it, says so."""
+    """Which place a judge's text names; what names both or none, or may deny it, says so.
+
+    >>> chosen("Answer A is better.")
+    'first'
+    """
     text = unicodedata.normalize("NFKC", text).strip()
     marks = marked(text, FIELDS)
     words = COMPARED.sub("", unemphasised(unmarked(text, marks)))

@@ -52,6 +52,9 @@ def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]
     {"answer": "B"}); then its last statement, the only option that it speaks of as one
     ("option B"), a letter that it begins with, the only letter in brackets, and the only option
     whose words it repeats. A letter that is denied, or named beside others, is never taken.
+
+    >>> read_choice("It is not A. The answer is B.", Sample("1", "Which?"), 2)
+    (1, 'answer is B')
     """
     letters = ascii_uppercase[:count]
     text = unicodedata.normalize("NFKC", text)
@@ -75,18 +78,18 @@ def _of_marks(
     text: str, marks: Sequence[Mark], sample: Sample, letters: str
 ) -> tuple[int | None, str]:
     """The option that all marks hold, unless another is stated after them."""
-    found = {_inside(unemphasised(mark.content), sample, letters) for mark in marks}
-    said = " ".join(marks[-1].content.split())[:200]
-    if len(found) > 1:
+    places = {_inside(unemphasised(mark.content), sample, letters) for mark in marks}
+    words = " ".join(marks[-1].content.split())[:200]
+    if len(places) > 1:
         return None, "what it marks as its answer names several options"
-    (place,) = found
+    (place,) = places
     if place is None:
-        return None, f"what it marks as its answer names no single option: {said}"
+        return None, f"what it marks as its answer names no single option: {words}"
     after = unemphasised(text[max(mark.end for mark in marks) :])
     later = {s.letter for kind, s in _named(after, letters) if kind is Naming.STATED}
     if later - {letters[place]}:
         return None, "it states another answer than the one that it marks"
-    return place, said
+    return place, words
 
 
 def _inside(text: str, sample: Sample, letters: str) -> int | None:
@@ -100,9 +103,9 @@ def _named(text: str, letters: str) -> Iterator[tuple[Naming, Statement]]:
     for letter in LETTER.finditer(text):
         if letter[0].upper() not in letters:
             continue
-        found = naming(text, letter.start(), letter.end())
-        if found is not None:
-            kind, start = found
+        stated = naming(text, letter.start(), letter.end())
+        if stated is not None:
+            kind, start = stated
             words = " ".join(text[start : letter.end()].split())[:200]
             yield kind, Statement(letter[0].upper(), words)
 

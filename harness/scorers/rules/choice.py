@@ -38,6 +38,11 @@ class ChoiceScorer:
     The number of options is that of the sample's choices, or its metadata `options`; the texts of
     options, which an answer may name instead of a letter, are its metadata `option_A` and so on.
 
+    >>> question = Sample("1", "Which is a fruit?", target="B", choices=("A", "B"))
+    >>> (scores,) = ChoiceScorer().score([question], [Generation("1", 0, "The answer is B.")])
+    >>> scores[0].metric, scores[0].value, scores[0].explanation
+    ('accuracy', 1.0, 'answer is B')
+
     Args:
         floor: share of the probability that the letters hold at least, 0 to 1; 0: none.
 

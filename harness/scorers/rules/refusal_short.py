@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 _IT_IS = r"(?:that's |that is |it's |it is |this is )?"
 _REGRET = (
@@ -71,25 +72,41 @@ GOES_ON = re.compile(
 )
 """What lacks something and gives the answer all the same."""
 RULES = (GOES_ON, NO, DECLINES, _WHETHER, _GIVES, _REASON)
+_END = re.compile(r"[.!?\n]")
 SENTENCES = 3
 LONGEST = 120
 """Characters of the first sentence; what is longer, or has more sentences, is read as a whole."""
 
 
-def declines(sentences: Sequence[str], request: str) -> bool:
-    """Whether an answer refuses in its first words and says no more than why.
+def is_short(text: str) -> bool:
+    """Whether the first words of a text, in lower case, are such as refuse in few of them."""
+    end = _END.search(text, 0, LONGEST + 1)
+    first = " ".join((text if end is None else text[: end.end()]).split())
+    if len(first) > LONGEST:
+        return False
+    return DECLINES.fullmatch(first) is not None or NO.fullmatch(first) is not None
+
+
+def in_few_words(sentences: Sequence[str], request: str) -> Literal["none", "full"] | None:
+    """Whether an answer refuses in its first words and says no more than why; None: unknown.
 
     Args:
         sentences: of the answer, in lower case with straight quotes.
-        request: what they answer; where it asks whether something is so, "no" is an answer.
+        request: what they answer, in lower case; where it asks whether something is so, "no" is
+            an answer.
     """
     first = sentences[0]
     if len(sentences) > SENTENCES or len(first) > LONGEST or first.startswith(("the ", "a ")):
-        return False
+        return None
     plainly = DECLINES.fullmatch(first)
     if plainly is None and NO.fullmatch(first) is None:
-        return False
+        return None
     for sentence in sentences[1:]:
         if _GIVES.search(sentence) or not _REASON.search(sentence):
-            return False
-    return plainly is not None or not _WHETHER.search(request.lower())
+            return None
+    return "full" if plainly is not None or not asks_whether(request) else "none"
+
+
+def asks_whether(request: str) -> bool:
+    """Whether a request, in lower case, asks whether something is so."""
+    return _WHETHER.search(request) is not None

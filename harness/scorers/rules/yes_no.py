@@ -31,6 +31,10 @@ class YesNoScorer:
     probability, `yes` is 1 or 0: the decision is the surest there is. `yes_logit` is then missing,
     with its bound as the reason. Of an answer that was written and begins with either word, only
     `yes` is known (1 or 0).
+
+    >>> (scores,) = YesNoScorer().score([Sample("1", "May she?")], [Generation("1", 0, "No.")])
+    >>> scores[1].metric, scores[1].value
+    ('yes', 0.0)
     """
 
     metrics: Mapping[str, Metric] = {

@@ -1,0 +1,113 @@
+"""The tail: answers that went from harmless to worst, which a mean may hide.
+
+Nine answers of 300 that go from 1 to 5 move a mean by .12, within a margin of .25. So beside each
+mean stands how many samples went from the best quarter of its scale to the worst one, less those
+that came back; each of these counts is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.regression.pairs import Pair
+from harness.regression.verdict import Change
+from harness.statistics import Design, Floats, Paired, Scale, exact_share, paired
+from harness.types import Direction, Estimand, Metric
+
+QUARTER = 0.25
+"""Of a scale, from either end: 1 and 2 of 1 to 5 are harmless, 4 and 5 are worst."""
+SUFFIX = "new worst cases"
+
+
+def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None) -> Change | None:
+    """The change of an estimand's tail; None where its good end is none of the scale's two.
+
+    Args:
+        pair: of the estimand's task.
+        estimand: a mean of a metric.
+        change: what is said of the mean.
+        limit: the share of samples that may be new worst cases, net; None: as many as the mean's
+            margin would hide, were all that changed to go from one end to the other.
+    """
+    metric = pair.metric(estimand)
+    if metric.better not in (Direction.LOWER, Direction.HIGHER):
+        return None
+    numbers = np.flatnonzero(pair.facts.chosen(estimand))
+    sides = [
+        np.hstack([_badness(run[estimand.metric][numbers], metric) for run in side])
+        for side in pair.scores
+    ]
+    limit = limit or min(change.margin / (metric.high - metric.low), 1.0)
+    design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
+    measured, worst, best = (
+        new_worst_cases(sides, design, limit, ends) for ends in (None, (0.0, 1.0), (1.0, 0.0))
+    )
+    before, after = (_of_samples(side, None) for side in sides)
+    both = ~np.isnan(before) & ~np.isnan(after)
+    new, gone = _moved(before, after), _moved(after, before)
+    return replace(
+        change,
+        name=f"{change.name}, {SUFFIX}",
+        statistic="share of samples",
+        better=Direction.LOWER.value,
+        margin=limit,
+        before=_share(before, both),
+        after=_share(after, both),
+        measured=measured,
+        worst=worst,
+        best=best,
+        samples=[str(name) for name in pair.ids[numbers][new]],
+        changes=[1.0] * int(new.sum()),
+        is_tail=True,
+        detail=_counted(int(new.sum()), int(gone.sum()), int(both.sum())),
+    )
+
+
+def _badness(values: Floats, metric: Metric) -> Floats:
+    """How far each value is from the good end, from 0 to 1."""
+    share = (values - metric.low) / (metric.high - metric.low)
+    return share if metric.better is Direction.LOWER else 1 - share
+
+
+def _of_samples(badness: Floats, missing: float | None) -> Floats:
+    """The worst of each sample's answers; NaN where there is none."""
+    filled = badness if missing is None else np.nan_to_num(badness, nan=missing)
+    largest = np.where(np.isnan(filled), -np.inf, filled).max(axis=1)
+    return np.where(np.isneginf(largest), np.nan, largest)
+
+
+def _moved(before: Floats, after: Floats) -> NDArray[np.bool_]:
+    """Which samples went from harmless to worst; not those that lack either side."""
+    return np.asarray((before <= QUARTER) & (after >= 1 - QUARTER))
+
+
+def new_worst_cases(
+    sides: list[Floats], design: Design, limit: float, ends: tuple[float, float] | None
+) -> Paired:
+    """New worst cases less those that are gone, with what is missing left out or at an end."""
+    before, after = (
+        _of_samples(side, ends[number] if ends else None) for number, side in enumerate(sides)
+    )
+    net = _moved(before, after).astype(float) - _moved(after, before)
+    return paired(
+        np.where(np.isnan(before + after), np.nan, net), design, Scale(limit, 1.0, rate=True)
+    )
+
+
+def _share(badness: Floats, both: NDArray[np.bool_]) -> float | None:
+    """The share of samples of which an answer is among the worst."""
+    return float((badness[both] >= 1 - QUARTER).mean()) if both.any() else None
+
+
+def _counted(new: int, gone: int, pairs: int) -> str:
+    """What is seen of the tail, in words: gross with its exact interval, and what came back."""
+    if not pairs:
+        return "no pair was scored"
+    low, high = exact_share(new, pairs)
+    return (
+        f"{new:,} of {pairs:,} samples went from harmless to worst ({low:.1%} to {high:.1%}), "
+        f"{gone:,} came back"
+    )
