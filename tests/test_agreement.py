@@ -8,6 +8,13 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from harness.agreement.comparison import (
+    ScorerValues,
+    alike,
+    compared,
+    flips,
+    readings,
+)
 from harness.agreement.compute import measure
 from harness.agreement.figures import LabelKind, confusion, figures, people
 from harness.data.labels import LabelFormat, Labelled, part_of, read_label_file, read_labels
@@ -120,6 +127,114 @@ def test_labels_are_read_by_their_format(tmp_path):
     assert [(x.prompt, x.label) for x in found] == [("q1", 0.5), ("q2", 1.0)]
     form.part = {"by": "id", "of": 2, "are": [0]}
     assert [x.prompt for x in read_labels(path, form)] == ["q2"]
+
+
+def told_values(labels, values):
+    return ScorerValues(np.array(values), LabelKind(np.array(labels), SHARE, None, None))
+
+
+def test_scorers_are_compared_on_what_both_gave_a_value():
+    labels = [1.0, 1, 1, 1, 0, 0, 0, 0, 1, 0]
+    good = told_values(labels, [0.9, 0.9, 0.8, 0.8, 0.1, 0.1, 0.2, 0.2, 0.9, nan])
+    weak = told_values(labels, [0.9, 0.1, 0.2, 0.3, 0.8, 0.7, 0.2, 0.1, nan, 0.1])
+    rows = compared(labelled(labels), {"good": good, "weak": weak, "same": weak})
+    cells = {(row.statistic, row.first, row.second): row for row in rows}
+    auc = cells["auc", "good", "weak"]
+    assert (auc.n, auc.n_left_out) == (8, 2)
+    weak_auc = sklearn.metrics.roc_auc_score(labels[:8], weak.values[:8])
+    assert auc.difference.value == pytest.approx(1 - weak_auc)
+    accuracy = cells["accuracy", "good", "weak"]
+    assert accuracy.difference.value == pytest.approx(1 - 3 / 8)
+    assert accuracy.difference.p == pytest.approx(2 / 2**5)  # 5 of the 8 changed, all one way
+    # Holm: of three the smallest takes the factor 3, and none after it is smaller
+    assert accuracy.p_adjusted == pytest.approx(3 * 2 / 2**5)
+    assert cells["accuracy", "weak", "same"].p_adjusted == 1.0
+
+
+def test_two_scorers_of_one_metric_are_compared(harness, tmp_path):
+    (tmp_path / "l.csv").write_text(
+        "prompt,answer,label\nq1,I cannot help.,0\nq2,Here is how.,1\nq3,Perhaps.,0\nq4,Sure.,1\n"
+    )
+    judges = [
+        f"backend@scorers.{name}.judge_backend=echo"
+        for name in ("harmfulness", "harmfulness_second")
+    ]
+    options = ["labels=l.csv", *judges, "scorers.harmfulness_second.both_orders=true"]
+    asked = "scorer=[harmfulness,harmfulness_second]"
+    done = harness(asked, *options, module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    assert "scorers against each other" in flat
+    assert (tmp_path / "results" / "flips.csv").exists()
+    assert len(list((tmp_path / "results" / "validity").rglob("*.json"))) == 2
+
+
+def test_a_judge_in_anothers_place_flips_these_answers():
+    labels = [1.0, 0, 1, 0]
+    one = told_values(labels, [0.9, 0.1, 0.9, nan])
+    two = told_values(labels, [0.8, 0.6, 0.7, 0.1])
+    said = readings({"one": one, "two": two})
+    assert alike(said)["two", "one"] == pytest.approx(2 / 3)
+    assert flips(said) == [1, 3]  # what one did not read is a flip, never agreement
+    levels = LabelKind(np.array([1.0, 2, 3]), FIVE, None, None)
+    said = readings({"x": ScorerValues(np.array([1.2, 2.6, 3.0]), levels)})
+    assert said["x"].tolist() == [1.0, 3.0, 3.0]
+
+
+def test_labels_of_levels_compare_kappa_and_correlation():
+    labels = [1.0, 2, 3, 4, 5] * 6
+    told = LabelKind(np.array(labels), FIVE, None, None)
+    exact = ScorerValues(np.array(labels), told)
+    off = ScorerValues(np.array([3.0, 2, 4, 1, 5] * 6), told)
+    rows = compared(labelled(labels), {"exact": exact, "off": off})
+    assert [row.statistic for row in rows] == ["quadratic_kappa", "spearman"]
+    assert all(row.difference.value > 0.5 and row.p_adjusted < 0.01 for row in rows)
+
+
+def test_two_scorers_of_one_file_are_set_against_each_other(harness, tmp_path):
+    rows = (f"q{i},I cannot help with that.,1\nr{i},Here is how: stir it.,0\n" for i in range(9))
+    (tmp_path / "labels.csv").write_text("prompt,answer,label\n" + "".join(rows))
+    done = harness("scorer=[refusal,guidance]", "labels=labels.csv", module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    flat = " ".join(done.stdout.split())
+    assert "scorers against each other, on the answers that both gave a value" in flat
+    assert "McNemar exact" in flat
+    assert "the share of answers of which two say the same" in flat
+    with (tmp_path / "results" / "flips.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"{len(rows)} of 18 answers are read differently" in flat
+    assert rows
+    for row in rows:
+        first, second = list(row.values())[3:]
+        assert first != second
+
+
+def test_a_part_that_says_too_little_is_one_sentence(tmp_path):
+    form = LabelFormat(part={"by": "id"})
+    with pytest.raises(HarnessError, match=r"must have by, of and are, .*format\.part=null"):
+        read_labels(write_labels(tmp_path / "l.csv", 1), form)
+
+
+@pytest.mark.parametrize(
+    ("options", "n", "about"),
+    [
+        (["format.part=null"], 4, "l.csv, read as xstest_refusal with format.part=null"),
+        ([], 2, "refusals of XSTest (Röttger et al. 2024), odd ids, three models"),
+        (["format.part=null", "format.about=ours"], 4, "ours"),
+    ],
+)
+def test_a_part_can_be_switched_off_and_the_record_then_names_the_file(
+    harness, tmp_path, options, n, about
+):
+    rows = (f"{i},q{i},I cannot.,2_full_refusal\n" for i in range(4))
+    text = "id,prompt,answer,final_label\n" + "".join(rows)
+    (tmp_path / "l.csv").write_text(text)
+    asked = ["scorer=[refusal]", "labels=l.csv", "format=xstest_refusal", *options]
+    done = harness(*asked, module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results" / "validity").rglob("*.json")
+    record = json.loads(path.read_text())
+    assert (record["n"], record["labels"]) == (n, about)
 
 
 def test_parts_are_by_number_where_there_is_one():

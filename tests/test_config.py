@@ -68,7 +68,7 @@ def test_every_judge_is_found_in_the_yaml():
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
         "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
-        "preferred",
+        "harmfulness_second", "preferred",
     ]  # fmt: skip
 
 

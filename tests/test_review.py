@@ -10,12 +10,13 @@ import numpy as np
 import pandas
 import pytest
 
-from harness.review.corrected import corrected_by
+from harness.review.corrected import Labelling, corrected_by
 from harness.review.drawing import draw
 from harness.review.page import page
 from harness.review.reading import read_back
 from harness.review.review import Review
-from harness.statistics.correction import prediction_powered
+from harness.review.strata import Strata
+from harness.statistics.correction import PartlyLabelled, prediction_powered
 from harness.statistics.means import Mean
 from harness.statistics.serial import as_record
 from harness.store.facts import Facts
@@ -89,13 +90,16 @@ def test_labels_correct_the_headline_as_by_hand(run, tmp_path):
     )
     harmful = scores[scores.kind == "harmful"].merge(labels, on=["sample_id", "index"], how="left")
     known = harmful[harmful.label.notna()]
-    rest = harmful[harmful.label.isna()]
-    expected = prediction_powered(
-        rest.value.to_numpy(), known.value.to_numpy(), known.label.to_numpy(),
-        np.unique(rest.cluster, return_inverse=True)[1],
-        np.unique(known.cluster, return_inverse=True)[1], 0.0, 1.0,
+    part = PartlyLabelled(
+        harmful.value.to_numpy(), harmful.label.to_numpy(),
+        np.unique(harmful.cluster, return_inverse=True)[1], np.zeros(len(harmful), int),
     )  # fmt: skip
-    rows = {row["name"]: row for row in reviewed.corrected.to_pylist()}
+    expected = prediction_powered(part, 0.0, 1.0)
+    rows = {
+        row["name"]: row
+        for row in reviewed.corrected.to_pylist()
+        if row["method"] == "prediction-powered"
+    }
     assert rows["refused"]["corrected"] == pytest.approx(expected.estimate)
     assert rows["refused"]["low"] == pytest.approx(expected.low)
     assert rows["refused"]["estimate"] == pytest.approx(harmful.value.mean())
@@ -120,7 +124,8 @@ def test_a_correction_is_over_the_answers_that_its_estimand_is_given():
     )  # fmt: skip
     labelled = [0, 1, 2, 3, 8, 9, 12]
     labels = {keys[n]: [label] for n, label in zip(labelled, [0, 1, 1, 1, 0, 0, 0], strict=True)}
-    row = corrected_by(review, labels, 1).to_pylist()[0]
+    labelling = Labelling(labels, 1, Strata("random", ()))
+    row = corrected_by(review, labelling).to_pylist()[0]
     assert (row["n"], row["n_scored"], row["n_labelled"]) == (9, 8, 4)
     assert (row["estimate"], row["corrected"]) == (0.5, pytest.approx(0.75))
 

@@ -2,26 +2,35 @@
 
     python -m harness.agreement scorer=[refusal] labels=answers.csv
     python -m harness.agreement scorer=[refusal] labels=xstest/ format=xstest_refusal
+    python -m harness.agreement scorer=[harmfulness,harmfulness_offline] labels=answers.csv
 
 The labels are a CSV, JSONL or Parquet file (or a folder of them) with an answer, a label, and
 where there are such a prompt, a column for each rater and a group. `format` names a YAML that says
 which columns those are. What is measured is printed, and kept under `RESULTS/validity` by the
-scorer's identity: from then on it stands beside every result of that scorer.
+scorer's identity: from then on it stands beside every result of that scorer. Several scorers are
+also set against each other, pair by pair, by paired tests on the answers that both gave a value.
 """
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig, OmegaConf
 
-from harness.agreement.compute import measure
+from harness.agreement.comparison import alike, compared, flips, readings
+from harness.agreement.compute import measured
+from harness.agreement.figures import Values
 from harness.command import command_line, resolve, scorers_of
-from harness.data import LabelFormat, part_of, read_label_file
-from harness.types import HarnessError
+from harness.data import LabelFormat, Labelled, part_of, read_label_file
+from harness.types import HarnessError, ScorerRegistry
 from harness.validity import save
 
 
@@ -45,12 +54,12 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.agreement.console import print_record
+    from harness.agreement.console import print_comparison, print_record
 
     resolve(cfg)
     path, form = Path(cfg.labels), OmegaConf.to_object(cfg.format)
     assert isinstance(form, LabelFormat)
-    form.about = form.about or path.name
+    form.about = _about(form, path)
     read = read_label_file(path, form)
     labelled = read.items
     form.note = "; ".join(filter(None, [form.note, *read.notes]))
@@ -58,18 +67,72 @@ def _work(cfg: DictConfig) -> int:
         if cfg.n < 2:
             raise HarnessError(f"n={cfg.n} must be at least 2")
         labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
-    scorers = scorers_of(cfg)
-    for name, scorer in scorers.items():
+    given = {}
+    for name, scorers in _apart(cfg).items():
+        scorer = scorers[name]
         asked = cfg.metric or form.metric
         if asked is not None and asked not in scorer.metrics:
             raise HarnessError(
                 f"scorer {name!r} gives no metric {asked!r}; it gives {', '.join(scorer.metrics)}"
             )
         metric = asked or next(iter(scorer.metrics))
-        record = measure(scorers, name, labelled, metric, form, cfg.threshold)
-        kept = save(record, Path(cfg.results) / "validity")
-        print_record(record, kept)
+        result = measured(scorers, name, labelled, metric, form, cfg.threshold)
+        print_record(result.record, save(result.record, Path(cfg.results) / "validity"))
+        given[f"{name}.{metric}"] = result.given
+    if len(given) > 1:
+        said = readings(given)
+        print_comparison(compared(labelled, given), alike(said))
+        print(
+            f"{len(flips(said))} of {len(labelled)} answers are read differently, kept as "
+            f"{_write_flips(labelled, said, Path(cfg.results) / 'flips.csv')}"
+        )
     return 0
+
+
+def _apart(cfg: DictConfig) -> dict[str, ScorerRegistry]:
+    """Each scorer alone, since those that are set against each other may give the same metric."""
+    if not cfg.scorers:
+        scorers_of(cfg)  # which says that there is none
+    alone = (OmegaConf.create({"scorers": {name: node}}) for name, node in cfg.scorers.items())
+    return {str(name): scorers_of(one) for name, one in zip(cfg.scorers, alone, strict=True)}
+
+
+def _write_flips(labelled: Sequence[Labelled], said: Mapping[str, Values], path: Path) -> Path:
+    """The answers that not all scorers read alike, beside what each of them says; none is empty."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(["prompt", "answer", "label", *said])
+    for place in flips(said):
+        item, given = labelled[place], [float(values[place]) for values in said.values()]
+        cells = ["" if isnan(value) else f"{value:g}" for value in given]
+        writer.writerow([_cell(item.prompt), _cell(item.answer), f"{item.label:g}", *cells])
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.getvalue(), encoding="utf-8")
+    return path
+
+
+def _cell(text: str) -> str:
+    """The text of a cell, which no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t") else text
+
+
+def _about(form: LabelFormat, path: Path) -> str:
+    """What the labels are; what a format says of itself no longer holds once it is overridden."""
+    chosen = HydraConfig.get()
+    changed = [
+        option
+        for option in chosen.overrides.task
+        if option.lstrip("+~").startswith("format.") and not option.startswith(WORDS)
+    ]
+    own = any(option.startswith("format.about=") for option in chosen.overrides.task)
+    if form.about and (own or not changed):
+        return form.about
+    read = f", read as {chosen.runtime.choices['format']} with {' '.join(changed)}"
+    return path.name + (read if changed and form.about else "")
+
+
+WORDS = ("format.about=", "format.note=", "format.people=")
+"""Options that change nothing of which answers and labels are read."""
 
 
 if __name__ == "__main__":

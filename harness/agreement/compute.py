@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from harness.agreement.figures import LabelKind, confusion, figures, people
+from harness.agreement.comparison import ScorerValues
+from harness.agreement.figures import LabelKind, Values, confusion, figures, people
 from harness.data import LabelFormat, Labelled, digest
 from harness.types import Generation, Sample, ScorerRegistry, fingerprint
 from harness.validity import Record
 
 AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A scorer's agreement, and what it gave to each labelled answer."""
+
+    record: Record
+    given: ScorerValues
 
 
 def measure(
@@ -20,6 +31,18 @@ def measure(
     form: LabelFormat,
     threshold: float | None = None,
 ) -> Record:
+    """The record of what `measured` measures."""
+    return measured(scorers, name, labelled, metric, form, threshold).record
+
+
+def measured(
+    scorers: ScorerRegistry,
+    name: str,
+    labelled: list[Labelled],
+    metric: str,
+    form: LabelFormat,
+    threshold: float | None = None,
+) -> Measured:
     """Score labelled answers and compare; a failure of the scorer is counted, not compared.
 
     Args:
@@ -31,19 +54,11 @@ def measure(
         threshold: value from which on the scorer says yes; None: the middle of the range.
     """
     meaning = scorers[name].metrics[metric]
-    values = np.full(len(labelled), np.nan)
-    place = list(scorers[name].metrics).index(metric)
-    for first in range(0, len(labelled), AT_ONCE):
-        chunk = labelled[first : first + AT_ONCE]
-        samples = [Sample(str(i), item.prompt) for i, item in enumerate(chunk)]
-        answers = [Generation(str(i), 0, item.answer) for i, item in enumerate(chunk)]
-        for i, scores in enumerate(scorers.score(name, samples, answers)):
-            value = scores[place].value
-            values[first + i] = np.nan if value is None else value
+    values = _scored(scorers, name, labelled, metric)
     labels = np.array([item.label for item in labelled])
     kind = LabelKind(labels, meaning, form.positive, threshold)
     raters = max(sum(not np.isnan(x) for x in item.raters) or 1 for item in labelled)
-    return Record(
+    record = Record(
         scorer=name,
         identity=fingerprint(scorers[name].identity),
         metric=metric,
@@ -58,3 +73,18 @@ def measure(
         threshold=kind.threshold if kind.binary else None,
         note=form.note,
     )
+    return Measured(record, ScorerValues(values, kind))
+
+
+def _scored(scorers: ScorerRegistry, name: str, labelled: list[Labelled], metric: str) -> Values:
+    """The metric of each answer; NaN where the scorer gave none."""
+    values = np.full(len(labelled), np.nan)
+    place = list(scorers[name].metrics).index(metric)
+    for first in range(0, len(labelled), AT_ONCE):
+        chunk = labelled[first : first + AT_ONCE]
+        samples = [Sample(str(i), item.prompt) for i, item in enumerate(chunk)]
+        answers = [Generation(str(i), 0, item.answer) for i, item in enumerate(chunk)]
+        for i, scores in enumerate(scorers.score(name, samples, answers)):
+            value = scores[place].value
+            values[first + i] = np.nan if value is None else value
+    return values

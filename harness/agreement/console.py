@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.agreement.comparison import Pair
 from harness.show import WIDTH, number
 from harness.validity import Record
 
@@ -54,3 +56,53 @@ def print_record(record: Record, kept: Path) -> None:
     if record.note:
         console.print(record.note)
     console.print(f"kept as {kept}", soft_wrap=True)
+
+
+def print_comparison(pairs: Sequence[Pair], alike: Mapping[tuple[str, str], float]) -> None:
+    """Each two scorers against each other, by each statistic that the labels allow.
+
+    Args:
+        pairs: of scorers.
+        alike: of each two the share of answers of which they say the same.
+    """
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    console.print(
+        "scorers against each other, on the answers that both gave a value; p adjusted by Holm "
+        "over the pairs"
+    )
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("first less second", "statistic"):
+        table.add_column(name)
+    for name in ("difference", "95 % interval", "p", "n", "left out"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("method")
+    for pair in pairs:
+        difference = pair.difference
+        table.add_row(
+            f"{pair.first} - {pair.second}",
+            pair.statistic.replace("_", " "),
+            number(difference.value),
+            f"{number(difference.low)} to {number(difference.high)}",
+            "< .001" if pair.p_adjusted < SMALLEST_P else number(pair.p_adjusted),
+            str(pair.n),
+            str(pair.n_left_out),
+            difference.method,
+        )
+    console.print(table)
+    names = list(dict.fromkeys(name for pair in pairs for name in (pair.first, pair.second)))
+    console.print("the share of answers of which two say the same:")
+    matrix = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    matrix.add_column("")
+    for name in names:
+        matrix.add_column(name, justify="right")
+    for one in names:
+        matrix.add_row(one, *("" if one == other else number(alike[one, other]) for other in names))
+    console.print(matrix)
+
+
+SMALLEST_P = 0.001
+"""Below which a p-value is not told apart."""

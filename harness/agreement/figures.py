@@ -48,7 +48,7 @@ def figures(
     known = ~np.isnan(values)
     items = [item for item, has in zip(labelled, known, strict=True) if has]
     values, labels = values[known], np.array([item.label for item in items])
-    clusters = _clusters(items)
+    clusters = clusters_of(items)
     agreement = _all(labels, values, metric, kind, clusters, None)
     groups = sorted({item.group for item in items if item.group is not None})
     for group in groups if len(groups) > 1 else []:
@@ -194,7 +194,7 @@ def _pairs(statistic: Callable[[Values, Values], float]) -> Statistic:
     return mean
 
 
-def _clusters(items: Sequence[Labelled]) -> NDArray[np.intp]:
+def clusters_of(items: Sequence[Labelled]) -> NDArray[np.intp]:
     """Answers to one request belong together."""
     names = [item.prompt or f"\0{number}" for number, item in enumerate(items)]
     return np.unique(names, return_inverse=True)[1]

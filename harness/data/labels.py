@@ -42,8 +42,9 @@ class LabelFormat:
     """Names that a column may have whose values are measured apart, too."""
     keep: dict[str, Any] = field(default_factory=dict)
     """Only rows that have these values in these columns."""
-    part: dict[str, Any] = field(default_factory=dict)
-    """{by: column, of: N, are: [numbers]}: only these of N parts, by a value's number or digest."""
+    part: dict[str, Any] | None = None
+    """{by: column, of: N, are: [numbers]}: only these of N parts, by a value's number or digest;
+    null: all of them."""
     note: str = ""
     """What a reader of the figures must know."""
 
@@ -84,6 +85,11 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
         HarnessError: there is no such file, it has no label that the format can read, or two
             columns would do.
     """
+    if form.part and set(form.part) != {"by", "of", "are"}:
+        raise HarnessError(
+            f"format.part={form.part} must have by, of and are, as {{by: id, of: 2, are: [1]}}; "
+            "format.part=null takes all"
+        )
     rows = read_file(path, "labels")
     items, left_out, wanted = [], Counter[str](), 0
     for number, row in enumerate(rows, 1):

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from math import inf, log
 
-from harness.statistics import FEW_CLUSTERS, Ends, Paired
+from harness.statistics import FEW_CLUSTERS, Ends, Paired, critical_value
 
 LEVEL = 0.05
 """The chance that any look of a training is a false alarm, or that any interval misses."""
@@ -63,14 +63,9 @@ def interval_at(k: int, look: Paired) -> Ends | None:
     Returns:
         In the unit of the difference; None where the look has none.
     """
-    from scipy.special import ndtri, stdtrit
-
     if look.difference is None or look.low is None or look.high is None:
         return None
     freedom = look.clusters - 1 if look.clusters < FEW_CLUSTERS else inf
-    levels = (1 - LEVEL / 2, 1 - LEVEL * weight(k) / 2)
-    once, always = (
-        float(ndtri(level) if freedom == inf else stdtrit(freedom, level)) for level in levels
-    )
+    once, always = (critical_value(freedom, LEVEL * part / 2) for part in (1.0, weight(k)))
     below, above = look.difference - look.low, look.high - look.difference
     return Ends(look.difference - below * always / once, look.difference + above * always / once)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
 import pyarrow as pa
 
@@ -70,3 +72,31 @@ def print_review(reviewed: Reviewed) -> None:
             str(row["n_labelled"]),
         )
     console.print(table)
+    for sentence in _advice(reviewed.corrected.to_pylist(), reviewed.n):
+        console.print(sentence)
+
+
+def _advice(rows: Sequence[Mapping[str, Any]], drawn: int) -> list[str]:
+    """Of each prediction-powered estimate why it has no interval, or whether labels are enough.
+
+    Args:
+        rows: of the corrected estimates.
+        drawn: answers that were labelled, whatever they are of.
+    """
+    sentences = []
+    for row in rows:
+        name, wanted = f"{row['name']} ({row['statistic']})", row["wanted"]
+        width, needed = row["half_width"], row["needed"]
+        if row["reason"]:
+            sentences.append(f"{name}: no interval, {row['reason']}; draw more")
+        if wanted is None or width is None or row["method"] != "prediction-powered":
+            continue
+        state = f"{name}: half-width {number(width)}, wanted {wanted:g}"
+        if needed is None:
+            sentences.append(f"{state}: labels for all {row['n_scored']} would not give it")
+        elif needed <= row["n_labelled"]:
+            sentences.append(f"{state}: stop, the labels are enough")
+        else:
+            n = ceil(drawn * needed / row["n_labelled"])
+            sentences.append(f"{state}: about {needed} labels are needed; draw with n={n}")
+    return sentences

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from harness.agreement.figures import LabelKind, figures, people
 from harness.data import Labelled, read_file
 from harness.review.console import Reviewed
-from harness.review.corrected import corrected_by
+from harness.review.corrected import Labelling, corrected_by
 from harness.review.review import Key, Review, _read_key, _unlabelled
+from harness.review.strata import Strata
 from harness.store import write_table
 from harness.types import HarnessError, Metric
 from harness.validity import Figure
@@ -49,12 +51,13 @@ class Labels:
         return {key: row[given].tolist() for key, row, given in rows}
 
 
-def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
+def read_back(review: Review, files: Sequence[Path], half_width: float | None = None) -> Reviewed:
     """Read filled sheets, keep their labels beside the run, and correct its headline estimates.
 
     Args:
         review: of the run.
         files: one of each person, who is called as the file is.
+        half_width: of the interval that is wanted; None: none is.
 
     Raises:
         HarnessError: a sheet has items that were not drawn, labels out of range, or none.
@@ -67,10 +70,12 @@ def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
     items: dict[str, Key] = {name: (row[0], row[1]) for name, row in key["items"].items()}
     of_raters = {file.stem: _labels(file, items, review.metric) for file in files}
     labels = _table(items, of_raters)
-    write_table(review.folder, "labels", _as_arrow(labels), csv=True)
-    corrected = corrected_by(review, labels.of_keys, len(files))
+    strata = Strata.read(key)
+    write_table(review.folder, "labels", _as_arrow(labels, _chances(key, items)), csv=True)
+    labelling = Labelling(labels.of_keys, len(files), strata, half_width)
+    corrected = corrected_by(review, labelling)
     write_table(review.folder, "corrected", corrected, csv=True)
-    scores = np.array([review.scores.get(key, math.nan) for key in labels.keys])
+    scores = review.scores_of(labels.keys)
     rows = [
         Labelled(sample_id, "", float(mean), tuple(row.tolist()), None)
         for (sample_id, _), mean, row in zip(labels.keys, labels.means, labels.values, strict=True)
@@ -83,8 +88,20 @@ def read_back(review: Review, files: Sequence[Path]) -> Reviewed:
         people(rows),
         _agreement(labels, scores, review.metric),
         corrected,
-        _unlabelled(of_raters, len(items)),
+        [*_unlabelled(of_raters, len(items)), *([] if strata.even else [UNEVEN])],
     )
+
+
+UNEVEN = (
+    "answers with high scores were drawn more often: the corrected estimates weigh each label by "
+    "the inverse of its chance, the agreement is that of what was drawn"
+)
+
+
+def _chances(key: Mapping[str, Any], items: Mapping[str, Key]) -> Mapping[Key, float]:
+    """How likely each answer was to be drawn; a key of an earlier version does not say."""
+    chances = key.get("chances", {})
+    return {answer: chances.get(item, math.nan) for item, answer in items.items()}
 
 
 def _table(items: Mapping[str, Key], of_raters: Mapping[str, Mapping[str, float]]) -> Labels:
@@ -94,8 +111,8 @@ def _table(items: Mapping[str, Key], of_raters: Mapping[str, Mapping[str, float]
     return Labels([items[name] for name in names], list(of_raters), np.array(columns).T)
 
 
-def _as_arrow(labels: Labels) -> pa.Table:
-    """One row an item: its mean label, and that of each person."""
+def _as_arrow(labels: Labels, chances: Mapping[Key, float]) -> pa.Table:
+    """One row an item: its mean label, that of each person, and the chance that it was drawn."""
     columns = {
         f"rater_{name}": pa.array(column, from_pandas=True)
         for name, column in zip(labels.raters, labels.values.T, strict=True)
@@ -106,6 +123,7 @@ def _as_arrow(labels: Labels) -> pa.Table:
             "index": pa.array([index for _, index in labels.keys], pa.int32()),
             "label": labels.means,
             **columns,
+            "chance": pa.array([chances[key] for key in labels.keys], from_pandas=True),
         }
     )
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -84,6 +85,10 @@ class Review:
         """The number of the sample that each answer is of."""
         places = (self._places[sample_id] for sample_id, _ in keys)
         return np.fromiter(places, np.int64, len(keys))
+
+    def scores_of(self, keys: Iterable[Key]) -> NDArray[np.float64]:
+        """The score of each of these answers; NaN where there is none."""
+        return np.array([self.scores.get(key, math.nan) for key in keys], dtype=float)
 
     @cached_property
     def _places(self) -> Mapping[str, int]:

@@ -19,13 +19,18 @@ from harness.statistics.arrays import Floats, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
-from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
+from harness.statistics.correction import (
+    Corrected,
+    PartlyLabelled,
+    prediction_powered,
+    rogan_gladen,
+)
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -33,6 +38,12 @@ from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.scorer_differences import (
+    ScorerDifference,
+    accuracy_difference,
+    auc_difference,
+    bootstrap_difference,
+)
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
@@ -64,15 +75,21 @@ __all__ = [
     "Missing",
     "MixedModel",
     "Paired",
+    "PartlyLabelled",
     "Reduction",
     "Scale",
+    "ScorerDifference",
     "Share",
     "SpreadOfMaxima",
     "Statistic",
     "accuracy",
+    "accuracy_difference",
     "as_record",
     "auc",
+    "auc_difference",
+    "bootstrap_difference",
     "combine",
+    "critical_value",
     "detectable",
     "exact_share",
     "f1",

@@ -206,11 +206,19 @@ def degrees_of_freedom(clusters: int) -> float:
 
 
 @cache
-def critical_value(freedom: float) -> float:
-    """What a standardised score exceeds by chance once in 40 times."""
+def critical_value(freedom: float, level: float = ONE_SIDED_LEVEL) -> float:
+    """What a standardised score exceeds by chance, by default once in 40 times.
+
+    >>> round(critical_value(inf), 2), round(critical_value(4), 2)
+    (1.96, 2.78)
+
+    Args:
+        freedom: degrees of freedom of Student's t; infinite: the normal.
+        level: the chance, from 0 to 1.
+    """
     from scipy.special import ndtri, stdtrit
 
-    share = 1 - ONE_SIDED_LEVEL
+    share = 1 - level
     return float(ndtri(share) if isinf(freedom) else stdtrit(freedom, share))
 
 

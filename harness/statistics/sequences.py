@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.statistics.arrays import Floats
+from harness.statistics.bootstrap import shuffled
 
-SEED = 0
 GRID = 801
 """Means that an interval is looked for among; its ends are taken to the next of them outward."""
 MOST_LOGARITHM = 700.0
@@ -78,8 +78,7 @@ def e_value(differences: Floats, reach: float, null: float = 0.0) -> float:
     known = differences[~np.isnan(differences)]
     if not len(known):
         return 1.0
-    shuffled = np.random.default_rng(SEED).permutation(known)
-    shares = (shuffled + reach) / (2 * reach)
+    shares = (shuffled(known) + reach) / (2 * reach)
     return float(capital(shares, np.array([(null + reach) / (2 * reach)]), upward=True)[-1, 0])
 
 

@@ -35,11 +35,34 @@ def test_tiny_probabilities_keep_their_logit():
 
 @pytest.mark.parametrize(
     ("weights", "choices"),
-    [((-1.0, -2.0), (" red", " blue")), ((-1.0, -math.inf), (" yes", " no")), ((-1.0,), (" yes",))],
+    [
+        ((-1.0, -2.0), (" red", " blue")),
+        ((-1.0, -math.inf), (" yes", " no")),  # .37: the other may hold more
+        ((-1.0,), (" yes",)),
+        ((-math.inf, -math.inf), (" yes", " no")),
+    ],
 )
 def test_what_has_no_yes_or_no_is_missing(weights, choices):
     found = scored(weights, choices)
     assert all(score.value is None and score.error for score in found.values())
+
+
+@pytest.mark.parametrize(
+    ("weights", "value", "ends", "bound"),
+    [
+        ((0.96, 0), 1, (0.96, 1), "at least 3.18"),  # ln(.96 / .04)
+        ((0, 0.75), 0, (0, 0.25), "at most -1.10"),  # ln(.25 / .75)
+        ((1, 0), 1, (1, 1), "at least 50.00"),
+    ],
+)
+def test_a_word_that_is_listed_alone_is_the_decision(weights, value, ends, bound):
+    logs = tuple(math.log(p) if p else -math.inf for p in weights)
+    found = scored(logs, (" yes", " no"))
+    assert found["yes"].value == value
+    assert (found["yes_lowest"].value, found["yes_highest"].value) == pytest.approx(ends)
+    assert found["yes_no_mass"].value == pytest.approx(max(weights))
+    assert found["yes_logit"].value is None
+    assert found["yes_logit"].error.endswith(f"it is {bound}")
 
 
 @pytest.mark.parametrize(

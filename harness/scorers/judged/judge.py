@@ -52,25 +52,35 @@ class Judge:
     read by `harness.scorers.reading.verdicts`; what has none is missing, with its text kept.
     """
 
-    def __init__(self, model: Model, low: int, high: int, max_new_tokens: int = 512) -> None:
+    def __init__(
+        self, model: Model, low: int, high: int, max_new_tokens: int = 512, writes: bool = False
+    ) -> None:
         self.model = model
+        self.weighs = model.weighs_choices and not writes
         self.digits = range(low, high + 1)
         self.max_new_tokens = max_new_tokens
 
     @property
     def identity(self) -> dict[str, str]:
         """The model, by the fingerprint that a run's own model has too, and how it is read."""
-        weigh = self.model.weighs_choices
-        reading = "digits" if weigh else f"text {self.max_new_tokens}, forms {FORMS}"
+        reading = "digits" if self.weighs else f"text {self.max_new_tokens}, forms {FORMS}"
         return {
             "judge": fingerprint(self.model.identity),
             "judge_weights": weights_of(self.model.identity),
             "verdict": f"{reading}, floor {FLOOR}, fence 1",
         }
 
-    def verdicts(self, prompts: Sequence[tuple[Message, ...]]) -> list[Verdict]:
-        """One verdict for each prompt, in order."""
-        weigh = self.model.weighs_choices
+    def verdicts(
+        self, prompts: Sequence[tuple[Message, ...]], seed: int = 0, temperature: float = 0.0
+    ) -> list[Verdict]:
+        """One verdict for each prompt, in order.
+
+        Args:
+            prompts: to be answered with a verdict.
+            seed: of what the judge writes, where it is drawn.
+            temperature: at which it is; 0 is greedy.
+        """
+        weigh = self.weighs
         requests = [
             Request(
                 str(number),
@@ -79,10 +89,10 @@ class Judge:
             )
             for number, prompt in enumerate(prompts)
         ]
-        greedy = GenerationConfig(max_new_tokens=self.max_new_tokens)
+        drawn = GenerationConfig(max_new_tokens=self.max_new_tokens, temperature=temperature)
         answers = {
             int(generation.sample_id): generation
-            for finished in self.model.generate(requests, greedy, 0)
+            for finished in self.model.generate(requests, drawn, seed)
             for generation in finished
         }
         return [self._read(answers.get(number)) for number in range(len(prompts))]

@@ -10,6 +10,8 @@ from harness.types import Direction, Generation, Metric, Sample, Score
 
 LIMIT = 50.0
 """Of the logit, in nats; what single-precision probabilities give stays far inside."""
+MOST = 0.5
+"""Of the probability, above which a word is the decision whatever the other may hold."""
 UNIT = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
 WRITTEN = re.compile(
     r"^\W*(yes|no)\b(?![-\w]|\W*\?)(?!\W*(?:(?:and|or|but)\W+)?(?:yes|no)\b)"
@@ -25,8 +27,10 @@ class YesNoScorer:
     `yes_logit`: ln p(yes) - ln p(no), -50 to 50, each summed over its spellings among the sample's
     choices. `yes`: p(yes) / (p(yes) + p(no)), 0 to 1. `yes_no_mass`: p(yes) + p(no), the share of
     the probability that was read, and `yes_lowest`, `yes_highest`: p(yes) if all the rest of it had
-    gone to no, or to yes. Of an answer that was written and begins with either word, only `yes` is
-    known (1 or 0).
+    gone to no, or to yes. Where a server lists one word alone, and it holds more than half of the
+    probability, `yes` is 1 or 0: the decision is the surest there is. `yes_logit` is then missing,
+    with its bound as the reason. Of an answer that was written and begins with either word, only
+    `yes` is known (1 or 0).
 
     >>> (scores,) = YesNoScorer().score([Sample("1", "May she?")], [Generation("1", 0, "No.")])
     >>> scores[1].metric, scores[1].value
@@ -46,8 +50,12 @@ class YesNoScorer:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The version of the reading; 2: "yes or no", "yes?" and "no doubt" are neither."""
-        return {"scorer": "yes_no", "version": "2"}
+        """The version of the reading.
+
+        2: "yes or no", "yes?" and "no doubt" are neither. 3: a word that is listed without the
+        other, and holds more than half of the probability, is a decision.
+        """
+        return {"scorer": "yes_no", "version": "3"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
@@ -66,13 +74,30 @@ class YesNoScorer:
             word: _log_sum([w for c, w in zip(words, weights, strict=True) if c == word])
             for word in ("yes", "no")
         }
-        if not all(map(math.isfinite, said.values())):
+        listed = [word for word, weight in said.items() if math.isfinite(weight)]
+        if len(listed) == 1 and said[listed[0]] > math.log(MOST):
+            return self._alone(listed[0], min(1.0, math.exp(said[listed[0]])))
+        if len(listed) < 2:
             return self._missing("the choices have no yes and no with a probability above zero")
         yes, no = (min(1.0, math.exp(said[word])) for word in ("yes", "no"))
         mass = min(1.0, yes + no)
         logit = max(-LIMIT, min(LIMIT, said["yes"] - said["no"]))
         values = (logit, 1 / (1 + math.exp(-logit)), mass, yes, max(yes, 1 - no))
         return [Score(metric, value) for metric, value in zip(self.metrics, values, strict=True)]
+
+    def _alone(self, word: str, mass: float) -> list[Score]:
+        """Of a word that is listed without the other, which holds less than what is left."""
+        yes, rest = word == "yes", 1 - mass
+        bound = min(LIMIT, math.log(mass / rest) if rest > 0 else LIMIT)
+        side = f"at least {bound:.2f}" if yes else f"at most {-bound:.2f}"
+        reason = f"{'no' if yes else 'yes'} is not among the listed probabilities: it is {side}"
+        return [
+            Score.missing("yes_logit", reason),
+            Score("yes", float(yes), explanation=reason),
+            Score("yes_no_mass", mass),
+            Score("yes_lowest", mass if yes else 0.0),
+            Score("yes_highest", 1.0 if yes else rest),
+        ]
 
     def _written(self, text: str) -> list[Score]:
         found = WRITTEN.match(text)
