@@ -10,6 +10,7 @@ which, and where each is published, stands in the scorer's card.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from omegaconf import MISSING, DictConfig
 
 from harness.command import command_line, resolve
 from harness.types import HarnessError
+
+HARMFULNESS = "harmfulness_offline"
+"""The recipe that trains a head on states of the bundled language model."""
 
 
 @dataclass
@@ -39,28 +43,38 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
+    out = Path(cfg.out or f"{cfg.recipe}.safetensors")
+    started = time.monotonic()
+
+    def told(line: str) -> None:
+        print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
+
+    try:
+        _made(cfg, out, told)
+    except FileNotFoundError as error:
+        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
+    print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
+    return 0
+
+
+def _made(cfg: DictConfig, out: Path, told: Callable[[str], None]) -> None:
+    """Make the weights of a recipe and write them."""
+    from harness.train import harmfulness
     from harness.train.learning import save, train
     from harness.train.recipes import RECIPES
 
+    if cfg.recipe == HARMFULNESS:
+        if cfg.epochs is not None:
+            raise HarnessError(f"epochs={cfg.epochs} is not for recipe={cfg.recipe}: leave it out")
+        harmfulness.make(Path(cfg.data), out, cfg.seed, told)
+        return
     if cfg.recipe not in RECIPES:
-        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}")
+        names = ", ".join([HARMFULNESS, *RECIPES])
+        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {names}")
     recipe, epochs = RECIPES[cfg.recipe]
-    try:
-        examples = list(recipe(Path(cfg.data)))
-    except FileNotFoundError as error:
-        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
-    out = Path(cfg.out or f"{cfg.recipe}.safetensors")
+    examples = list(recipe(Path(cfg.data)))
     print(f"{len(examples)} examples", flush=True)
-    started = time.monotonic()
-    network = train(
-        examples,
-        cfg.epochs or epochs,
-        cfg.seed,
-        lambda line: print(f"{line}, {time.monotonic() - started:.0f} s", flush=True),
-    )
-    save(network, out)
-    print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
-    return 0
+    save(train(examples, cfg.epochs or epochs, cfg.seed, told), out)
 
 
 if __name__ == "__main__":
