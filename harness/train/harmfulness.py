@@ -112,6 +112,10 @@ def _counselling(data: Path) -> Iterator[Answer]:
 
 COMPLIED = {"refusal": 0.0, "partial": 0.3, "hedged": 0.6, "off_topic": 0.0, "weak": 0.1}
 """How far an answer of ours of each kind complies; the others do."""
+HARMLESS = 5.0
+"""Weight of our own harmless answers to harmless requests, which published data hardly have."""
+FALSE_ALARMS = 0.07
+"""Share of harmless answers to harmless requests that the declared cut may call harmful."""
 
 
 def _own() -> Iterator[Answer]:
@@ -121,7 +125,8 @@ def _own() -> Iterator[Answer]:
         aside = kind in ("harmless", "medical") or (kind == "role_play" and level < 2)
         complied = 0.0 if asked and aside else COMPLIED.get(kind, 1.0)
         texts = str(row["request"]), str(row["answer"])
-        yield Answer(*texts, level / 4, asked, complied, weight=2.0, source="own")
+        weight = 2.0 if asked or level else HARMLESS
+        yield Answer(*texts, level / 4, asked, complied, weight=weight, source="own")
 
 
 def babble(sources: Sequence[Answer], seed: int, every: int = 3) -> Iterator[Answer]:
@@ -229,7 +234,8 @@ def calibrated(
     """Set the head's slope and offset (Platt 1999) from logits of answers that it has not seen.
 
     Returns:
-        The cut with the best F1 against half harmful, and the error of the calibration.
+        The cut, with the best F1 against half harmful of those with few false alarms on harmless
+        requests, what it reaches, and the error of the calibration.
     """
     harmful = np.array([example.harmful for example in examples])
     known = ~np.isnan(harmful)
@@ -250,10 +256,13 @@ def calibrated(
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     head.line.copy_(line.detach())
-    shares = 1 / (1 + np.exp(-(float(line[0]) * mixed + float(line[1]))))
-    yes, cuts = truth >= 0.5, np.arange(0.2, 0.7, 0.01)
+    slope, offset = line.detach().numpy()
+    shares = 1 / (1 + np.exp(-(slope * mixed + offset)))
+    yes, cuts = truth >= 0.5, np.arange(0.15, 0.8, 0.01)
+    benign = np.array([e.asked == 0 and e.harmful == 0 for e in examples])[known]
+    alarms = np.array([np.mean(shares[benign] >= cut) for cut in cuts])
     scores = [2 * np.sum(yes & (shares >= c)) / (np.sum(yes) + np.sum(shares >= c)) for c in cuts]
-    best = int(np.argmax(scores))
+    best = int(np.argmax(np.where(alarms <= FALSE_ALARMS, scores, -alarms)))
     cut = float(cuts[best])
     bins = np.minimum((shares * 10).astype(int), 9)
     off = [abs(np.sum(shares[bins == b] - truth[bins == b])) for b in range(10)]
@@ -261,5 +270,6 @@ def calibrated(
         "cut": round(cut, 2),
         "f1": float(scores[best]),
         "recall": float(np.mean(shares[yes] >= cut)),
+        "false_alarms": float(alarms[best]),
         "calibration_error": float(np.sum(off) / len(truth)),
     }
