@@ -99,8 +99,9 @@ def _mean(states: Tensor) -> Tensor:
 
 def _has_bfloat16(device: str) -> bool:
     """Whether products in bfloat16 are done by the hardware."""
+    known: Any = torch.backends.mkldnn
     supported: Any = torch.ops.mkldnn._is_mkldnn_bf16_supported
-    return device != "cpu" or (torch.backends.mkldnn.is_available() and bool(supported()))
+    return device != "cpu" or bool(known.is_available() and supported())
 
 
 OUTPUTS = ("harmful", "asked", "complied", "coherent")
