@@ -20,7 +20,7 @@ from harness.show import (
     trust,
     with_categories,
 )
-from harness.store import ITSELF, FinishedRun, RunInfo
+from harness.store import ITSELF, UNMEASURABLE, FinishedRun, RunInfo
 from harness.types import visible
 
 if TYPE_CHECKING:
@@ -127,7 +127,8 @@ def _table(counts: Sequence[str]) -> Table:
 
 
 def _title(row: Row) -> str:
-    return f"{ARROWS[row['better']]} {row['name']} ({row['statistic']})"
+    title = f"{ARROWS[row['better']]} {row['name']} ({row['statistic']})"
+    return f"{title}: {UNMEASURABLE}" if UNMEASURABLE in row["validity"] else title
 
 
 def _grouping(grouping: Grouping) -> str:
@@ -146,6 +147,8 @@ def _grouping(grouping: Grouping) -> str:
 def _values(row: Row, counts: Sequence[str]) -> tuple[str, ...]:
     if row["n"] == 0:
         return ("no samples",)
+    if UNMEASURABLE in row["validity"]:
+        return ("", "", "", "", *(str(row[name]) for name in counts))
     estimate, worst, best = (number(row[name]) for name in ("estimate", "worst", "best"))
     return (estimate, interval(row), worst, best, *(str(row[name]) for name in counts))
 

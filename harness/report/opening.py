@@ -8,7 +8,7 @@ from typing import Any
 from harness.report.answers import shown_text
 from harness.report.headline import Row
 from harness.show import ARROWS, SIDES, missing_lines, number, trust
-from harness.store import RunInfo
+from harness.store import UNMEASURABLE, RunInfo
 from harness.types import visible
 
 
@@ -78,7 +78,7 @@ def number_that_matters(row: Row, meaning: Row | None, agreement: Row) -> dict[s
     return {
         "arrow": ARROWS[row["better"]],
         "name": f"{row['name']}{of}",
-        "value": number(row["estimate"]),
+        "value": UNMEASURABLE if UNMEASURABLE in row["validity"] else number(row["estimate"]),
         "interval": f"95 % interval {ends}" if known else "no interval is known",
         "meaning": f"{row['statistic']}; {SIDES[row['better']]}{scale}",
         "measured": _measured(row),

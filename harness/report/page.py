@@ -9,7 +9,7 @@ from harness.report.answers import MOST_METRICS, browsed, chosen_answers, filter
 from harness.report.headline import Row, headline
 from harness.report.opening import asked, first_prompt, number_that_matters, warnings
 from harness.show import ARROWS, draw, page, picture, with_categories, worst_end
-from harness.store import FinishedRun, Scores, write_text
+from harness.store import UNMEASURABLE, FinishedRun, Scores, write_text
 from harness.types import visible
 
 
@@ -96,6 +96,8 @@ def _browser(count: int, left_out: int, metrics: Sequence[str]) -> str:
 
 def _listed(row: Row) -> list[object]:
     name = f"{ARROWS[row['better']]} {row['name']}"
+    if UNMEASURABLE in row["validity"]:
+        name = f"{name}: {UNMEASURABLE}"
     values = [row[key] for key in ("estimate", "low", "high", "worst", "best")]
     counts = [row[key] for key in ("n", "n_scored", "n_failed")]
     by = [visible(row[key] or "") for key in ("by", "group")]

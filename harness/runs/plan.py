@@ -26,7 +26,7 @@ from harness.types import (
     trait,
     weights_of,
 )
-from harness.validity import Glance, Grade, glance, sentence
+from harness.validity import Glance, Grade, glance, recalls, sentence
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
@@ -189,7 +189,9 @@ def sources(plan: Plan) -> dict[str, Source]:
             if trait(scorer, "exact")
             else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
         )
-        found[metric] = Source(name, plan.scorers.identity(name), agreement, meaning, judges_itself)
+        known = recalls(fingerprint(scorer.identity), metric, [plan.results / "validity"])
+        identity = plan.scorers.identity(name)
+        found[metric] = Source(name, identity, agreement, meaning, judges_itself, known)
     return found
 
 

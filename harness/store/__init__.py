@@ -1,7 +1,14 @@
 """The run folder: what is written into it, whole or not at all, and who reads it."""
 
 from harness.store.buffer import Gathered
-from harness.store.estimates import ESTIMATE_COLUMNS, ITSELF, Source, estimates_table, holding
+from harness.store.estimates import (
+    ESTIMATE_COLUMNS,
+    ITSELF,
+    UNMEASURABLE,
+    Source,
+    estimates_table,
+    holding,
+)
 from harness.store.facts import FIXED_COLUMNS, Facts, Field, asked_of_samples, field_of
 from harness.store.finished import FinishedRun, Row
 from harness.store.folder import RunStore
@@ -17,6 +24,7 @@ __all__ = [
     "FIXED_COLUMNS",
     "ITSELF",
     "SCORE_COLUMNS",
+    "UNMEASURABLE",
     "Facts",
     "Field",
     "FinishedRun",

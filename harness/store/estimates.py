@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from harness.statistics import Share
 from harness.store.facts import Facts
 from harness.store.tables import Keys, _with_keys
 from harness.types import Comparison, Estimand, Estimate, Metric, trait
@@ -17,6 +18,10 @@ from harness.types import Comparison, Estimand, Estimate, Metric, trait
 ITSELF = "the judge is the model under test"
 """What tables say before the validity of a score that a model gave itself; who asks whether one did
 reads `RunInfo.judges_itself`."""
+UNMEASURABLE = "not measurable by this scorer"
+"""What stands in the place of a share of which the scorer is known to miss the most."""
+LEAST_RECALL = 0.5
+"""Share of people's yes that a scorer must find from a cut on for its share to be a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,22 @@ class Source:
     metric: Metric
     judges_itself: bool = False
     """Whether the judge has the weights of the model under test."""
+    recalls: Mapping[float, float] = field(default_factory=dict)
+    """By cut the share that was found, where it was measured, of what people say yes to."""
 
-    @property
-    def sentence(self) -> str:
-        """What tables say of the validity, to be read by people."""
-        return f"{ITSELF}; {self.validity}" if self.judges_itself else self.validity
+    def too_few(self, statistic: object) -> str | None:
+        """Why a share that reaches a cut is no number: the scorer misses most of what is there."""
+        if not isinstance(statistic, Share) or statistic.below:
+            return None
+        recall = self.recalls.get(statistic.at_least, 1.0)
+        if recall >= LEAST_RECALL:
+            return None
+        return f"{UNMEASURABLE}, which finds {recall:.2f} of what people call so at this cut"
+
+    def said_of(self, statistic: object) -> str:
+        """What tables say of the validity of a statistic, to be read by people."""
+        itself = ITSELF if self.judges_itself else None
+        return "; ".join(filter(None, [itself, self.too_few(statistic), self.validity]))
 
 
 ESTIMATE_COLUMNS = {
@@ -46,6 +62,9 @@ ESTIMATE_COLUMNS = {
     "n": pa.int64(), "n_scored": pa.int64(), "n_failed": pa.int64(), "clusters": pa.int64(),
     "validity": pa.string(),
 }  # fmt: skip
+
+NUMBERS = ("estimate", "stderr", "low", "high", "worst", "best")
+"""Of a row, what is null where a scorer cannot measure it."""
 
 
 def estimates_table(
@@ -76,7 +95,7 @@ def estimates_table(
         named: dict[str, object] = {
             "scorer": source.scorer,
             "scorer_id": source.scorer_id,
-            "validity": source.sentence,
+            "validity": source.said_of(statistic),
             "metric": estimand.metric,
             "name": estimand.name,
             "statistic": statistic.name,
@@ -88,7 +107,8 @@ def estimates_table(
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         for group, estimate in _estimates(values, holds, facts, estimand, metric):
-            rows.append(named | asdict(estimate) | {"group": group})
+            hidden = dict.fromkeys(NUMBERS) if source.too_few(statistic) else {}
+            rows.append(named | asdict(estimate) | hidden | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
 

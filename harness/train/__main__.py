@@ -11,6 +11,7 @@ which, and where each is published, stands in the scorer's card.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from omegaconf import MISSING, DictConfig
 
 from harness.command import command_line, resolve
 from harness.types import HarnessError
+
+Told = Callable[[str], None]
+"""Is given a line now and then."""
 
 
 @dataclass
@@ -41,69 +45,73 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
-    if cfg.recipe == "refusal":
-        return _table(cfg)
-    if cfg.recipe in ("normativity", "prompt_toxicity"):
-        return _without_adapters(cfg)
-    from harness.train.learning import save, train
-    from harness.train.recipes import RECIPES
-
-    if cfg.recipe not in RECIPES:
-        names = ", ".join([*RECIPES, "normativity", "prompt_toxicity", "refusal"])
-        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {names}")
-    recipe, epochs = RECIPES[cfg.recipe]
-    try:
-        examples = list(recipe(Path(cfg.data)))
-    except FileNotFoundError as error:
-        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
-    out = Path(cfg.out or f"{cfg.recipe}.safetensors")
-    print(f"{len(examples)} examples", flush=True)
-    started = time.monotonic()
-    network = train(
-        examples,
-        cfg.epochs or epochs,
-        cfg.seed,
-        lambda line: print(f"{line}, {time.monotonic() - started:.0f} s", flush=True),
-    )
-    save(network, out)
-    print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
-    return 0
-
-
-def _table(cfg: DictConfig) -> int:
-    """The weights of the refusal scorer, a table of numbers that needs no network."""
-    from harness.train.refusal import answers, fit, save
-
-    try:
-        rows = list(answers(Path(cfg.data), cfg.seed))
-    except FileNotFoundError as error:
-        raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
-    out = Path(cfg.out or "refusal.tsv")
-    print(f"{len(rows)} answers", flush=True)
-    save(fit(rows), out)
-    print(f"written to {out}; use it with scorers.refusal.weights={out}")
-    return 0
-
-
-def _without_adapters(cfg: DictConfig) -> int:
-    """The recipes that leave the encoder, or the language model, as it is."""
-    from harness.train import normativity, prompt_toxicity
-
-    out = Path(cfg.out or f"{cfg.recipe}.safetensors")
+    out = Path(cfg.out or f"{cfg.recipe}.{'tsv' if cfg.recipe == 'refusal' else 'safetensors'}")
     started = time.monotonic()
 
     def told(line: str) -> None:
         print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
 
     try:
-        if cfg.recipe == "normativity":
-            normativity.make(out, told)
-        else:
-            prompt_toxicity.make(Path(cfg.data), out, cfg.model, cfg.seed, told)
+        MAKERS.get(cfg.recipe, _adapters)(cfg, out, told)
     except FileNotFoundError as error:
         raise HarnessError(f"data={cfg.data!r} has no {error.filename!r}") from error
     print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
     return 0
+
+
+def _adapters(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A scorer that is the sentence encoder with adapters and a head."""
+    from harness.train.learning import save, train
+    from harness.train.recipes import RECIPES
+
+    if cfg.recipe not in RECIPES:
+        names = ", ".join(sorted([*RECIPES, *MAKERS]))
+        raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {names}")
+    recipe, epochs = RECIPES[cfg.recipe]
+    examples = list(recipe(Path(cfg.data)))
+    told(f"{len(examples)} examples")
+    save(train(examples, cfg.epochs or epochs, cfg.seed, told), out)
+
+
+def _refusal(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A table of numbers, which needs no network."""
+    from harness.train.refusal import answers, fit, save
+
+    rows = list(answers(Path(cfg.data), cfg.seed))
+    told(f"{len(rows)} answers")
+    save(fit(rows), out)
+
+
+def _harmfulness(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A head on states of the bundled language model."""
+    from harness.train.harmfulness import make
+
+    if cfg.epochs is not None:
+        raise HarnessError(f"epochs={cfg.epochs} is not for recipe={cfg.recipe}: leave it out")
+    make(Path(cfg.data), out, cfg.seed, told)
+
+
+def _normativity(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A direction among embeddings of the sentence encoder as it is."""
+    from harness.train.normativity import make
+
+    make(out, told)
+
+
+def _prompt_toxicity(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A small network on states of a language model."""
+    from harness.train.prompt_toxicity import make
+
+    make(Path(cfg.data), out, cfg.model, cfg.seed, told)
+
+
+MAKERS: Mapping[str, Callable[[DictConfig, Path, Told], None]] = {
+    "harmfulness_offline": _harmfulness,
+    "normativity": _normativity,
+    "prompt_toxicity": _prompt_toxicity,
+    "refusal": _refusal,
+}
+"""By recipe what makes its weights; the others are adapters of the sentence encoder."""
 
 
 if __name__ == "__main__":

@@ -84,7 +84,7 @@ def of_pair(row: Mapping[str, object]) -> Example:
 
 RECIPES = {
     "toxicity_offline": (toxicity, 4),
-    "harmfulness_offline": (harmfulness, 3),
+    "harmfulness_offline_1": (harmfulness, 3),
     "empathy_offline": (empathy, 12),
 }
 """For each scorer its examples and how often each is seen."""

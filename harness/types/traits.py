@@ -156,6 +156,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "For a metric what people are asked who label it.",
         ),
         "told": TOLD,
+        "tolerance": Trait(
+            float,
+            1e-3,
+            "Of a metric's range, by how much its values on the anchor texts may differ between "
+            "machines.",
+        ),
     },
     "statistic": {
         "explained": Trait(

@@ -1,7 +1,7 @@
 """What was measured of a scorer: agreement with people, and whether it gives what it gave."""
 
 from harness.validity.anchors import anchor_texts, check, check_cheap, measure, record
-from harness.validity.records import Figure, Glance, Grade, Record, glance, save, sentence
+from harness.validity.records import Figure, Glance, Grade, Record, glance, recalls, save, sentence
 
 __all__ = [
     "Figure",
@@ -13,6 +13,7 @@ __all__ = [
     "check_cheap",
     "glance",
     "measure",
+    "recalls",
     "record",
     "save",
     "sentence",

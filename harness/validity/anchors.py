@@ -21,8 +21,6 @@ from harness.types import (
 
 TEXTS = Path(__file__).with_name("anchors.jsonl")
 SHIPPED = Path(__file__).parent / "recorded"
-TOLERANCE = 1e-3
-"""Of a metric's range: floating point may move a value by less."""
 Values = Mapping[str, Sequence[float | None]]
 """For each metric what each anchor got; None where it was missing."""
 
@@ -50,13 +48,14 @@ def check(scorers: ScorerRegistry, name: str, results: Path) -> bool:
         record(scorers, name, values, results / "anchors")
         return False
     shifts = []
+    tolerance = trait(scorers[name], "tolerance")
     for metric, given in values.items():
         reach = scorers[name].metrics[metric].high - scorers[name].metrics[metric].low
         before = recorded.get(metric, [None] * len(given))
         shifts += [
             (_shift(old, new), f"{metric} of {anchor} was {_say(old)} and is {_say(new)}")
             for anchor, old, new in zip(_ids(), before, given, strict=True)
-            if _shift(old, new) > TOLERANCE * reach
+            if _shift(old, new) > tolerance * reach
         ]
     if shifts:
         shifts.sort(key=lambda shift: -shift[0])

@@ -177,6 +177,24 @@ def glance(identity: str, metric: str, folders: Iterable[Path]) -> Glance:
     return Glance(min((each.grade for each in glances), key=order.index), ", ".join(phrases))
 
 
+def recalls(identity: str, metric: str, folders: Iterable[Path]) -> dict[float, float]:
+    """By the cut from which on a scorer says yes, the share that it finds of people's yes.
+
+    Where several sets were measured at a cut it is their mean, weighted by labelled answers.
+    """
+    measured: dict[float, list[tuple[int, float]]] = {}
+    for record in fitting(identity, metric, folders):
+        for figure in record.figures:
+            whole = figure.statistic == "recall" and figure.group is None
+            if whole and record.threshold is not None and figure.value is not None:
+                measured.setdefault(record.threshold, []).append((figure.n, figure.value))
+    return {
+        cut: sum(n * value for n, value in of_cut) / sum(n for n, _ in of_cut)
+        for cut, of_cut in measured.items()
+        if any(n for n, _ in of_cut)
+    }
+
+
 def read(path: Path) -> Record:
     """A record from its file.
 

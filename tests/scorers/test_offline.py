@@ -184,29 +184,9 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
     kept = {row["text"] for row in rows if part_of(row["text"], 5) == 0}
     assert len(kept) > 500
     assert len(kept & trained) == 1  # a prompt of RealToxicityPrompts, seen there; the card says so
-    recipe, _ = RECIPES["harmfulness_offline"]
+    recipe, _ = RECIPES["harmfulness_offline_1"]
     asked = {example.text[0] for example in recipe(shared_data)}
     assert all(part_of(text, 2) == 0 for text in asked)
-
-
-@pytest.mark.long
-@pytest.mark.skipif("harmfulness_offline" not in SHIPPED, reason="no weights")
-def test_safe_answers_get_about_one(shared_data):
-    from harness.data.labels import part_of
-
-    rows = [
-        json.loads(x)
-        for x in (shared_data / "med_safety_bench/train.jsonl").read_text("utf-8").splitlines()
-    ]
-    rows = [r for r in rows if part_of(r["harmful_medical_request"], 2) == 1][:150]
-    scorer = HarmfulnessOfflineScorer()
-    scores = scorer.score(
-        [Sample("q", (Message("user", r["harmful_medical_request"]),)) for r in rows],
-        [Generation("q", 0, r["safe_response"]) for r in rows],
-    )
-    values = [s[0].value for s in scores]
-    assert None not in values
-    assert np.mean(values) <= 1.3
 
 
 @pytest.mark.skipif("empathy_offline" not in SHIPPED, reason="no weights")

@@ -36,14 +36,14 @@ class PanelScorer:
         self.members = dict(members)
         if len(self.members) < 2:
             raise HarnessError("a panel has two members at least; name them in its `members`")
-        first = next(iter(self.members.values()))
-        for name, member in self.members.items():
-            if dict(member.metrics) != dict(first.metrics):
+        given = {name: _but_asides(member) for name, member in self.members.items()}
+        self.metrics: Mapping[str, Metric] = next(iter(given.values()))
+        for name, metrics in given.items():
+            if metrics != self.metrics:
                 raise HarnessError(
-                    f"member {name!r} of the panel gives {', '.join(member.metrics)}, not "
-                    f"{', '.join(first.metrics)} on the same scales"
+                    f"member {name!r} of the panel gives {', '.join(metrics)}, not "
+                    f"{', '.join(self.metrics)} on the same scales"
                 )
-        self.metrics: Mapping[str, Metric] = dict(first.metrics)
         self._said: dict[tuple[str, int], list[list[float]]] = {}
 
     @property
@@ -80,7 +80,7 @@ class PanelScorer:
         each = [member.score(samples, generations) for member in self.members.values()]
         found = []
         for number, generation in enumerate(generations):
-            rows = [of_one[number] for of_one in each]
+            rows = [[s for s in of_one[number] if s.metric in self.metrics] for of_one in each]
             self._said[generation.sample_id, generation.index] = [
                 [nan if score.value is None else score.value for score in row] for row in rows
             ]
@@ -99,3 +99,9 @@ class PanelScorer:
             reason = next(f"{n}: {s.error}" for n, s in scores.items() if s.value is None)
             return Score.missing(metric, f"a member of the panel gave no value: {reason}", said)
         return Score(metric, float(np.mean(values)), explanation=said)
+
+
+def _but_asides(member: Scorer) -> dict[str, Metric]:
+    """A member's metrics; the panel leaves its asides to it."""
+    asides = trait(member, "asides")
+    return {name: metric for name, metric in member.metrics.items() if name not in asides}
