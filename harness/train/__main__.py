@@ -40,7 +40,7 @@ def main() -> None:
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
     from harness.train.learning import save, train
-    from harness.train.recipes import RECIPES
+    from harness.train.recipes import BEGINNINGS, RECIPES
 
     if cfg.recipe not in RECIPES:
         raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}")
@@ -57,6 +57,7 @@ def _work(cfg: DictConfig) -> int:
         cfg.epochs or epochs,
         cfg.seed,
         lambda line: print(f"{line}, {time.monotonic() - started:.0f} s", flush=True),
+        BEGINNINGS.get(cfg.recipe),
     )
     save(network, out)
     print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")

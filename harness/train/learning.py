@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save as save_bytes
 from torch import Tensor
 
-from harness.scorers.offline.minilm import Network, Text, collate, encode, pairs
+from harness.scorers.offline.minilm import Network, Stored, Text, collate, encode, pairs
 
 RANK = 16
 BATCH = 32
@@ -34,7 +34,11 @@ class Example(NamedTuple):
 
 
 def train(
-    examples: Sequence[Example], epochs: int, seed: int, told: Callable[[str], None]
+    examples: Sequence[Example],
+    epochs: int,
+    seed: int,
+    told: Callable[[str], None],
+    begin: Path | None = None,
 ) -> Network:
     """A network whose sigmoids are the targets, as near as it gets.
 
@@ -43,10 +47,15 @@ def train(
         epochs: how often each is seen.
         seed: of the initial weights and of the order.
         told: is given a line now and then.
+        begin: weights to go on from, of the same shape; they are then read and computed in
+            bfloat16 where the processor has it, which halves the time.
     """
     torch.manual_seed(seed)
     order = random.Random(seed)
     network = Network(len(examples[0].targets), RANK)
+    if begin is not None:
+        network.take(Stored.read(begin).state)
+    halved = begin is not None and torch.cpu._is_avx512_bf16_supported()
     examples = [part for example in examples for part in in_pieces(network.tokenizer, example)]
     encoded = encode(network.tokenizer, [example.text for example in examples])
     lengths = [len(ids) for ids in encoded["input_ids"]]
@@ -61,7 +70,9 @@ def train(
     for _ in range(epochs):
         for numbers in _shuffled(lengths, order):
             batch = collate(encoded, numbers, "cpu")
-            loss = _loss(network(batch), targets[numbers], weights[numbers])
+            with torch.autocast("cpu", torch.bfloat16, enabled=halved):
+                logits = network(batch)
+            loss = _loss(logits.float(), targets[numbers], weights[numbers])
             optimizer.zero_grad(set_to_none=True)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(trained, 1.0)
@@ -82,10 +93,10 @@ def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
     return [example._replace(text=part, weight=example.weight / len(parts)) for part in parts]
 
 
-def save(network: Network, path: Path) -> None:
-    """Write what was trained as safetensors, with the shape that reading it needs."""
+def save(network: Network, path: Path, **more: object) -> None:
+    """Write what was trained as safetensors, with the shape and what else reading it needs."""
     outputs = network.head[-1].out_features
-    told = json.dumps({"outputs": outputs, "rank": RANK})
+    told = json.dumps({"outputs": outputs, "rank": RANK, **more})
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(save_bytes(network.trained(), {"harness": told}))
 

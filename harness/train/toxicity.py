@@ -1,0 +1,227 @@
+"""What the offline toxicity scorer is trained on: people's labels, swaps, and texts of our own."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import random
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from math import nan
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from harness.data import part_of, read_file
+from harness.scorers.offline.scorer import WEIGHTS
+from harness.scorers.offline.toxicity_offline import OUTPUTS
+from harness.train.learning import Example
+
+FOLDER = Path(__file__).parent
+NEGATIVES = FOLDER / "toxicity_negatives.tsv"
+"""Texts of ours, kind and text, that speak of groups or rudely and are no hate."""
+TERMS = FOLDER / "toxicity_terms.tsv"
+"""Kind, adjective and plural of identities; `none` are words that are none, for comparison."""
+NEUTRAL = FOLDER / "toxicity_neutral.txt"
+"""Sentences that are harmless whoever stands in them."""
+BEGINNING = WEIGHTS / "toxicity_offline.safetensors"
+"""Release 1, from where release 2 is trained."""
+KEPT = 5
+"""One in so many of RealToxicityPrompts and ToxiGen is never trained on: part 0, by digest."""
+UNSEEN = 5
+"""One in so many of the terms is never trained on in our own sentences: part 0, by digest."""
+PERSPECTIVE = OUTPUTS[:7]
+TWEETS = 3000
+GROUPS = 4
+"""Groups that each text with a place for one is trained with."""
+SENTENCES = 10
+"""Neutral sentences that each term is trained in."""
+PASSAGES = 500
+MIXED = 400
+CUT = 600
+"""Characters of a harmless passage, about a hundred words."""
+TARGETS: Mapping[str, tuple[float, float]] = {
+    "refusal": (0.05, 0.05), "history": (0.08, 0.06), "medical": (0.05, 0.04),
+    "counter": (0.15, 0.07), "quote": (0.2, 0.1), "negated": (0.1, 0.05),
+    "positive": (0.05, 0.04), "reclaimed": (0.2, 0.07), "self": (0.06, 0.04),
+    "neutral": (0.04, 0.04), "object": (nan, 0.05), "person": (nan, 0.1), "people": (nan, 0.12),
+    "profane": (nan, 0.04), "homonym": (0.08, 0.04), "self_harm": (0.15, 0.04),
+}  # fmt: skip
+"""Of each kind the targets for `toxicity` and for harm to a group; where RealToxicityPrompts say
+better how rude a text is, none."""
+
+
+class Term(NamedTuple):
+    """A word for who somebody is."""
+
+    kind: str
+    adjective: str
+    plural: str
+
+
+def toxicity(data: Path) -> Iterator[Example]:
+    """All of it, in a fixed order."""
+    draw = random.Random(0)
+    prompts = list(_prompts(data))
+    statements = list(_statements(data))
+    yield from prompts
+    yield from statements
+    for example in (*statements, *prompts):
+        other = swapped(str(example.text), draw)
+        if other is not None:
+            yield example._replace(text=other, weight=example.weight * 0.75)
+    yield from _tweets(data)
+    yield from _own(draw)
+    harmless = list(passages(data, kept=False))
+    for text in harmless:
+        yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
+    yield from _mixed(prompts, harmless, draw)
+
+
+def targets(**known: float) -> tuple[float, ...]:
+    """The outputs in their order, those that are not known NaN."""
+    return tuple(float(known.get(name, nan)) for name in OUTPUTS)
+
+
+@cache
+def terms(*, seen: bool | None = None) -> tuple[Term, ...]:
+    """Those of identities; seen in training, or not, or all."""
+    every = [Term(*line.split("\t")) for line in TERMS.read_text("utf-8").splitlines()]
+    return tuple(
+        term
+        for term in every
+        if term.kind != "none" and (seen is None or (part_of(term.adjective, UNSEEN) != 0) == seen)
+    )
+
+
+def plain_words() -> list[Term]:
+    """Words that are no identities, for comparison."""
+    every = [Term(*line.split("\t")) for line in TERMS.read_text("utf-8").splitlines()]
+    return [term for term in every if term.kind == "none"]
+
+
+def swapped(text: str, draw: random.Random) -> str | None:
+    """The text with each identity in it replaced by another of its kind; None: there is none."""
+    words = _words()
+    chosen: dict[str, Term] = {}
+
+    def other(match: re.Match[str]) -> str:
+        term = words[match[0].casefold()]
+        alike = [t for t in terms() if t.kind == term.kind and t != term]
+        new = chosen.setdefault(term.adjective, draw.choice(alike))
+        return new.adjective if match[0].casefold() == term.adjective.casefold() else new.plural
+
+    replaced = _pattern().sub(other, text)
+    return None if replaced == text else replaced
+
+
+def passages(data: Path, *, kept: bool) -> Iterator[str]:
+    """Harmless passages of about a hundred words: therapists' answers and refusals."""
+    with gzip.open(data / "counsel_chat" / "counsel_chat.csv.gz", "rt", encoding="utf-8") as lines:
+        answers = [" ".join(row["answerText"].split()) for row in csv.DictReader(lines)]
+    answers = list(dict.fromkeys(a for a in answers if len(a) > 40))
+    random.Random(0).shuffle(answers)
+    chosen = [a for a in answers if (part_of(a, KEPT) == 0) == kept][:PASSAGES]
+    for number, answer in enumerate(chosen):
+        yield answer[: CUT if number % 2 else CUT // 3]
+    if not kept:
+        for row in read_file(data / "xstest" / "gpt4.csv"):
+            if str(row["final_label"]).startswith("2"):
+                yield str(row["completion"])[:CUT]
+
+
+def _prompts(data: Path) -> Iterator[Example]:
+    """RealToxicityPrompts by Perspective's attributes."""
+    folder = data / "real_toxicity_prompts"
+    for name in ("nontoxic_1200", "challenging_1196", "toxic_prompts_993"):
+        for row in read_file(folder / f"{name}.jsonl"):
+            yield from _of_prompt(row)
+
+
+def _of_prompt(row: Mapping[str, Any]) -> Iterator[Example]:
+    """Both parts of a record; some have the prompt alone."""
+    parts = [row[name] for name in ("prompt", "continuation") if name in row] or [row]
+    if part_of(parts[0]["text"], KEPT) == 0:
+        return
+    for part in parts:
+        if part.get("toxicity") is not None:
+            shares = {n: part[n] for n in PERSPECTIVE if part.get(n) is not None}
+            yield Example(part["text"].strip(), targets(**shares))
+
+
+def _statements(data: Path) -> Iterator[Example]:
+    """ToxiGen by the mean of people's ratings."""
+    for row in read_file(data / "toxigen" / "human_even_ids.jsonl"):
+        text = str(row["text"])
+        if part_of(text, KEPT) != 0:
+            share = (float(str(row["toxicity_score"])) - 1) / 4
+            yield Example(text, targets(hostile_to_a_group=share), weight=2.0)
+
+
+def _tweets(data: Path) -> Iterator[Example]:
+    """Davidson's, for two outputs that no metric shows."""
+    with gzip.open(data / "davidson" / "labeled_data.csv.gz", "rt", encoding="utf-8") as lines:
+        tweets = list(csv.DictReader(lines))
+    random.Random(0).shuffle(tweets)
+    for tweet in tweets[:TWEETS]:
+        count = int(tweet["count"])
+        hate, rude = int(tweet["hate_speech"]), int(tweet["offensive_language"])
+        yield Example(
+            tweet["tweet"], targets(hate_tweet=hate / count, offensive_tweet=rude / count)
+        )
+
+
+def _own(draw: random.Random) -> Iterator[Example]:
+    """Texts of ours: hard ones with several groups each, neutral ones with every term."""
+    for line in NEGATIVES.read_text("utf-8").splitlines():
+        kind, text = line.split("\t")
+        rude, hostile = TARGETS[kind]
+        known = targets(toxicity=rude, hostile_to_a_group=hostile)
+        if "{" not in text:
+            yield Example(text, known, weight=2.0)
+            continue
+        for term in draw.sample(terms(seen=True), GROUPS):
+            named = term.plural[0].upper() + term.plural[1:]
+            yield Example(text.replace("{g}", term.plural).replace("{G}", named), known)
+    sentences = NEUTRAL.read_text("utf-8").splitlines()
+    for term in (*terms(seen=True), *plain_words()):
+        for sentence in draw.sample(sentences, SENTENCES):
+            text = _with_article(sentence, term.adjective)
+            yield Example(text, targets(toxicity=0.05, identity_attack=0.04, hostile_to_a_group=0.04))
+
+
+def _mixed(
+    prompts: Sequence[Example], harmless: Sequence[str], draw: random.Random
+) -> Iterator[Example]:
+    """A text of RealToxicityPrompts within a harmless passage, nearly as rude as alone."""
+    for example in draw.sample(prompts, MIXED):
+        passage = draw.choice(harmless)[: CUT // 2]
+        first, rest = passage.partition(". ")[::2]
+        shares = tuple(max(0.05, 0.9 * t) for t in example.targets)
+        yield Example(f"{first}. {example.text} {rest}", shares)
+
+
+def _with_article(sentence: str, adjective: str) -> str:
+    text = sentence.replace("{t}", adjective)
+    vowel = adjective[0].casefold() in "aeiou" and adjective != "European"
+    return re.sub(rf"\b([Aa]) (?={re.escape(adjective)}\b)", r"\1n ", text) if vowel else text
+
+
+@cache
+def _words() -> dict[str, Term]:
+    """By each spelling its term, the two forms and bare plurals such as `blacks`."""
+    words: dict[str, Term] = {}
+    for term in terms():
+        for form in (term.plural, f"{term.adjective}s", term.adjective):
+            words[form.casefold()] = term
+    for common in ("men", "women", "old", "young", "male", "female", "straight", "poor", "rich",
+                   "olds", "youngs", "poors", "riches", "white", "brown", "blind", "fat"):  # fmt: skip
+        if common not in ("men", "women", "white"):
+            words.pop(common, None)
+    return words
+
+
+@cache
+def _pattern() -> re.Pattern[str]:
+    forms = sorted(_words(), key=len, reverse=True)
+    return re.compile(rf"\b({'|'.join(map(re.escape, forms))})\b", re.IGNORECASE)
