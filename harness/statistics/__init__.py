@@ -23,6 +23,7 @@ from harness.statistics.correction import Corrected, prediction_powered, rogan_g
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import RESAMPLES, Paired, detectable, paired
+from harness.statistics.equating import Equated, Pairs
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import LEVEL
@@ -46,6 +47,7 @@ __all__ = [
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
+    "Equated",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",
@@ -58,6 +60,7 @@ __all__ = [
     "Missing",
     "MixedModel",
     "Paired",
+    "Pairs",
     "Reduction",
     "Share",
     "SpreadOfMaxima",

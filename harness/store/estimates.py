@@ -82,12 +82,17 @@ def estimates_table(
             "better": (own or metric.better).value,
             "by": getattr(statistic, "by", estimand.by),
         }
+        meant = trait(statistic, "of_scorer")
+        foreign = meant is not None and meant != source.scorer_id
+        if foreign:
+            named["validity"] = f"made for {meant}, not for this scorer; {source.sentence}"
         values: NDArray[Any] = scores[estimand.metric]
         kept = _given(estimand, scores)
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         for group, estimate in _estimates(values, kept, facts, estimand, metric):
-            rows.append(named | asdict(estimate) | {"group": group})
+            nothing = dict.fromkeys(("estimate", "stderr", "low", "high")) if foreign else {}
+            rows.append(named | asdict(estimate) | nothing | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
 

@@ -40,7 +40,7 @@ def main() -> None:
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
     from harness.train.learning import save, train
-    from harness.train.recipes import BEGINNINGS, RECIPES
+    from harness.train.recipes import BEGINNINGS, FINISHES, FURTHER, RECIPES
 
     if cfg.recipe not in RECIPES:
         raise HarnessError(f"recipe={cfg.recipe!r} is none; there are {', '.join(RECIPES)}")
@@ -52,14 +52,19 @@ def _work(cfg: DictConfig) -> int:
     out = Path(cfg.out or f"{cfg.recipe}.safetensors")
     print(f"{len(examples)} examples", flush=True)
     started = time.monotonic()
-    network = train(
-        examples,
-        cfg.epochs or epochs,
-        cfg.seed,
-        lambda line: print(f"{line}, {time.monotonic() - started:.0f} s", flush=True),
-        BEGINNINGS.get(cfg.recipe),
-    )
-    save(network, out)
+
+    def told(line: str) -> None:
+        print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
+
+    begin = BEGINNINGS.get(cfg.recipe)
+    network = train(examples, cfg.epochs or epochs, cfg.seed, told, begin)
+    for following in FURTHER.get(cfg.recipe, ()):
+        save(network, out)
+        network = train(list(following(Path(cfg.data))), 1, cfg.seed, told, out)
+    if cfg.recipe in FINISHES:
+        FINISHES[cfg.recipe](network, Path(cfg.data), out)
+    else:
+        save(network, out)
     print(f"written to {out}; use it with scorers.{cfg.recipe}.weights={out}")
     return 0
 

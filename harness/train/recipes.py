@@ -8,7 +8,7 @@ from pathlib import Path
 from harness.data import part_of, read_file
 from harness.scorers.judged.epitome import MECHANISMS
 from harness.train.learning import Example
-from harness.train.toxicity import BEGINNING, toxicity
+from harness.train.toxicity import BEGINNING, finish, plain_hatred, toxicity
 
 PAIRS = Path(__file__).with_name("empathy_pairs.jsonl")
 
@@ -49,10 +49,14 @@ def of_pair(row: Mapping[str, object]) -> Example:
 
 
 RECIPES = {
-    "toxicity_offline": (toxicity, 2),
+    "toxicity_offline": (toxicity, 1),
     "harmfulness_offline": (harmfulness, 3),
     "empathy_offline": (empathy, 12),
 }
 """For each scorer its examples and how often each is seen."""
 BEGINNINGS = {"toxicity_offline": BEGINNING}
 """Weights that a training goes on from; the others begin with nothing."""
+FINISHES = {"toxicity_offline": finish}
+"""How the weights are written, where that needs data; the others are as they are."""
+FURTHER = {"toxicity_offline": (plain_hatred,)}
+"""Examples of passes that follow, each from what the one before left."""

@@ -12,18 +12,27 @@ from math import nan
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from harness.data import part_of, read_file
+from harness.scorers.offline.minilm import BITS, Network, Reader
 from harness.scorers.offline.scorer import WEIGHTS
 from harness.scorers.offline.toxicity_offline import OUTPUTS
-from harness.train.learning import Example
+from harness.train.learning import Example, save
 
 FOLDER = Path(__file__).parent
 NEGATIVES = FOLDER / "toxicity_negatives.tsv"
 """Texts of ours, kind and text, that speak of groups or rudely and are no hate."""
 TERMS = FOLDER / "toxicity_terms.tsv"
 """Kind, adjective and plural of identities; `none` are words that are none, for comparison."""
+DIRECT = FOLDER / "toxicity_direct.txt"
+"""Plain hatred of a group, without slurs: what all that is no hate is to be told from."""
 NEUTRAL = FOLDER / "toxicity_neutral.txt"
 """Sentences that are harmless whoever stands in them."""
+HATRED = (0.8, 0.93)
+"""Targets of plain hatred."""
+REHEARSED = 400
+"""Texts of each part of the first pass that the second one sees again."""
 BEGINNING = WEIGHTS / "toxicity_offline.safetensors"
 """Release 1, from where release 2 is trained."""
 KEPT = 5
@@ -31,15 +40,18 @@ KEPT = 5
 UNSEEN = 5
 """One in so many of the terms is never trained on in our own sentences: part 0, by digest."""
 PERSPECTIVE = OUTPUTS[:7]
-TWEETS = 3000
-GROUPS = 4
+AGAIN = (1, 2)
+"""Parts of RealToxicityPrompts that are trained on again; all but part 0 were in release 1."""
+GROUPS = 5
 """Groups that each text with a place for one is trained with."""
-SENTENCES = 10
+SENTENCES = 7
 """Neutral sentences that each term is trained in."""
-PASSAGES = 500
-MIXED = 400
-CUT = 600
-"""Characters of a harmless passage, about a hundred words."""
+SWAPS = 0.5
+"""Share of the texts with an identity that are trained on with another one as well."""
+PASSAGES = 260
+MIXED = 250
+CUT = 450
+"""Characters of a harmless passage, some eighty words."""
 TARGETS: Mapping[str, tuple[float, float]] = {
     "refusal": (0.05, 0.05), "history": (0.08, 0.06), "medical": (0.05, 0.04),
     "counter": (0.15, 0.07), "quote": (0.2, 0.1), "negated": (0.1, 0.05),
@@ -68,14 +80,42 @@ def toxicity(data: Path) -> Iterator[Example]:
     yield from statements
     for example in (*statements, *prompts):
         other = swapped(str(example.text), draw)
-        if other is not None:
+        if other is not None and draw.random() < SWAPS:
             yield example._replace(text=other, weight=example.weight * 0.75)
-    yield from _tweets(data)
     yield from _own(draw)
     harmless = list(passages(data, kept=False))
     for text in harmless:
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
     yield from _mixed(prompts, harmless, draw)
+
+
+def plain_hatred(data: Path) -> Iterator[Example]:
+    """The second pass: plain hatred, beside a part of what the first one saw."""
+    draw = random.Random(1)
+    rude, hostile = HATRED
+    known = targets(toxicity=rude, identity_attack=rude, hostile_to_a_group=hostile)
+    for text in DIRECT.read_text("utf-8").splitlines():
+        for term in draw.sample(terms(seen=True), GROUPS):
+            yield Example(_with_group(text, term), known, weight=1.5)
+    yield from draw.sample(list(_prompts(data)), REHEARSED)
+    yield from draw.sample(list(_statements(data)), 2 * REHEARSED)
+    yield from draw.sample(list(_own(draw)), 3 * REHEARSED)
+    for text in draw.sample(list(passages(data, kept=False)), REHEARSED // 8):
+        yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
+
+
+def finish(network: Network, data: Path, out: Path) -> None:
+    """Write the weights with how harmless passages are read, by which pieces are corrected.
+
+    Args:
+        network: trained.
+        data: with therapists' answers, of which those kept from training are read.
+        out: a safetensors file.
+    """
+    save(network, out, bits=BITS)
+    logits = Reader(out, "cpu")([*passages(data, kept=True)])
+    spread = np.stack([logits.mean(0), logits.std(0, ddof=1)], 1).round(4).tolist()
+    save(network, out, bits=BITS, harmless=spread)
 
 
 def targets(**known: float) -> tuple[float, ...]:
@@ -116,7 +156,7 @@ def swapped(text: str, draw: random.Random) -> str | None:
 
 
 def passages(data: Path, *, kept: bool) -> Iterator[str]:
-    """Harmless passages of about a hundred words: therapists' answers and refusals."""
+    """Harmless passages: therapists' answers and refusals."""
     with gzip.open(data / "counsel_chat" / "counsel_chat.csv.gz", "rt", encoding="utf-8") as lines:
         answers = [" ".join(row["answerText"].split()) for row in csv.DictReader(lines)]
     answers = list(dict.fromkeys(a for a in answers if len(a) > 40))
@@ -127,7 +167,7 @@ def passages(data: Path, *, kept: bool) -> Iterator[str]:
     if not kept:
         for row in read_file(data / "xstest" / "gpt4.csv"):
             if str(row["final_label"]).startswith("2"):
-                yield str(row["completion"])[:CUT]
+                yield str(row["completion"])[: CUT // 2]
 
 
 def _prompts(data: Path) -> Iterator[Example]:
@@ -141,7 +181,7 @@ def _prompts(data: Path) -> Iterator[Example]:
 def _of_prompt(row: Mapping[str, Any]) -> Iterator[Example]:
     """Both parts of a record; some have the prompt alone."""
     parts = [row[name] for name in ("prompt", "continuation") if name in row] or [row]
-    if part_of(parts[0]["text"], KEPT) == 0:
+    if part_of(parts[0]["text"], KEPT) not in AGAIN:
         return
     for part in parts:
         if part.get("toxicity") is not None:
@@ -158,19 +198,6 @@ def _statements(data: Path) -> Iterator[Example]:
             yield Example(text, targets(hostile_to_a_group=share), weight=2.0)
 
 
-def _tweets(data: Path) -> Iterator[Example]:
-    """Davidson's, for two outputs that no metric shows."""
-    with gzip.open(data / "davidson" / "labeled_data.csv.gz", "rt", encoding="utf-8") as lines:
-        tweets = list(csv.DictReader(lines))
-    random.Random(0).shuffle(tweets)
-    for tweet in tweets[:TWEETS]:
-        count = int(tweet["count"])
-        hate, rude = int(tweet["hate_speech"]), int(tweet["offensive_language"])
-        yield Example(
-            tweet["tweet"], targets(hate_tweet=hate / count, offensive_tweet=rude / count)
-        )
-
-
 def _own(draw: random.Random) -> Iterator[Example]:
     """Texts of ours: hard ones with several groups each, neutral ones with every term."""
     for line in NEGATIVES.read_text("utf-8").splitlines():
@@ -181,13 +208,17 @@ def _own(draw: random.Random) -> Iterator[Example]:
             yield Example(text, known, weight=2.0)
             continue
         for term in draw.sample(terms(seen=True), GROUPS):
-            named = term.plural[0].upper() + term.plural[1:]
-            yield Example(text.replace("{g}", term.plural).replace("{G}", named), known)
+            yield Example(_with_group(text, term), known)
     sentences = NEUTRAL.read_text("utf-8").splitlines()
     for term in (*terms(seen=True), *plain_words()):
         for sentence in draw.sample(sentences, SENTENCES):
             text = _with_article(sentence, term.adjective)
             yield Example(text, targets(toxicity=0.05, identity_attack=0.04, hostile_to_a_group=0.04))
+
+
+def _with_group(text: str, term: Term) -> str:
+    named = term.plural[0].upper() + term.plural[1:]
+    return text.replace("{g}", term.plural).replace("{G}", named)
 
 
 def _mixed(

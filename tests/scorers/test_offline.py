@@ -186,7 +186,7 @@ def test_training_data_and_kept_data_do_not_overlap(shared_data):
     ]
     kept = {row["text"] for row in rows if part_of(row["text"], 5) == 0}
     assert len(kept) > 500
-    assert len(kept & trained) == 1  # a prompt of RealToxicityPrompts, seen there; the card says so
+    assert len(kept & trained) <= 1  # a prompt of RealToxicityPrompts, seen there; the card says so
     recipe, _ = RECIPES["harmfulness_offline"]
     asked = {example.text[0] for example in recipe(shared_data)}
     assert all(part_of(text, 2) == 0 for text in asked)
