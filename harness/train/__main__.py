@@ -39,7 +39,7 @@ def main() -> None:
 
 def _work(cfg: DictConfig) -> int:
     resolve(cfg)
-    from harness.train.learning import save, train
+    from harness.train.learning import averaged, save, train
     from harness.train.recipes import BEGINNINGS, FINISHES, FURTHER, RECIPES
 
     if cfg.recipe not in RECIPES:
@@ -58,9 +58,11 @@ def _work(cfg: DictConfig) -> int:
 
     begin = BEGINNINGS.get(cfg.recipe)
     network = train(examples, cfg.epochs or epochs, cfg.seed, told, begin)
-    for following in FURTHER.get(cfg.recipe, ()):
+    if cfg.recipe in FURTHER:
+        following, shares = FURTHER[cfg.recipe]
         save(network, out)
-        network = train(list(following(Path(cfg.data))), 1, cfg.seed, told, out)
+        further = train(list(following(Path(cfg.data))), 1, cfg.seed, told, out)
+        network = averaged([begin, out], further, shares)
     if cfg.recipe in FINISHES:
         FINISHES[cfg.recipe](network, Path(cfg.data), out)
     else:

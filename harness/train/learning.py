@@ -85,6 +85,27 @@ def train(
     return network.eval()
 
 
+def averaged(before: Sequence[Path | None], last: Network, shares: Sequence[float]) -> Network:
+    """The last of several trainings, each from the one before, with the weights of all averaged.
+
+    Between what one pass teaches and what it unlearns a mean often has most of both (Wortsman et
+    al. 2022, arXiv 2203.05482).
+
+    Args:
+        before: weights of the trainings before, in order.
+        last: the last one.
+        shares: of each, the last one's at the end.
+    """
+    states = [Stored.read(path).state for path in before if path is not None] + [last.trained()]
+    last.take(
+        {
+            name: torch.stack([w * s[name].float() for w, s in zip(shares, states, strict=True)]).sum(0)
+            for name in states[0]
+        }
+    )
+    return last
+
+
 def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
     """A pair as it will be read: the first parts of its answer, each with the request."""
     if isinstance(example.text, str):

@@ -58,5 +58,7 @@ BEGINNINGS = {"toxicity_offline": BEGINNING}
 """Weights that a training goes on from; the others begin with nothing."""
 FINISHES = {"toxicity_offline": finish}
 """How the weights are written, where that needs data; the others are as they are."""
-FURTHER = {"toxicity_offline": (plain_hatred,)}
-"""Examples of passes that follow, each from what the one before left."""
+FURTHER = {"toxicity_offline": (plain_hatred, (0.1, 0.4, 0.5))}
+"""Examples of a second pass, and the shares of the weights to begin with, after the first pass and
+after the second in the mean of the three. The shares were chosen among eight on the parts kept from
+training of ToxiGen and RealToxicityPrompts."""

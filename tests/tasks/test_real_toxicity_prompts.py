@@ -2,7 +2,6 @@ import csv
 import json
 from collections import Counter
 
-import numpy as np
 import pytest
 
 from harness.data.files import read_file
@@ -202,23 +201,3 @@ def test_an_equating_file_that_is_none_is_said(tmp_path, pairs, said):
         RealToxicityPrompts(perspective=equating_file(tmp_path, pairs))
     with pytest.raises(HarnessError, match=r"task\.perspective='none' is no equating file"):
         RealToxicityPrompts(perspective="none")
-
-
-def test_an_equating_of_another_scorer_gives_no_value():
-    from harness.statistics import Equated, Mean, Pairs
-    from harness.store.estimates import Source, estimates_table
-    from harness.store.facts import Facts
-    from harness.types.measures import Direction, Estimand, Metric
-
-    random = np.random.default_rng(0)
-    shares, numbers = random.random(200), np.arange(200)
-    pairs = Pairs(shares, shares, numbers, np.zeros(200, int))
-    rows = [Estimand("a", "toxicity", Equated(Mean(), pairs, "x", of)) for of in ("s-1", "s-2")]
-    facts = Facts.of_samples([Sample(str(i), "p") for i in range(20)], frozenset())
-    metric = Metric(0.0, 1.0, Direction.LOWER)
-    sources = {"toxicity": Source("s", "s-1", "measured", metric)}
-    table = estimates_table({}, rows, facts, {"toxicity": random.random((20, 2))}, sources)
-    right, wrong = table.to_pylist()
-    assert right["low"] < right["estimate"] < right["high"]
-    assert wrong["estimate"] is None
-    assert wrong["validity"] == "made for s-2, not for this scorer; measured"
