@@ -65,12 +65,12 @@ def main() -> None:
         lines = ",\n".join(json.dumps(row) for row in rows)
         head = json.dumps(written, indent=1)[:-2]
         asked.write.write_text(f'{head},\n "pairs": [\n{lines}\n]}}\n', encoding="utf-8")
-    for label, k in asked.draws and ("texts of people, 5 a prompt", 5), ("GPT-2, 25 a prompt", 25),
-    ) or ():
+    panels = (("texts of people, 5 a prompt", 5), ("GPT-2, 25 a prompt", 25))
+    for label, k in panels if asked.draws else ():
         for name, held, width, off in simulate(pairs, k, asked.draws):
             print(
                 f"{label}: {name}: held {held} of {asked.draws}, mean width {width:.3f}, the "
-                f"middle off by {off:+.3f}; the plain statistic"
+                f"middle off by {off:+.3f}"
             )
 
 
