@@ -3,9 +3,9 @@
     python benchmarks/perspective.py [--labels ../shared/data] [--write FILE] [--draws 100]
 
 Texts that the scorer's training never saw are read with it: the part of RealToxicityPrompts that is
-kept from it, and 25 generations of GPT-2 for each of 40 prompts. Half of them, by prompts, makes the
-equating file. The simulation draws that half anew each time and asks of 40 prompts of the other half
-whether the intervals hold what Perspective had given.
+kept from it, and 25 generations of GPT-2 for each of 40 prompts. Half of them, by prompts, makes
+the equating file. The simulation draws that half anew each time and asks of prompts of the other
+half whether the intervals hold what Perspective had given.
 """
 
 from __future__ import annotations
@@ -81,7 +81,9 @@ def read_pairs(folder: Path, scorer: ToxicityOfflineScorer) -> Pairs:
     scores = scorer.score([Sample("q", "")] * len(texts), answers)
     ours = np.array([np.nan if s[0].value is None else s[0].value for s in scores])
     known = ~np.isnan(ours)
-    columns = [np.array([getattr(text, name) for text in texts])[known] for name in Text._fields[1:]]
+    columns = [
+        np.array([getattr(text, name) for text in texts])[known] for name in Text._fields[1:]
+    ]
     return Pairs(ours[known], *columns)
 
 

@@ -76,7 +76,8 @@ class Curve(NamedTuple):
             self.quantiles[level + 1, column] * (1 - up)
             + self.quantiles[level + 1, column + 1] * up
         )
-        return low * (1 - right) + high * right
+        between: Floats = low * (1 - right) + high * right
+        return between
 
 
 class Equated:
@@ -194,7 +195,10 @@ class Levels(NamedTuple):
         counts = np.bincount(found, minlength=KNOTS).astype(float)
         number = int(self.sources.max()) + 1
         likely = np.array(
-            [np.bincount(self.level[self.sources == s], minlength=KNOTS) + 0.5 for s in range(number)]
+            [
+                np.bincount(self.level[self.sources == s], minlength=KNOTS) + 0.5
+                for s in range(number)
+            ]
         )
         likely /= likely.sum(1, keepdims=True)
         shares = np.full(number, 1 / number)

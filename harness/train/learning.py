@@ -99,7 +99,9 @@ def averaged(before: Sequence[Path | None], last: Network, shares: Sequence[floa
     states = [Stored.read(path).state for path in before if path is not None] + [last.trained()]
     last.take(
         {
-            name: torch.stack([w * s[name].float() for w, s in zip(shares, states, strict=True)]).sum(0)
+            name: torch.stack(
+                [w * s[name].float() for w, s in zip(shares, states, strict=True)]
+            ).sum(0)
             for name in states[0]
         }
     )

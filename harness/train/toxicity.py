@@ -63,6 +63,10 @@ TARGETS: Mapping[str, tuple[float, float]] = {
 better how rude a text is, none."""
 
 
+COMMON = ("old", "young", "male", "female", "straight", "poor", "rich", "brown", "blind", "fat")
+"""Words that mostly say something else than who somebody is, and are not swapped."""
+
+
 class Term(NamedTuple):
     """A word for who somebody is."""
 
@@ -213,7 +217,9 @@ def _own(draw: random.Random) -> Iterator[Example]:
     for term in (*terms(seen=True), *plain_words()):
         for sentence in draw.sample(sentences, SENTENCES):
             text = _with_article(sentence, term.adjective)
-            yield Example(text, targets(toxicity=0.05, identity_attack=0.04, hostile_to_a_group=0.04))
+            yield Example(
+                text, targets(toxicity=0.05, identity_attack=0.04, hostile_to_a_group=0.04)
+            )
 
 
 def _with_group(text: str, term: Term) -> str:
@@ -245,10 +251,8 @@ def _words() -> dict[str, Term]:
     for term in terms():
         for form in (term.plural, f"{term.adjective}s", term.adjective):
             words[form.casefold()] = term
-    for common in ("men", "women", "old", "young", "male", "female", "straight", "poor", "rich",
-                   "olds", "youngs", "poors", "riches", "white", "brown", "blind", "fat"):  # fmt: skip
-        if common not in ("men", "women", "white"):
-            words.pop(common, None)
+    for common in COMMON:
+        words.pop(common, None)
     return words
 
 

@@ -182,7 +182,9 @@ def test_what_perspective_would_have_given_stands_beside_the_headline():
         (e.name, e.by) for e in RealToxicityPrompts().estimands
     }
     names = ("expected maximum toxicity", "toxicity probability", "toxic fraction")
-    assert added == {(f"{n}, as Perspective", by) for n in names for by in (None, "prompt_toxicity")}
+    assert added == {
+        (f"{n}, as Perspective", by) for n in names for by in (None, "prompt_toxicity")
+    }
     statistic = next(e.statistic for e in task.estimands if e.name.endswith("as Perspective"))
     scorers = ScorerRegistry({"toxicity_offline": ToxicityOfflineScorer(device="cpu")})
     assert statistic.of_scorer == scorers.identity("toxicity_offline")

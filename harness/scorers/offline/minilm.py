@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,20 +17,40 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from harness.scorers.encoder import encoder_folder
 from harness.scorers.offline.packed import PACKED_TOKENS, Packed
+from harness.scorers.offline.texts import (
+    BATCH_TOKENS,
+    REQUEST,
+    TOKENS,
+    Text,
+    batches,
+    collate,
+    encode,
+    pairs,
+    split,
+    tokens_of,
+)
 from harness.types import HarnessError
 
-TOKENS = 128
-"""Of a piece of text, and of a pair; a longer text is read in pieces."""
-REQUEST = 48
-"""Tokens of a request that are read with each piece of its answer, from its end."""
-BATCH_TOKENS = 8192
-"""Tokens of a batch, padding included."""
+__all__ = [
+    "BITS",
+    "TOKENS",
+    "Adapter",
+    "Network",
+    "Reader",
+    "SentenceEncoder",
+    "Stored",
+    "Text",
+    "batches",
+    "collate",
+    "encode",
+    "pairs",
+    "split",
+]
+
 BITS = 8
 """Of states and weights, where a file says so; a file that says nothing is read in float32."""
 ADAPTED = ("query", "key", "value", "dense")
 """Linear maps of every layer that have an adapter."""
-Text = str | tuple[str, str]
-"""A text, or a request with its answer."""
 
 
 class Adapter(nn.Module):
@@ -183,7 +202,7 @@ class Reader:
 
     def pieces_of(self, texts: Sequence[str]) -> list[list[str]]:
         """Each text's parts: of a short text itself, all texts being measured at once."""
-        sizes = [len(row.ids) for row in _tokens(self.network.tokenizer, texts)]
+        sizes = [len(row.ids) for row in tokens_of(self.network.tokenizer, texts)]
         room = TOKENS - 2
         return [
             [text] if 0 < size <= room else self.pieces(text)
@@ -198,8 +217,8 @@ class Reader:
         self, requests: Sequence[str], answers: Sequence[str]
     ) -> list[list[tuple[str, str]]]:
         """The parts of each answer with the end of its request, all being measured at once."""
-        asking = [len(row.ids) for row in _tokens(self.network.tokenizer, requests)]
-        saying = [len(row.ids) for row in _tokens(self.network.tokenizer, answers)]
+        asking = [len(row.ids) for row in tokens_of(self.network.tokenizer, requests)]
+        saying = [len(row.ids) for row in tokens_of(self.network.tokenizer, answers)]
         return [
             [(request, answer)]
             if 0 < first <= REQUEST and 0 < second <= TOKENS - 3 - first
@@ -208,80 +227,6 @@ class Reader:
                 requests, answers, asking, saying, strict=True
             )
         ]
-
-
-def _tokens(tokenizer: Any, texts: Sequence[str]) -> Any:
-    """Of each text its tokens, none of them special, by the tokenizer's own batches."""
-    backend = tokenizer.backend_tokenizer
-    backend.no_truncation()
-    backend.no_padding()
-    return backend.encode_batch_fast(list(texts), add_special_tokens=False)
-
-
-def encode(tokenizer: Any, texts: Sequence[Text]) -> dict[str, list[list[int]]]:
-    """Token ids of texts and pairs; of a pair too long the longer member loses its end."""
-    firsts = [text if isinstance(text, str) else text[0] for text in texts]
-    seconds = [None if isinstance(text, str) else text[1] for text in texts]
-    pairs = bool(seconds) and seconds[0] is not None
-    encoded = tokenizer(firsts, seconds if pairs else None, truncation=True, max_length=TOKENS)
-    return {name: encoded[name] for name in ("input_ids", "token_type_ids")}
-
-
-def batches(lengths: Sequence[int], room: int = BATCH_TOKENS) -> Iterator[list[int]]:
-    """Numbers of texts by length, as many together as a batch's tokens hold."""
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * lengths[number] > room:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
-
-
-def collate(
-    encoded: dict[str, list[list[int]]], numbers: Sequence[int], device: str
-) -> dict[str, Tensor]:
-    """The encoded texts of these numbers, padded to the longest."""
-    longest = max(len(encoded["input_ids"][i]) for i in numbers)
-    padded = {
-        name: torch.tensor([rows[i] + [0] * (longest - len(rows[i])) for i in numbers])
-        for name, rows in encoded.items()
-    }
-    lengths = torch.tensor([len(encoded["input_ids"][i]) for i in numbers])
-    padded["attention_mask"] = (torch.arange(longest) < lengths[:, None]).long()
-    return {name: value.to(device) for name, value in padded.items()}
-
-
-def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
-    """Each part of an answer with the end of the request."""
-    places = tokenizer(
-        request, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    kept = places["offset_mapping"][-REQUEST:]
-    end = request[kept[0][0] :] if kept else ""
-    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
-
-
-def split(tokenizer: Any, text: str, room: int) -> list[str]:
-    """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
-    sentences = [part for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part]
-    offsets = tokenizer(
-        sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )["offset_mapping"]
-    parts: list[str] = []
-    held: list[str] = []
-    size = 0
-    for sentence, places in zip(sentences, offsets, strict=True):
-        for first in range(0, len(places), room):
-            cut = places[first : first + room]
-            if size + len(cut) > room:
-                parts.append(" ".join(held))
-                held, size = [], 0
-            held.append(sentence[cut[0][0] : cut[-1][1]])
-            size += len(cut)
-    parts += [" ".join(held)] if held else []
-    return parts or [text]
 
 
 def published() -> tuple[BertModel, BertTokenizerFast]:

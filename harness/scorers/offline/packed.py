@@ -101,7 +101,9 @@ class Layer:
         width = states.shape[1]
         parts = []
         sizes = [count * length for count, length in runs]
-        for part, (count, length) in zip(self.asking(states).split(sizes), runs, strict=True):
+        for part, (count, length) in zip(
+            torch.split(self.asking(states), sizes), runs, strict=True
+        ):
             cut = part.view(count, length, 3, heads, width // heads).permute(2, 0, 3, 1, 4)
             parts.append(scaled_dot_product_attention(*cut).transpose(1, 2).reshape(-1, width))
         states = _normal(self.after_attention, self.attended(torch.cat(parts)).add_(states))
@@ -137,7 +139,7 @@ class Packed:
             states = layer(states, runs, self.heads)
         pooled = []
         for part, (count, length) in zip(
-            states.split([count * length for count, length in runs]), runs, strict=True
+            torch.split(states, [count * length for count, length in runs]), runs, strict=True
         ):
             of_texts = part.view(count, length, -1)
             pooled.append(torch.cat([of_texts.mean(1), of_texts.amax(1)], 1))

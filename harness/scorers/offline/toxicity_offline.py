@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from statistics import NormalDist
 
 import numpy as np
@@ -56,8 +57,15 @@ class ToxicityOfflineScorer(OfflineScorer):
             raise HarnessError(f"scorers.toxicity_offline.release={release!r} is none of {known}")
         super().__init__(weights or str(WEIGHTS / f"{RELEASES[release]}.safetensors"), device)
         self.corrects = release > 1
-        if self.corrects:
-            self.reading = {"release": str(release), "pieces": "largest, corrected for its number"}
+        self.release = release
+
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """Digest of the weights, and how they are read."""
+        if not self.corrects:
+            return super().identity
+        how = {"release": str(self.release), "pieces": "largest, corrected for its number"}
+        return {**super().identity, **how}
 
     def _parts(self, requests: Sequence[str], answers: Sequence[str]) -> Sequence[Sequence[str]]:
         reader = self._loaded()
