@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import argparse
 import collections
+import gzip
 import importlib.util
+import json
 import pickle
 import re
 import time
@@ -31,7 +33,7 @@ from numpy.typing import NDArray
 from harness.data import part_of, read_file
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
 from harness.statistics import auc, interval, spearman
-from harness.train.recipes import KEPT
+from harness.train.toxicity import KEPT
 from harness.types import Generation, HarnessError, Sample
 
 Values = NDArray[np.float64]
@@ -43,13 +45,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--labels", type=Path, default=Path(__file__).parents[2] / "shared/data")
     parser.add_argument("--weights", help="of the offline scorer, instead of the project's")
-    data = parser.parse_args().labels
+    parser.add_argument("--release", type=int, default=2, help="of the offline scorer")
+    asked = parser.parse_args()
+    data = asked.labels
     sets = {
         "ToxiGen AUC": (auc, *toxigen(data)),
         "HateCheck AUC": (auc, *hatecheck(data)[:2]),
         "RealToxicityPrompts rank correlation": (spearman, *continuations(data)),
+        "ToxiGen pairs in people's order": (in_order, *ratings(data)),
+        "answers on hate, pairs in people's order": (in_order, *answers_on_hate(data)),
     }
-    for name, reader in readers(parser.parse_args().weights).items():
+    for name, reader in readers(asked.weights, asked.release).items():
         reader(["one", "two words"])
         for label, (statistic, texts, labels) in sets.items():
             started = time.perf_counter()
@@ -63,7 +69,7 @@ def main() -> None:
                 f"of {len(texts)} texts, {speed:.0f} a second",
                 flush=True,
             )
-    ours = readers(parser.parse_args().weights)["toxicity_offline, group_hostility"]
+    ours = readers(asked.weights, asked.release)["toxicity_offline, group_hostility"]
     texts, labels, classes = hatecheck(data)
     said = ours(texts) >= 0.5
     for name in sorted(set(classes)):
@@ -81,6 +87,30 @@ def toxigen(data: Path) -> tuple[list[str], Values]:
         if part_of(row["text"], KEPT) == 0
     ]
     return [str(r["text"]) for r in rows], np.array([float(r["label"] == "hate") for r in rows])
+
+
+def in_order(labels: Values, values: Values) -> float:
+    """The share of pairs with unlike labels that the values put in the same order."""
+    apart = np.sign(labels[:, None] - labels[None, :])
+    same = np.sign(values[:, None] - values[None, :]) * apart
+    return float(((same[apart != 0]) + 1).mean() / 2)
+
+
+def ratings(data: Path) -> tuple[list[str], Values]:
+    """Statements that are kept from training, by the mean of people's ratings."""
+    rows = [
+        row
+        for row in read_file(data / "toxigen" / "human_even_ids.jsonl")
+        if part_of(row["text"], KEPT) == 0
+    ]
+    return [str(r["text"]) for r in rows], np.array([float(str(r["toxicity_score"])) for r in rows])
+
+
+def answers_on_hate(data: Path) -> tuple[list[str], Values]:
+    """Answers of models to requests for hate (PyRIT), by the mean of three people's scores."""
+    with gzip.open(data / "pyrit_scorer_evals" / "harm.jsonl.gz", "rt", encoding="utf-8") as lines:
+        rows = [row for row in map(json.loads, lines) if "hate_speech_multi" in row["file"]]
+    return [r["response"] for r in rows], np.array([np.mean(r["human_scores"]) for r in rows])
 
 
 def hatecheck(data: Path) -> tuple[list[str], Values, list[str]]:
@@ -102,9 +132,9 @@ def continuations(data: Path) -> tuple[list[str], Values]:
     return [text for text, _ in found], np.array([value for _, value in found])
 
 
-def readers(weights: str | None) -> dict[str, Reader]:
+def readers(weights: str | None, release: int = 2) -> dict[str, Reader]:
     """Everything that is here, by name."""
-    scorer = ToxicityOfflineScorer(weights)
+    scorer = ToxicityOfflineScorer(weights, release=release)
 
     def ours(place: int) -> Reader:
         def read(texts: Sequence[str]) -> Values:

@@ -61,9 +61,11 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "
          "vllm"}  # fmt: skip
 LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
         "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
-        "harness.scorers.offline.minilm", "harness.scorers.offline.states",
+        "harness.scorers.offline.minilm", "harness.scorers.offline.packed",
+        "harness.scorers.offline.states", "harness.scorers.offline.texts",
         "harness.scorers.detoxify.detoxify_model", "harness.scorers.prompts.states",
-        "harness.train.harmfulness", "harness.train.learning", "harness.train.recipes",
+        "harness.train.harmfulness", "harness.train.toxicity",
+        "harness.train.learning", "harness.train.recipes",
         "harness.train.normativity", "harness.train.prompt_toxicity",
         "harness.lm_eval_tasks.adapter")  # fmt: skip
 """Files that are imported only once what is heavy in them is needed."""

@@ -28,6 +28,7 @@ from harness.statistics.correction import (
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.equating import Equated, Pairs
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value
@@ -63,6 +64,7 @@ __all__ = [
     "CurveOfMaxima",
     "Design",
     "Ends",
+    "Equated",
     "ExpectedMaximum",
     "Floats",
     "Frequencies",
@@ -75,6 +77,7 @@ __all__ = [
     "Missing",
     "MixedModel",
     "Paired",
+    "Pairs",
     "PartlyLabelled",
     "Reduction",
     "Scale",

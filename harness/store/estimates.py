@@ -102,12 +102,17 @@ def estimates_table(
             "better": (better or metric.better).value,
             "by": getattr(statistic, "by", estimand.by),
         }
+        meant = trait(statistic, "of_scorer")
+        few = source.too_few(statistic)
+        foreign = meant is not None and meant != source.scorer_id
+        if foreign:
+            named["validity"] = f"made for {meant}, not for this scorer; {named['validity']}"
         values: NDArray[Any] = scores[estimand.metric]
         holds = holding(estimand, scores)
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
+        hidden = dict.fromkeys(NUMBERS[:4] if foreign else NUMBERS if few else ())
         for group, estimate in _estimates(values, holds, facts, estimand, metric):
-            hidden = dict.fromkeys(NUMBERS) if source.too_few(statistic) else {}
             rows.append(named | asdict(estimate) | hidden | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))

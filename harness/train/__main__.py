@@ -73,6 +73,13 @@ def _adapters(cfg: DictConfig, out: Path, told: Told) -> None:
     save(train(examples, cfg.epochs or epochs, cfg.seed, told), out)
 
 
+def _toxicity(cfg: DictConfig, out: Path, told: Told) -> None:
+    """The encoder with adapters, from release 1 on in two passes, whose weights are averaged."""
+    from harness.train.toxicity import make
+
+    make(Path(cfg.data), out, cfg.epochs, cfg.seed, told)
+
+
 def _refusal(cfg: DictConfig, out: Path, told: Told) -> None:
     """A table of numbers, which needs no network."""
     from harness.train.refusal import answers, fit, save
@@ -110,6 +117,7 @@ MAKERS: Mapping[str, Callable[[DictConfig, Path, Told], None]] = {
     "normativity": _normativity,
     "prompt_toxicity": _prompt_toxicity,
     "refusal": _refusal,
+    "toxicity_offline": _toxicity,
 }
 """By recipe what makes its weights; the others are adapters of the sentence encoder."""
 

@@ -169,6 +169,11 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             False,
             "Whether it is given the explanations of the scores instead of their values.",
         ),
+        "of_scorer": Trait(
+            str | None,
+            None,
+            "Identity of the scorer whose values it is made for; of another's it says nothing.",
+        ),
         "of_samples": Trait(
             METHOD,
             None,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness.statistics.contrasts import Contrast
+from harness.statistics.equating import Equated, Pairs
 from harness.statistics.means import Mean, Share
 from harness.store.estimates import Source, estimates_table
 from harness.store.facts import Facts, Field, asked_of_samples
@@ -90,3 +91,13 @@ def test_a_share_can_be_of_what_lies_below():
     assert row["estimate"] == pytest.approx(2 / 3)
     assert (row["worst"], row["best"]) == (0.5, 0.75)
     assert row["statistic"] == "share < 1"
+
+
+def test_an_equating_of_another_scorer_gives_no_value():
+    shares = np.random.default_rng(0).random(200)
+    pairs = Pairs(shares, shares, np.arange(200), np.zeros(200, int))
+    asked = [Estimand("a", "toxicity", Equated(Mean(), pairs, "x", of)) for of in ("t-1", "t-2")]
+    right, wrong = rows(asked, facts(kind=["a"] * 20), toxicity=shares[:40].reshape(20, 2))
+    assert right["low"] < right["estimate"] < right["high"]
+    assert (wrong["estimate"], wrong["low"], wrong["worst"]) == (None, None, right["worst"])
+    assert wrong["validity"] == "made for t-2, not for this scorer; not measured"

@@ -167,3 +167,39 @@ def test_a_value_that_is_none_of_its_kind_is_refused(tmp_path, row, said):
     with pytest.raises(HarnessError) as caught:
         samples(data=str(path))
     assert said in str(caught.value)
+
+
+def equating_file(tmp_path, pairs):
+    path = tmp_path / "equating.json"
+    path.write_text(json.dumps({"scorer": "toxicity_offline-00000000", "pairs": pairs}), "utf-8")
+    return str(path)
+
+
+def test_what_perspective_would_have_given_stands_beside_the_headline():
+    task = RealToxicityPrompts(perspective="shipped")
+    check_task(task)
+    added = {(e.name, e.by) for e in task.estimands} - {
+        (e.name, e.by) for e in RealToxicityPrompts().estimands
+    }
+    names = ("expected maximum toxicity", "toxicity probability", "toxic fraction")
+    assert added == {
+        (f"{n}, as Perspective", by) for n in names for by in (None, "prompt_toxicity")
+    }
+    statistic = next(e.statistic for e in task.estimands if e.name.endswith("as Perspective"))
+    scorers = ScorerRegistry({"toxicity_offline": ToxicityOfflineScorer(device="cpu")})
+    assert statistic.of_scorer == scorers.identity("toxicity_offline")
+    assert "as Perspective would have given, by perspective-" in statistic.name
+
+
+@pytest.mark.parametrize(
+    ("pairs", "said"),
+    [
+        ([[0.1, 1.2, 0, 0]], "a score is not from 0 to 1"),
+        ([[0.1, 0.2]], "a pair is ours, theirs, prompt and source"),
+    ],
+)
+def test_an_equating_file_that_is_none_is_said(tmp_path, pairs, said):
+    with pytest.raises(HarnessError, match=said):
+        RealToxicityPrompts(perspective=equating_file(tmp_path, pairs))
+    with pytest.raises(HarnessError, match=r"task\.perspective='none' is no equating file"):
+        RealToxicityPrompts(perspective="none")

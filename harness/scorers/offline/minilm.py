@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,18 +16,41 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
 from harness.scorers.encoder import encoder_folder
+from harness.scorers.offline.packed import PACKED_TOKENS, Packed
+from harness.scorers.offline.texts import (
+    BATCH_TOKENS,
+    REQUEST,
+    TOKENS,
+    Text,
+    batches,
+    collate,
+    encode,
+    pairs,
+    split,
+    tokens_of,
+)
 from harness.types import HarnessError
 
-TOKENS = 128
-"""Of a piece of text, and of a pair; a longer text is read in pieces."""
-REQUEST = 48
-"""Tokens of a request that are read with each piece of its answer, from its end."""
-BATCH_TOKENS = 8192
-"""Tokens of a batch, padding included."""
+__all__ = [
+    "BITS",
+    "TOKENS",
+    "Adapter",
+    "Network",
+    "Reader",
+    "SentenceEncoder",
+    "Stored",
+    "Text",
+    "batches",
+    "collate",
+    "encode",
+    "pairs",
+    "split",
+]
+
+BITS = 8
+"""Of states and weights, where a file says so; a file that says nothing is read in float32."""
 ADAPTED = ("query", "key", "value", "dense")
 """Linear maps of every layer that have an adapter."""
-Text = str | tuple[str, str]
-"""A text, or a request with its answer."""
 
 
 class Adapter(nn.Module):
@@ -39,7 +61,11 @@ class Adapter(nn.Module):
         self.down = nn.Parameter(torch.randn(rank, into) / into**0.5)
         self.up = nn.Parameter(torch.zeros(out, rank))
 
-    def forward(self, weight: Tensor) -> Tensor:
+    def forward(self, states: Tensor) -> Tensor:
+        """What it adds to the states that the weight gives."""
+        return (states @ self.down.T) @ self.up.T
+
+    def merged(self, weight: Tensor) -> Tensor:
         """The weight as it is used."""
         return weight + self.up @ self.down
 
@@ -58,10 +84,12 @@ class Network(nn.Module):
         for parameter in self.encoder.parameters():
             parameter.requires_grad = False
         self.adapters = nn.ModuleDict()
+        self._adapting: list[Any] = []
         for name, module in self.encoder.named_modules():
             if isinstance(module, nn.Linear) and name.rpartition(".")[2] in ADAPTED:
                 adapter = Adapter(module.out_features, module.in_features, rank)
                 self.adapters[name.replace(".", "/")] = adapter
+                self._adapting.append(module.register_forward_hook(_adding(adapter)))
         width = int(self.encoder.config.hidden_size)
         self.head = nn.Sequential(
             nn.Linear(2 * width, 256), nn.GELU(), nn.Dropout(0.1), nn.Linear(256, outputs)
@@ -69,13 +97,7 @@ class Network(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> Tensor:
         """Logits, of shape (texts, outputs)."""
-        weights = {
-            f"{name.replace('/', '.')}.weight": adapter(
-                self.encoder.get_parameter(f"{name.replace('/', '.')}.weight")
-            )
-            for name, adapter in self.adapters.items()
-        }
-        states = torch.func.functional_call(self.encoder, weights, (), batch).last_hidden_state
+        states = self.encoder(**batch).last_hidden_state
         mask = batch["attention_mask"][:, :, None].to(states.dtype)
         mean = (states * mask).sum(1) / mask.sum(1)
         most = states.masked_fill(mask == 0, -1e4).amax(1)
@@ -87,8 +109,22 @@ class Network(nn.Module):
         with torch.no_grad():
             for name, adapter in self.adapters.items():
                 weight = self.encoder.get_parameter(f"{name.replace('/', '.')}.weight")
-                weight.copy_(adapter(weight))
-        self.adapters = nn.ModuleDict()
+                assert isinstance(adapter, Adapter)
+                weight.copy_(adapter.merged(weight))
+        for hook in self._adapting:
+            hook.remove()
+        self._adapting, self.adapters = [], nn.ModuleDict()
+
+    def take(self, state: Mapping[str, Tensor]) -> None:
+        """Take over what a training left.
+
+        Raises:
+            KeyError: it has other names than what training changes here.
+            RuntimeError: it has other shapes.
+        """
+        lacking, unknown = self.load_state_dict(state, strict=False)
+        if unknown or any(not name.startswith("encoder.") for name in lacking):
+            raise KeyError("other names of weights")
 
     def trained(self) -> dict[str, Tensor]:
         """What training changes, in half precision."""
@@ -97,6 +133,26 @@ class Network(nn.Module):
             for name, value in self.state_dict().items()
             if not name.startswith("encoder.")
         }
+
+
+def _adding(adapter: Adapter) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
+    """The adapter as what happens after a linear map."""
+    return lambda module, given, made: made + adapter(given[0])
+
+
+class Stored(NamedTuple):
+    """A file that `python -m harness.train` made."""
+
+    told: Mapping[str, Any]
+    """`outputs`, `rank`, and what else reading it needs."""
+    state: Mapping[str, Tensor]
+
+    @classmethod
+    def read(cls, path: Path) -> Stored:
+        """Raises OSError, SafetensorError or ValueError where it is not there or not whole."""
+        with safe_open(path, "pt") as file:
+            told = json.loads((file.metadata() or {}).get("harness", "{}"))
+            return cls(told, {name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
 
 
 class Reader:
@@ -112,13 +168,9 @@ class Reader:
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
         try:
-            with safe_open(weights, "pt") as file:
-                told = json.loads((file.metadata() or {}).get("harness", "{}"))
-                state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-            network = Network(told["outputs"], told["rank"])
-            lacking, unknown = network.load_state_dict(state, strict=False)
-            if unknown or any(not name.startswith("encoder.") for name in lacking):
-                raise KeyError("other names of weights")
+            self.told, state = Stored.read(weights)
+            network = Network(self.told["outputs"], self.told["rank"])
+            network.take(state)
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise HarnessError(
                 f"weights {str(weights)!r} cannot be read ({error}); make them with "
@@ -126,92 +178,55 @@ class Reader:
             ) from error
         network.merge()
         self.device = found_device(device)
-        self.outputs = int(told["outputs"])
+        self.outputs = int(self.told["outputs"])
         self.network = network.to(self.device).eval()
+        self._packed = Packed(
+            self.network.encoder, self.network.head, rounded=self.told.get("bits") == BITS
+        )
 
     def __call__(self, texts: Sequence[Text]) -> NDArray[np.float64]:
         """Logits, of shape (texts, outputs), whatever stands beside a text."""
         encoded = encode(self.network.tokenizer, texts)
-        found = np.zeros((len(texts), self.outputs))
+        ids, types = encoded["input_ids"], encoded["token_type_ids"]
+        logits = np.zeros((len(texts), self.outputs))
+        room = PACKED_TOKENS if self.device == "cpu" else BATCH_TOKENS
         with torch.inference_mode():
-            for numbers in batches([len(ids) for ids in encoded["input_ids"]]):
-                batch = collate(encoded, numbers, self.device)
-                found[numbers] = self.network(batch).double().cpu().numpy()
-        return found
+            for numbers in batches([len(row) for row in ids], room):
+                batch = self._packed([ids[i] for i in numbers], [types[i] for i in numbers])
+                logits[numbers] = batch.double().cpu().numpy()
+        return logits
 
     def pieces(self, text: str) -> list[str]:
         """The text in parts that can be read whole, cut at the ends of sentences."""
         return split(self.network.tokenizer, text, TOKENS - 2)
 
+    def pieces_of(self, texts: Sequence[str]) -> list[list[str]]:
+        """Each text's parts: of a short text itself, all texts being measured at once."""
+        sizes = [len(row.ids) for row in tokens_of(self.network.tokenizer, texts)]
+        room = TOKENS - 2
+        return [
+            [text] if 0 < size <= room else self.pieces(text)
+            for text, size in zip(texts, sizes, strict=True)
+        ]
+
     def pairs(self, request: str, answer: str) -> list[tuple[str, str]]:
         """Each part of an answer with the end of the request."""
         return pairs(self.network.tokenizer, request, answer)
 
-
-def encode(tokenizer: Any, texts: Sequence[Text]) -> dict[str, list[list[int]]]:
-    """Token ids of texts and pairs; of a pair too long the longer member loses its end."""
-    firsts = [text if isinstance(text, str) else text[0] for text in texts]
-    seconds = [None if isinstance(text, str) else text[1] for text in texts]
-    pairs = bool(seconds) and seconds[0] is not None
-    encoded = tokenizer(firsts, seconds if pairs else None, truncation=True, max_length=TOKENS)
-    return {name: encoded[name] for name in ("input_ids", "token_type_ids")}
-
-
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of texts by length, as many together as a batch's tokens hold."""
-    batch: list[int] = []
-    for number in sorted(range(len(lengths)), key=lambda i: lengths[i]):
-        if batch and (len(batch) + 1) * lengths[number] > BATCH_TOKENS:
-            yield batch
-            batch = []
-        batch.append(number)
-    if batch:
-        yield batch
-
-
-def collate(
-    encoded: dict[str, list[list[int]]], numbers: Sequence[int], device: str
-) -> dict[str, Tensor]:
-    """The encoded texts of these numbers, padded to the longest."""
-    longest = max(len(encoded["input_ids"][i]) for i in numbers)
-    padded = {
-        name: torch.tensor([rows[i] + [0] * (longest - len(rows[i])) for i in numbers])
-        for name, rows in encoded.items()
-    }
-    lengths = torch.tensor([len(encoded["input_ids"][i]) for i in numbers])
-    padded["attention_mask"] = (torch.arange(longest) < lengths[:, None]).long()
-    return {name: value.to(device) for name, value in padded.items()}
-
-
-def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
-    """Each part of an answer with the end of the request."""
-    places = tokenizer(
-        request, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )
-    kept = places["offset_mapping"][-REQUEST:]
-    end = request[kept[0][0] :] if kept else ""
-    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
-
-
-def split(tokenizer: Any, text: str, room: int) -> list[str]:
-    """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
-    sentences = [part for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part]
-    offsets = tokenizer(
-        sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-    )["offset_mapping"]
-    parts: list[str] = []
-    held: list[str] = []
-    size = 0
-    for sentence, places in zip(sentences, offsets, strict=True):
-        for first in range(0, len(places), room):
-            cut = places[first : first + room]
-            if size + len(cut) > room:
-                parts.append(" ".join(held))
-                held, size = [], 0
-            held.append(sentence[cut[0][0] : cut[-1][1]])
-            size += len(cut)
-    parts += [" ".join(held)] if held else []
-    return parts or [text]
+    def pairs_of(
+        self, requests: Sequence[str], answers: Sequence[str]
+    ) -> list[list[tuple[str, str]]]:
+        """The parts of each answer with the end of its request, all being measured at once."""
+        asking = [len(row.ids) for row in tokens_of(self.network.tokenizer, requests)]
+        saying = [len(row.ids) for row in tokens_of(self.network.tokenizer, answers)]
+        return [
+            [(request, answer)]
+            if 0 < first <= REQUEST and 0 < second <= TOKENS - 3 - first
+            else self.pairs(request, answer)
+            for request, answer, first, second in zip(
+                requests, answers, asking, saying, strict=True
+            )
+        ]
 
 
 def published() -> tuple[BertModel, BertTokenizerFast]:

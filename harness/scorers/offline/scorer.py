@@ -86,7 +86,7 @@ class OfflineScorer:
             return scores
         asking = [well_formed(requests[i]) for i in readable]
         answering = [well_formed(answers[i]) for i in readable]
-        parts = [self._parts(*pair) for pair in zip(asking, answering, strict=True)]
+        parts = self._parts(asking, answering)
         counts = [len(of_one) for of_one in parts]
         read = most(self._read([part for of_one in parts for part in of_one]), counts)
         for i, shares, count in zip(readable, read, counts, strict=True):
@@ -100,9 +100,9 @@ class OfflineScorer:
             return unasked(request, self.languages)
         return reason
 
-    def _parts(self, request: str, answer: str) -> Sequence[Any]:
-        """What is read of an answer: its parts, each with the end of the request."""
-        return self._loaded().pairs(request, answer)
+    def _parts(self, requests: Sequence[str], answers: Sequence[str]) -> Sequence[Sequence[Any]]:
+        """What is read of each answer: its parts, each with the end of the request."""
+        return self._loaded().pairs_of(requests, answers)
 
     def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
         """The scores from the largest share of each output over so many parts."""
