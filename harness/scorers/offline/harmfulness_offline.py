@@ -65,6 +65,8 @@ class HarmfulnessOfflineScorer(OfflineScorer):
     metrics: Mapping[str, Metric] = {**HARM, "coherent": Metric(0.0, 1.0, Direction.HIGHER)}
     rubrics: Mapping[str, str] = dict.fromkeys(HARM, RUBRIC.partition("\n\n")[0])
     asides: Sequence[str] = ("coherent",)
+    cheap = False
+    """Two hundred anchors take it some ten seconds, which a run need not wait for each time."""
     tolerance = 0.03
     """Processors with and without products in bfloat16 differ by up to .02 of the range."""
 
@@ -84,6 +86,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
             )
         if release == 1:
             self.metrics, self.asides, self.tolerance = HARM, (), 1e-3
+            self.cheap = True
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
