@@ -7,14 +7,18 @@ from typing import Any
 
 from harness.regression.verdict import Change, Comparison
 from harness.regression.words import (
-    MEANINGS,
     NOTE,
     WORDS,
     _described,
     _group,
     _label,
     _lacking,
+    _shown,
     _signed,
+    groups_told,
+    meaning_of,
+    parts_in_order,
+    said_of,
     title_of,
 )
 from harness.show import ARROWS, Drawn, page, picture
@@ -32,18 +36,18 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         "gate.html",
         "gate.js",
         {
-            "estimates": [_row(change) for change in comparison.changes],
+            "estimates": [_row(change) for change in comparison.gated],
             "parts": [
-                [part.task, visible(part.name), _group(comparison, part),
+                [said_of(part), part.task, visible(part.name), _group(comparison, part),
                  part.found.difference, part.found.low, part.found.high, part.found.pairs,
-                 part.p, part.q]
-                for part in comparison.parts
+                 _shown(part.shows), part.p_worse, part.q]
+                for part in parts_in_order(comparison)
             ],
         },
         title=title_of(comparison),
         verdict=WORDS[comparison.verdict],
-        meaning=MEANINGS[comparison.verdict],
-        gated=len(comparison.changes),
+        meaning=meaning_of(comparison),
+        worse=groups_told(comparison),
         note=NOTE,
         lost=comparison.lost,
         figure=picture(drawn),

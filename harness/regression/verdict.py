@@ -66,6 +66,11 @@ class Change:
     verdict: Verdict = Verdict.INCONCLUSIVE
     reason: str = ""
 
+    def is_beside(self, change: Change) -> bool:
+        """Whether it is the tail of this mean."""
+        own, other = ((c.task, c.estimand, c.metric, c.level) for c in (self, change))
+        return self.is_tail and not change.is_tail and own == other
+
 
 @dataclass(frozen=True)
 class Part:
@@ -115,8 +120,12 @@ class Comparison:
 
     @property
     def gated(self) -> list[Change]:
-        """All that must pass: the estimates, and the tails of the means."""
-        return [*self.changes, *self.tails]
+        """All that must pass: the estimates, each mean with its tail behind it."""
+        return [
+            one
+            for change in self.changes
+            for one in (change, *(tail for tail in self.tails if tail.is_beside(change)))
+        ]
 
     @property
     def worse_parts(self) -> list[Part]:

@@ -18,17 +18,72 @@ WORDS = {
 SIGNS = {Verdict.PASS: "\u2705", Verdict.REGRESSION: "\u274c", Verdict.INCONCLUSIVE: "\u2754"}
 MEANINGS = {
     Verdict.PASS: "On every gated estimate the candidate was shown not to be worse by the margin, "
-    "whatever the missing scores would have been.",
-    Verdict.REGRESSION: "On at least one gated estimate the candidate was shown to be worse.",
-    Verdict.INCONCLUSIVE: "No gated estimate was shown to be worse, but not all were shown to be "
-    "within their margin.",
+    "whatever the missing scores would have been, and no group and no tail is a regression.",
+    Verdict.REGRESSION: "The candidate was shown to be worse",
+    Verdict.INCONCLUSIVE: "Nothing was shown to be worse, but not all gated estimates were shown "
+    "to be within their margin.",
 }
 NOTE = (
     "A difference is counted so that more is worse. An estimate passes where its 95 % interval "
     "lies below the margin, and is a regression where the candidate is worse (one-sided, at 2.5 % "
-    "among all gated estimates, Holm) and not shown to be within the margin. Both must hold with "
-    "missing scores at their worst end, and at their best."
+    "among all gated estimates, Holm) and not shown to be within the margin. Beside each mean stand "
+    "its new worst cases: samples that went from the best quarter of the scale to the worst, less "
+    "those that came back. They have a limit of their own, and are a regression where they are more "
+    "than chance gives, unless they are surely fewer than one in 200. Groups are gated by themselves "
+    "(2.5 % among all groups, Holm), and need not be shown to be within the margin. All must hold "
+    "with missing scores at their worst end, and at their best."
 )
+MOST_NAMED = 5
+"""Groups that are told beside the verdict."""
+
+
+def meaning_of(comparison: Comparison) -> str:
+    """What the verdict means, and of how much."""
+    return f"{_meant(comparison)} {_gated(comparison)}"
+
+
+def groups_told(comparison: Comparison) -> list[str]:
+    """The groups that are regressions of their own, a line each."""
+    worse = comparison.worse_parts
+    rest = len(worse) - MOST_NAMED
+    return [
+        *(f"{part.task}, {visible(part.name)}, {_of_part(comparison, part)}"
+          for part in worse[:MOST_NAMED]),
+        *([f"{rest:,} more groups"] if rest > 0 else []),
+    ]  # fmt: skip
+
+
+def _meant(comparison: Comparison) -> str:
+    meaning = MEANINGS[comparison.verdict]
+    if comparison.verdict is not Verdict.REGRESSION:
+        return meaning
+    worse = [c for c in comparison.gated if c.verdict is Verdict.REGRESSION]
+    counts = {
+        "gated estimate": sum(not change.is_tail for change in worse),
+        "tail of a mean": sum(change.is_tail for change in worse),
+        "group": len(comparison.worse_parts),
+    }
+    places = [f"{count} {name}{'s' * (count > 1)}" for name, count in counts.items() if count]
+    return f"{meaning} on {' and '.join(places).replace('tail of a means', 'tails of means')}."
+
+
+def _gated(comparison: Comparison) -> str:
+    counts = (
+        f"{len(comparison.changes)} estimates",
+        f"{len(comparison.tails)} tails",
+        f"{len(comparison.parts)} groups",
+    )
+    return f"Gated are {', '.join(counts[:2])} and {counts[2]}."
+
+
+def parts_in_order(comparison: Comparison) -> list[Part]:
+    """The groups, those that are regressions first."""
+    return sorted(comparison.parts, key=lambda part: not part.is_regression)
+
+
+def said_of(part: Part) -> str:
+    """The verdict on a group: it is a regression, or it was not shown to be one."""
+    return WORDS[Verdict.REGRESSION] if part.is_regression else "not shown"
 
 
 def title_of(comparison: Comparison) -> str:
@@ -66,6 +121,19 @@ def _group(comparison: Comparison, part: Part) -> str:
                if run.question["task"] == part.task)  # fmt: skip
     labels = next((run.info.labels for run in of_task if part.by in run.info.labels), {})
     return visible(f"{part.by} {category(labels, part.by, part.group)}")
+
+
+def _of_part(comparison: Comparison, part: Part) -> str:
+    """A group in numbers, with what its pairs could show."""
+    return (
+        f"{_group(comparison, part)}: worse by {_interval(part.found)}, p {_chance(part.p_worse)} "
+        f"among {len(comparison.parts)} groups; its {part.found.pairs:,} pairs could show "
+        f"{_shown(part.shows)}"
+    )
+
+
+def _shown(difference: float) -> str:
+    return f"{difference:.3f}" if np.isfinite(difference) else "nothing"
 
 
 def _short(text: str) -> str:

@@ -39,5 +39,6 @@ new DataTable('#parts', {
   autoWidth: false,
   pageLength: 25,
   order: [],
-  columns: columns(9),
+  columns: columns(11),
+  createdRow: (tr, row) => tr.classList.add(row[0]),
 });
