@@ -15,11 +15,13 @@ from harness.regression.words import (
     _lacking,
     _shown,
     _signed,
+    doubts_told,
     groups_told,
     meaning_of,
     parts_in_order,
     said_of,
     title_of,
+    verdict_told,
 )
 from harness.show import ARROWS, Drawn, page, picture
 from harness.types import visible
@@ -36,7 +38,7 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         "gate.html",
         "gate.js",
         {
-            "estimates": [_row(change) for change in comparison.gated],
+            "estimates": [*map(_row, comparison.gated), *_second_rows(comparison)],
             "parts": [
                 [said_of(part), part.task, visible(part.name), _group(comparison, part),
                  part.found.difference, part.found.low, part.found.high, part.found.pairs,
@@ -46,6 +48,8 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         },
         title=title_of(comparison),
         verdict=WORDS[comparison.verdict],
+        told=verdict_told(comparison),
+        doubts=doubts_told(comparison),
         meaning=meaning_of(comparison),
         worse=groups_told(comparison),
         note=NOTE,
@@ -87,6 +91,13 @@ def _row(change: Change) -> dict[str, object]:
         "pairs": measured.pairs,
         "method": measured.method,
     }
+
+
+def _second_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
+    """The rows of a second reading."""
+    for change in comparison.second.comparison.gated if comparison.second else ():
+        row = _row(change)
+        yield row | {"name": f"{row['name']} (second reading)"}
 
 
 Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]

@@ -104,6 +104,26 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why a regression may be the scorer's, and not the candidate's."""
+
+    of: str
+    """Which regression, by its name."""
+    why: str
+    by_words: bool
+    """Whether anything speaks for words alone; False: only that nobody else read the answers."""
+
+
+@dataclass(frozen=True)
+class Second:
+    """What another scorer makes of the same answers."""
+
+    scorer: str
+    """As it was asked for."""
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All that the gate says."""
 
@@ -117,6 +137,10 @@ class Comparison:
     """Tasks of which nothing has a margin and scores."""
     tails: Sequence[Change] = ()
     """New worst cases, beside each mean; gated like the rest."""
+    doubts: Sequence[Doubt] = ()
+    """Of regressions, first of all that is told."""
+    second: Second | None = None
+    """Where it was asked for: then a verdict holds only if both readings say the same."""
 
     @property
     def gated(self) -> list[Change]:
@@ -134,6 +158,18 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
+        """That of the first reading, where a second one, if there is any, says the same."""
+        second = self.second and self.second.comparison.verdict
+        return self.first_verdict if second in (None, self.first_verdict) else Verdict.INCONCLUSIVE
+
+    @property
+    def regressions(self) -> int:
+        """How many estimates, tails and groups are one."""
+        verdicts = [change.verdict for change in self.gated]
+        return verdicts.count(Verdict.REGRESSION) + len(self.worse_parts)
+
+    @property
+    def first_verdict(self) -> Verdict:
         """Regression where any estimate is one; pass where all pass and none was lost."""
         verdicts = {change.verdict for change in self.gated}
         if Verdict.REGRESSION in verdicts or self.worse_parts:

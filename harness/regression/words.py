@@ -26,19 +26,46 @@ MEANINGS = {
 NOTE = (
     "A difference is counted so that more is worse. An estimate passes where its 95 % interval "
     "lies below the margin, and is a regression where the candidate is worse (one-sided, at 2.5 % "
-    "among all gated estimates, Holm) and not shown to be within the margin. Beside each mean stand "
-    "its new worst cases: samples that went from the best quarter of the scale to the worst, less "
-    "those that came back. They have a limit of their own, and are a regression where they are more "
-    "than chance gives, unless they are surely fewer than one in 200. Groups are gated by themselves "
-    "(2.5 % among all groups, Holm), and need not be shown to be within the margin. All must hold "
-    "with missing scores at their worst end, and at their best."
+    "among all gated estimates, Holm) and not shown to be within the margin. Beside each mean "
+    "stand its new worst cases: samples that went from the best quarter of the scale to the worst, "
+    "less those that came back. They have a limit of their own, and are a regression where they "
+    "are more than chance gives, unless they are surely fewer than one in 200. Groups are gated by "
+    "themselves (2.5 % among all groups, Holm), and need not be shown to be within the margin. All "
+    "must hold with missing scores at their worst end, and at their best."
 )
 MOST_NAMED = 5
 """Groups that are told beside the verdict."""
 
 
+def verdict_told(comparison: Comparison) -> str:
+    """The verdict in words; a regression that nobody else sees is no plain one."""
+    word, doubts = WORDS[comparison.verdict], comparison.doubts
+    if comparison.verdict is not Verdict.REGRESSION or comparison.second is not None:
+        return word
+    if not doubts or len(doubts) < comparison.regressions:
+        return word
+    by_words = all(doubt.by_words for doubt in doubts)
+    return f"{word}, perhaps of words alone" if by_words else f"{word}, by one scorer alone"
+
+
+def doubts_told(comparison: Comparison) -> list[str]:
+    """What is told first of all: that readings differ, and why regressions may be of words."""
+    second = comparison.second
+    lines = [f"{visible(doubt.of)}: {visible(doubt.why)}" for doubt in comparison.doubts]
+    if second is None:
+        return [f"{line}; second_scorer=NAME asks another scorer" for line in lines]
+    first, other = (WORDS[v] for v in (comparison.first_verdict, second.comparison.verdict))
+    differ = "" if first == other else ": the readings differ, and so neither holds"
+    scorers = ", ".join(dict.fromkeys(change.scorer_id for change in comparison.changes))
+    others = ", ".join(dict.fromkeys(change.scorer_id for change in second.comparison.changes))
+    told = f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({others}){differ}"
+    return [visible(told), *lines]
+
+
 def meaning_of(comparison: Comparison) -> str:
     """What the verdict means, and of how much."""
+    if comparison.verdict is not comparison.first_verdict:
+        return f"Two readings of the same answers differ. {_gated(comparison)}"
     return f"{_meant(comparison)} {_gated(comparison)}"
 
 

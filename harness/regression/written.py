@@ -24,11 +24,13 @@ from harness.regression.words import (
     _named,
     _of_part,
     _shown,
+    doubts_told,
     groups_told,
     meaning_of,
     parts_in_order,
     said_of,
     title_of,
+    verdict_told,
 )
 from harness.show import number, safe, save
 from harness.statistics import ONE_SIDED_LEVEL
@@ -74,7 +76,9 @@ def forget_verdict(folder: Path) -> None:
 
 def print_verdict(comparison: Comparison) -> None:
     """The verdict and each gated estimate on a line or two."""
-    print(f"{WORDS[comparison.verdict]}: {title_of(comparison)}")
+    print(f"{verdict_told(comparison)}: {title_of(comparison)}")
+    for name in doubts_told(comparison):
+        print(f"first of all: {name}")
     print(f"{meaning_of(comparison)}\n")
     for name in groups_told(comparison):
         print(f"{WORDS[Verdict.REGRESSION]:13}{name}")
@@ -83,13 +87,19 @@ def print_verdict(comparison: Comparison) -> None:
         print(f"{'':13}{change.reason}{_lacking(change)}")
     for name in comparison.lost:
         print(f"lost         {name}")
+    if comparison.second is not None:
+        print(f"\nThe second reading, by {comparison.second.scorer}:")
+        for change in comparison.second.comparison.gated:
+            print(f"{WORDS[change.verdict]:13}{_label(change)}: {_in_numbers(change)}")
 
 
 def as_markdown(comparison: Comparison) -> str:
     """For a pull request: the verdict, a table of what is gated, and the groups that moved most."""
     lines = [
-        f"## {SIGNS[comparison.verdict]} {WORDS[comparison.verdict]}: {safe(title_of(comparison))}",
+        f"## {SIGNS[comparison.verdict]} {verdict_told(comparison)}: {safe(title_of(comparison))}",
         "",
+        *(f"- **first of all**: {safe(name)}" for name in doubts_told(comparison)),
+        *[""] * bool(doubts_told(comparison)),
         meaning_of(comparison),
         *(f"- a group that is a regression of its own: {safe(n)}" for n in groups_told(comparison)),
         "",
@@ -108,6 +118,7 @@ def as_markdown(comparison: Comparison) -> str:
             safe(change.reason + _lacking(change)),
         ]
         lines.append(f"| {' | '.join(cells)} |")
+    lines += _second_rows(comparison)
     lines += ["", NOTE]
     lines += [f"- lost, so that nothing passes: {safe(name)}" for name in comparison.lost]
     if comparison.parts:
@@ -125,6 +136,19 @@ def as_markdown(comparison: Comparison) -> str:
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", "</details>"]
     return "\n".join(lines) + "\n"
+
+
+def _second_rows(comparison: Comparison) -> list[str]:
+    """Rows of the table for what the second reading says."""
+    second = comparison.second
+    changes = second.comparison.gated if second else []
+    return [
+        f"| {SIGNS[change.verdict]} | second reading: {safe(_label(change))} | "
+        f"{number(change.before)} | {number(change.after)} | {_interval(change.measured)} | "
+        f"{change.margin:g} | {change.missing[0]:,}, {change.missing[1]:,} of {change.asked:,} | "
+        f"{safe(change.reason)} |"
+        for change in changes
+    ]
 
 
 def as_json(comparison: Comparison) -> str:
@@ -147,8 +171,23 @@ def as_json(comparison: Comparison) -> str:
             for part in parts_in_order(comparison)
         ],
         "lost": list(comparison.lost),
+        "doubts": [asdict(doubt) for doubt in comparison.doubts],
+        "second": _second(comparison),
     }
     return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _second(comparison: Comparison) -> dict[str, object] | None:
+    """The second reading; None: none was asked for."""
+    if comparison.second is None:
+        return None
+    other = comparison.second.comparison
+    return {
+        "scorer": comparison.second.scorer,
+        "verdict": WORDS[other.verdict],
+        "first_verdict": WORDS[comparison.first_verdict],
+        "estimates": [{**asdict(c), "verdict": WORDS[c.verdict]} for c in other.gated],
+    }
 
 
 def as_junit(comparison: Comparison) -> str:
@@ -158,12 +197,13 @@ def as_junit(comparison: Comparison) -> str:
     """
     gated, worse = comparison.gated, comparison.worse_parts
     verdicts = [change.verdict for change in gated]
+    differ = int(comparison.verdict is not comparison.first_verdict)
     suite = ET.Element(
         "testsuite",
         name=f"harness.regression {title_of(comparison)}",
-        tests=str(len(gated) + len(worse) + len(comparison.lost)),
+        tests=str(len(gated) + len(worse) + len(comparison.lost) + differ),
         failures=str(verdicts.count(Verdict.REGRESSION) + len(worse)),
-        errors=str(verdicts.count(Verdict.INCONCLUSIVE) + len(comparison.lost)),
+        errors=str(verdicts.count(Verdict.INCONCLUSIVE) + len(comparison.lost) + differ),
     )
     for change in gated:
         text = visible(f"{_in_numbers(change)}; {change.reason}{_lacking(change)}")
@@ -180,6 +220,10 @@ def as_junit(comparison: Comparison) -> str:
     for name in comparison.lost:
         case = _case(suite, "harness", name)
         ET.SubElement(case, "error", type="lost", message=visible(name))
+    if comparison.verdict is not comparison.first_verdict:
+        case = _case(suite, "harness", "both readings")
+        message = doubts_told(comparison)[0]
+        ET.SubElement(case, "error", type="readings differ", message=message)
     whole = ET.Element("testsuites")
     whole.append(suite)
     ET.indent(whole)
