@@ -54,12 +54,15 @@ def doubts_of(comparison: Comparison) -> list[Doubt]:
         pair = pairs[task] = pairs.get(task) or Pair.of(before, after)
         metric, worsened = _worsened(pair, change)
         others = _others(pair, metric, worsened)
+        estimand = f"{task}, {change.name if isinstance(change, Part) else change.estimand}"
         reasons = [*_reworded((before, after), worsened), *_alone(metric, others, worsened)]
         if not others:
             unread = f"no other scorer read the {len(worsened.ids):,} samples that got worse"
-            doubts.append(Doubt(name, "; ".join([*reasons, unread]), by_words=bool(reasons)))
+            doubts.append(
+                Doubt(name, estimand, "; ".join([*reasons, unread]), by_words=bool(reasons))
+            )
         elif reasons:
-            doubts.append(Doubt(name, "; ".join(reasons), by_words=True))
+            doubts.append(Doubt(name, estimand, "; ".join(reasons), by_words=True))
     return doubts
 
 

@@ -109,6 +109,8 @@ class Doubt:
 
     of: str
     """Which regression, by its name."""
+    estimand: str
+    """The estimate, with its task, that it is of or beside."""
     why: str
     by_words: bool
     """Whether anything speaks for words alone; False: only that nobody else read the answers."""

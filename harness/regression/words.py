@@ -51,7 +51,12 @@ def verdict_told(comparison: Comparison) -> str:
 def doubts_told(comparison: Comparison) -> list[str]:
     """What is told first of all: that readings differ, and why regressions may be of words."""
     second = comparison.second
-    lines = [f"{visible(doubt.of)}: {visible(doubt.why)}" for doubt in comparison.doubts]
+    first_of = {doubt.estimand: doubt for doubt in reversed(comparison.doubts)}
+    lines = [
+        visible(f"{doubt.of}: {doubt.why}")
+        for doubt in reversed(first_of.values())
+        if doubt.by_words or second is None
+    ]
     if second is None:
         return [f"{line}; second_scorer=NAME asks another scorer" for line in lines]
     first, other = (WORDS[v] for v in (comparison.first_verdict, second.comparison.verdict))
@@ -95,12 +100,9 @@ def _meant(comparison: Comparison) -> str:
 
 
 def _gated(comparison: Comparison) -> str:
-    counts = (
-        f"{len(comparison.changes)} estimates",
-        f"{len(comparison.tails)} tails",
-        f"{len(comparison.parts)} groups",
-    )
-    return f"Gated are {', '.join(counts[:2])} and {counts[2]}."
+    counts = {"estimate": comparison.changes, "tail": comparison.tails, "group": comparison.parts}
+    *most, last = (f"{len(of)} {name}{'s' * (len(of) != 1)}" for name, of in counts.items())
+    return f"Gated are {', '.join(most)} and {last}."
 
 
 def parts_in_order(comparison: Comparison) -> list[Part]:
