@@ -175,3 +175,38 @@ def test_another_metric_is_held_to_the_same_share_of_its_scale(tmp_path, write_r
     (change,) = second_reading(found, "x", (MARGINS, {}), rescore).comparison.changes
     assert (change.name, change.margin) == ("other, for harm", 1.0)
     assert change.measured.difference == pytest.approx(0.1)
+
+
+def sampled(tmp_path, write_run, name, level, count, temperature):
+    """Runs that differ in their seed alone, over prompts that differ much."""
+    random = np.random.default_rng(len(name))
+    settings = {"generation": {"temperature": temperature}}
+    level = np.clip(np.tile([0.0, 0.9], 100) + level, 0, 1)
+    return [
+        run_of(tmp_path, write_run, name,
+               np.clip(level + temperature * random.normal(0, 0.05, 200), 0, 1),
+               seed=seed, **settings)
+        for seed in range(count)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seeds", "temperature", "verdict", "said"),
+    [
+        (1, 1.0, Verdict.INCONCLUSIVE, "one answer a prompt shows no spread"),
+        (3, 1.0, Verdict.PASS, "not worse by 0.1 or more"),
+        (1, 0.0, Verdict.PASS, "not worse by 0.1 or more"),
+    ],
+)
+def test_of_these_prompts_alone_the_answers_are_what_is_drawn(
+    tmp_path, write_run, seeds, temperature, verdict, said
+):
+    sides = [
+        sampled(tmp_path, write_run, n, x, seeds, temperature) for n, x in (("a", 0), ("bb", 0.02))
+    ]
+    found = compare(*sides, MARGINS, {}, "benchmark")
+    assert found.changes[0].verdict is found.verdict is verdict
+    assert said in found.changes[0].reason
+    assert json.loads(as_json(found))["reading"] == "benchmark"
+    assert "intervals speak of these prompts alone" in as_markdown(found)
+    assert "prompts like these" in as_markdown(compare(*sides, MARGINS, {}))

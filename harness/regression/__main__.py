@@ -27,6 +27,7 @@ from harness.types import HarnessError
 
 if TYPE_CHECKING:
     from harness.regression.gate import Margins
+    from harness.regression.pairs import Reading
     from harness.regression.verdict import Comparison
 
 MISUSE = 64
@@ -46,6 +47,7 @@ class RegressionConfig:
     margins: dict[str, Any] = field(default_factory=dict)
     guards: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] | None = None
+    reading: str = "generalized"
     second_scorer: Any = None
     second_options: list[str] = field(default_factory=list)
 
@@ -65,6 +67,7 @@ def _work(cfg: DictConfig) -> int:
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
+    reading = _reading(cfg.reading)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
     overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
@@ -78,12 +81,29 @@ def _work(cfg: DictConfig) -> int:
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
     margins, guards = margins_of([*baseline, *candidate], overrides)
     check_gated([*baseline, *candidate], margins, guards)
-    comparison = compare(baseline, candidate, margins, guards)
+    comparison = compare(baseline, candidate, margins, guards, reading)
     comparison = _read_twice(comparison, resolved, (margins, guards))
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
     return comparison.verdict.value
+
+
+def _reading(name: str) -> Reading:
+    """What intervals are to speak of.
+
+    Raises:
+        HarnessError: it is no reading.
+    """
+    from harness.regression.pairs import READINGS
+
+    for reading in READINGS:
+        if name == reading:
+            return reading
+    raise HarnessError(
+        f"reading={name!r} must be generalized, for prompts like these, or benchmark, for these "
+        "prompts alone"
+    )
 
 
 def _read_twice(

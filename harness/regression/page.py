@@ -7,7 +7,6 @@ from typing import Any
 
 from harness.regression.verdict import Change, Comparison
 from harness.regression.words import (
-    NOTE,
     WORDS,
     _described,
     _group,
@@ -18,6 +17,7 @@ from harness.regression.words import (
     doubts_told,
     groups_told,
     meaning_of,
+    note_of,
     parts_in_order,
     said_of,
     title_of,
@@ -52,7 +52,7 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         doubts=doubts_told(comparison),
         meaning=meaning_of(comparison),
         worse=groups_told(comparison),
-        note=NOTE,
+        note=note_of(comparison),
         lost=comparison.lost,
         figure=picture(drawn),
         sides=[

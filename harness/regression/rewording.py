@@ -56,13 +56,12 @@ def doubts_of(comparison: Comparison) -> list[Doubt]:
         others = _others(pair, metric, worsened)
         estimand = f"{task}, {change.name if isinstance(change, Part) else change.estimand}"
         reasons = [*_reworded((before, after), worsened), *_alone(metric, others, worsened)]
+        by_words = bool(reasons)
         if not others:
-            unread = f"no other scorer read the {len(worsened.ids):,} samples that got worse"
-            doubts.append(
-                Doubt(name, estimand, "; ".join([*reasons, unread]), by_words=bool(reasons))
-            )
-        elif reasons:
-            doubts.append(Doubt(name, estimand, "; ".join(reasons), by_words=True))
+            read = f"no other scorer read the {len(worsened.ids):,} samples that got worse"
+            reasons.append(read)
+        if reasons:
+            doubts.append(Doubt(name, estimand, "; ".join(reasons), by_words))
     return doubts
 
 

@@ -81,7 +81,7 @@ def second_reading(
             asked[1].pop(task, None)
             runs.append(_asking(_replaced(run, second, list(second.metrics)), anew))
         sides.append(runs)
-    return Second(name, compare(sides[0], sides[1], *asked))
+    return Second(name, compare(sides[0], sides[1], *asked, comparison.reading))
 
 
 def _same(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import ONE_SIDED_LEVEL, Paired, detectable, holm
+from harness.regression.pairs import Reading
+from harness.statistics import ONE_ANSWER, ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
 
 FEW_WORST = 0.005
@@ -139,6 +140,8 @@ class Comparison:
     """Tasks of which nothing has a margin and scores."""
     tails: Sequence[Change] = ()
     """New worst cases, beside each mean; gated like the rest."""
+    reading: Reading = "generalized"
+    """What intervals speak of: prompts like these, or these alone."""
     doubts: Sequence[Doubt] = ()
     """Of regressions, first of all that is told."""
     second: Second | None = None
@@ -210,6 +213,11 @@ def decided(changes: Sequence[Change]) -> list[Change]:
 
 def _why_inconclusive(change: Change, family: int) -> str:
     measured, lost = change.measured, sum(change.missing)
+    if measured.method == ONE_ANSWER:
+        return (
+            "one answer a prompt shows no spread between answers, so that on these prompts alone "
+            "nothing is sure; ask generation.n=2 or more, or several seeds"
+        )
     if measured.high is None or measured.difference is None:
         return (
             f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"

@@ -33,6 +33,12 @@ NOTE = (
     "themselves (2.5 % among all groups, Holm), and need not be shown to be within the margin. All "
     "must hold with missing scores at their worst end, and at their best."
 )
+READS = {
+    "generalized": "The reading is generalized: intervals speak of prompts like these, which are "
+    "drawn anew, whole clusters of them, within what is fixed (strata).",
+    "benchmark": "The reading is benchmark: intervals speak of these prompts alone, of which the "
+    "answers are drawn anew (generations and seeds); greedy answers have no uncertainty.",
+}
 MOST_NAMED = 5
 """Groups that are told beside the verdict."""
 
@@ -72,6 +78,11 @@ def meaning_of(comparison: Comparison) -> str:
     if comparison.verdict is not comparison.first_verdict:
         return f"Two readings of the same answers differ. {_gated(comparison)}"
     return f"{_meant(comparison)} {_gated(comparison)}"
+
+
+def note_of(comparison: Comparison) -> str:
+    """How it was decided, and of which prompts it speaks."""
+    return f"{READS[comparison.reading]} {NOTE}"
 
 
 def groups_told(comparison: Comparison) -> list[str]:

@@ -12,7 +12,6 @@ from harness.regression.figure import differences
 from harness.regression.page import MOST_PARTS, _page
 from harness.regression.verdict import Comparison, Verdict
 from harness.regression.words import (
-    NOTE,
     SIGNS,
     WORDS,
     _finite,
@@ -27,6 +26,7 @@ from harness.regression.words import (
     doubts_told,
     groups_told,
     meaning_of,
+    note_of,
     parts_in_order,
     said_of,
     title_of,
@@ -119,7 +119,7 @@ def as_markdown(comparison: Comparison) -> str:
         ]
         lines.append(f"| {' | '.join(cells)} |")
     lines += _second_rows(comparison)
-    lines += ["", NOTE]
+    lines += ["", note_of(comparison)]
     lines += [f"- lost, so that nothing passes: {safe(name)}" for name in comparison.lost]
     if comparison.parts:
         lines += [
@@ -156,6 +156,7 @@ def as_json(comparison: Comparison) -> str:
     told = {
         "verdict": WORDS[comparison.verdict],
         "exit_code": comparison.verdict.value,
+        "reading": comparison.reading,
         "level": ONE_SIDED_LEVEL,
         "gated": len(comparison.gated),
         "baseline": [_named(run) for run in comparison.baseline],

@@ -23,6 +23,7 @@ from harness.statistics.correction import Corrected, prediction_powered, rogan_g
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import ONE_SIDED_LEVEL
@@ -40,6 +41,7 @@ from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
+    "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
@@ -51,6 +53,7 @@ __all__ = [
     "CurveOfMaxima",
     "Design",
     "ExpectedMaximum",
+    "FixedSamples",
     "Floats",
     "Frequencies",
     "Grid",
@@ -72,6 +75,7 @@ __all__ = [
     "auc",
     "combine",
     "detectable",
+    "difference_of",
     "exact_share",
     "f1",
     "from_record",
