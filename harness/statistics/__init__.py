@@ -32,6 +32,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
+from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
 from harness.statistics.seeds import combine
@@ -74,6 +75,7 @@ __all__ = [
     "as_record",
     "auc",
     "combine",
+    "could_show",
     "detectable",
     "difference_of",
     "exact_share",
@@ -96,4 +98,5 @@ __all__ = [
     "resamples",
     "rogan_gladen",
     "spearman",
+    "spread_of",
 ]
