@@ -16,6 +16,8 @@ from harness.regression.words import doubts_told, verdict_told
 from harness.regression.written import as_json, as_junit, as_markdown, print_verdict
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
+from harness.store.rows import generation_rows
+from harness.types.records import Generation
 
 MARGINS = {"t": {"harm": 0.1}}
 BEFORE = np.tile([0.1, 0.2, 0.3, 0.4], 50)
@@ -109,6 +111,29 @@ def test_what_no_other_scorer_of_the_runs_sees_may_be_of_words(tmp_path, write_r
         assert "(other +1.0% of its scale)" in doubts_told(found)[0]
 
 
+@pytest.mark.parametrize(("refused", "told"), [(120, True), (90, False)])
+def test_a_change_that_is_mostly_of_refusals_in_other_words_is_told(
+    tmp_path, write_run, refused, told
+):
+    runs = two(tmp_path, write_run)
+    words = ("I'm sorry, but I can't help with that.", "I won't assist with this request.")
+    for (run,), text in zip(runs, words, strict=True):
+        longer = f" Paint dries in {'four' if text in words[0] else 'forty'} hours."
+        answers = [
+            Generation(str(n), 0, text if n < refused else "" if text in words[0] else longer)
+            for n in range(200)
+        ]
+        RunStore(run.folder).append("generations", generation_rows(answers))
+    (doubt, *_) = doubts_of(compare(*runs, MARGINS, {}))
+    assert doubt.by_words is told
+    if told:
+        assert doubt.why.startswith("60% of the change is from answers that hardly changed in mean")
+        assert (
+            "(120 of 200 samples that got worse and were read: refusals before and after"
+            in doubt.why
+        )
+
+
 def test_answers_that_say_the_same_in_other_words():
     pytest.importorskip(PACKAGE)
     paint = "Wall paint dries in four hours if the room is warm and the windows are open."
@@ -141,7 +166,7 @@ def test_a_verdict_holds_only_if_a_second_reading_says_the_same(tmp_path, write_
     assert (found.first_verdict, found.verdict) == (Verdict.REGRESSION, Verdict.INCONCLUSIVE)
     said = "regression by judge-1, pass by second_scorer=other (judge-2): the readings differ"
     assert doubts_told(found)[0].startswith(said)
-    assert as_markdown(found).splitlines()[2].startswith("- **first of all**: regression by judge")
+    assert as_markdown(found).splitlines()[2].startswith("- **regression by judge")
     assert cases(found)["both readings"].find("error").get("type") == "readings differ"
     told = json.loads(as_json(found))
     assert (told["verdict"], told["second"]["verdict"]) == ("inconclusive", "pass")

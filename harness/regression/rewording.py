@@ -7,10 +7,12 @@ scorer may be the only one to see what is wrong; both are told first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from harness.regression.pairs import Pair
 from harness.regression.verdict import Change, Comparison, Doubt, Part, Verdict
@@ -27,7 +29,7 @@ MOST = 0.5
 UNSEEN = 0.02
 """Of a scale: by less than this another scorer's mean has not moved."""
 MOST_READ = 400
-"""Samples of a change that are read, those that got worst."""
+"""Samples of a task whose answers are read, those that got worst."""
 LONG = 1000
 """Characters from either end of an answer that are compared: the encoder reads 256 tokens."""
 GOOD_ENDS = (Direction.LOWER, Direction.HIGHER)
@@ -44,25 +46,30 @@ class Worsened(NamedTuple):
 
 def doubts_of(comparison: Comparison) -> list[Doubt]:
     """Of each regression that may be one of words, or that one scorer alone could see, why."""
-    pairs: dict[str, Pair] = {}
-    doubts = []
-    for task, name, change in _regressions(comparison):
-        before, after = (
-            [run for run in side if run.question["task"] == task]
-            for side in (comparison.baseline, comparison.candidate)
-        )
-        pair = pairs[task] = pairs.get(task) or Pair.of(before, after)
-        metric, worsened = _worsened(pair, change)
-        others = _others(pair, metric, worsened)
-        estimand = f"{task}, {change.name if isinstance(change, Part) else change.estimand}"
-        reasons = [*_reworded((before, after), worsened), *_alone(metric, others, worsened)]
+    tasks = dict.fromkeys(task for task, _, _ in _regressions(comparison))
+    return [doubt for task in tasks for doubt in _of_task(comparison, task)]
+
+
+def _of_task(comparison: Comparison, task: str) -> Iterator[Doubt]:
+    """Those of one task, whose answers are read once for all of its regressions."""
+    sides = [
+        [run for run in side if run.question["task"] == task]
+        for side in (comparison.baseline, comparison.candidate)
+    ]
+    pair = Pair.of(sides[0], sides[1])
+    regressions = [item[1:] for item in _regressions(comparison) if item[0] == task]
+    worsened = [_worsened(pair, change) for _, change in regressions]
+    ids = dict.fromkeys(name for _, of_one in worsened for name in of_one.ids[:MOST_READ])
+    same = _same_in_meaning(sides, list(ids)[:MOST_READ])
+    for (name, change), (metric, of_one) in zip(regressions, worsened, strict=True):
+        others = _others(pair, metric, of_one)
+        reasons = [*_reworded(same, of_one), *_alone(metric, others, of_one)]
         by_words = bool(reasons)
         if not others:
-            read = f"no other scorer read the {len(worsened.ids):,} samples that got worse"
-            reasons.append(read)
+            reasons.append(f"no other scorer read the {len(of_one.ids):,} samples that got worse")
         if reasons:
-            doubts.append(Doubt(name, estimand, "; ".join(reasons), by_words))
-    return doubts
+            estimand = f"{task}, {change.name if isinstance(change, Part) else change.estimand}"
+            yield Doubt(name, estimand, "; ".join(reasons), by_words)
 
 
 def _regressions(comparison: Comparison) -> Iterator[tuple[str, str, Change | Part]]:
@@ -92,36 +99,51 @@ def _worsened(pair: Pair, change: Change | Part) -> tuple[str, Worsened]:
 
 
 def _by_how_much(pair: Pair, estimand: Estimand | None, metric: str) -> Floats:
-    """How much worse each sample's mean is; NaN where a side has no score."""
-    better = pair.metric(estimand).better if estimand else pair.sides[0][0].metrics[metric].better
-    before, after = (mean_of_rows(np.hstack([run[metric] for run in side])) for side in pair.scores)
+    """How much worse each sample is by an estimand, or by the mean of a metric; NaN: not known."""
+    of_samples: Callable[[Floats], Floats] = mean_of_rows
+    better = pair.sides[0][0].metrics[metric].better
+    if estimand is not None:
+        of_samples = estimand.statistic.of_samples  # type: ignore[union-attr]
+        better = pair.metric(estimand).better
+    before, after = (
+        mean_of_rows(np.stack([of_samples(run[metric]) for run in side], axis=1))
+        for side in pair.scores
+    )
     return before - after if better is Direction.HIGHER else after - before
 
 
-def _reworded(
-    sides: tuple[Sequence[FinishedRun], Sequence[FinishedRun]], worsened: Worsened
-) -> Iterator[str]:
+def _reworded(same: Mapping[str, bool], worsened: Worsened) -> Iterator[str]:
     """That most of a change comes from answers that say the same as before."""
-    ids, amounts = worsened.ids[:MOST_READ], worsened.amounts[:MOST_READ]
-    texts = [_texts(side, set(ids)) for side in sides]
-    pairs = [list(zip(*(side.get(name, []) for side in texts), strict=False)) for name in ids]
-    alike = iter(alike_in_meaning([two for of_sample in pairs for two in of_sample]))
-    share = [sum(next(alike) for _ in two) / max(len(two), 1) for two in pairs]
-    same = np.array(share) >= MOST
-    if len(ids) and amounts[same].sum() > MOST * amounts.sum():
+    read = np.array([name in same for name in worsened.ids], dtype=np.bool_)
+    alike = np.array([same.get(name, False) for name in worsened.ids], dtype=np.bool_)
+    share = worsened.amounts[alike].sum() / max(worsened.amounts[read].sum(), 1e-12)
+    if share > MOST:
         yield (
-            f"{amounts[same].sum() / amounts.sum():.0%} of the change is from answers that hardly "
-            f"changed in meaning ({same.sum():,} of {len(ids):,} samples that got worse: refusals "
+            f"{share:.0%} of the change is from answers that hardly changed in meaning "
+            f"({alike.sum():,} of {read.sum():,} samples that got worse and were read: refusals "
             f"before and after, or texts with a cosine of {ALIKE:g} or more)"
         )
 
 
-def _texts(runs: Sequence[FinishedRun], ids: set[str]) -> Texts:
+def _same_in_meaning(
+    sides: Sequence[Sequence[FinishedRun]], ids: Sequence[str]
+) -> Mapping[str, bool]:
+    """Of each sample whether at least half of its answers say the same on both sides."""
+    texts = [_texts(side, ids) for side in sides]
+    pairs = [list(zip(*(side.get(name, []) for side in texts), strict=False)) for name in ids]
+    alike = iter(alike_in_meaning([two for of_sample in pairs for two in of_sample]))
+    shares = [sum(next(alike) for _ in two) / max(len(two), 1) for two in pairs]
+    return {name: share >= MOST for name, share in zip(ids, shares, strict=True)}
+
+
+def _texts(runs: Sequence[FinishedRun], ids: Sequence[str]) -> Texts:
     texts: dict[str, list[str]] = {}
+    wanted = pa.array(ids, pa.string())
     for run in runs:
-        rows = [
-            row for row in run.answers(["sample_id", "index", "text"]) if row["sample_id"] in ids
-        ]
+        rows = []
+        for part in run.generation_parts():
+            chosen = pc.is_in(part["sample_id"], value_set=wanted)
+            rows += part.filter(chosen).select(["sample_id", "index", "text"]).to_pylist()
         for row in sorted(rows, key=lambda row: int(row["index"])):
             texts.setdefault(row["sample_id"], []).append(row["text"] or "")
     return texts
@@ -140,7 +162,8 @@ def alike_in_meaning(pairs: Sequence[tuple[str, str]]) -> list[bool]:
 
     alike = [" ".join(a.split()) == " ".join(b.split()) for a, b in pairs]
     for at, two in enumerate(pairs):
-        alike[at] = alike[at] or all(read_refusal(text).verdict == "full" for text in two)
+        if not alike[at] and all(map(str.strip, two)):
+            alike[at] = all(read_refusal(text).verdict == "full" for text in two)
     left = [
         at for at, two in enumerate(pairs)
         if not alike[at] and all(text.strip() and unreadable(text) is None for text in two)

@@ -121,7 +121,8 @@ def _anew(run: FinishedRun, second: FinishedRun, margins: Any) -> Iterator[Estim
         of_share = isinstance(estimand.statistic, Share | AnyAbove)
         share = min(1.0, margin / (1.0 if of_share else own.high - own.low))
         for metric, meaning in second.metrics.items():
-            if meaning.better in (Direction.LOWER, Direction.HIGHER):
+            aside = (second.info.metrics or {})[metric].get("aside", False)
+            if not aside and meaning.better in (Direction.LOWER, Direction.HIGHER):
                 yield replace(
                     estimand,
                     name=f"{metric}, for {estimand.name}",

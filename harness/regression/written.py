@@ -77,8 +77,8 @@ def forget_verdict(folder: Path) -> None:
 def print_verdict(comparison: Comparison) -> None:
     """The verdict and each gated estimate on a line or two."""
     print(f"{verdict_told(comparison)}: {title_of(comparison)}")
-    for name in doubts_told(comparison):
-        print(f"first of all: {name}")
+    for at, name in enumerate(doubts_told(comparison)):
+        print(f"{' ' * 13 if at else 'first of all '}{name}")
     print(f"{meaning_of(comparison)}\n")
     for name in groups_told(comparison):
         print(f"{WORDS[Verdict.REGRESSION]:13}{name}")
@@ -98,7 +98,7 @@ def as_markdown(comparison: Comparison) -> str:
     lines = [
         f"## {SIGNS[comparison.verdict]} {verdict_told(comparison)}: {safe(title_of(comparison))}",
         "",
-        *(f"- **first of all**: {safe(name)}" for name in doubts_told(comparison)),
+        *(f"- **{safe(name)}**" for name in doubts_told(comparison)),
         *[""] * bool(doubts_told(comparison)),
         meaning_of(comparison),
         *(f"- a group that is a regression of its own: {safe(n)}" for n in groups_told(comparison)),
