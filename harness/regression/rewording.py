@@ -198,9 +198,11 @@ def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
     """Of each other scorer's metrics how much worse these samples got, as a share of its scale."""
     place = {str(name): at for at, name in enumerate(pair.ids)}
     numbers = [place[name] for name in worsened.ids]
-    own, moved = _scorer(pair, metric), {}
+    scorers, moved = _scorers(pair.sides[0][0]), {}
+    own = scorers.get(metric, metric)
     for other, meaning in pair.sides[0][0].metrics.items():
-        if _scorer(pair, other) in (None, own) or meaning.better not in GOOD_ENDS:
+        scored = all(other in run for side in pair.scores for run in side)
+        if not scored or scorers.get(other, other) == own or meaning.better not in GOOD_ENDS:
             continue
         amounts = _by_how_much(pair, None, other)[numbers]
         if not np.isnan(amounts).all():
@@ -218,9 +220,11 @@ def _alone(metric: str, others: Mapping[str, float], worsened: Worsened) -> Iter
         )
 
 
-def _scorer(pair: Pair, metric: str) -> str | None:
-    """Who gave a metric's scores on both sides; None: not both have them."""
-    if not all(metric in run for side in pair.scores for run in side):
-        return None
-    rows = (row for run in pair.sides[0] for row in run.rows if row["metric"] == metric)
-    return next((str(row["scorer_id"]) for row in rows), metric)
+def _scorers(run: FinishedRun) -> Mapping[str, str]:
+    """Of each metric of a run who gave it."""
+    named = {str(row["metric"]): str(row["scorer_id"]) for row in run.rows}
+    for part in run.score_parts(["metric", "scorer_id"]):
+        if "scorer_id" in part.column_names:
+            rows = part.group_by(["metric", "scorer_id"]).aggregate([]).to_pylist()
+            named |= {row["metric"]: row["scorer_id"] for row in rows}
+    return named
