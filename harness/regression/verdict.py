@@ -101,7 +101,11 @@ class Part:
     @property
     def shows(self) -> float:
         """The smallest difference that its pairs would show with 80 % power, in its unit."""
-        return detectable(self.found)
+        found = self.found
+        if found.low is None or found.difference is None:
+            return detectable(found)
+        below = replace(found, difference=-found.difference, high=-found.low)
+        return max(detectable(found), detectable(below))  # one end may be the scale's
 
 
 @dataclass(frozen=True)

@@ -128,13 +128,7 @@ def detectable(tested: Paired) -> float:
     """
     if tested.high is None or tested.difference is None:
         return inf
-    return (
-        _needed()
-        / critical_value(inf)
-        * max(
-            tested.high - tested.difference, tested.difference - (tested.low or tested.difference)
-        )
-    )
+    return _needed() / critical_value(inf) * (tested.high - tested.difference)
 
 
 def _undecided(data: PairedData, mean: float | None, method: str) -> Paired:

@@ -34,7 +34,12 @@ ONE_ANSWER = "these samples, one answer each"
 
 @dataclass(frozen=True, slots=True)
 class FixedSamples:
-    """How far the answers to each sample vary, on both sides."""
+    """How far the answers to each sample vary, on both sides.
+
+    >>> before, after = np.zeros((1, 2)), np.array([[0.0, 1.0]])
+    >>> FixedSamples.of((before, after), (True, True)).variances.tolist()
+    [[0.0], [0.25]]
+    """
 
     variances: Floats
     """Shape (sides that are drawn, samples): of the sample's mean; NaN where fewer than two answers
@@ -81,6 +86,12 @@ def difference_of(
     resamples: int = PAIRED_RESAMPLES,
 ) -> Paired:
     """Test the mean of differences against zero and a margin, whatever is drawn.
+
+    >>> before, after = np.zeros((100, 1)), np.tile([0.0, 1.0], (100, 1))
+    >>> design = FixedSamples.of((before, after), (False, True))
+    >>> found = difference_of(np.full(100, 0.5), design, Scale(0.2, 1.0))
+    >>> found.difference, found.stderr
+    (0.5, 0.05)
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.

@@ -52,6 +52,10 @@ def spread_of(values: Floats, design: Design, reach: float) -> float | None:
     They are taken to be as unlike on a sample as chance alone makes them, which overstates it where
     both sides answer alike. None: the values show no spread.
 
+    >>> spread = spread_of(np.array([0.0, 1.0] * 50), Design(np.arange(100)), 1.0)
+    >>> round(spread, 3)  # sqrt(2) x .503
+    0.711
+
     Args:
         values: of each sample of one side; NaN is missing.
         design: of the samples.
