@@ -461,6 +461,10 @@ def test_history_compares_each_checkpoint_with_the_first(gate, tmp_path, write_r
     assert [(row[0].strip("| "), row[2]) for row in rows] == [
         ("first", "the first"), ("next", "pass"), ("new", "regression"),
     ]  # fmt: skip
+    ends, evidence = [[row[at].strip() for row in rows] for at in (3, 4)]
+    assert ends[0] == evidence[0] == ""
+    assert float(ends[2].split(" to ")[0]) > 0.25  # worse by .3, sure at both looks together
+    assert float(evidence[2]) > float(evidence[1])
     assert "\u2193 harm" in (results / "regression" / "history.html").read_text()
     done = gate(tmp_path, "history=nowhere")
     assert (done.returncode, "no two checkpoints" in done.stderr) == (64, True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ import numpy as np
 
 from harness.leaderboard.boards import Board, Entry, make_boards
 from harness.regression.gate import Margins, comparison_of, nothing_gated
+from harness.regression.looking import ALARM, interval_at, running
 from harness.regression.verdict import Change, Verdict
 from harness.regression.words import WORDS
 from harness.show import (
@@ -27,6 +28,7 @@ from harness.show import (
     safe,
     save,
 )
+from harness.statistics import Ends
 from harness.store import read_runs, write_text
 from harness.types import Estimate, HarnessError, NotAlike, NotFinished, visible
 
@@ -45,6 +47,16 @@ class Point:
     estimate: Estimate
     change: Change | None
     """None of the first itself."""
+    evidence: float = 1.0
+    """Against no checkpoint up to this one being worse: `ALARM` or more, whenever one looks, is an
+    alarm."""
+    interval: Ends | None = None
+    """Of how much worse it is; those of all checkpoints hold together."""
+
+    @property
+    def alarms(self) -> bool:
+        """Whether the training has got worse by now, however often that was asked."""
+        return self.evidence >= ALARM
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,16 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
             of_name.append(Point(entry.model, _estimate(entry, change), change))
             changes[change.name] = change
     for name, of_change in points.items():
-        yield Series(board, name, changes[name].better, changes[name].margin, of_change)
+        looked = list(with_evidence(of_change))
+        yield Series(board, name, changes[name].better, changes[name].margin, looked)
+
+
+def with_evidence(points: Sequence[Point]) -> Iterator[Point]:
+    """The same checkpoints with what may be said after looking at each of them in turn."""
+    looks = [point.change.measured for point in points[1:] if point.change]
+    yield points[0]
+    for k, (point, total) in enumerate(zip(points[1:], running(looks), strict=True), 1):
+        yield replace(point, evidence=total, interval=interval_at(k, looks[k - 1]))
 
 
 def draw_series(axes: Axes, series: Series) -> str:
@@ -149,7 +170,11 @@ def as_markdown(curves: Sequence[Series], skipped: Sequence[str]) -> str:
     for curve in curves:
         heading = safe(f"{ARROWS[curve.better]} {curve.name}")
         lines += [f"## {heading}", "", safe(curve.board.title), ""]
-        lines += ["| checkpoint | estimate (95 %) | against the first | |", "|---|--:|---|---|"]
+        lines += [
+            "| checkpoint | estimate (95 %) | against the first, looked at once | at all looks: "
+            f"worse by | evidence of {ALARM:g} | |",
+            "|---|--:|---|---|--:|---|",
+        ]
         for row in _rows(curve):
             lines.append(f"| {' | '.join(map(safe, row))} |")
         lines.append("")
@@ -184,8 +209,19 @@ def _rows(curve: Series) -> Iterator[list[str]]:
             point.checkpoint,
             f"{number(estimate.estimate)} ({number(estimate.low)} to {number(estimate.high)})",
             "the first" if change is None else WORDS[change.verdict],
+            _ends(point),
+            "" if change is None else f"{point.evidence:.3g}{' (alarm)' * point.alarms}",
             "" if change is None else change.reason,
         ]
+
+
+def _ends(point: Point) -> str:
+    """The interval that holds together with those of all other checkpoints."""
+    if point.change is None:
+        return ""
+    if point.interval is None:
+        return "not known"
+    return f"{point.interval.low:+.3f} to {point.interval.high:+.3f}"
 
 
 def _estimate(entry: Entry, change: Change) -> Estimate:

@@ -26,7 +26,7 @@ from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable,
 from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import ONE_SIDED_LEVEL
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -42,6 +42,7 @@ from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
+    "FEW_CLUSTERS",
     "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
@@ -53,6 +54,7 @@ __all__ = [
     "Correlation",
     "CurveOfMaxima",
     "Design",
+    "Ends",
     "ExpectedMaximum",
     "FixedSamples",
     "Floats",

@@ -210,10 +210,20 @@ def _by_bootstrap(data: PairedData, resamples: int) -> Tested:
     return Tested(
         low=float(mean - above * stderr),
         high=float(mean - below * stderr),
-        p_worse=float((1 + np.sum(ratios >= mean / stderr)) / (resamples + 1)),
-        p_margin=float((1 + np.sum(ratios <= (mean - data.margin) / stderr)) / (resamples + 1)),
+        p_worse=_chance(int(np.sum(ratios >= mean / stderr)), resamples, -mean / stderr),
+        p_margin=_chance(
+            int(np.sum(ratios <= (mean - data.margin) / stderr)),
+            resamples,
+            (mean - data.margin) / stderr,
+        ),
         method="studentized bootstrap",
     )
+
+
+def _chance(beyond: int, resamples: int, score: float) -> float:
+    """The share of resamples beyond a score; where there are none, the normal's if that is less."""
+    share = (1 + beyond) / (resamples + 1)
+    return share if beyond else min(share, chance_below(score, inf))
 
 
 def _studentized(data: PairedData, resamples: int) -> Floats:

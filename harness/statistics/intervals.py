@@ -61,7 +61,11 @@ class Bounds(NamedTuple):
 
 
 class Ends(NamedTuple):
-    """The two ends of a 95 % interval, in the unit of the estimate."""
+    """The two ends of a 95 % interval, in the unit of the estimate.
+
+    >>> Ends(0.25, 0.5).high
+    0.5
+    """
 
     low: float
     high: float

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class Design(NamedTuple):
-    """What each value is of: the cluster that is drawn whole, and the stratum that is fixed."""
+    """What each value is of: the cluster that is drawn whole, and the stratum that is fixed.
+
+    >>> Design(np.array([7, 7, 9])).codes(np.array([True, False, True]))[0].tolist()
+    [0, 1]
+    """
 
     clusters: Labels
     strata: Labels | None = None
