@@ -20,8 +20,8 @@ NAMES = {"np": np} | {
     for name in face.__all__
 }
 WITHOUT = {"Floats", "ONE_ANSWER", "ONE_SIDED_LEVEL", "PAIRED_RESAMPLES", "VERSION",
-           "Level", "Measurement", "Missing", "Statistic", "Paired", "Scale", "Corrected", "as_record",
-           "from_record"}  # fmt: skip
+           "Level", "Measurement", "Missing", "Statistic", "Paired", "Scale",
+           "Corrected", "as_record", "from_record"}  # fmt: skip
 """What the face opens that is no statistic and no function: types, constants and results."""
 
 

@@ -40,5 +40,5 @@ new DataTable('#parts', {
   pageLength: 25,
   order: [],
   columns: columns(11),
-  createdRow: (tr, row) => tr.classList.add(row[0]),
+  createdRow: (tr, row) => tr.classList.toggle('regression', row[0] === 'regression'),
 });
