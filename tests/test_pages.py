@@ -340,7 +340,7 @@ def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stderr
     tab = visit(tmp_path / "results" / "regression" / "regression.html")
-    assert tab.inner_text(".verdict") == "regression"
+    assert tab.inner_text(".verdict") == "regression, by one scorer alone"
     assert "refusal" in tab.inner_text("#estimates tbody")
     assert tab.locator("#parts tbody tr").count() == 2
     changed = tab.locator("details.changed")

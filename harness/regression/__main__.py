@@ -12,11 +12,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -24,6 +24,11 @@ from omegaconf import DictConfig
 
 from harness.command import OVER_BUDGET, command_line, quoted, resolve
 from harness.types import HarnessError
+
+if TYPE_CHECKING:
+    from harness.regression.gate import Margins
+    from harness.regression.pairs import Reading
+    from harness.regression.verdict import Comparison
 
 MISUSE = 64
 """As sysexits.h has it; 1 and 2 are verdicts."""
@@ -42,6 +47,9 @@ class RegressionConfig:
     margins: dict[str, Any] = field(default_factory=dict)
     guards: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] | None = None
+    reading: str = "generalized"
+    second_scorer: Any = None
+    second_options: list[str] = field(default_factory=list)
 
 
 def main() -> None:
@@ -59,6 +67,7 @@ def _work(cfg: DictConfig) -> int:
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
+    reading = _reading(cfg.reading)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
     overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
@@ -72,11 +81,52 @@ def _work(cfg: DictConfig) -> int:
     baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
     margins, guards = margins_of([*baseline, *candidate], overrides)
     check_gated([*baseline, *candidate], margins, guards)
-    comparison = compare(baseline, candidate, margins, guards)
+    comparison = compare(baseline, candidate, margins, guards, reading)
+    comparison = _read_twice(comparison, resolved, (margins, guards))
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
     return comparison.verdict.value
+
+
+def _reading(name: str) -> Reading:
+    """What intervals are to speak of.
+
+    Raises:
+        HarnessError: it is no reading.
+    """
+    from harness.regression.pairs import READINGS
+
+    for reading in READINGS:
+        if name == reading:
+            return reading
+    raise HarnessError(
+        f"reading={name!r} must be generalized, for prompts like these, or benchmark, for these "
+        "prompts alone"
+    )
+
+
+def _read_twice(
+    comparison: Comparison, given: Mapping[str, Any], margins: tuple[Margins, Margins]
+) -> Comparison:
+    """The comparison with what speaks against it: the second reading, and words that changed."""
+    from harness.regression.rewording import doubts_of
+
+    comparison = replace(comparison, doubts=doubts_of(comparison))
+    if given["second_scorer"] is None:
+        return comparison
+    from harness.regression.second import second_reading
+
+    asked = given["second_scorer"]
+    name = ",".join(map(str, asked)) if isinstance(asked, list) else str(asked)
+    to = quoted(str(Path(given["to"]) / "second"))
+    options = [f"scorer=[{name}]", f"results={to}", "max_unmeasured=1", "report=false"]
+
+    def rescore(folder: Path) -> Path:
+        run = [f"run={quoted(str(folder))}", *options, *given["second_options"]]
+        return _run(run, "harness.score")[0]
+
+    return replace(comparison, second=second_reading(comparison, name, margins, rescore))
 
 
 def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
@@ -135,8 +185,8 @@ def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) 
     return folders
 
 
-def _run(options: Sequence[str]) -> list[Path]:
-    """`python -m harness` with these options, shown as it goes; gives the folders of its runs.
+def _run(options: Sequence[str], module: str = "harness") -> list[Path]:
+    """`python -m harness`, or another command, shown as it goes; gives the folders of its runs.
 
     Raises:
         HarnessError: it failed.
@@ -149,7 +199,7 @@ def _run(options: Sequence[str]) -> list[Path]:
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "folders"
         sys.stdout.flush()
-        command = ["harness", *options, f"folders={quoted(str(file))}", *configured]
+        command = [module, *options, f"folders={quoted(str(file))}", *configured]
         code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
         if code not in (0, OVER_BUDGET):
             raise HarnessError(f"a run failed (exit code {code}): {' '.join(options)}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +14,9 @@ from harness.statistics import Floats
 from harness.store import Facts, FinishedRun
 from harness.types import Estimand, HarnessError, Metric, NotAlike
 
+Reading = Literal["generalized", "benchmark"]
+READINGS: tuple[Reading, ...] = ("generalized", "benchmark")
+"""NIST AI 800-3's two estimands: of prompts like these, and of these prompts alone."""
 Matrices = Mapping[str, Floats]
 """For each metric a row a sample, a column a generation; NaN is missing."""
 
@@ -32,9 +35,16 @@ class Pair:
     """Of all samples of each side."""
     scores: tuple[Sequence[Matrices], Sequence[Matrices]]
     """Of these samples, for each side and run."""
+    reading: Reading = "generalized"
+    """What intervals speak of: prompts like these, or these alone."""
 
     @classmethod
-    def of(cls, before: Sequence[FinishedRun], after: Sequence[FinishedRun]) -> Pair:
+    def of(
+        cls,
+        before: Sequence[FinishedRun],
+        after: Sequence[FinishedRun],
+        reading: Reading = "generalized",
+    ) -> Pair:
         """Align the runs of a baseline and a candidate.
 
         Raises:
@@ -59,8 +69,24 @@ class Pair:
             for side, of_side in zip((before, after), tables, strict=True)
         ]
         return cls(
-            (before, after), ids, asked[0].of(numbers), (asked[0], asked[1]), (scores[0], scores[1])
+            (before, after),
+            ids,
+            asked[0].of(numbers),
+            (asked[0], asked[1]),
+            (scores[0], scores[1]),
+            reading,
         )
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether intervals speak of these prompts alone."""
+        return self.reading == "benchmark"
+
+    @property
+    def drawn(self) -> tuple[bool, bool]:
+        """Whether the answers of each side vary from one time to the next; greedy ones do not."""
+        before, after = (any(map(_is_drawn, side)) for side in self.sides)
+        return before, after
 
     @property
     def task(self) -> str:
@@ -123,6 +149,12 @@ class Pair:
         if not validities:
             raise HarnessError(f"{self.sides[0][0].name} has scores of {metric} and no estimate")
         return next(iter(validities.items()))
+
+
+def _is_drawn(run: FinishedRun) -> bool:
+    """Whether a run's answers are sampled, or nobody knows that they are not."""
+    temperature = run.info.identity["generation"].get("temperature")
+    return run.question["protocol"] == "stored" or temperature != 0
 
 
 def _common(tables: Sequence[pa.Table]) -> NDArray[np.int64]:

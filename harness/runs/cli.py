@@ -112,7 +112,8 @@ def run_one(composed: Composed, parts: Parts) -> int:
 
     plan = plan_of(composed, parts)
     if cfg.forecast:
-        print_forecast(forecast(plan))
+        like = None if cfg.forecast_like is None else Path(cfg.forecast_like)
+        print_forecast(forecast(plan, like))
         return 0
     finished = FinishedRun.read(run(plan, progress).folder, "run")
     print_run(finished, everything=cfg.show == "all")

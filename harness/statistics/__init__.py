@@ -29,6 +29,7 @@ from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.equating import Equated, Pairs
+from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value
@@ -37,6 +38,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
+from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
 from harness.statistics.scorer_differences import (
@@ -53,6 +55,7 @@ from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
     "FEW_CLUSTERS",
+    "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
@@ -66,6 +69,7 @@ __all__ = [
     "Ends",
     "Equated",
     "ExpectedMaximum",
+    "FixedSamples",
     "Floats",
     "Frequencies",
     "Grid",
@@ -92,8 +96,10 @@ __all__ = [
     "auc_difference",
     "bootstrap_difference",
     "combine",
+    "could_show",
     "critical_value",
     "detectable",
+    "difference_of",
     "exact_share",
     "f1",
     "from_record",
@@ -114,4 +120,5 @@ __all__ = [
     "resamples",
     "rogan_gladen",
     "spearman",
+    "spread_of",
 ]

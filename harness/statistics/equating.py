@@ -92,6 +92,13 @@ class Equated:
         pairs: of texts that both read, unseen by the scorer's training.
         label: of the pairs, and of the other scorer.
         of_scorer: the identity of ours; the pairs say nothing of another.
+
+    >>> ours = np.linspace(0.05, 0.95, 200)
+    >>> pairs = Pairs(ours, ours, np.arange(200), np.zeros(200, dtype=np.intp))
+    >>> equated = Equated(Mean(), pairs, "as theirs", "toxicity-1")
+    >>> metric, numbers = Metric(0.0, 1.0, Direction.LOWER), np.arange(200)
+    >>> bool(abs(equated.estimate(ours, numbers, numbers, metric).estimate - 0.5) < 0.02)
+    True
     """
 
     def __init__(self, statistic: Statistic, pairs: Pairs, label: str, of_scorer: str) -> None:

@@ -19,9 +19,9 @@ NAMES = {"np": np} | {
     for face in (harness.statistics, harness.types)
     for name in face.__all__
 }
-WITHOUT = {"Floats", "ONE_SIDED_LEVEL", "PAIRED_RESAMPLES", "VERSION", "Level", "Measurement",
-           "Missing", "Statistic", "Paired", "Scale", "Corrected", "ScorerDifference", "as_record",
-           "from_record"}  # fmt: skip
+WITHOUT = {"Floats", "ONE_ANSWER", "ONE_SIDED_LEVEL", "PAIRED_RESAMPLES", "VERSION",
+           "Level", "Measurement", "Missing", "Statistic", "Paired", "Scale", "Pairs",
+           "Corrected", "ScorerDifference", "as_record", "from_record"}  # fmt: skip
 """What the face opens that is no statistic and no function: types, constants and results."""
 
 
