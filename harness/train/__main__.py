@@ -1,7 +1,7 @@
 """`python -m harness.train`: makes the weights of an offline scorer anew, from data of people.
 
     python -m harness.train recipe=toxicity_offline data=DATA
-    python -m harness.train recipe=empathy_offline out=mine.safetensors
+    python -m harness.train recipe=empathy_offline data=DATA out=mine.safetensors
     python -m harness.train recipe=refusal data=DATA out=mine.tsv
 
 The same data give the same weights on the same machine. `DATA` has a folder for each published set;
@@ -89,6 +89,13 @@ def _refusal(cfg: DictConfig, out: Path, told: Told) -> None:
     save(fit(rows), out)
 
 
+def _empathy(cfg: DictConfig, out: Path, told: Told) -> None:
+    """A head on the encoder as it is, whose fit has one solution."""
+    from harness.train.empathy import train_empathy
+
+    train_empathy(Path(cfg.data), out, told)
+
+
 def _harmfulness(cfg: DictConfig, out: Path, told: Told) -> None:
     """A head on states of the bundled language model."""
     from harness.train.harmfulness import make
@@ -113,6 +120,7 @@ def _prompt_toxicity(cfg: DictConfig, out: Path, told: Told) -> None:
 
 
 MAKERS: Mapping[str, Callable[[DictConfig, Path, Told], None]] = {
+    "empathy_offline": _empathy,
     "harmfulness_offline": _harmfulness,
     "normativity": _normativity,
     "prompt_toxicity": _prompt_toxicity,

@@ -35,7 +35,7 @@ def harmfulness(data: Path) -> Iterator[Example]:
 
 
 def empathy(data: Path) -> Iterator[Example]:
-    """Our own pairs of a message and a reply, by four writers; needs no data."""
+    """Release 1 of the empathy scorer: pairs of ours by four writers; needs no data."""
     for row in read_file(PAIRS):
         yield of_pair(row)
 
@@ -49,6 +49,6 @@ def of_pair(row: Mapping[str, object]) -> Example:
 
 RECIPES = {
     "harmfulness_offline_1": (harmfulness, 3),
-    "empathy_offline": (empathy, 12),
+    "empathy_offline_1": (empathy, 12),
 }
 """For each scorer its examples and how often each is seen."""

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.scorers.judged.epitome import LEVEL, MECHANISMS, SCALES
-from harness.scorers.offline.scorer import OfflineScorer
-from harness.types import Metric, Score
+from harness.scorers.offline.marks import digest_marks
+from harness.scorers.offline.scorer import WEIGHTS, OfflineScorer
+from harness.types import HarnessError, Metric, Score
+
+if TYPE_CHECKING:
+    from harness.scorers.offline.reply import ReplyReader
+
+RELEASES = {1: "empathy_offline.safetensors", 2: "empathy_offline_2.safetensors"}
+"""The weights of each release."""
 
 
 class EmpathyOfflineScorer(OfflineScorer):
@@ -20,12 +28,45 @@ class EmpathyOfflineScorer(OfflineScorer):
     A value is the expected level: the sum of the shares for "at least 1" and "at least 2". A long
     answer is read in pieces, and the strongest piece counts. English only. What it is worth is in
     `harness/scorers/offline/empathy_offline.md`.
+
+    Args:
+        weights: a file of `python -m harness.train` for this release; None: those of the project.
+        device: as torch writes it; `auto`: an accelerator where there is one.
+        release: 2, or 1 for the scorer as it was before version 3, with its identity.
     """
 
     name = "empathy_offline"
     reading: ClassVar = {"score": "expected level"}
     metrics: Mapping[str, Metric] = dict.fromkeys(MECHANISMS, LEVEL)
     rubrics: Mapping[str, str] = {scale.name: scale.rubric for scale in SCALES}
+
+    def __init__(self, weights: str | None = None, device: str = "auto", release: int = 2) -> None:
+        if release not in RELEASES:
+            raise HarnessError(
+                f"scorers.empathy_offline.release={release!r} is none; take 2, or 1 for the "
+                "weights before version 3"
+            )
+        super().__init__(weights or str(WEIGHTS / RELEASES[release]), device)
+        self.release = release
+
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """Digest of the weights, and how they are read; of release 1 as it always was."""
+        if self.release == 1:
+            return super().identity
+        return {**super().identity, "version": "3", "release": "2", "marks": digest_marks()}
+
+    def _loaded(self) -> Any:
+        if self.release == 1:
+            return super()._loaded()
+        if self._replies is None:
+            from harness.scorers.offline.reply import ReplyReader
+
+            self._replies = ReplyReader(self.path, self.device)
+            self.device = self._replies.device
+        return self._replies
+
+    _replies: ReplyReader | None = None
 
     def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
         scores = []
