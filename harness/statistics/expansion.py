@@ -3,8 +3,8 @@
 The distribution over resamples of (mean - true mean) / stderr has an expansion in the population's
 skewness and kurtosis (Hall, The Bootstrap and Edgeworth Expansion, 1992, section 2.6). The
 bootstrap owes its accuracy to following its first term, and with many clusters what follows the
-second is less than what 9,999 resamples differ by from 9,999 others. Here clusters may be uneven, which adds
-a term: with them a mean is a ratio, whose error moves with it.
+second is less than what 9,999 resamples differ by from 9,999 others. Here clusters may be uneven,
+which adds a term: with them a mean is a ratio, whose error moves with it.
 """
 
 from __future__ import annotations
