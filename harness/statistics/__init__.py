@@ -25,7 +25,7 @@ from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
-from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
+from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -73,6 +73,7 @@ __all__ = [
     "as_record",
     "auc",
     "combine",
+    "critical_value",
     "detectable",
     "exact_share",
     "f1",
@@ -94,4 +95,5 @@ __all__ = [
     "resamples",
     "rogan_gladen",
     "spearman",
+    "wilson",
 ]
