@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -47,7 +48,7 @@ def main() -> None:
     parser.add_argument("--gate", nargs=2, type=Path, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.gate:
-        print(json.dumps(gated(*args.gate, args.estimates)))
+        print(json.dumps(gated(args.gate, args.estimates)))
         return
     with tempfile.TemporaryDirectory() as scratch:
         values = sides(args.samples, args.estimates)
@@ -127,11 +128,11 @@ def info(name: str, estimands: list[Estimand], samples: int) -> dict[str, object
     }  # fmt: skip
 
 
-def gated(before: Path, after: Path, estimates: int) -> dict[str, object]:
+def gated(folders: Sequence[Path], estimates: int) -> dict[str, object]:
     """The gate's verdict on two runs, with its seconds and its peak of memory."""
     started = time.perf_counter()
     margins = {"t": {f"m{number}": MARGIN for number in range(estimates)}}
-    runs = [FinishedRun.read(folder) for folder in (before, after)]
+    runs = [FinishedRun.read(folder) for folder in folders]
     comparison = compare(runs[:1], runs[1:], margins, {})
     return {
         "seconds": time.perf_counter() - started,
