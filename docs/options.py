@@ -35,6 +35,7 @@ COMMANDS = {
         for name in ("report", "leaderboard", "regression", "score", "review", "agreement",
                      "drift", "train")
     },
+    "mutate": "python -m harness.regression.mutate",
 }  # fmt: skip
 GROUPS = {
     "task": "Tasks: task=NAME",

@@ -33,7 +33,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
     },
     {
         "runs": "types statistics store validity command show report",
-        "regression": "types statistics store command show leaderboard scorers",
+        "regression": "types statistics store command show leaderboard scorers models",
         "review": "types statistics store data agreement validity command show",
         "train": "scorers models data types command",
     },

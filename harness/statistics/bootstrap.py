@@ -7,7 +7,8 @@ interval, and one rule for when resamples cannot say.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 SEED = 0
 NUMBERS_AT_ONCE = 4_000_000
 """Drawn and held together: 32 megabytes."""
+NUMBERS_KEPT = 5_000_000
+"""Of one size of resamples, kept for the next who asks: 10 megabytes."""
 SHARE_KNOWN = 0.9
 """Of the resamples, above which what the others lack is left out: where they would lie, nobody
 knows, and a tenth is twice what lies beyond both ends."""
@@ -35,6 +38,34 @@ def draws(count: int, times: int) -> Iterator[NDArray[np.int64]]:
     random, most = np.random.default_rng(SEED), max(1, NUMBERS_AT_ONCE // count)
     for first in range(0, times, most):
         yield random.integers(0, count, (min(most, times - first), count))
+
+
+def times_drawn(count: int, times: int) -> Iterator[NDArray[np.integer[Any]]]:
+    """How often each of `count` is drawn in each of the resamples of `draws`.
+
+    Those of a size that was asked lately are kept: groups of one size share them, and so do the
+    questions that are asked of one group.
+
+    Yields:
+        Blocks of shape (resamples, count).
+    """
+    if count * times > NUMBERS_KEPT:
+        yield from _times_drawn(count, times)
+    else:
+        yield from _kept_times_drawn(count, times)
+
+
+@lru_cache(maxsize=16)
+def _kept_times_drawn(count: int, times: int) -> list[NDArray[np.integer[Any]]]:
+    least = np.uint8 if count <= np.iinfo(np.uint8).max else np.uint16
+    return [block.astype(least) for block in _times_drawn(count, times)]
+
+
+def _times_drawn(count: int, times: int) -> Iterator[NDArray[np.intp]]:
+    for block in draws(count, times):
+        rows = len(block)
+        cells = (block + np.arange(rows)[:, None] * count).ravel()
+        yield np.bincount(cells, minlength=rows * count).reshape(rows, count)
 
 
 def resamples(

@@ -12,7 +12,8 @@ The mean of differences is tested by what the data are:
   difference is tested by all changes of sign;
 - few clusters (below 30): Student's t on clusters - 1 degrees of freedom;
 - else the studentized bootstrap of clusters (Efron and Tibshirani 1993, section 12.5), whose
-  lopsided interval follows the data's.
+  lopsided interval follows the data's; of 500 clusters or more its expansion (Hall 1992), which
+  draws nothing, unless their tail is too heavy for it.
 
 What the data could not show counts as well: however alike they are, a share of samples that
 change as far as the scale allows may have stayed unseen (`unseen`), and neither test is passed
@@ -30,7 +31,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.statistics.arrays import Floats
-from harness.statistics.bootstrap import draws
+from harness.statistics.bootstrap import times_drawn
+from harness.statistics.expansion import Expansion
 from harness.statistics.intervals import (
     FEW_CLUSTERS,
     ONE_SIDED_LEVEL,
@@ -159,7 +161,8 @@ def _tested(data: PairedData, resamples: int) -> Tested:
         return _counted(data)
     if data.clusters - data.lost + 1 < FEW_CLUSTERS or not data.uneven:
         return _by_student(data)
-    return _by_bootstrap(data, resamples)
+    expansion = Expansion.of(data.away, data.sizes)
+    return by_bootstrap(data, resamples) if expansion is None else by_expansion(data, expansion)
 
 
 def _counted(data: PairedData) -> Tested:
@@ -201,7 +204,7 @@ def _by_student(data: PairedData) -> Tested:
     )
 
 
-def _by_bootstrap(data: PairedData, resamples: int) -> Tested:
+def by_bootstrap(data: PairedData, resamples: int) -> Tested:
     """By the distribution of (mean - true mean) / stderr over resamples of clusters."""
     mean, stderr = data.mean, data.stderr
     ratios = np.sort(_studentized(data, resamples))
@@ -220,6 +223,25 @@ def _by_bootstrap(data: PairedData, resamples: int) -> Tested:
     )
 
 
+def by_expansion(data: PairedData, expansion: Expansion) -> Tested:
+    """By what that distribution comes to where clusters are many."""
+    mean, stderr, (below, above) = data.mean, data.stderr, expansion.ends
+    to_zero, to_margin = mean / stderr, (mean - data.margin) / stderr
+    return Tested(
+        low=mean - above * stderr,
+        high=mean - below * stderr,
+        p_worse=_far(1 - expansion.below(to_zero), -to_zero),
+        p_margin=_far(expansion.below(to_margin), to_margin),
+        method="studentized bootstrap, expanded",
+    )
+
+
+def _far(share: float, score: float) -> float:
+    """A share of resamples; the normal's where there would hardly be one, if that is less."""
+    least = 1 / (PAIRED_RESAMPLES + 1)
+    return share if share >= least else min(least, chance_below(score, inf))
+
+
 def _chance(beyond: int, resamples: int, score: float) -> float:
     """The share of resamples beyond a score; where there are none, the normal's if that is less."""
     share = (1 + beyond) / (resamples + 1)
@@ -236,11 +258,8 @@ def _studentized(data: PairedData, resamples: int) -> Floats:
     away = data.away
     terms = np.stack([away, sizes, away**2, away * sizes, sizes**2], axis=1)
     ratios = []
-    for block in draws(count, resamples):
-        rows = len(block)
-        cells = (block + np.arange(rows)[:, None] * count).ravel()
-        times_drawn = np.bincount(cells, minlength=rows * count).reshape(rows, count)
-        total, size, squares, cross, of_size = (times_drawn @ terms).T
+    for drawn in times_drawn(count, resamples):
+        total, size, squares, cross, of_size = (drawn @ terms).T
         shift = total / size
         spread = np.maximum(squares - 2 * shift * cross + shift**2 * of_size, 0)
         errors = np.sqrt(variance_of_sum(spread, count)) / size

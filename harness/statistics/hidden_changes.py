@@ -42,8 +42,10 @@ def unseen(share: float, sizes: Floats) -> float:
         return 0.0
     strength = (1 - CORRELATION) / CORRELATION
     a, b = share * strength, (1 - share) * strength
-    none = gammaln(b + sizes) - gammaln(a + b + sizes) + gammaln(a + b) - gammaln(b)
-    return float(np.exp(max(none.sum(), LEAST_LOGARITHM)))
+    counts = np.bincount(sizes.astype(np.intp))  # clusters of one size say the same
+    size = np.flatnonzero(counts)
+    none = gammaln(b + size) - gammaln(a + b + size) + gammaln(a + b) - gammaln(b)
+    return float(np.exp(max(none @ counts[size], LEAST_LOGARITHM)))
 
 
 def design_effect_of_unseen(share: float, sizes: Floats) -> float:

@@ -101,7 +101,8 @@ def test_errors_resamples_quantiles_and_corrections_stand_in_one_place():
             "rows.py",
             "contracts.py",
             "equating.py",
-        },  # lm-eval's shuffle, a check's, and draws of what another scorer may have given
+            "detection.py",
+        },  # lm-eval's shuffle, a check's, prompts of a damaged model, and draws of what another scorer may have given
         "ndtri": {"intervals.py", "equating.py"},
         "stdtrit": {"intervals.py"},
         "1.9599": set(),

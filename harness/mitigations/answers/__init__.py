@@ -1,0 +1,1 @@
+"""Mitigations that change the answer, and damages that do."""

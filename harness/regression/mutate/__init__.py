@@ -1,0 +1,1 @@
+"""Would a suite notice? A model damaged in known, graded ways, before the gate."""
