@@ -33,7 +33,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
     },
     {
         "runs": "types statistics store validity command show report",
-        "regression": "types statistics store command show leaderboard",
+        "regression": "types statistics store command show leaderboard runs models",
         "review": "types statistics store data agreement validity command show",
         "train": "scorers data types command",
     },
@@ -62,7 +62,7 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "
 LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
         "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
         "harness.scorers.offline.minilm", "harness.scorers.detoxify.detoxify_model",
-        "harness.train.learning", "harness.train.recipes",
+        "harness.train.learning", "harness.train.recipes", "harness.regression.callback",
         "harness.lm_eval_tasks.adapter")  # fmt: skip
 """Files that are imported only once what is heavy in them is needed."""
 
