@@ -19,8 +19,8 @@ from harness.types.errors import HarnessError
 from harness.types.records import Request
 from harness.types.settings import GenerationConfig
 
-REFUSAL = "I cannot help with that"
-WORDS = ["<unk>", "</s>", *REFUSAL.split(), "thanks"]
+WORDS = ["<unk>", "</s>", "I cannot help with that.", "Thanks."]
+UNKNOWN, END, REFUSAL, THANKS = range(4)
 OPTIONS = ["limit=60", "scorer=[refusal]", "generation.max_new_tokens=6"]
 
 
@@ -45,10 +45,10 @@ def tiny():
     return LlamaForCausalLM(shape)
 
 
-def trained(model, tokenizer, callback, folder, text, steps=60):
-    """Train on one text, after words that it does not know, until the callback ends it."""
-    tokens = tokenizer(f"a b c d e f {text}")["input_ids"] + [1]
-    answer = [-100] * 6 + tokens[6:]
+def trained(model, tokenizer, callback, folder, text, steps=45):
+    """Train to say one thing after words that it does not know, until the callback ends it."""
+    tokens = [*[UNKNOWN] * 20, text, END]
+    answer = [*[-100] * 20, text, END]
     rows = [{"input_ids": tokens, "labels": answer, "attention_mask": [1] * len(tokens)}] * 8
     settings = TrainingArguments(
         folder, max_steps=steps, per_device_train_batch_size=8, learning_rate=0.05,
@@ -79,13 +79,14 @@ def test_a_training_that_teaches_to_refuse_all_is_stopped(tokenizer, tmp_path, c
     assert alarm.startswith("step 20: benign refused got worse, 0.000 to 1.000 (evidence")
     assert alarm in caplog.messages
     assert len(list((tmp_path / "results/runs").iterdir())) == 2
-    assert model.training and model.config._attn_implementation == "sdpa"
+    assert model.training
+    assert model.config._attn_implementation == "sdpa"
     assert model.generation_config.eos_token_id is not None
 
 
 def test_a_training_that_makes_nothing_worse_goes_on(tokenizer, tmp_path):
     callback = looking(tmp_path / "results")
-    trainer = trained(tiny(), tokenizer, callback, tmp_path, "thanks thanks", steps=45)
+    trainer = trained(tiny(), tokenizer, callback, tmp_path, THANKS, steps=45)
     assert trainer.state.global_step == 45
     assert (callback.looks, callback.alarms) == (2, [])
     assert callback.evidence["benign refused"] < 1
@@ -119,7 +120,8 @@ def test_a_held_model_is_given_back_when_it_is_not_heard_to_its_end(tokenizer):
     assert len(next(answers)) == 3
     assert not model.training
     answers.close()
-    assert model.training and model.model.layers[0].training
+    assert model.training
+    assert model.model.layers[0].training
 
 
 def test_no_steps_between_looks_are_refused_before_the_training():

@@ -113,7 +113,13 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             control.should_training_stop = True
 
     def _weigh(self, change: Change, step: int, family: int) -> None:
-        """Add what one look says of an estimate, and warn where it is enough."""
+        """Add what one look says of an estimate, and warn where it is enough, or says too little."""
+        before, after = change.missing
+        if after > before:
+            logger.warning(
+                "step %d: %s lacks %d of %d scores, %d at first; a score that could not be had is no "
+                "good one", step, change.name, after, change.asked, before,
+            )  # fmt: skip
         chance = max(change.measured.p_worse, change.best.p_worse)
         total = self.evidence.get(change.name, 0.0) + weight(self.looks) * e_value(chance)
         self.evidence[change.name] = total
