@@ -40,7 +40,7 @@ def tiny():
     shape = LlamaConfig(
         vocab_size=len(WORDS), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
         num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=1024,
-        attention_dropout=0.1,
+        attention_dropout=0.1, bos_token_id=None, eos_token_id=END,
     )  # fmt: skip
     return LlamaForCausalLM(shape)
 

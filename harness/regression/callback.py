@@ -113,13 +113,11 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             control.should_training_stop = True
 
     def _weigh(self, change: Change, step: int, family: int) -> None:
-        """Add what one look says of an estimate, and warn where it is enough, or says too little."""
+        """Add what one look says of an estimate; warn where it is enough, and where scores lack."""
         before, after = change.missing
         if after > before:
-            logger.warning(
-                "step %d: %s lacks %d of %d scores, %d at first; a score that could not be had is no "
-                "good one", step, change.name, after, change.asked, before,
-            )  # fmt: skip
+            lacks = f"{after:,} of {change.asked:,} scores, and {before:,} at first"
+            logger.warning("step %d: %s lacks %s; none is a good one", step, change.name, lacks)
         chance = max(change.measured.p_worse, change.best.p_worse)
         total = self.evidence.get(change.name, 0.0) + weight(self.looks) * e_value(chance)
         self.evidence[change.name] = total
