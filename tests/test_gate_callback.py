@@ -36,7 +36,7 @@ def tokenizer():
 
 
 def tiny():
-    torch.manual_seed(0)
+    torch.manual_seed(3)  # one that thanks, at first
     shape = LlamaConfig(
         vocab_size=len(WORDS), hidden_size=16, intermediate_size=16, num_hidden_layers=1,
         num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=1024,

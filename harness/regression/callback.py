@@ -115,7 +115,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     def _weigh(self, change: Change, step: int, family: int) -> None:
         """Add what one look says of an estimate; warn where it is enough, and where scores lack."""
         before, after = change.missing
-        if after > before:
+        if after > before or change.measured.difference is None:
             lacks = f"{after:,} of {change.asked:,} scores, and {before:,} at first"
             logger.warning("step %d: %s lacks %s; none is a good one", step, change.name, lacks)
         chance = max(change.measured.p_worse, change.best.p_worse)
