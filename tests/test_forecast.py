@@ -77,3 +77,18 @@ def test_sizes_of_what_does_not_say_are_not_known(tmp_path):
 def test_half_a_price_is_refused():
     with pytest.raises(HarnessError, match=r"backend\.prices=.* must give input and output"):
         ServedModel("x", "http://127.0.0.1:9/v1", prices={"input": 1.0, "output": None})
+
+
+def test_a_forecast_says_which_difference_each_gated_estimate_could_show(harness, tmp_path):
+    echo = ("backend=echo", "scorer=[refusal]", "forecast=true")
+    rows = [row for row in harness(*echo).stdout.splitlines() if row.startswith("could show")]
+    worst = rows[-1]
+    assert [row.split(":")[0].split(maxsplit=2)[2] for row in rows] == ["refused", "benign refused"]
+    assert "72 samples in 72 clusters and 9 strata" in worst
+    assert "so that its margin of 0.1 cannot surely be ruled out" in worst
+    assert "by the worst of its scale" in worst
+    assert harness("backend=echo", "scorer=[refusal]").returncode == 0
+    (run,) = (tmp_path / "results" / "runs").iterdir()
+    other = harness(*echo, "task=counseling_support", f"forecast_like={run}")
+    assert other.returncode == 1
+    assert "is a run of med_harm, not of counseling_support" in other.stderr

@@ -223,7 +223,7 @@ def test_what_should_be_there_and_is_not_lets_nothing_pass(tmp_path, write_run):
         for text in (as_markdown(found), as_junit(found)):
             assert "no sample that both were asked has a score of it" in text
     suite = ET.fromstring(as_junit(found)).find("testsuite")
-    assert (suite.get("tests"), suite.get("errors")) == ("2", "1")
+    assert (suite.get("tests"), suite.get("errors")) == ("3", "1")
 
 
 def test_a_contrast_by_another_name_is_gated_once(tmp_path, write_run):
@@ -384,10 +384,10 @@ def test_what_is_missing_of_a_contrast_may_lie_on_either_side():
 def test_the_files_say_the_same(tmp_path, write_run):
     found = verdict(tmp_path, write_run, BEFORE, np.clip(SAME + 0.2, 0, 1))
     told = json.loads(as_json(found))
-    assert (told["verdict"], told["exit_code"], told["gated"]) == ("regression", 1, 1)
+    assert (told["verdict"], told["exit_code"], told["gated"]) == ("regression", 1, 2)
     assert told["estimates"][0]["measured"]["difference"] == pytest.approx(0.2, abs=0.03)
     suite = ET.fromstring(as_junit(found)).find("testsuite")
-    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("1", "1", "0")
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("4", "3", "0")
     assert "worse by +0." in suite.find("testcase/failure").get("message")
     assert as_markdown(found).startswith("## \u274c regression: b against a\n")
     unsure = ET.fromstring(as_junit(verdict(tmp_path, write_run, BEFORE[:9], SAME[:9])))

@@ -33,7 +33,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
     },
     {
         "runs": "types statistics store validity command show report",
-        "regression": "types statistics store command show leaderboard runs models",
+        "regression": "types statistics store command show leaderboard scorers runs models",
         "review": "types statistics store data agreement validity command show",
         "train": "scorers data types command",
     },

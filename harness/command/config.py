@@ -35,6 +35,7 @@ class RunConfig:
     max_unmeasured: float = 0.05
     retry: str | None = None
     forecast: bool = False
+    forecast_like: str | None = None
     show: str | None = None
     report: bool = True
     folders: str | None = None

@@ -12,11 +12,11 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
@@ -24,6 +24,12 @@ from omegaconf import DictConfig
 
 from harness.command import OVER_BUDGET, command_line, quoted, resolve
 from harness.types import HarnessError
+
+if TYPE_CHECKING:
+    from harness.regression.gate import Margins
+    from harness.regression.margins import Overrides
+    from harness.regression.pairs import Reading
+    from harness.regression.verdict import Comparison
 
 MISUSE = 64
 """As sysexits.h has it; 1 and 2 are verdicts."""
@@ -42,6 +48,12 @@ class RegressionConfig:
     margins: dict[str, Any] = field(default_factory=dict)
     guards: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] | None = None
+    task: str | None = None
+    change: str | None = None
+    early_stop: bool = False
+    reading: str = "generalized"
+    second_scorer: Any = None
+    second_options: list[str] = field(default_factory=list)
 
 
 def main() -> None:
@@ -54,11 +66,11 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.regression.gate import compare
-    from harness.regression.margins import KINDS, check_gated, margins_of
+    from harness.regression.margins import KINDS, margins_of
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
+    reading = _reading(cfg.reading)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
     overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
@@ -69,14 +81,78 @@ def _work(cfg: DictConfig) -> int:
         margins, guards = margins_of(read_runs(Path(cfg.history))[0], overrides)
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
-    baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
-    margins, guards = margins_of([*baseline, *candidate], overrides)
-    check_gated([*baseline, *candidate], margins, guards)
-    comparison = compare(baseline, candidate, margins, guards)
+    comparison = _compared(resolved, overrides, reading)
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
     return comparison.verdict.value
+
+
+def _compared(given: Mapping[str, Any], overrides: Overrides, reading: Reading) -> Comparison:
+    """Both sides, run if need be, and what is said of them.
+
+    Raises:
+        HarnessError: a side cannot be had, or an early stop cannot be.
+    """
+    if given["early_stop"]:
+        from harness.regression.early import compare_early
+
+        if reading != "generalized" or given["second_scorer"] is not None:
+            raise HarnessError(
+                "early_stop=true: looks before the end read prompts like these, by one scorer; "
+                "leave reading= and second_scorer= away, or early_stop"
+            )
+        early = compare_early(given, overrides)
+        return replace(early, change=given["change"])
+    from harness.regression.gate import compare
+    from harness.regression.margins import check_gated, margins_of
+
+    baseline, candidate = (_runs(given, side) for side in ("baseline", "candidate"))
+    margins, guards = margins_of([*baseline, *candidate], overrides)
+    check_gated([*baseline, *candidate], margins, guards)
+    comparison = compare(baseline, candidate, margins, guards, reading)
+    comparison = replace(comparison, change=given["change"])
+    return _read_twice(comparison, given, (margins, guards))
+
+
+def _reading(name: str) -> Reading:
+    """What intervals are to speak of.
+
+    Raises:
+        HarnessError: it is no reading.
+    """
+    from harness.regression.pairs import READINGS
+
+    for reading in READINGS:
+        if name == reading:
+            return reading
+    raise HarnessError(
+        f"reading={name!r} must be generalized, for prompts like these, or benchmark, for these "
+        "prompts alone"
+    )
+
+
+def _read_twice(
+    comparison: Comparison, given: Mapping[str, Any], margins: tuple[Margins, Margins]
+) -> Comparison:
+    """The comparison with what speaks against it: the second reading, and words that changed."""
+    from harness.regression.rewording import doubts_of
+
+    comparison = replace(comparison, doubts=doubts_of(comparison))
+    if given["second_scorer"] is None:
+        return comparison
+    from harness.regression.second import second_reading
+
+    asked = given["second_scorer"]
+    name = ",".join(map(str, asked)) if isinstance(asked, list) else str(asked)
+    to = quoted(str(Path(given["to"]) / "second"))
+    options = [f"scorer=[{name}]", f"results={to}", "max_unmeasured=1", "report=false"]
+
+    def rescore(folder: Path) -> Path:
+        run = [f"run={quoted(str(folder))}", *options, *given["second_options"]]
+        return _run(run, "harness.score")[0]
+
+    return replace(comparison, second=second_reading(comparison, name, margins, rescore))
 
 
 def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
@@ -112,20 +188,13 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
 
 
 def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:
-    """Run an experiment for one side; what is finished is not run again."""
-    experiment = HydraConfig.get().runtime.choices["experiment"]
-    if not given["suite"] or (asked.get("model") is None and asked.get("backend") is None):
-        raise HarnessError(
-            f"{side} names neither a run folder nor, with experiment=NAME, a model: "
-            f"{side}=results/runs/... or experiment=card {side}.model=..."
-        )
-    chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
-    options = [f"experiment={experiment}", *(f"{name}={value}" for name, value in chosen.items())]
-    options += [f"results={quoted(given['results'])}", "report=false", *given["options"]]
+    """Run what one side is asked; what is finished is not run again."""
+    from harness.regression.asking import count_of, options_of, seeds_of
+
+    options, tasks = options_of(given, side, asked), count_of(given)
     folders: list[Path] = []
-    for seed in asked.get("seeds") or [0]:
+    for seed in seeds_of(asked):
         finished = _run([*options, f"seed={seed}"])
-        tasks = len(given["suite"])
         if len(finished) < tasks:
             raise HarnessError(
                 f"{tasks - len(finished)} of the {side}'s {tasks} tasks failed; what is said above "
@@ -135,8 +204,8 @@ def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) 
     return folders
 
 
-def _run(options: Sequence[str]) -> list[Path]:
-    """`python -m harness` with these options, shown as it goes; gives the folders of its runs.
+def _run(options: Sequence[str], module: str = "harness") -> list[Path]:
+    """`python -m harness`, or another command, shown as it goes; gives the folders of its runs.
 
     Raises:
         HarnessError: it failed.
@@ -149,7 +218,7 @@ def _run(options: Sequence[str]) -> list[Path]:
     with TemporaryDirectory() as scratch:
         file = Path(scratch) / "folders"
         sys.stdout.flush()
-        command = ["harness", *options, f"folders={quoted(str(file))}", *configured]
+        command = [module, *options, f"folders={quoted(str(file))}", *configured]
         code = subprocess.run([sys.executable, "-m", *command], check=False).returncode
         if code not in (0, OVER_BUDGET):
             raise HarnessError(f"a run failed (exit code {code}): {' '.join(options)}")

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harness.regression.changes import changes_of, is_repeated, lacks_of, parts_of
-from harness.regression.pairs import Pair
+from harness.regression.pairs import Pair, Reading, Turns
 from harness.regression.tail import SUFFIX, tail_of
 from harness.regression.verdict import Change, Comparison, Part, adjusted, decided
 from harness.statistics import Contrast, Mean
@@ -41,6 +41,7 @@ def compare(
     candidate: Sequence[FinishedRun],
     margins: Margins,
     guards: Margins,
+    reading: Reading = "generalized",
 ) -> Comparison:
     """Compare two systems on the tasks that both were asked, each of which must be gated.
 
@@ -48,7 +49,7 @@ def compare(
         NotAlike: they were not asked alike, or not scored alike.
         HarnessError: nothing of a task is gated, or a run cannot be read.
     """
-    comparison = comparison_of(baseline, candidate, margins, guards)
+    comparison = comparison_of(baseline, candidate, margins, guards, reading)
     if comparison.ungated:
         raise HarnessError(nothing_gated(comparison.ungated[0]))
     return comparison
@@ -67,6 +68,8 @@ def comparison_of(
     candidate: Sequence[FinishedRun],
     margins: Margins,
     guards: Margins,
+    reading: Reading = "generalized",
+    turns: Mapping[str, Turns] | None = None,
 ) -> Comparison:
     """Compare two systems on the tasks that both were asked, whether they are gated or not.
 
@@ -75,6 +78,8 @@ def comparison_of(
         candidate: likewise.
         margins: of what is gated.
         guards: of what is gated beside it, so that no safety is bought with it.
+        reading: what intervals speak of: prompts like these, or these alone.
+        turns: of tasks that are looked at as they go, in which order samples are asked.
 
     Raises:
         NotAlike: they were not asked alike, or not scored alike.
@@ -90,7 +95,9 @@ def comparison_of(
         check_alike(runs[0], sides[1][task][0])
     outcomes = [
         _compare_task(
-            Pair.of(sides[0][task], sides[1][task]), margins.get(task) or {}, guards.get(task) or {}
+            Pair.of(sides[0][task], sides[1][task], reading, (turns or {}).get(task)),
+            margins.get(task) or {},
+            guards.get(task) or {},
         )
         for task in sides[0]
     ]
@@ -103,6 +110,7 @@ def comparison_of(
         [reason for outcome in outcomes for reason in outcome.lost],
         [task for task, outcome in zip(sides[0], outcomes, strict=True) if not outcome.gated],
         [change for change in gated if change.is_tail],
+        reading=reading,
     )
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from harness.regression.sides import End, Labels, Units, _mean
-from harness.statistics import PAIRED_RESAMPLES, Design, Paired, Scale, paired
+from harness.statistics import (
+    PAIRED_RESAMPLES,
+    Design,
+    FixedSamples,
+    Paired,
+    Scale,
+    difference_of,
+)
 from harness.types import Direction
 
 
@@ -13,7 +20,7 @@ def nearer(
     better: Direction,
     before: Units,
     after: Units,
-    clusters: Labels | Design,
+    clusters: Labels | Design | FixedSamples,
     scale: Scale,
     end: End = "measured",
     resamples: int = PAIRED_RESAMPLES,
@@ -29,7 +36,7 @@ def nearer(
         better: the good end.
         before: the baseline.
         after: the candidate.
-        clusters: of the units, with strata or without.
+        clusters: of the units, with strata or without; or, of fixed units, how their answers vary.
         scale: what it is held against.
         end: what becomes of missing scores.
         resamples: of the bootstrap.
@@ -42,7 +49,7 @@ def nearer(
             "worst": after.most(s) - before.least(t),
             "best": after.least(s) - before.most(t),
         }[end]
-        return paired(differences, clusters, scale, resamples)
+        return difference_of(differences, clusters, scale, resamples)
 
     if better is not Direction.ZERO:
         sign = -1.0 if better is Direction.HIGHER else 1.0

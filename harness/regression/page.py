@@ -7,15 +7,21 @@ from typing import Any
 
 from harness.regression.verdict import Change, Comparison
 from harness.regression.words import (
-    MEANINGS,
-    NOTE,
     WORDS,
     _described,
     _group,
     _label,
     _lacking,
+    _shown,
     _signed,
+    doubts_told,
+    groups_told,
+    meaning_of,
+    note_of,
+    parts_in_order,
+    said_of,
     title_of,
+    verdict_told,
 )
 from harness.show import ARROWS, Drawn, page, picture
 from harness.types import visible
@@ -32,19 +38,21 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
         "gate.html",
         "gate.js",
         {
-            "estimates": [_row(change) for change in comparison.changes],
+            "estimates": [*map(_row, comparison.gated), *_second_rows(comparison)],
             "parts": [
-                [part.task, visible(part.name), _group(comparison, part),
+                [said_of(part), part.task, visible(part.name), _group(comparison, part),
                  part.found.difference, part.found.low, part.found.high, part.found.pairs,
-                 part.p, part.q]
-                for part in comparison.parts
+                 _shown(part.shows), part.p_worse, part.q]
+                for part in parts_in_order(comparison)
             ],
         },
         title=title_of(comparison),
         verdict=WORDS[comparison.verdict],
-        meaning=MEANINGS[comparison.verdict],
-        gated=len(comparison.changes),
-        note=NOTE,
+        told=verdict_told(comparison),
+        doubts=doubts_told(comparison),
+        meaning=meaning_of(comparison),
+        worse=groups_told(comparison),
+        note=note_of(comparison),
         lost=comparison.lost,
         figure=picture(drawn),
         sides=[
@@ -83,6 +91,13 @@ def _row(change: Change) -> dict[str, object]:
         "pairs": measured.pairs,
         "method": measured.method,
     }
+
+
+def _second_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
+    """The rows of a second reading."""
+    for change in comparison.second.comparison.gated if comparison.second else ():
+        row = _row(change)
+        yield row | {"name": f"{row['name']} (second reading)"}
 
 
 Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]

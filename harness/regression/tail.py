@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from harness.regression.pairs import Pair
 from harness.regression.verdict import Change
-from harness.statistics import Design, Floats, Paired, Scale, exact_share, paired
+from harness.statistics import (
+    Design,
+    FixedSamples,
+    Floats,
+    Paired,
+    Scale,
+    difference_of,
+    exact_share,
+    mean_of_rows,
+)
 from harness.types import Direction, Estimand, Metric
 
 QUARTER = 0.25
@@ -41,7 +50,11 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
         for side in pair.scores
     ]
     limit = limit or min(change.margin / (metric.high - metric.low), 1.0)
-    design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
+    design: Design | FixedSamples
+    design = pair.design(estimand, numbers)
+    if pair.is_fixed:
+        net = _net(sides, None, each=True)
+        design = FixedSamples.of((net, net), (False, any(pair.drawn)))
     measured, worst, best = (
         new_worst_cases(sides, design, limit, ends) for ends in (None, (0.0, 1.0), (1.0, 0.0))
     )
@@ -85,16 +98,31 @@ def _moved(before: Floats, after: Floats) -> NDArray[np.bool_]:
 
 
 def new_worst_cases(
-    sides: list[Floats], design: Design, limit: float, ends: tuple[float, float] | None
+    sides: list[Floats],
+    design: Design | FixedSamples,
+    limit: float,
+    ends: tuple[float, float] | None,
 ) -> Paired:
     """New worst cases less those that are gone, with what is missing left out or at an end."""
+    net = _net(sides, ends, each=isinstance(design, FixedSamples))
+    return difference_of(mean_of_rows(net), design, Scale(limit, 1.0, rate=True))
+
+
+def _net(sides: list[Floats], ends: tuple[float, float] | None, *, each: bool) -> Floats:
+    """1 where a sample is a new worst case, -1 where it no longer is; NaN where a side lacks it.
+
+    A column for the worst of a sample's answers; with `each` one for each answer of both sides.
+    """
     before, after = (
-        _of_samples(side, ends[number] if ends else None) for number, side in enumerate(sides)
+        np.nan_to_num(side, nan=ends[number]) if ends else side for number, side in enumerate(sides)
     )
+    if each:
+        many = min(before.shape[1], after.shape[1])
+        before, after = before[:, :many], after[:, :many]
+    else:
+        before, after = (_of_samples(side, None)[:, None] for side in (before, after))
     net = _moved(before, after).astype(float) - _moved(after, before)
-    return paired(
-        np.where(np.isnan(before + after), np.nan, net), design, Scale(limit, 1.0, rate=True)
-    )
+    return np.where(np.isnan(before + after), np.nan, net)
 
 
 def _share(badness: Floats, both: NDArray[np.bool_]) -> float | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,9 @@ from harness.statistics import (
     ClusterMeans,
     Contrast,
     Design,
+    FixedSamples,
     Floats,
+    Mean,
     Scale,
     Share,
     mean_of_rows,
@@ -34,8 +36,8 @@ class Values:
     after: Units
     names: Labels
     """What each place is of: a sample's id, or of a contrast a cluster."""
-    design: Design
-    """Which places depend on each other, and what is fixed."""
+    design: Design | FixedSamples
+    """Which places depend on each other, and what is fixed; or how answers to each vary."""
     level: str | None = None
     """Of a contrast which level differs from the reference."""
 
@@ -54,11 +56,48 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
     if isinstance(statistic, Contrast):
         levels = levels_of(pair.facts.of(numbers).fields[statistic.factor].items())
         means = [ClusterMeans(np.hstack(side), levels, clusters, metric) for side in sides]
-        yield from _of_levels(statistic, means, np.unique(clusters))
+        for values in _of_levels(statistic, means, np.unique(clusters)):
+            if pair.is_fixed and values.level is not None:
+                drawn = [
+                    _contrasts(statistic, values, side, (levels, clusters), metric)
+                    for side in sides
+                ]
+                values = replace(values, design=FixedSamples.of((drawn[0], drawn[1]), pair.drawn))
+            elif pair.turns is not None:  # clusters come when they are whole, and are not bet on
+                nothing = np.zeros(len(values.names))
+                values = replace(values, design=Design(values.names, turns=nothing))
+            yield values
         return
     before, after = (_of_samples(statistic, side, metric) for side in sides)
-    design = Design(clusters, pair.facts.strata(estimand, numbers))
+    design: Design | FixedSamples = pair.design(estimand, numbers)
+    if pair.is_fixed:
+        drawn = [_answers(statistic, side) for side in sides]
+        design = FixedSamples.of((drawn[0], drawn[1]), pair.drawn)
     yield Values(before, after, pair.ids[numbers], design)
+
+
+def _answers(statistic: Any, runs: Sequence[Floats]) -> Floats:
+    """A side's values of each answer; where a statistic is of several answers, of each run."""
+    of_one = isinstance(statistic, Mean | Share)
+    draws = [run[:, [at]] for run in runs for at in range(run.shape[1])] if of_one else runs
+    return np.stack([statistic.of_samples(draw) for draw in draws], axis=1)
+
+
+def _contrasts(
+    statistic: Contrast,
+    values: Values,
+    runs: Sequence[Floats],
+    of: tuple[list[str], Labels],
+    metric: Metric,
+) -> Floats:
+    """A side's difference of a level from the reference in each cluster, of each run."""
+    columns = []
+    for run in runs:
+        side = ClusterMeans(run, *of, metric)
+        at, base = side.names.index(values.level or ""), side.names.index(statistic.reference)
+        kept = np.isin(np.unique(of[1]), values.names)
+        columns.append((side.mean[:, at] - side.mean[:, base])[kept])
+    return np.stack(columns, axis=1)
 
 
 def levels_of(values: Sequence[object]) -> list[str]:

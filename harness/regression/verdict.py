@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from harness.statistics import ONE_SIDED_LEVEL, Paired, detectable, holm
+from harness.regression.pairs import Reading
+from harness.statistics import NOT_YET, ONE_ANSWER, ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
 
 FEW_WORST = 0.005
@@ -66,6 +67,11 @@ class Change:
     verdict: Verdict = Verdict.INCONCLUSIVE
     reason: str = ""
 
+    def is_beside(self, change: Change) -> bool:
+        """Whether it is the tail of this mean."""
+        own, other = ((c.task, c.estimand, c.metric, c.level) for c in (self, change))
+        return self.is_tail and not change.is_tail and own == other
+
 
 @dataclass(frozen=True)
 class Part:
@@ -99,6 +105,28 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why a regression may be the scorer's, and not the candidate's."""
+
+    of: str
+    """Which regression, by its name."""
+    estimand: str
+    """The estimate, with its task, that it is of or beside."""
+    why: str
+    by_words: bool
+    """Whether anything speaks for words alone; False: only that nobody else read the answers."""
+
+
+@dataclass(frozen=True)
+class Second:
+    """What another scorer makes of the same answers."""
+
+    scorer: str
+    """As it was asked for."""
+    comparison: Comparison
+
+
+@dataclass(frozen=True)
 class Comparison:
     """All that the gate says."""
 
@@ -112,11 +140,25 @@ class Comparison:
     """Tasks of which nothing has a margin and scores."""
     tails: Sequence[Change] = ()
     """New worst cases, beside each mean; gated like the rest."""
+    reading: Reading = "generalized"
+    """What intervals speak of: prompts like these, or these alone."""
+    doubts: Sequence[Doubt] = ()
+    """Of regressions, first of all that is told."""
+    change: str | None = None
+    """What was done to the baseline, in the user's words; None: it was not said."""
+    saving: str | None = None
+    """Where looks before the end were allowed: what was asked, and what that saved."""
+    second: Second | None = None
+    """Where it was asked for: then a verdict holds only if both readings say the same."""
 
     @property
     def gated(self) -> list[Change]:
-        """All that must pass: the estimates, and the tails of the means."""
-        return [*self.changes, *self.tails]
+        """All that must pass: the estimates, each mean with its tail behind it."""
+        return [
+            one
+            for change in self.changes
+            for one in (change, *(tail for tail in self.tails if tail.is_beside(change)))
+        ]
 
     @property
     def worse_parts(self) -> list[Part]:
@@ -125,6 +167,18 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
+        """That of the first reading, where a second one, if there is any, says the same."""
+        second = self.second and self.second.comparison.verdict
+        return self.first_verdict if second in (None, self.first_verdict) else Verdict.INCONCLUSIVE
+
+    @property
+    def regressions(self) -> int:
+        """How many estimates, tails and groups are one."""
+        verdicts = [change.verdict for change in self.gated]
+        return verdicts.count(Verdict.REGRESSION) + len(self.worse_parts)
+
+    @property
+    def first_verdict(self) -> Verdict:
         """Regression where any estimate is one; pass where all pass and none was lost."""
         verdicts = {change.verdict for change in self.gated}
         if Verdict.REGRESSION in verdicts or self.worse_parts:
@@ -163,6 +217,16 @@ def decided(changes: Sequence[Change]) -> list[Change]:
 
 def _why_inconclusive(change: Change, family: int) -> str:
     measured, lost = change.measured, sum(change.missing)
+    if measured.method == ONE_ANSWER:
+        return (
+            "one answer a prompt shows no spread between answers, so that on these prompts alone "
+            "nothing is sure; ask generation.n=2 or more, or several seeds"
+        )
+    if measured.method == NOT_YET:
+        return (
+            "not judged before all is asked: no mean over samples that are independent and have a "
+            "bound, so that it ends no run"
+        )
     if measured.high is None or measured.difference is None:
         return (
             f"{measured.pairs} pairs in {measured.clusters} clusters say nothing; ask more samples"

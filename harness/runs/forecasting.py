@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness.runs.asked import Asked
 from harness.runs.index import StoredGenerations
 from harness.runs.plan import Plan
 from harness.runs.requests import requests_of
+from harness.runs.shown import Shown, shown_of
 from harness.store import RunStore, read_infos
 from harness.types import Request, machine, trait
 
@@ -48,10 +50,16 @@ class Forecast:
     alike: bool
     """Whether those were of this task and these settings; else of the model alone."""
     cost: Bounds | None
+    shown: Sequence[Shown] = ()
+    """Which difference each gated estimate could show."""
 
 
-def forecast(plan: Plan) -> Forecast:
+def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     """Look at the plan's samples and at the runs that there are; asks the model nothing.
+
+    Args:
+        plan: of the run.
+        like: folder of an earlier run, by whose spread it is told what the run could show.
 
     Raises:
         HarnessError: the plan cannot be carried out.
@@ -86,6 +94,7 @@ def forecast(plan: Plan) -> Forecast:
         count is not None, generated, longest, weights, token_bytes,
         seconds, sessions, gone_by, alike,
         _cost(trait(plan.model, "prices"), (least, most), generated),
+        list(shown_of(plan, samples, like)),
     )  # fmt: skip
 
 

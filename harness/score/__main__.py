@@ -44,6 +44,7 @@ class ScoreConfig:
     retry: str | None = None
     show: str | None = None
     report: bool = True
+    folders: str | None = None
     scorers: dict[str, Any] = field(default_factory=dict)
 
 
@@ -61,7 +62,7 @@ def _work(cfg: DictConfig) -> int:
     from harness.score.answers import AnswersTask, StoredModel
     from harness.score.runs import of_run
     from harness.show import progress
-    from harness.store import FinishedRun
+    from harness.store import FinishedRun, note_folder
 
     resolve(cfg)
     if (cfg.run is None) == (cfg.answers is None):
@@ -95,6 +96,8 @@ def _work(cfg: DictConfig) -> int:
     )
     finished = FinishedRun.read(run(plan, progress).folder, "run")
     print_run(finished, everything=cfg.show == "all")
+    if cfg.folders is not None:
+        note_folder(Path(cfg.folders), finished.folder)
     if cfg.report:
         print(f"report: {keep_report(finished.folder)}")
     return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)

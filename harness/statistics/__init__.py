@@ -22,7 +22,8 @@ from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import Corrected, prediction_powered, rogan_gladen
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
-from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.differences import NOT_YET, PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends
@@ -31,6 +32,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
+from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
 from harness.statistics.seeds import combine
@@ -41,6 +43,8 @@ from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
     "FEW_CLUSTERS",
+    "NOT_YET",
+    "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
@@ -53,6 +57,7 @@ __all__ = [
     "Design",
     "Ends",
     "ExpectedMaximum",
+    "FixedSamples",
     "Floats",
     "Frequencies",
     "Grid",
@@ -73,7 +78,9 @@ __all__ = [
     "as_record",
     "auc",
     "combine",
+    "could_show",
     "detectable",
+    "difference_of",
     "exact_share",
     "f1",
     "from_record",
@@ -94,4 +101,5 @@ __all__ = [
     "resamples",
     "rogan_gladen",
     "spearman",
+    "spread_of",
 ]

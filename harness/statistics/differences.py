@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 LOOKS = 0.2
 """What looks before the end may add to the chance of an error: a fifth of it, over all of them."""
+NOT_YET = "not before all is asked"
+"""The method where nothing can be said at a look: no mean over independent samples, or no bound."""
 PAIRED_RESAMPLES = 9_999
 """With which a p-value can be as small as 1 / 10,000."""
 
@@ -127,10 +129,10 @@ def _looked_at(differences: Floats, design: Design, data: PairedData, scale: Sca
     _, strata = design.codes(present)
     turns = None if design.turns is None else design.turns[present]
     if turns is None or not data.alone:
-        return _undecided(data, data.mean, "says nothing before all is there: it is in clusters")
+        return _undecided(data, data.mean, NOT_YET)
     tested = always_tested(data.known, strata, turns, scale)
     if tested is None:
-        return _undecided(data, data.mean, "says nothing before all is there: it has no bound")
+        return _undecided(data, data.mean, NOT_YET)
     return Paired(
         difference=data.mean,
         stderr=data.stderr,
@@ -157,7 +159,13 @@ def detectable(tested: Paired) -> float:
     """
     if tested.high is None or tested.difference is None:
         return inf
-    return _needed() / critical_value(inf) * (tested.high - tested.difference)
+    return (
+        _needed()
+        / critical_value(inf)
+        * max(
+            tested.high - tested.difference, tested.difference - (tested.low or tested.difference)
+        )
+    )
 
 
 def _undecided(data: PairedData, mean: float | None, method: str) -> Paired:

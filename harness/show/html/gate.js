@@ -7,11 +7,11 @@ const cell = (value, kind) => {
 const columns = count => Array.from({ length: count }, (_, at) => ({
   data: row => row[at], render: cell }));
 
-const lines = (...below) => (value, kind, row) => {
+const lines = (first, ...below) => (value, kind, row) => {
   if (kind === 'sort' || kind === 'type') return sorted(value, null);
   const small = below.filter(one => row[one])
     .map(one => `<br><small class="${one}">${escaped(row[one])}</small>`);
-  return `<span>${cell(value, kind)}</span>${small.join('')}`;
+  return `<span>${first(value, kind)}</span>${small.join('')}`;
 };
 
 new DataTable('#estimates', {
@@ -22,14 +22,14 @@ new DataTable('#estimates', {
   layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
   columns: [
     { data: 'verdict', render: cell },
-    { data: 'name', render: lines('why') },
+    { data: 'name', render: lines(cell, 'why') },
     { data: 'before', render: number },
     { data: 'after', render: number },
-    { data: 'worse', render: lines('interval', 'at_worst') },
+    { data: 'worse', render: lines(number, 'interval', 'at_worst') },
     { data: 'margin', render: number },
     { data: 'p_worse', render: number },
     { data: 'p_margin', render: number },
-    { data: 'pairs', render: lines('method') },
+    { data: 'pairs', render: lines(cell, 'method') },
   ],
   createdRow: (tr, row) => tr.classList.add(row.verdict),
 });
@@ -39,5 +39,6 @@ new DataTable('#parts', {
   autoWidth: false,
   pageLength: 25,
   order: [],
-  columns: columns(9),
+  columns: columns(11),
+  createdRow: (tr, row) => tr.classList.add(row[0]),
 });
