@@ -27,7 +27,7 @@ from harness.statistics import ONE_SIDED_LEVEL, Design, Paired, Scale, holm, pai
 from harness.statistics.arrays import Floats  # noqa: E402
 
 WHOLE, PRINCIPLES = 900, 9
-RESAMPLES = 999
+RESAMPLES = 399
 
 
 class Kind(NamedTuple):
@@ -66,11 +66,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="The early stop: its errors and what it saves")
     parser.add_argument("--runs", type=int, default=2000, help="comparisons of each kind")
     args = parser.parse_args()
-    rows = {name: measure(kind, args.runs) for name, kind in KINDS.items()}
     columns = ("regression", "early regression", "pass", "early pass", "saved")
     print(f"{'':34}" + "".join(f"{column:>18}" for column in columns))
-    for name, row in rows.items():
-        print(f"{name:34}" + "".join(f"{row[column]:18.3f}" for column in columns))
+    rows = {}
+    for name, kind in KINDS.items():
+        rows[name] = row = measure(kind, args.runs)
+        cells = "".join(f"{row[column]:18.3f}" for column in columns)
+        print(f"{name:34}{cells}", flush=True)
     print(json.dumps({"runs": args.runs, "kinds": rows}))
 
 

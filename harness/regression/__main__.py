@@ -2,6 +2,8 @@
 
     python -m harness.regression baseline=results/runs/A candidate=results/runs/B
     python -m harness.regression experiment=card baseline.model=A candidate.model=B
+    python -m harness.regression task=med_harm baseline.model=A candidate.model=B change="4-bit" \\
+        early_stop=true
     python -m harness.regression history=results
 
 Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
@@ -48,7 +50,7 @@ class RegressionConfig:
     margins: dict[str, Any] = field(default_factory=dict)
     guards: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] | None = None
-    task: str | None = None
+    one_task: str | None = None
     change: str | None = None
     early_stop: bool = False
     reading: str = "generalized"
@@ -102,8 +104,8 @@ def _compared(given: Mapping[str, Any], overrides: Overrides, reading: Reading) 
                 "early_stop=true: looks before the end read prompts like these, by one scorer; "
                 "leave reading= and second_scorer= away, or early_stop"
             )
-        early = compare_early(given, overrides)
-        return replace(early, change=given["change"])
+        early = replace(compare_early(given, overrides), change=given["change"])
+        return _read_twice(early, given, ({}, {}))
     from harness.regression.gate import compare
     from harness.regression.margins import check_gated, margins_of
 

@@ -30,8 +30,8 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
         )
     chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
     what = (
-        f"task={given['task']}"
-        if given["task"]
+        f"task={given['one_task']}"
+        if given["one_task"]
         else f"experiment={HydraConfig.get().runtime.choices['experiment']}"
     )
     options = [what, *(f"{name}={value}" for name, value in chosen.items())]
@@ -44,9 +44,9 @@ def count_of(given: Mapping[str, Any]) -> int:
     Raises:
         HarnessError: a task and an experiment are given.
     """
-    if given["task"] and given["suite"]:
+    if given["one_task"] and given["suite"]:
         raise HarnessError("task= and experiment= are given: an experiment has tasks of its own")
-    return 1 if given["task"] else len(given["suite"] or ())
+    return 1 if given["one_task"] else len(given["suite"] or ())
 
 
 def seeds_of(asked: Mapping[str, Any]) -> Sequence[int]:

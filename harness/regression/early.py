@@ -121,7 +121,7 @@ def plans_of(options: Sequence[str], parts: Parts) -> list[Plan]:
 
 
 def fits(plans: Sequence[Plan]) -> bool:
-    """Whether the models of both sides fit in memory together, as far as they say what they take."""
+    """Whether memory holds the models of both sides, as far as they say what they take."""
     memories = [trait(plan.inner_model, "memory") for plan in plans]
     weights = sum((memory()[0] or 0) for memory in memories if memory)
     if not weights:
@@ -148,14 +148,22 @@ def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
     while True:
         for task in tasks.values():
             if not task.passed and not task.is_whole:
-                task.size = next(task.blocks)
+                task.size = next(size for size in task.blocks if size > task.size)
         runs = sides.ask({name: task.size for name, task in tasks.items()})
+        for name, task in tasks.items():
+            task.size = held(name, task, runs)
         comparison = look(runs, tasks, overrides)
         at = ", ".join(f"{t.size:,} of {t.whole:,} of {name}" for name, t in tasks.items())
         print(f"look at {at}: {WORDS[comparison.verdict]}", flush=True)
         left = [task for task in tasks.values() if not task.passed and not task.is_whole]
         if comparison.verdict is not Verdict.INCONCLUSIVE or not left:
             return replace(comparison, saving=saving_of(runs, tasks))
+
+
+def held(name: str, task: Asked, runs: tuple[Sequence[FinishedRun], Sequence[FinishedRun]]) -> int:
+    """How much of a task both sides have been asked, perhaps by an earlier command."""
+    limits = [r.info.limit for side in runs for r in side if r.question["task"] == name]
+    return min(task.whole if limit is None else limit for limit in limits)
 
 
 def look(

@@ -109,14 +109,21 @@ class Samples:
     def turns(self) -> NDArray[np.int64]:
         """For each sample its place in an order that takes strata in turn, each at random.
 
-        It depends on ids alone. Of a task with `whole_clusters` it is the place of its cluster.
+        Of a task with strata, what its estimates are over is taken in turn as well. It depends on
+        ids alone. Of a task with `whole_clusters` it is the place of its cluster.
         """
         if trait(self.task, "whole_clusters"):
             return np.unique(self.facts.clusters, return_inverse=True)[1].astype(np.int64)
-        everything = np.arange(len(self))
-        given = (self.facts.strata(e, everything) for e in self.task.estimands if e.strata)
-        strata = next(given, None)
-        codes = np.zeros(len(self), np.int64) if strata is None else strata
+        everything, estimands = np.arange(len(self)), self.task.estimands
+        named = (
+            {name for e in estimands for name in (*e.strata, *e.where)}
+            if any(e.strata for e in estimands)
+            else set()
+        )
+        columns = [self.facts.fields[name].codes for name in sorted(named)]
+        codes = np.zeros(len(self), np.int64)
+        if columns:
+            codes = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
         by_stratum = np.lexsort((self.ids, codes))
         sizes = np.bincount(codes)
         firsts = np.cumsum(sizes) - sizes

@@ -95,7 +95,9 @@ def rounds_of(strata: NDArray[np.intp] | None, turns: Floats) -> Rounds:
     np.add.at(members, (number, codes), 1)
     wanted = np.bincount(codes, minlength=total) / count
     weights = wanted[codes] * sizes[number] / members[number, codes]
-    return Rounds(order, starts, closed, weights / weights.max())
+    most = np.zeros(len(sizes))
+    np.maximum.at(most, number, weights)
+    return Rounds(order, starts, closed, weights / most[number])
 
 
 def _closed(codes: NDArray[np.intp], total: int) -> NDArray[np.intp]:
