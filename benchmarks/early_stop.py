@@ -23,8 +23,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 
 from harness.regression.blocks import sizes  # noqa: E402
-from harness.statistics import ONE_SIDED_LEVEL, Design, Paired, Scale, holm, paired  # noqa: E402
-from harness.statistics.arrays import Floats  # noqa: E402
+from harness.statistics import (  # noqa: E402
+    ONE_SIDED_LEVEL,
+    Design,
+    Floats,
+    Paired,
+    Scale,
+    holm,
+    paired,
+)
 
 WHOLE, PRINCIPLES = 900, 9
 RESAMPLES = 399

@@ -2,8 +2,7 @@
 
     python -m harness.regression baseline=results/runs/A candidate=results/runs/B
     python -m harness.regression experiment=card baseline.model=A candidate.model=B
-    python -m harness.regression task=med_harm baseline.model=A candidate.model=B change="4-bit" \\
-        early_stop=true
+    python -m harness.regression task=med_harm baseline.model=A candidate.model=B early_stop=true
     python -m harness.regression history=results
 
 Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
