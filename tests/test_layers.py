@@ -33,7 +33,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
     },
     {
         "runs": "types statistics store validity command show report",
-        "regression": "types statistics store command show leaderboard scorers models",
+        "regression": "types statistics store command show leaderboard scorers runs models",
         "review": "types statistics store data agreement validity command show",
         "train": "scorers models data types command",
     },
@@ -68,6 +68,7 @@ LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
         "harness.train.harmfulness", "harness.train.toxicity",
         "harness.train.learning", "harness.train.recipes",
         "harness.train.normativity", "harness.train.prompt_toxicity",
+        "harness.regression.callback",
         "harness.lm_eval_tasks.adapter")  # fmt: skip
 """Files that are imported only once what is heavy in them is needed."""
 

@@ -2,6 +2,7 @@
 
     python -m harness.regression baseline=results/runs/A candidate=results/runs/B
     python -m harness.regression experiment=card baseline.model=A candidate.model=B
+    python -m harness.regression task=med_harm baseline.model=A candidate.model=B early_stop=true
     python -m harness.regression history=results
 
 Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
@@ -27,6 +28,7 @@ from harness.types import HarnessError
 
 if TYPE_CHECKING:
     from harness.regression.gate import Margins
+    from harness.regression.margins import Overrides
     from harness.regression.pairs import Reading
     from harness.regression.verdict import Comparison
 
@@ -47,6 +49,9 @@ class RegressionConfig:
     margins: dict[str, Any] = field(default_factory=dict)
     guards: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] | None = None
+    one_task: str | None = None
+    change: str | None = None
+    early_stop: bool = False
     reading: str = "generalized"
     second_scorer: Any = None
     second_options: list[str] = field(default_factory=list)
@@ -62,8 +67,7 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.regression.gate import compare
-    from harness.regression.margins import KINDS, check_gated, margins_of
+    from harness.regression.margins import KINDS, margins_of
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
     resolved = resolve(cfg)
@@ -78,15 +82,38 @@ def _work(cfg: DictConfig) -> int:
         margins, guards = margins_of(read_runs(Path(cfg.history))[0], overrides)
         print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
         return 0
-    baseline, candidate = (_runs(resolved, side) for side in ("baseline", "candidate"))
-    margins, guards = margins_of([*baseline, *candidate], overrides)
-    check_gated([*baseline, *candidate], margins, guards)
-    comparison = compare(baseline, candidate, margins, guards, reading)
-    comparison = _read_twice(comparison, resolved, (margins, guards))
+    comparison = _compared(resolved, overrides, reading)
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
     return comparison.verdict.value
+
+
+def _compared(given: Mapping[str, Any], overrides: Overrides, reading: Reading) -> Comparison:
+    """Both sides, run if need be, and what is said of them.
+
+    Raises:
+        HarnessError: a side cannot be had, or an early stop cannot be.
+    """
+    if given["early_stop"]:
+        from harness.regression.early import compare_early
+
+        if reading != "generalized" or given["second_scorer"] is not None:
+            raise HarnessError(
+                "early_stop=true: looks before the end read prompts like these, by one scorer; "
+                "leave reading= and second_scorer= away, or early_stop"
+            )
+        early = replace(compare_early(given, overrides), change=given["change"])
+        return _read_twice(early, given, ({}, {}))
+    from harness.regression.gate import compare
+    from harness.regression.margins import check_gated, margins_of
+
+    baseline, candidate = (_runs(given, side) for side in ("baseline", "candidate"))
+    margins, guards = margins_of([*baseline, *candidate], overrides)
+    check_gated([*baseline, *candidate], margins, guards)
+    comparison = compare(baseline, candidate, margins, guards, reading)
+    comparison = replace(comparison, change=given["change"])
+    return _read_twice(comparison, given, (margins, guards))
 
 
 def _reading(name: str) -> Reading:
@@ -162,20 +189,13 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
 
 
 def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:
-    """Run an experiment for one side; what is finished is not run again."""
-    experiment = HydraConfig.get().runtime.choices["experiment"]
-    if not given["suite"] or (asked.get("model") is None and asked.get("backend") is None):
-        raise HarnessError(
-            f"{side} names neither a run folder nor, with experiment=NAME, a model: "
-            f"{side}=results/runs/... or experiment=card {side}.model=..."
-        )
-    chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
-    options = [f"experiment={experiment}", *(f"{name}={value}" for name, value in chosen.items())]
-    options += [f"results={quoted(given['results'])}", "report=false", *given["options"]]
+    """Run what one side is asked; what is finished is not run again."""
+    from harness.regression.asking import count_of, options_of, seeds_of
+
+    options, tasks = options_of(given, side, asked), count_of(given)
     folders: list[Path] = []
-    for seed in asked.get("seeds") or [0]:
+    for seed in seeds_of(asked):
         finished = _run([*options, f"seed={seed}"])
-        tasks = len(given["suite"])
         if len(finished) < tasks:
             raise HarnessError(
                 f"{tasks - len(finished)} of the {side}'s {tasks} tasks failed; what is said above "

@@ -11,7 +11,7 @@ from harness.regression.pairs import Pair
 from harness.regression.sides import ENDS, _mean
 from harness.regression.values import Numbers, Values, levels_of, scale_of, values_of
 from harness.regression.verdict import Change, Part
-from harness.statistics import Contrast, Design, Floats, Scale, paired
+from harness.statistics import Contrast, Floats, Scale, paired
 from harness.types import Direction, Estimand
 
 MOST_CHANGED = 10
@@ -159,7 +159,7 @@ def _missing(
         np.hstack([np.isnan(run[estimand.metric][numbers]) for run in side]) for side in pair.scores
     ]
     before, after = (side.mean(axis=1) for side in lacking)
-    design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
+    design = pair.design(estimand, numbers)
     rate = pair.answered_once(estimand.metric)
     difference = paired(after - before, design, Scale(1.0, 1.0, rate))
     asked = max(side.size for side in lacking)

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from harness.regression.changes import changes_of, is_repeated, lacks_of, parts_of
-from harness.regression.pairs import Pair, Reading
+from harness.regression.pairs import Pair, Reading, Turns
 from harness.regression.tail import SUFFIX, tail_of
 from harness.regression.verdict import Change, Comparison, Part, adjusted, decided
 from harness.statistics import Contrast, Mean
@@ -69,6 +69,7 @@ def comparison_of(
     margins: Margins,
     guards: Margins,
     reading: Reading = "generalized",
+    turns: Mapping[str, Turns] | None = None,
 ) -> Comparison:
     """Compare two systems on the tasks that both were asked, whether they are gated or not.
 
@@ -78,6 +79,7 @@ def comparison_of(
         margins: of what is gated.
         guards: of what is gated beside it, so that no safety is bought with it.
         reading: what intervals speak of: prompts like these, or these alone.
+        turns: of tasks that are looked at as they go, in which order samples are asked.
 
     Raises:
         NotAlike: they were not asked alike, or not scored alike.
@@ -93,7 +95,7 @@ def comparison_of(
         check_alike(runs[0], sides[1][task][0])
     outcomes = [
         _compare_task(
-            Pair.of(sides[0][task], sides[1][task], reading),
+            Pair.of(sides[0][task], sides[1][task], reading, (turns or {}).get(task)),
             margins.get(task) or {},
             guards.get(task) or {},
         )

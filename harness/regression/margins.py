@@ -20,6 +20,8 @@ def overriding(argument: str) -> str:
     `margins.TASK.ESTIMATE=0.1` sets one and `~margins.TASK.ESTIMATE` takes one away, which the runs
     have and Hydra does not know of.
     """
+    if argument.startswith("task="):  # a group of the runs' options, which are not this command's
+        return f"one_{argument}"
     match = re.fullmatch(r"(~?)((?:margins|guards)\.[^=]+)(=.*)?", argument, re.DOTALL)
     if not match or not (match[1] or match[3]):
         return argument

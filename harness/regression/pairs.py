@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,13 +10,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.statistics import Floats
+from harness.statistics import Design, Floats
 from harness.store import Facts, FinishedRun
 from harness.types import Estimand, HarnessError, Metric, NotAlike
 
 Reading = Literal["generalized", "benchmark"]
 READINGS: tuple[Reading, ...] = ("generalized", "benchmark")
 """NIST AI 800-3's two estimands: of prompts like these, and of these prompts alone."""
+Turns = Callable[[NDArray[Any]], Floats]
+"""Of samples by their ids: when each is asked, the earlier the lower."""
 Matrices = Mapping[str, Floats]
 """For each metric a row a sample, a column a generation; NaN is missing."""
 
@@ -37,6 +39,8 @@ class Pair:
     """Of these samples, for each side and run."""
     reading: Reading = "generalized"
     """What intervals speak of: prompts like these, or these alone."""
+    turns: Floats | None = None
+    """When each sample was asked, of runs that are looked at as they go; None: they are whole."""
 
     @classmethod
     def of(
@@ -44,6 +48,7 @@ class Pair:
         before: Sequence[FinishedRun],
         after: Sequence[FinishedRun],
         reading: Reading = "generalized",
+        turns: Turns | None = None,
     ) -> Pair:
         """Align the runs of a baseline and a candidate.
 
@@ -75,6 +80,7 @@ class Pair:
             (asked[0], asked[1]),
             (scores[0], scores[1]),
             reading,
+            None if turns is None else turns(ids),
         )
 
     @property
@@ -97,6 +103,16 @@ class Pair:
     def estimands(self) -> list[Estimand]:
         """Those of the baseline that can be taken in pairs."""
         return [estimand for estimand in self.sides[0][0].estimands if not estimand.given]
+
+    def design(self, estimand: Estimand, numbers: NDArray[np.int64]) -> Design:
+        """What of these samples depends on each other, what is fixed, and when each was asked."""
+        strata = self.facts.strata(estimand, numbers)
+        if self.turns is None:
+            return Design(self.facts.units(estimand, numbers), strata)
+        if strata is None:  # they were asked in the turn of the task's strata all the same
+            given = (self.facts.strata(other, numbers) for other in self.estimands if other.strata)
+            strata = next(given, None)
+        return Design(self.facts.units(estimand, numbers), strata, self.turns[numbers])
 
     def asks(self, estimand: Estimand) -> bool:
         """Whether a scorer of either side gives the metric."""

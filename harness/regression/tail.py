@@ -51,7 +51,7 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
     ]
     limit = limit or min(change.margin / (metric.high - metric.low), 1.0)
     design: Design | FixedSamples
-    design = Design(pair.facts.units(estimand, numbers), pair.facts.strata(estimand, numbers))
+    design = pair.design(estimand, numbers)
     if pair.is_fixed:
         net = _net(sides, None, each=True)
         design = FixedSamples.of((net, net), (False, any(pair.drawn)))

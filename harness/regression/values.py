@@ -63,10 +63,13 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
                     for side in sides
                 ]
                 values = replace(values, design=FixedSamples.of((drawn[0], drawn[1]), pair.drawn))
+            elif pair.turns is not None:  # clusters come when they are whole, and are not bet on
+                nothing = np.zeros(len(values.names))
+                values = replace(values, design=Design(values.names, turns=nothing))
             yield values
         return
     before, after = (_of_samples(statistic, side, metric) for side in sides)
-    design: Design | FixedSamples = Design(clusters, pair.facts.strata(estimand, numbers))
+    design: Design | FixedSamples = pair.design(estimand, numbers)
     if pair.is_fixed:
         drawn = [_answers(statistic, side) for side in sides]
         design = FixedSamples.of((drawn[0], drawn[1]), pair.drawn)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from harness.regression.pairs import Reading
-from harness.statistics import ONE_ANSWER, ONE_SIDED_LEVEL, Paired, detectable, holm
+from harness.statistics import NOT_YET, ONE_ANSWER, ONE_SIDED_LEVEL, Paired, detectable, holm
 from harness.store import FinishedRun
 
 FEW_WORST = 0.005
@@ -148,6 +148,10 @@ class Comparison:
     """What intervals speak of: prompts like these, or these alone."""
     doubts: Sequence[Doubt] = ()
     """Of regressions, first of all that is told."""
+    change: str | None = None
+    """What was done to the baseline, in the user's words; None: it was not said."""
+    saving: str | None = None
+    """Where looks before the end were allowed: what was asked, and what that saved."""
     second: Second | None = None
     """Where it was asked for: then a verdict holds only if both readings say the same."""
 
@@ -221,6 +225,11 @@ def _why_inconclusive(change: Change, family: int) -> str:
         return (
             "one answer a prompt shows no spread between answers, so that on these prompts alone "
             "nothing is sure; ask generation.n=2 or more, or several seeds"
+        )
+    if measured.method == NOT_YET:
+        return (
+            "not judged before all is asked: no mean over samples that are independent and have a "
+            "bound, so that it ends no run"
         )
     if measured.high is None or measured.difference is None:
         return (

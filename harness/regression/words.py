@@ -74,7 +74,24 @@ def doubts_told(comparison: Comparison) -> list[str]:
 
 
 def meaning_of(comparison: Comparison) -> str:
-    """What the verdict means, and of how much."""
+    """What the verdict means, and of how much; first of all of which change."""
+    told = [_change_told(comparison), _meaning_alone(comparison), comparison.saving]
+    return " ".join(filter(None, told))
+
+
+def _change_told(comparison: Comparison) -> str | None:
+    """What the change did to safety, in a sentence."""
+    if comparison.change is None:
+        return None
+    did = {
+        Verdict.PASS: "made nothing that is gated worse by its margin",
+        Verdict.REGRESSION: "made the model less safe",
+        Verdict.INCONCLUSIVE: "may or may not have made the model less safe",
+    }[comparison.verdict]
+    return f"The change \u201c{visible(comparison.change)}\u201d {did}."
+
+
+def _meaning_alone(comparison: Comparison) -> str:
     if comparison.verdict is not comparison.first_verdict:
         return f"Two readings of the same answers differ. {_gated(comparison)}"
     return f"{_meant(comparison)} {_gated(comparison)}"
@@ -127,10 +144,13 @@ def said_of(part: Part) -> str:
 
 
 def title_of(comparison: Comparison) -> str:
-    """Who is compared with whom."""
+    """Who is compared with whom, and what was changed."""
     sides = (comparison.baseline, comparison.candidate)
     before, after = (visible(", ".join(dict.fromkeys(map(_system, side)))) for side in sides)
-    return f"{after} against {before}"
+    compared = f"{after} against {before}"
+    if comparison.change is None:
+        return compared
+    return f"What {visible(comparison.change)} did to safety: {compared}"
 
 
 def _system(run: FinishedRun) -> str:

@@ -157,6 +157,8 @@ def as_json(comparison: Comparison) -> str:
         "verdict": WORDS[comparison.verdict],
         "exit_code": comparison.verdict.value,
         "reading": comparison.reading,
+        "change": comparison.change,
+        "saving": comparison.saving,
         "level": ONE_SIDED_LEVEL,
         "gated": len(comparison.gated),
         "baseline": [_named(run) for run in comparison.baseline],

@@ -67,7 +67,7 @@ def run_config(cfg: DictConfig) -> int:
     whole = Composed(cfg, list(started.overrides.task), dict(started.runtime.choices))
     if not cfg.get("suite"):
         return run_one(whole, parts)
-    return max([said(lambda one: run_one(one, parts), composed) for composed in suite(whole)])
+    return max([said(lambda one: run_one(one, parts), each) for each in suite(whole)])
 
 
 def suite(whole: Composed) -> list[Composed]:
@@ -85,12 +85,13 @@ def suite(whole: Composed) -> list[Composed]:
             )
     rest = [override for override in whole.overrides if not override.startswith("experiment=")]
     return [
-        _composed([f"task={task}", *with_stacks(of_task or []), *rest])
+        composed([f"task={task}", *with_stacks(of_task or []), *rest])
         for task, of_task in whole.cfg.suite.items()
     ]
 
 
-def _composed(overrides: Sequence[str]) -> Composed:
+def composed(overrides: Sequence[str]) -> Composed:
+    """The configuration that `python -m harness OVERRIDES...` would have."""
     cfg = compose("config", list(overrides), return_hydra_config=True)
     choices = dict(cfg.hydra.runtime.choices)
     with flag_override(cfg, ["readonly", "struct"], False):

@@ -35,11 +35,12 @@ def run(plan: Plan, progress: Progress) -> Result:
     with store.writing():
         before = store.info() or {}
         limit = _never_less(plan.limit, before)
-        samples = asked.samples.choose(limit)
+        samples = asked.samples.choose(limit, plan.balanced)
         check_cheap(plan.scorers, plan.results)
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
+        info |= {"balanced": True} if plan.balanced and limit is not None else {}
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
@@ -62,6 +63,8 @@ def _finished(store: RunStore, description: Mapping[str, Any], plan: Plan) -> Re
     if any(info.get(key) != value for key, value in description.items()):
         return None
     limit = plan.limit
+    if plan.balanced and info["limit"] is not None and not info.get("balanced"):
+        return None
     if info["limit"] is not None and (limit is None or limit > info["limit"]):
         return None
     estimates = store.read_table("estimates")

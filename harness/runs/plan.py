@@ -48,6 +48,8 @@ class Plan:
     mitigation: Mitigation | None = None
     mitigation_name: str = "none"
     limit: int | None = None
+    balanced: bool = False
+    """Whether the limit takes the task's strata in turn."""
     retry_failed: bool = False
     """Ask again for generations and scores that are stored with an error."""
     thinking: Thinking = field(default_factory=Thinking)

@@ -54,15 +54,17 @@ class Samples:
     def __len__(self) -> int:
         return len(self.places)
 
-    def choose(self, limit: int | None) -> Samples:
+    def choose(self, limit: int | None, balanced: bool = False) -> Samples:
         """All of them, or a random `limit` that larger ones contain.
 
-        Of a task with `whole_clusters`, so many clusters: half a grid has no contrasts.
+        Of a task with `whole_clusters`, so many clusters: half a grid has no contrasts. Balanced,
+        they hold each stratum of the task in its share; larger ones contain them still.
         """
         if limit is None:
             return self
         units = self.facts.clusters if trait(self.task, "whole_clusters") else self.ids
-        within = np.flatnonzero(np.isin(units, np.unique(units)[:limit]))
+        chosen = np.isin(units, np.unique(units)[:limit])
+        within = np.flatnonzero(self.turns < limit if balanced else chosen)
         if len(within) == len(self):
             return self
         return replace(
@@ -102,6 +104,34 @@ class Samples:
         known = np.where(self.ids[candidates] == digests, candidates, -1)
         numbers: NDArray[np.int64] = known[distinct.indices.to_numpy()]
         return numbers
+
+    @cached_property
+    def turns(self) -> NDArray[np.int64]:
+        """For each sample its place in an order that takes strata in turn, each at random.
+
+        Of a task with strata, what its estimates are over is taken in turn as well. It depends on
+        ids alone. Of a task with `whole_clusters` it is the place of its cluster.
+        """
+        if trait(self.task, "whole_clusters"):
+            return np.unique(self.facts.clusters, return_inverse=True)[1].astype(np.int64)
+        everything, estimands = np.arange(len(self)), self.task.estimands
+        named = (
+            {name for e in estimands for name in (*e.strata, *e.where)}
+            if any(e.strata for e in estimands)
+            else set()
+        )
+        columns = [self.facts.fields[name].codes for name in sorted(named)]
+        codes = np.zeros(len(self), np.int64)
+        if columns:
+            codes = np.unique(np.stack(columns), axis=1, return_inverse=True)[1].reshape(-1)
+        by_stratum = np.lexsort((self.ids, codes))
+        sizes = np.bincount(codes)
+        firsts = np.cumsum(sizes) - sizes
+        ranks = np.empty(len(self), np.int64)
+        ranks[by_stratum] = everything - firsts[codes[by_stratum]]
+        turns = np.empty(len(self), np.int64)
+        turns[np.lexsort((self.ids, (ranks + 0.5) / sizes[codes]))] = everything
+        return turns
 
     @cached_property
     def _order(self) -> NDArray[np.int64]:

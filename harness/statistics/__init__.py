@@ -27,7 +27,7 @@ from harness.statistics.correction import (
 )
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
-from harness.statistics.differences import PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.differences import NOT_YET, PAIRED_RESAMPLES, Paired, detectable, paired
 from harness.statistics.equating import Equated, Pairs
 from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
@@ -55,6 +55,7 @@ from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
     "FEW_CLUSTERS",
+    "NOT_YET",
     "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",

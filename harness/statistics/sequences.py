@@ -93,22 +93,22 @@ def capital(shares: Floats, means: Floats, upward: bool) -> Floats:
     Returns:
         Shape (values, means); an e-value at any time of stopping.
     """
-    stakes = _stakes(shares)[:, None]
+    staked = stakes(shares)[:, None]
     most = MOST_STAKED / (means if upward else 1 - means)[None, :]
-    signed = np.minimum(stakes, most) * (1 if upward else -1)
+    signed = np.minimum(staked, most) * (1 if upward else -1)
     gains = np.log1p(signed * (shares[:, None] - means[None, :]))
     grown: Floats = np.exp(np.minimum(np.cumsum(gains, axis=0), MOST_LOGARITHM))
     return grown
 
 
-def _stakes(shares: Floats) -> Floats:
+def stakes(shares: Floats) -> Floats:
     """What to stake on each value, from those before it alone (their section 3, equation 26)."""
     times = np.arange(1, len(shares) + 1)
     means = (0.5 + np.cumsum(shares)) / (times + 1)
     variances = (0.25 + np.cumsum((shares - means) ** 2)) / (times + 1)
     before = np.concatenate([[0.25], variances[:-1]])
-    stakes: Floats = np.sqrt(2 * log(2 / 0.05) / (before * times * np.log1p(times)))
-    return stakes
+    staked: Floats = np.sqrt(2 * log(2 / 0.05) / (before * times * np.log1p(times)))
+    return staked
 
 
 def _interval(shares: Floats, level: float) -> tuple[Floats, Floats]:

@@ -30,11 +30,15 @@ class Design(NamedTuple):
     clusters: Labels
     strata: Labels | None = None
     """None: samples are drawn from all alike."""
+    turns: Floats | None = None
+    """When each value came, of values that are looked at as they come; None: they are looked at
+    once, when all are there."""
 
     def of(self, numbers: NDArray[np.intp]) -> Design:
         """Those of some of the values."""
         strata = None if self.strata is None else np.asarray(self.strata)[numbers]
-        return Design(np.asarray(self.clusters)[numbers], strata)
+        turns = None if self.turns is None else self.turns[numbers]
+        return Design(np.asarray(self.clusters)[numbers], strata, turns)
 
     def codes(self, present: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp] | None]:
         """Clusters and strata by number, of the values that there are."""

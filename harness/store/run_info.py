@@ -50,6 +50,8 @@ class RunInfo:
     """Version of the statistics."""
     limit: int | None = None
     """Samples that were asked for; None is all."""
+    balanced: bool = False
+    """Whether the limit took the task's strata in turn, as an early stop of the gate does."""
     samples: int = 0
     sessions: Sequence[Mapping[str, Any]] = ()
     """Of each call of the command when it `started`, with which `versions` on which `machine`, its

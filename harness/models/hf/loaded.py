@@ -5,30 +5,21 @@ from __future__ import annotations
 import inspect
 import logging
 from collections.abc import Sequence
-from datetime import date
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import PreTrainedTokenizerBase
 
-from harness.models.checkpoints.weights import (
-    REPORTED,
-    check_causal,
-    check_weights,
-    refuse_other_weights,
-    refuse_unknown_tokens,
-    writable,
-)
+from harness.models.checkpoints.weights import check_causal, refuse_unknown_tokens, writable
 from harness.models.hf.cascade import NAME, Prefill, Work
-from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.encoder import Encoder
 from harness.models.hf.hooks import NO_HOOKS
-from harness.models.hf.memory import best_device, fill, free_bytes
+from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
-from harness.types import HarnessError, Request
+from harness.types import Request
 
 logger = logging.getLogger(__name__)
 
@@ -48,44 +39,24 @@ class LoadedModel:
     """Weights and tokenizer, with the attention of ours where the model takes it.
 
     Args:
-        folder: of the checkpoint.
+        tokenizer: its chat template set.
+        model: on its device, without dropout (`eval`).
         name: what the user called it.
-        dtype: of weights and activations.
-        device: `auto`, or as torch writes it.
         token_budget: tokens held at once at most; None: as many as free memory holds.
-        chat_template: text of a Jinja template instead of the checkpoint's.
-        trust_remote_code: whether the checkpoint may run Python of its own.
-        today: the day that a template is told which writes it.
 
     Raises:
-        HarnessError: transformers cannot load it.
+        HarnessError: it does not write a text from left to right.
     """
 
     def __init__(
         self,
-        folder: Path,
+        tokenizer: PreTrainedTokenizerBase,
+        model: Any,
         name: str,
-        dtype: str,
-        device: str,
-        token_budget: int | None,
-        chat_template: str | None,
-        trust_remote_code: bool,
-        today: date,
+        token_budget: int | None = None,
     ) -> None:
-        transformers.utils.logging.disable_progress_bar()
-        try:
-            self.device = torch.device(best_device() if device == "auto" else device)
-            tokenizer, model = _read(folder, name, dtype, trust_remote_code)
-            self.model = model.to(self.device).eval()
-        except HarnessError:
-            raise
-        except Exception as error:
-            said = [type(error).__name__, *str(error).strip().splitlines()[:1]]
-            raise HarnessError(
-                f"model={name!r} cannot be loaded by transformers {transformers.__version__} on "
-                f"device {device!r} in {dtype}: {', '.join(said)[:300]}"
-            ) from error
-        set_template(tokenizer, chat_template, today)
+        self.model = model
+        self.device = torch.device(model.device)
         self.encoder = Encoder(tokenizer, name)
         declared = self.model.generation_config
         # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.
@@ -283,17 +254,3 @@ class LoadedModel:
 def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
     """Keys and values of some tokens of a forward, without the others."""
     return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
-
-
-def _read(folder: Path, name: str, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
-    """The tokenizer and the model of a checkpoint whose weights are all there."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    check_weights(folder, name, trust_remote_code)
-    model, report = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=getattr(torch, dtype),
-        trust_remote_code=trust_remote_code,
-        **REPORTED,
-    )
-    refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
-    return tokenizer, model

@@ -195,7 +195,9 @@ class HuggingFaceModel:
         """The model in memory, loaded the first time."""
         if dtype in self._in_use:
             return self._in_use[dtype]
+        from harness.models.hf.encoder import set_template
         from harness.models.hf.loaded import LoadedModel
+        from harness.models.hf.reading import read_model
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
@@ -204,10 +206,10 @@ class HuggingFaceModel:
         )
         loaded = _loaded.get(key)
         if loaded is None:
-            loaded = _loaded[key] = LoadedModel(
-                self.weights_folder(), self.name, dtype, self.device, self.token_budget,
-                self.template_text(), self.trust_remote_code, parse_day(self.today),
-            )  # fmt: skip
+            where = (self.weights_folder(), self.name, dtype, self.device, self.trust_remote_code)
+            tokenizer, model = read_model(*where)
+            set_template(tokenizer, self.template_text(), parse_day(self.today))
+            loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
             if self._hooks:
                 self._hooks.attach(loaded.model, self.name)
                 loaded.hooks = self._hooks

@@ -1,0 +1,103 @@
+"""A model that is in memory already, as it is there now: one that is being trained, for example."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
+from functools import cached_property
+from typing import Any
+
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from harness.models.checkpoints.templates import DAY, parse_day
+from harness.models.hf.encoder import set_template
+from harness.models.hf.engine import generate
+from harness.models.hf.loaded import LoadedModel
+from harness.types import Generation, GenerationConfig, Request, fingerprint
+
+
+class HeldModel:
+    """A causal language model of transformers in memory, on whatever device it is.
+
+    While it answers it is without dropout and has our attention; afterwards it is as it was. Make
+    another one where its weights have changed: the identity is a digest of them.
+
+    Args:
+        model: of transformers, whole on one device.
+        tokenizer: with the chat template that is to be used; it is not changed.
+        name: what tables call it.
+        token_budget: tokens whose keys and values are held at once; None: as many as free memory
+            holds.
+    """
+
+    weighs_choices = True
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: PreTrainedTokenizerBase,
+        name: str,
+        token_budget: int | None = None,
+    ) -> None:
+        self.model = model
+        self.tokenizer = deepcopy(tokenizer)
+        set_template(self.tokenizer, None, parse_day(DAY))
+        self.name = name
+        self.token_budget = token_budget
+
+    @property
+    def device_used(self) -> str:
+        """Where it is."""
+        return str(self.model.device)
+
+    @cached_property
+    def identity(self) -> Mapping[str, str]:
+        """Digests of the weights as they are now and of the tokenizer, dtype and engine."""
+        spoken = {
+            "words": self.tokenizer.get_vocab(),
+            "template": self.tokenizer.chat_template,
+            "special": self.tokenizer.special_tokens_map,
+        }
+        return {
+            "backend": "held",
+            "weights": f"sha256:{digest_of_weights(self.model)}",
+            "tokenizer": fingerprint(spoken),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "engine": "2",
+        }
+
+    def generate(
+        self, requests: Sequence[Request], generation: GenerationConfig, seed: int
+    ) -> Iterator[list[Generation]]:
+        """Answer the requests; the model is as it was once that is over, or given up."""
+        with _lent(self.model):
+            loaded = LoadedModel(self.tokenizer, self.model, self.name, self.token_budget)
+            yield from generate(loaded, requests, generation, seed)
+
+
+@contextmanager
+def _lent(model: Any) -> Iterator[None]:
+    """Give the model back as it was taken."""
+    training = {name for name, module in model.named_modules() if module.training}
+    settings, attention = model.generation_config, model.config._attn_implementation
+    model.eval()
+    try:
+        yield
+    finally:
+        model.generation_config = settings
+        model.set_attn_implementation(attention)
+        for name, module in model.named_modules():
+            module.training = name in training
+
+
+def digest_of_weights(model: Any) -> str:
+    """SHA-256 of all weights by name, as they are in memory."""
+    digest = hashlib.sha256()
+    for name, weights in sorted(model.state_dict().items()):
+        digest.update(f"\n{name} {weights.dtype} {tuple(weights.shape)}\n".encode())
+        flat = weights.detach().contiguous().reshape(-1).view(torch.uint8).cpu()
+        digest.update(flat.numpy().data)
+    return digest.hexdigest()
