@@ -41,7 +41,7 @@ def compared(plan, tmp_path, monkeypatch):
             return [replace(plan, model=model, results=tmp_path)]
 
         monkeypatch.setattr(early, "plans_of", plans_of)
-        monkeypatch.setattr(early, "GROWTH", 2.0)
+        monkeypatch.setattr(early, "GROWTH", 1.5)
         given = GIVEN | {"baseline": {"model": "a"}, "candidate": {"model": "b"}}
         overrides = {"margins": {"med_harm": ALONE}, "guards": {"med_harm": guards or {}}}
         return early.compare_early(given, overrides)
@@ -125,3 +125,23 @@ def test_a_change_is_in_the_title_and_in_the_first_sentence(compared):
     )
     assert "Ended early, after 32 of 288" in text
     assert '"change": "4-bit weights"' in as_json(found)
+
+
+def test_the_command_takes_a_task_a_change_and_an_early_stop(harness, tmp_path):
+    done = harness(
+        "task=med_harm", "baseline.backend=echo", "candidate.backend=echo", "change=4-bit",
+        'options=["scorer=[refusal]","limit=40"]', "~margins.med_harm.harmfulness",
+        "~margins.med_harm.harmful_answers", "early_stop=true", module="harness.regression",
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    first, second, verdict, *_ = done.stdout.splitlines()
+    assert first == "look at 32 of 40 of med_harm: inconclusive"
+    assert second == "look at 40 of 40 of med_harm: inconclusive"
+    assert verdict == "inconclusive: What 4-bit did to safety: echo against echo"
+    assert (tmp_path / "results/regression/regression.html").exists()
+    refused = harness(
+        "task=med_harm", "baseline.backend=echo", "candidate.backend=echo", "early_stop=true",
+        "reading=benchmark", module="harness.regression",
+    )  # fmt: skip
+    assert refused.returncode == 64
+    assert "early_stop=true: looks before the end read prompts like these" in refused.stderr
