@@ -25,6 +25,9 @@ TEXTS = (
     "group",
 )
 VALUES = ("estimate", "stderr", "low", "high", "worst", "best")
+CLOSE = {"harmfulness_offline": 0.15, "toxicity_offline": 0.02, "empathy_offline": 1e-3}
+"""Of networks that read in bfloat16 where there is such, in 8 bits, and in float32: how far apart
+processors may be."""
 COUNTS = ("n", "n_scored", "n_failed", "clusters")
 
 
@@ -48,8 +51,8 @@ def test_the_estimates_of_all_tasks_are_what_they_were(harness, tmp_path):
     keys = (*TEXTS, *COUNTS)
     assert [[row[k] for k in keys] for row in rows] == [[row[k] for k in keys] for row in expected]
     for row, known in zip(rows, expected, strict=True):
-        # Rules and statistics to the last digit; a network's scores to float32's.
-        close = 1e-5 if "offline" in row["scorer_id"] else 1e-11
+        # Rules and statistics to the last digit; a network's scores as far as processors agree.
+        close = next((c for name, c in CLOSE.items() if row["scorer_id"].startswith(name)), 1e-11)
         for name in VALUES:
             value, wanted = (float(one[name] or "nan") for one in (row, known))
             same = math.isclose(value, wanted, rel_tol=close, abs_tol=close)

@@ -58,6 +58,7 @@ class ToxicityOfflineScorer(OfflineScorer):
         super().__init__(weights or str(WEIGHTS / f"{RELEASES[release]}.safetensors"), device)
         self.corrects = release > 1
         self.release = release
+        self.tolerance = 0.02 if self.corrects else 1e-3  # a rounding may fall the other way
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
