@@ -23,6 +23,7 @@ from harness.data import Labelled, digest, read_file
 from harness.scorers.judged.epitome import MECHANISMS
 from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
 from harness.scorers.offline.minilm import SentenceEncoder
+from harness.statistics import quadratic_kappa
 from harness.train.empathy import (
     FOLDER,
     OTHERS,
@@ -123,8 +124,6 @@ def _left_out(own: list[Pair], others: list[Pair]) -> NDArray[np.float64]:
 
 def _table(name: str, pairs: Sequence[Pair], values: NDArray[np.float64]) -> None:
     """Correlation and kappa of each mechanism."""
-    from harness.statistics.agreement import quadratic_kappa
-
     levels = np.array([pair.levels for pair in pairs])
     parts = []
     for place, mechanism in enumerate(MECHANISMS):

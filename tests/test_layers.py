@@ -61,8 +61,9 @@ HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "
          "vllm"}  # fmt: skip
 LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
         "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
-        "harness.scorers.offline.minilm", "harness.scorers.detoxify.detoxify_model",
-        "harness.train.learning", "harness.train.recipes",
+        "harness.scorers.offline.minilm", "harness.scorers.offline.reply",
+        "harness.scorers.detoxify.detoxify_model",
+        "harness.train.empathy", "harness.train.learning", "harness.train.recipes",
         "harness.lm_eval_tasks.adapter")  # fmt: skip
 """Files that are imported only once what is heavy in them is needed."""
 
