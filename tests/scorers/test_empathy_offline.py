@@ -31,7 +31,9 @@ def values(scorer, replies):
 
 
 def test_questions_are_counted_by_kind():
-    reply = "What happened? How long have you slept so badly? Who cares? Have you tried tea? did you cry"
+    reply = (
+        "What happened? How long have you slept badly? Who cares? Have you tried tea? did you cry"
+    )
     marked, directed, proposing, rhetorical, generic, unmarked, nothing_else = marks("", reply)[:7]
     assert (marked, directed, proposing, rhetorical, generic) == (3, 1, 1, 1, 1)
     assert (unmarked, nothing_else) == (1, 0)
