@@ -3,8 +3,8 @@
     python benchmarks/empathy.py --data DATA [--record FOLDER]
 
 Three measures: the project's weights on real replies that were kept back (short ones of DiaSafety,
-therapists' of CounselChat); the same on replies written last and labelled before the scorer was
-run; and, a block of our own pairs at a time, weights that saw only the other blocks. `--record`
+therapists' of CounselChat); the same on replies of ours to other messages, labelled before the
+scorer was run on them; and, a block of our own pairs at a time, weights that saw only the other blocks. `--record`
 keeps the first as the validity records. Two minutes on two cores.
 """
 
@@ -54,7 +54,7 @@ def main() -> None:
         Pair("fresh", str(row["seeker"]), str(row["response"]), levels_of(row))
         for row in read_file(FOLDER / "empathy_fresh.jsonl")
     ]
-    _table("written last", fresh, _scored(fresh))
+    _table("to other messages", fresh, _scored(fresh))
     own = own_pairs(options.data)
     left_out = _left_out(own, replies_by_others(options.data, "trained"))
     _table("own pairs, a block left out", own, left_out)
