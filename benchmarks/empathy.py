@@ -4,8 +4,8 @@
 
 Three measures: the project's weights on real replies that were kept back (short ones of DiaSafety,
 therapists' of CounselChat); the same on replies of ours to other messages, labelled before the
-scorer was run on them; and, a block of our own pairs at a time, weights that saw only the other blocks. `--record`
-keeps the first as the validity records. Two minutes on two cores.
+scorer was run on them; and, a block of our own pairs at a time, weights that saw only the other
+blocks. `--record` keeps the first as the validity records. Two minutes on two cores.
 """
 
 from __future__ import annotations
