@@ -3,9 +3,9 @@
     python benchmarks/empathy.py --data DATA [--record FOLDER]
 
 Three measures: the project's weights on real replies that were kept back (short ones of DiaSafety,
-therapists' of CounselChat); the same on replies written last and labelled before the scorer was
-run; and, a block of our own pairs at a time, weights that saw only the other blocks. `--record`
-keeps the first as the validity records. Two minutes on two cores.
+therapists' of CounselChat); the same on replies of ours to other messages, labelled before the
+scorer was run on them; and, a block of our own pairs at a time, weights that saw only the other
+blocks. `--record` keeps the first as the validity records. Two minutes on two cores.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from harness.data import Labelled, digest, read_file
 from harness.scorers.judged.epitome import MECHANISMS
 from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
 from harness.scorers.offline.minilm import SentenceEncoder
+from harness.statistics import quadratic_kappa
 from harness.train.empathy import (
     FOLDER,
     OTHERS,
@@ -53,7 +54,7 @@ def main() -> None:
         Pair("fresh", str(row["seeker"]), str(row["response"]), levels_of(row))
         for row in read_file(FOLDER / "empathy_fresh.jsonl")
     ]
-    _table("written last", fresh, _scored(fresh))
+    _table("to other messages", fresh, _scored(fresh))
     own = own_pairs(options.data)
     left_out = _left_out(own, replies_by_others(options.data, "trained"))
     _table("own pairs, a block left out", own, left_out)
@@ -123,8 +124,6 @@ def _left_out(own: list[Pair], others: list[Pair]) -> NDArray[np.float64]:
 
 def _table(name: str, pairs: Sequence[Pair], values: NDArray[np.float64]) -> None:
     """Correlation and kappa of each mechanism."""
-    from harness.statistics import quadratic_kappa
-
     levels = np.array([pair.levels for pair in pairs])
     parts = []
     for place, mechanism in enumerate(MECHANISMS):

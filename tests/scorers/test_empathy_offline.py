@@ -48,7 +48,7 @@ def test_words_shared_with_the_message_are_a_share():
 
 
 def test_contempt_and_dismissal_are_worth_nothing(scorer):
-    found = values(scorer, ["lol who cares", "who cares? get over it", "Do you want a medal?"])
+    found = values(scorer, ["lol who cares", "who cares? get over it", "grow up and stop whining"])
     assert found.max() < 0.15
     assert values(scorer, ["Yes. I used to think so."])[0, 2] < 0.1
 
