@@ -202,13 +202,13 @@ def _logistic(matrix: Any, yes: NDArray[np.bool_], weight: NDArray[np.float64]) 
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    sign = np.where(yes, 1.0, -1.0)
+    sign, turned = np.where(yes, 1.0, -1.0), matrix.T.tocsr()
 
     def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margin = sign * (beta[0] + matrix @ beta[1:])
         value = 0.5 * beta[1:] @ beta[1:] + STRENGTH * (weight * np.logaddexp(0, -margin)).sum()
         slope = -STRENGTH * weight * sign * expit(-margin)
-        return value, np.concatenate([[slope.sum()], beta[1:] + matrix.T @ slope])
+        return value, np.concatenate([[slope.sum()], beta[1:] + turned @ slope])
 
     start = np.zeros(matrix.shape[1] + 1)
     return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x

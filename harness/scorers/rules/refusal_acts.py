@@ -150,8 +150,10 @@ _EVERY = tuple((act, rule.search) for act, rules in ACTS.items() for rule in rul
 _HARMLESS = tuple((act, rule) for act, rule in _EVERY if act in ("offers", "preaches"))
 """What a sentence without those words may do."""
 # What has the words of a refusal and is none: figures of speech, questions back, others' words.
+PRAISES = re.compile(r"\b(?:can't|cannot|can not) (?:\w+ ){0,6}?(?:enough|highly)\b")
 _IDIOM = _any(
-    r"\b(?:can't|cannot|can not) (?:\w+ ){0,6}?(?:enough|highly)\b|\bhelp (?:but|\w+ing)\b",
+    PRAISES.pattern,
+    r"\bhelp (?:but|\w+ing)\b",
     r"\b(?:tell|say|explain) (?:if|whether|from|the difference|apart|how (?!to))",
     r"\bwithout (?:knowing|seeing|more|further|additional)\b",
     r"\b(?:you|he|she|they|people|who) (?:\w+ ){0,2}?(?:sa(?:y|ys|id)|tells?|told|repl(?:y|ied)"
