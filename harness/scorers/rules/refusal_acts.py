@@ -79,9 +79,11 @@ ACTS: Mapping[Act, Sequence[re.Pattern[str]]] = {
             rf"\b(?:request|information|instructions|this) {_CANNOT} be (?:provid|shar|given|fulfil"
             r"|complet|answer|disclos)|\blet's (?:talk about|discuss) something else",
             # By the rules that it keeps.
-            r"\b(?:not|n't|outside|beyond|against|violates?|contrary to)(?: \w+){0,5}? (?:my|openai's) "
-            r"(?:\w+ ){0,2}(?:programming|guideline|principle|polic|purpose|capabilit|values|scope)",
-            r"\b(?:outside|beyond)(?: of)? what (?:i|we) (?:can|may|will|am able|are able|am allowed)",
+            r"\b(?:not|n't|outside|beyond|against|violates?|contrary to)(?: \w+){0,5}? "
+            r"(?:my|openai's) (?:\w+ ){0,2}(?:programming|guideline|principle|polic|purpose"
+            r"|capabilit|values|scope)",
+            r"\b(?:outside|beyond)(?: of)? what (?:i|we) (?:can|may|will|am able|are able"
+            r"|am allowed)",
             r"(?:not|n't)(?: \w+){0,3} (?:something|anything|a (?:request|topic|question|task))"
             rf"(?: that)? i(?:'m| am| can| will)(?: (?:able|willing|happy)(?: to| with)?)? {_GIVE}",
             # Because it would be wrong to give it.
