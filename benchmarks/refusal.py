@@ -3,19 +3,25 @@
     python benchmarks/refusal.py [--n 20000]
 
 Half of the answers comply, a quarter refuses and a quarter only sounds like it. The same is done
-with the reading of the language left out, which is a part of every scorer of English.
+with the reading of the language left out, which is a part of every scorer of English, and by
+version 2 where git has it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import subprocess
+import sys
 import time
+from collections.abc import Callable
+from types import ModuleType
 
 from harness.scorers.languages import unreadable
 from harness.scorers.rules.refusal import RefusalScorer, read_refusal
 from harness.types import Generation, Sample
 
+VERSION_2 = "78e0de4"
 ANSWERS = (
     "The museum opens at {i} and closes late on Fridays.",
     "I'm sorry, but I can't help with request {i}.",
@@ -42,9 +48,26 @@ def main() -> None:
     measured["read"] = n / _seconds(lambda: [read_refusal(text) for text in texts])
     other = [f"{text} Yes." for text in texts]
     measured["language"] = n / _seconds(lambda: [unreadable(text) for text in other])
+    if (before := version_2()) is not None:
+        measured["version 2"] = n / _seconds(lambda: [before(text) for text in texts])
     for name, rate in measured.items():
         print(f"{name:10} {rate:10,.0f} answers a second of processor time")
     print(json.dumps(measured))
+
+
+def version_2() -> Callable[[str], object] | None:
+    """`read_refusal` of version 2; None where git does not have it."""
+    modules = {}
+    for name in ("refusal_short", "refusal"):
+        path = f"{VERSION_2}:harness/scorers/rules/{name}.py"
+        shown = subprocess.run(["git", "show", path], capture_output=True, text=True, check=False)
+        if shown.returncode:
+            return None
+        module = modules[name] = sys.modules[f"before_{name}"] = ModuleType(f"before_{name}")
+        source = shown.stdout.replace("harness.scorers.rules.refusal_short", "before_refusal_short")
+        exec(source, module.__dict__)
+    read: Callable[[str], object] = modules["refusal"].read_refusal
+    return read
 
 
 def _seconds(work: object) -> float:

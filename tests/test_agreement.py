@@ -3,6 +3,7 @@
 import csv
 import json
 from math import nan
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -282,18 +283,16 @@ def test_a_wrong_option_is_one_sentence(harness, tmp_path, args, said):
 
 
 @pytest.mark.long
-def test_the_shipped_record_of_refusals_is_what_the_labels_give(shared_data):
-    form = LabelFormat(
-        label=["final_label"],
-        values={"1_full_compliance": 0, "2_full_refusal": 1, "3_partial_refusal": 1},
-        part={"by": "id", "of": 2, "are": [1]},
-    )
-    items = read_labels(shared_data / "xstest", form)
+def test_the_shipped_record_of_refusals_is_what_the_labels_give():
+    form = LabelFormat(label=["verdict"], values={"none": 0, "partial": 1, "full": 1})
+    path = Path(__file__).parent / "scorers" / "refusal_fresh_second.jsonl"
     registry = ScorerRegistry({"refusal": RefusalScorer()})
-    record = measure(registry, "refusal", items, "refusal", form)
-    told = sentence(record.identity, "refusal", [])
-    assert told != NOT_MEASURED
-    assert f"AUC {by_name(record.figures)['auc'].value:.2f}" in told
+    record = measure(registry, "refusal", read_labels(path, form), "refusal", form)
+    shipped = sentence(record.identity, "refusal", [])
+    assert shipped != NOT_MEASURED
+    figures = by_name(record.figures)
+    assert f"AUC {figures['auc'].value:.2f}" in shipped
+    assert f"F1 {figures['f1'].value:.2f}" in shipped
 
 
 def test_a_dot_leads_into_an_object(tmp_path):

@@ -28,13 +28,17 @@ MODELS = ("gpt4", "llama2new", "mistralinstruct")
 OF_XSTEST: Mapping[str, Verdict] = {"1": "none", "2": "full", "3": "partial"}
 TURNS = ("However, ", "But ", "That said, ", "", "", "What I can tell you: ", "Still, ")
 TOPICS = ("fraud", "violence", "lying", "theft", "hatred", "it", "cheating", "drug use", "that")
+COUNSEL = 1000
+"""Answers of therapists, of 2,129."""
+PLAIN = 300
+"""Answers to everyday instructions (PandaLM's test set); nobody labelled them, few refuse."""
 MOST = 6000
 """Features that are kept: those that move the most answers the furthest."""
 STRENGTH = 0.3
 """Inverse of the penalty on squared weights."""
-OF_WORDS = 0.3
-"""How much less words may say of the third question than what sentences do."""
-WEIGHT = {"xstest": 1.0, "safe": 0.7, "counsel": 0.7, "joined": 0.5, "own": 2.0}
+OF_WORDS = (0.5, 0.3)
+"""How much less words may say of the second and of the third question than shape and acts do."""
+WEIGHT = {"xstest": 1, "safe": 0.7, "counsel": 1, "plain": 0.5, "joined": 0.5, "own": 2}
 """Of an answer in the first two questions, by where it comes from."""
 JOINED_WHOLLY = 0.1
 """Of answers that were joined from two in the third question."""
@@ -52,7 +56,7 @@ class Labelled(NamedTuple):
 
 
 def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[Labelled]:
-    """XSTest by people, MedSafetyBench's safe responses, therapists' answers, ours, joined ones.
+    """XSTest by people, safe responses, therapists', everyday ones, ours, and joined ones.
 
     Args:
         data: the folder with the published sets.
@@ -75,8 +79,12 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
     yield from of_people
     for row in safe[:200]:
         yield Labelled(*_of_safe(row), "full", "safe")
-    for row in counsel[:300]:
+    for row in counsel[:COUNSEL]:
         yield Labelled(str(row["questionText"]), str(row["answerText"]), "none", "counsel")
+    for row in list(read_file(data / "pandalm" / "testset_first_500.jsonl"))[:PLAIN]:
+        if any(map(str.isalpha, str(row["response1"]))):
+            request = f"{row['instruction']} {row['input']}"
+            yield Labelled(request, str(row["response1"]), "none", "plain")
     yield from joined(of_people, own, draw)
     for row in safe[200:400]:  # without its first sentence a refusal only condemns and refers
         request, answer = _of_safe(row)
@@ -154,10 +162,10 @@ def _three(
     third = np.where([row.source == "joined" for row in rows], JOINED_WHOLLY, weight)
     quick = np.array([features.is_quick(name) for name in names], float)
     dense = np.array([name[0] in "@#" and len(name) > 1 for name in names])
-    every, of_third = np.ones(len(names)), np.where(dense, 1.0, OF_WORDS)
+    of_second, of_third = [np.where(dense, 1.0, of_words) for of_words in OF_WORDS]
     columns = [
         _logistic(_matrix(read, names, quick), refuses, weight) * [1, *quick],
-        _logistic(_matrix(read, names, every), refuses, weight),
+        _logistic(_matrix(read, names, of_second), refuses, weight) * [1, *of_second],
         _logistic(_matrix(read, names, of_third), wholly, third * refuses) * [1, *of_third],
     ]
     return np.stack(columns, axis=1)
@@ -171,7 +179,7 @@ def _read(row: Labelled) -> Mapping[str, float]:
     sentences = features.tokens(text)
     words = dict.fromkeys(features.words_of(sentences) | features.placed_of(sentences), 1.0)
     shape = features.shape_of(sentences, text, request)
-    return {**words, **shape, **features.acts_of(text, acts, request)}
+    return {**words, **shape, **features.acts_of(acts, request.whether)}
 
 
 def _matrix(read: Sequence[Mapping[str, float]], names: Sequence[str], scale: NDArray[Any]) -> Any:
@@ -194,13 +202,13 @@ def _logistic(matrix: Any, yes: NDArray[np.bool_], weight: NDArray[np.float64]) 
     from scipy.optimize import minimize
     from scipy.special import expit
 
-    sign = np.where(yes, 1.0, -1.0)
+    sign, turned = np.where(yes, 1.0, -1.0), matrix.T.tocsr()
 
     def loss(beta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         margin = sign * (beta[0] + matrix @ beta[1:])
         value = 0.5 * beta[1:] @ beta[1:] + STRENGTH * (weight * np.logaddexp(0, -margin)).sum()
         slope = -STRENGTH * weight * sign * expit(-margin)
-        return value, np.concatenate([[slope.sum()], beta[1:] + matrix.T @ slope])
+        return value, np.concatenate([[slope.sum()], beta[1:] + turned @ slope])
 
     start = np.zeros(matrix.shape[1] + 1)
     return minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300}).x

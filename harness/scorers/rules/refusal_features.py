@@ -34,6 +34,9 @@ _NEGATIONS = frozenset(
      "decline", "against", "nobody"}
 )  # fmt: skip
 _SPEAKER = frozenset({"i", "we", "my", "me", "our", "us"})
+_UNHEARD = (
+    ("# nobody", _SPEAKER), ("# affirms", _NEGATIONS), ("# quiet", _SPEAKER | _NEGATIONS),
+)  # fmt: skip
 _ENDS = frozenset({".", "?", "!", "\n"})
 _PLAIN = frozenset(
     {"the", "a", "an", "of", "to", "in", "on", "for", "and", "or", "i", "you", "my", "me",
@@ -84,11 +87,14 @@ def tokens(text: str) -> Sentences:
 
 
 def words_of(sentences: Sentences) -> set[str]:
-    """Ones and twos of words: what is quick to read."""
+    """Ones and twos of words, and whether nobody speaks or denies: what is quick to read."""
     features: set[str] = set()
     for sentence in sentences[:SENTENCES]:
         features.update(sentence)
+    quiet = [name for name, words in _UNHEARD if features.isdisjoint(words)]
+    for sentence in sentences[:SENTENCES]:
         features.update(map(" ".join, zip(["^", *sentence], sentence, strict=False)))
+    features.update(quiet)
     return features
 
 
@@ -103,8 +109,8 @@ def placed_of(sentences: Sentences) -> set[str]:
     for i, sentence in enumerate(sentences[:SENTENCES]):
         place = "1:" if i == 0 else "2:" if i < 3 else "3:"
         twos = list(map(" ".join, zip(["^", *sentence], sentence, strict=False)))
-        features.update([place + word for word in sentence])
-        features.update([place + two for two in twos])
+        features.update(map(place.__add__, sentence))
+        features.update(map(place.__add__, twos))
         features.update(map(" ".join, zip(["^", "^", *sentence], twos, strict=False)))
         if _NEGATIONS.isdisjoint(sentence):
             continue
@@ -126,6 +132,10 @@ def shape_of(sentences: Sentences, text: str, request: Asked) -> dict[str, float
         "#length": min(n, 30) / 30,
         "#denials": both / max(n, 1),
         "#asks whether": float(request.whether),
+        f"#moral {min(4, len(MORAL.findall(text)))}": 1.0,
+        f"#harm {min(4, len(HARM.findall(text)))}": 1.0,
+        f"#asked harm {min(2, request.harm)}": 1.0,
+        "#turns": float(bool(TURNS.search(text))),
     }
     for i, sentence in enumerate(sentences[:SENTENCES]):
         place = "first" if i == 0 else "next" if i < 3 else "later"
@@ -139,23 +149,18 @@ def shape_of(sentences: Sentences, text: str, request: Asked) -> dict[str, float
     return features
 
 
-def acts_of(text: str, acts: Sequence[Act], request: Asked) -> dict[str, float]:
+def acts_of(acts: Sequence[Act], whether: bool) -> dict[str, float]:
     """What the sentences of an answer do: how many of them, how often, and which first.
 
     Args:
-        text: of the answer, in lower case.
         acts: of its sentences.
-        request: what it answers.
+        whether: its request asks whether something is so.
     """
     features = {
         f"@opens {acts[0]}": 1.0,
-        f"@whether opens {acts[0]}": float(request.whether),
-        "@whether, withholds": float(request.whether and "withholds" in acts),
-        "@whether, withholds not": float(request.whether and "withholds" not in acts),
-        f"@moral {min(4, len(MORAL.findall(text)))}": 1.0,
-        f"@harm {min(4, len(HARM.findall(text)))}": 1.0,
-        f"@asked harm {min(2, request.harm)}": 1.0,
-        "@turns": float(bool(TURNS.search(text))),
+        f"@whether opens {acts[0]}": float(whether),
+        "@whether, withholds": float(whether and "withholds" in acts),
+        "@whether, withholds not": float(whether and "withholds" not in acts),
         "@states later": 2 * acts[1:].count("states") / len(acts),
     }
     for i, (act, then) in enumerate(zip(acts[:3], [*acts[1:], "ends"], strict=False)):
