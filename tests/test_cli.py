@@ -233,4 +233,4 @@ def test_several_mitigations_stack_in_order_and_each_has_options(harness, tmp_pa
     assert texts["brief+system_prompt"].startswith("Before you answer")
     swept = harness("--multirun", *own, "mitigation=[brief],[system_prompt,brief]")
     assert swept.returncode == 1
-    assert "is a list in a sweep or a YAML" in swept.stderr
+    assert "is a list in a sweep or in the defaults of a YAML" in swept.stderr

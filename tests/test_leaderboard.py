@@ -284,7 +284,7 @@ def test_the_command_says_what_it_did(harness, tmp_path):
         done = harness(module="harness.leaderboard")
         assert done.returncode == 0, done.stderr
     (folder,) = tmp_path.glob("results/runs/*")
-    assert done.stdout.startswith("med_harm version 1, data starter@")
+    assert done.stdout.startswith("med_harm version 2, data starter@")
     assert "5 samples, protocol fast, mitigation none: 1 model\n" in done.stdout
     written = tmp_path / "results" / "leaderboard"
     assert {path.name for path in written.iterdir()} == {
