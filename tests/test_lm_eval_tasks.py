@@ -65,7 +65,7 @@ def test_the_folder_that_is_printed_holds_every_task(tmp_path):
     ours = {path.stem for path in (Path(CONF_DIR) / "task").glob("*.yaml")} - {"lm_eval"}
     assert set(manager.all_subtasks) == {f"harness_{name}" for name in ours}
     task = manager.load(["harness_counseling_qa"])["tasks"]["harness_counseling_qa"]
-    assert task.VERSION == "1"
+    assert task.VERSION == "2"
 
 
 def test_the_folder_is_made_of_the_configuration_and_only_once(tmp_path, monkeypatch):

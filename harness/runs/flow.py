@@ -40,7 +40,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
-        info |= {"balanced": True} if plan.balanced and limit is not None else {}
+        info["balanced"] = plan.balanced and limit is not None
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
