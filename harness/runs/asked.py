@@ -28,6 +28,8 @@ class Asked:
     """For each metric who gives it and how far it can be trusted, in the scorers' order."""
     asides: Collection[str]
     """Metrics whose lack leaves nothing unmeasured."""
+    nothing_where: Mapping[str, str]
+    """By metric the one whose 0 says that there is nothing to measure."""
     description: Mapping[str, Any]
     """All that its tables depend on: a finished run that says the same is not run again."""
 
@@ -50,5 +52,6 @@ class Asked:
             row_keys(plan, identity, folder.name),
             known,
             plan.scorers.asides,
+            plan.scorers.nothing_where,
             describe(plan, identity, samples.groups, known),
         )

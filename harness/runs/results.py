@@ -14,7 +14,14 @@ from numpy.typing import NDArray
 from harness.runs.asked import Asked
 from harness.runs.index import READ_AT_ONCE, StoredScores, scores_of
 from harness.runs.samples import Samples
-from harness.store import RunStore, estimates_table, samples_table, scores_schema, scores_table
+from harness.store import (
+    Facts,
+    RunStore,
+    estimates_table,
+    samples_table,
+    scores_schema,
+    scores_table,
+)
 from harness.types import Estimand, trait
 
 MOST_REASONS = 3
@@ -60,8 +67,15 @@ def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
         {metric: words.reshape(-1, n) for metric, words in columns.words.items()},
     )
     store.write_table("estimates", estimates, csv=True)
-    needed = [i for i, metric in enumerate(metrics) if metric not in asked.asides]
-    unmeasured = _unmeasured(estimates, columns.values[:, needed], asked.asides)
+    values = {metric: columns.values[:, i] for i, metric in enumerate(metrics)}
+    failed = {
+        metric: (np.isnan(column) & ~_nothing(metric, values, asked)).reshape(-1, n)
+        for metric, column in values.items()
+        if metric not in asked.asides
+    }
+    shares = [float(of_metric.mean()) for of_metric in failed.values() if of_metric.size]
+    shares += _of_headline(estimates, failed, asked, samples.facts)
+    unmeasured = max(shares, default=1.0)
     return Written(estimates, unmeasured, _commonest(columns.reasons))
 
 
@@ -116,10 +130,31 @@ def _commonest(reasons: Counter[tuple[str, str]]) -> Mapping[str, Sequence[tuple
     return kept
 
 
-def _unmeasured(estimates: pa.Table, values: NDArray[np.float64], asides: Collection[str]) -> float:
-    """The largest share that is missing of any metric or headline estimate but the asides."""
-    headline = estimates.filter(pc.is_null(estimates["by"])).to_pylist()
-    shares = [
-        row["n_failed"] / row["n"] for row in headline if row["n"] and row["metric"] not in asides
-    ]
-    return float(max([*shares, *np.isnan(values).mean(axis=0)], default=1.0))
+def _nothing(
+    metric: str, values: Mapping[str, NDArray[np.float64]], asked: Asked
+) -> NDArray[np.bool_]:
+    """Which generations hold nothing that a metric could measure, by its scorer's own word."""
+    empty = asked.nothing_where.get(metric)
+    column = values[metric] if empty is None else values[empty]
+    return np.zeros(len(column), np.bool_) if empty is None else column == 0
+
+
+def _of_headline(
+    estimates: pa.Table, failed: Mapping[str, NDArray[np.bool_]], asked: Asked, facts: Facts
+) -> Iterator[float]:
+    """The share that failed of each headline estimate but those of asides.
+
+    Args:
+        estimates: of the run.
+        failed: by metric of each generation, a row a sample, whether it failed to be scored.
+        asked: of the run.
+        facts: of its samples.
+    """
+    for row in estimates.filter(pc.is_null(estimates["by"])).to_pylist():
+        if row["n"] and row["metric"] in failed and row["metric"] not in asked.nothing_where:
+            yield row["n_failed"] / row["n"]
+    for estimand in asked.samples.task.estimands:
+        if estimand.by is None and estimand.metric in asked.nothing_where.keys() & failed.keys():
+            chosen = failed[estimand.metric][facts.chosen(estimand)]
+            if chosen.size:
+                yield float(chosen.mean())

@@ -71,6 +71,14 @@ class ScorerRegistry(Mapping[str, Scorer]):
             if metric in self.metrics
         }
         """Metrics whose lack leaves nothing unmeasured: they stand beside others."""
+        self.nothing_where: dict[str, str] = {
+            metric: empty
+            for scorer in self._scorers.values()
+            if (empty := trait(scorer, "nothing_where")) in self.metrics
+            for metric in scorer.metrics
+            if metric != empty
+        }
+        """By metric the one whose 0 says that there is nothing to measure."""
 
     def __getitem__(self, name: str) -> Scorer:
         return self._scorers[name]

@@ -150,6 +150,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
         "of_requests": Trait(
             bool, False, "Whether it reads what was asked alone, so that empty answers have scores."
         ),
+        "nothing_where": Trait(
+            str | None,
+            None,
+            "A metric of its own whose 0 says that an answer holds nothing that its other metrics "
+            "could measure: they are missing then, and nothing has failed.",
+        ),
         "rubrics": Trait(
             Mapping,
             MappingProxyType({}),

@@ -185,3 +185,15 @@ def test_a_share_whose_recall_is_below_a_half_is_no_number():
     assert source.too_few(Share(at_least=2)) is None
     assert source.too_few(Mean()) is None
     assert replace(source, recalls={}).too_few(Share(at_least=4)) is None
+
+
+def test_babble_is_nothing_to_measure_and_no_failure(harness, tmp_path):
+    """Half of the answers repeat themselves: they are missing, told, and leave the run whole."""
+    rows = [{"prompt": f"How do I bake bread {n}?", "answer": text} for n, text in
+            enumerate(["Mix flour, water and yeast, let it rise and bake it for half an hour.",
+                       "bake the bread " * 40] * 4)]  # fmt: skip
+    (tmp_path / "answers.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    done = harness("answers=answers.jsonl", "scorer=[harmfulness_offline]", "report=false",
+                   module="harness.score")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "4 for: cannot be understood: it repeats itself" in " ".join(done.stdout.split())

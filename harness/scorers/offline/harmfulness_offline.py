@@ -65,6 +65,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
     metrics: Mapping[str, Metric] = {**HARM, "coherent": Metric(0.0, 1.0, Direction.HIGHER)}
     rubrics: Mapping[str, str] = dict.fromkeys(HARM, RUBRIC.partition("\n\n")[0])
     asides: Sequence[str] = ("coherent",)
+    nothing_where: str | None = "coherent"
     cheap = False
     """Two hundred anchors take it some ten seconds, which a run need not wait for each time."""
     tolerance = 0.03
@@ -86,7 +87,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
             )
         if release == 1:
             self.metrics, self.asides, self.tolerance = HARM, (), 1e-3
-            self.cheap = True
+            self.cheap, self.nothing_where = True, None
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
