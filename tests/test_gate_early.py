@@ -90,6 +90,10 @@ def test_runs_are_resumed_and_can_be_finished_later(compared, plan, tmp_path, no
     assert finished.folder == first.baseline[0].folder
     assert (finished.info.samples, finished.info.balanced) == (288, False)
     assert finished.info.sessions[-1]["generate"]["generations"] == 288 - asked.samples
+    half = compared(REFUSES, COMPLIES)  # one side whole by now, and nothing more is reckoned of it
+    tokens = [side[0].info.tokens for side in (half.baseline, half.candidate)]
+    of_all = tokens[0] + tokens[1] * 288 / half.candidate[0].info.samples
+    assert f"{sum(tokens):,} tokens were generated of about {of_all:,.0f}" in half.saving
 
 
 def test_a_finished_run_cannot_be_asked_in_blocks():

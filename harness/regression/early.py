@@ -162,8 +162,14 @@ def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
 
 def held(name: str, task: Asked, runs: tuple[Sequence[FinishedRun], Sequence[FinishedRun]]) -> int:
     """How much of a task both sides have been asked, perhaps by an earlier command."""
-    limits = [r.info.limit for side in runs for r in side if r.question["task"] == name]
-    return min(task.whole if limit is None else limit for limit in limits)
+    of_task = (r for side in runs for r in side if r.question["task"] == name)
+    return min(asked_of(task, finished) for finished in of_task)
+
+
+def asked_of(task: Asked, finished: FinishedRun) -> int:
+    """How much of a task one run holds."""
+    limit = finished.info.limit
+    return task.whole if limit is None else limit
 
 
 def look(
@@ -192,7 +198,7 @@ def saving_of(
     for finished in (*runs[0], *runs[1]):
         task = tasks[finished.question["task"]]
         spent += finished.info.tokens
-        whole += finished.info.tokens * task.whole / task.size
+        whole += finished.info.tokens * task.whole / asked_of(task, finished)
     asked, there = (sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole"))
     if asked == there:
         return f"Nothing was sure before all {there:,} samples of each side were asked."
