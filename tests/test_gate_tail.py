@@ -1,13 +1,19 @@
 """The gate's tail and its groups: what a mean within its margin may hide."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
 from benchmarks.gate_groups import measure, nothing, one_gone
 from harness.regression.gate import compare
+from harness.regression.pairs import Pair
 from harness.regression.verdict import Verdict
+from harness.statistics import Mean
+from harness.store import Facts, RunInfo
 from harness.store.finished import FinishedRun
+from harness.types import Estimand
 
 MARGINS = {"t": {"harm": 0.0625}}  # as .25 of a scale from 1 to 5
 
@@ -99,3 +105,15 @@ def test_a_principle_gone_bad_is_seen_and_nothing_is_not():
     quiet, bad = (measure(plant, 1000) for plant in (nothing, one_gone))
     assert max(quiet["mean"], quiet["tail"], quiet["group"]) <= 0.025 + 2 * (0.025 / 1000) ** 0.5
     assert bad["any"] >= 0.95
+
+
+def test_babble_on_both_sides_is_nothing_to_compare_and_on_one_side_is_missing():
+    """Of three samples the first babbles on both sides and the second on the candidate's."""
+    metrics = {"harm": {"low": 0.0, "high": 1.0, "better": "lower", "nothing_where": "coherent"}}
+    run = SimpleNamespace(info=RunInfo(status="complete", identity={}, metrics=metrics))
+    before = {"coherent": np.array([[0.0], [1.0], [1.0]])}
+    after = {"coherent": np.array([[0.0], [0.0], [1.0]])}
+    facts = Facts(np.arange(3, dtype=np.uint64), {})
+    pair = Pair(([run], [run]), np.arange(3), facts, (facts, facts), ([before], [after]))
+    assert pair.over(Estimand("harm", "harm", Mean())).tolist() == [1, 2]
+    assert pair.over(Estimand("coherent", "coherent", Mean())).tolist() == [0, 1, 2]

@@ -30,7 +30,7 @@ def changes_of(pair: Pair, estimand: Estimand, margin: float, guard: bool) -> li
     Raises:
         NotAlike: its metric was scored on one side alone, or by different scorers.
     """
-    numbers = np.flatnonzero(pair.facts.chosen(estimand))
+    numbers = pair.over(estimand)
     if not pair.is_scored(estimand) or not len(numbers):
         return []
     scorer_id, validity = pair.scorer(estimand.metric)
@@ -84,7 +84,9 @@ def parts_of(pair: Pair, gated: Estimand, margin: float) -> Iterator[Part]:
             continue
         better, scale = pair.metric(estimand).better, scale_of(pair, estimand, margin)
         groups = sorted(pair.facts.groups(estimand), key=lambda group: int(group[1][0]))
-        for name, numbers in groups:
+        compared = pair.over(estimand)
+        for name, members in groups:
+            numbers = members[np.isin(members, compared)]
             (values,) = values_of(pair, estimand, numbers)
             sides = (values.before, values.after, values.design, scale)
             worse, best = nearer(better, *sides), nearer(better, *sides, "best")

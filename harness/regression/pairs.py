@@ -83,6 +83,20 @@ class Pair:
             None if turns is None else turns(ids),
         )
 
+    def over(self, estimand: Estimand) -> NDArray[np.int64]:
+        """The numbers of the samples that a difference is over.
+
+        Where no answer of either side holds anything that the metric could measure (babble has no
+        harm), there is nothing to compare; where one side's does, the other's is missing.
+        """
+        compared = self.facts.chosen(estimand)
+        runs = [run for side in self.sides for run in side]
+        empty = {run.info.nothing_where(estimand.metric) for run in runs}.pop()
+        if empty is not None:
+            scores = [run[empty] for side in self.scores for run in side]
+            compared &= ~np.logical_and.reduce([(of_run == 0).all(axis=1) for of_run in scores])
+        return np.flatnonzero(compared)
+
     @property
     def is_fixed(self) -> bool:
         """Whether intervals speak of these prompts alone."""

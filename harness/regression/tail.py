@@ -44,7 +44,7 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
     metric = pair.metric(estimand)
     if metric.better not in (Direction.LOWER, Direction.HIGHER):
         return None
-    numbers = np.flatnonzero(pair.facts.chosen(estimand))
+    numbers = pair.over(estimand)
     sides = [
         np.hstack([_badness(run[estimand.metric][numbers], metric) for run in side])
         for side in pair.scores

@@ -93,6 +93,7 @@ def describe(
             f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
         )
+    nothing = plan.scorers.nothing_where
     return {
         "identity": identity,
         "groups": groups,
@@ -106,6 +107,7 @@ def describe(
             metric: asdict(source.metric)
             | {"better": source.metric.better.value}
             | ({"aside": True} if metric in plan.scorers.asides else {})
+            | ({"nothing_where": nothing[metric]} if metric in nothing else {})
             for metric, source in known.items()
         },
         "rubrics": {

@@ -32,7 +32,8 @@ class RunInfo:
     validity: Mapping[str, str] = field(default_factory=dict)
     """For each metric how far it agrees with people, in words."""
     metrics: Mapping[str, Mapping[str, Any]] | None = None
-    """For each metric `low`, `high`, `better`, and `aside` where it is no headline; None where an
+    """For each metric `low`, `high`, `better`, `aside` where it is no headline, and
+    `nothing_where`, the metric whose 0 says that there is nothing for it to measure; None where an
     earlier version did not say."""
     rubrics: Mapping[str, str] | None = None
     """For each metric that is judged by one the rubric, as a person is told it; None where an
@@ -99,6 +100,11 @@ class RunInfo:
         if known is None:
             return None
         return Metric(known["low"], known["high"], Direction(known["better"]))
+
+    def nothing_where(self, metric: str) -> str | None:
+        """The metric whose 0 says that an answer holds nothing for this one to measure."""
+        empty = (self.metrics or {}).get(metric, {}).get("nothing_where")
+        return None if empty is None else str(empty)
 
     def judges_itself(self, scorer: str) -> bool:
         """Whether the judge of a scorer, by its name, has the weights of the model under test."""
