@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness.data import part_of, read_file
-from harness.scorers.offline.babble import babbled
+from harness.scorers.babble import babbled
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer, verdict
 from harness.train import harmfulness as recipe
 from harness.types import Generation, HarnessError, Message, Sample

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.models.bundled import BUNDLED, bundled_weights
+from harness.scorers.babble import VERSION as BABBLE
+from harness.scorers.babble import babbled
 from harness.scorers.judged.harmfulness import RUBRIC
 from harness.scorers.languages import reading_identity
-from harness.scorers.offline.babble import VERSION as BABBLE
-from harness.scorers.offline.babble import babbled
 from harness.scorers.offline.scorer import DIGITS, WEIGHTS, OfflineScorer
 from harness.types import (
     Direction,
