@@ -114,7 +114,7 @@ def said(before: Floats, after: Floats) -> tuple[bool, bool, bool]:
     parts = [_part(sides, np.flatnonzero(of == OF)) for of in range(PRINCIPLES)]
     return (
         verdict_of(mean, mean, chances[0]).name == "REGRESSION",
-        chances[1] <= ONE_SIDED_LEVEL and (tail.high or 1.0) > FEW_WORST,
+        chances[1] <= ONE_SIDED_LEVEL and (tail.high is None or tail.high > FEW_WORST),
         any(part.is_regression for part in adjusted(parts)),
     )
 

@@ -204,7 +204,7 @@ def decided(changes: Sequence[Change]) -> list[Change]:
     decisions = []
     for change, p_worse in zip(changes, chances, strict=True):
         verdict = verdict_of(change.measured, change.worst, p_worse)
-        many = (change.measured.high or 1.0) > FEW_WORST
+        many = change.measured.high is None or change.measured.high > FEW_WORST
         if change.is_tail and p_worse <= ONE_SIDED_LEVEL and many:
             verdict = Verdict.REGRESSION  # whatever its limit: they are more than chance gives
         reason = {

@@ -1,7 +1,11 @@
 """Paired differences that are looked at as they come: tests that hold whenever one stops.
 
-Pairs come in an order that knows nothing of their scores. Each is bet on as in `sequences.py`;
-1 / the largest capital so far is a p-value that holds at all looks together (Ville 1939).
+A fixed 95 % interval misses once in 20 if it is looked at once; looked at after each answer it
+misses sooner or later. So each pair, in an order that knows nothing of scores, is bet on against a
+mean that is to be refuted, the stake being what the pairs before say is best (Waudby-Smith and
+Ramdas 2024, Estimating means of bounded random variables by betting, JRSS B 86, sections 3 and 4):
+the capital is an e-value, and 1 / the largest so far a p-value that holds at all looks together
+(Ville 1939).
 
 Where strata are fixed, the order takes them in turn, and pairs are bet on in rounds that hold each
 stratum at least once: what is staked is settled before a round begins, and each bet counts as much
@@ -12,7 +16,7 @@ for the mean over strata, and differences between strata make it smaller and nev
 
 from __future__ import annotations
 
-from math import exp, isfinite
+from math import exp, isfinite, log
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +24,11 @@ from numpy.typing import NDArray
 
 from harness.statistics.arrays import Floats
 from harness.statistics.paired_data import Scale, Tested
-from harness.statistics.sequences import MOST_LOGARITHM, MOST_STAKED, stakes
 
+MOST_LOGARITHM = 700.0
+"""Of which the exponential is still a number."""
+MOST_STAKED = 0.5
+"""Of what the worst outcome could take: no single pair can then ruin a bet."""
 LEAST_SHARE = 0.05
 """Of all pairs; strata that are smaller are taken together, so that a round need not wait."""
 MOST_MARGIN = 1 - 1e-9
@@ -130,7 +137,7 @@ def _most(shares: Floats, rounds: Rounds, mean: float, upward: bool) -> float:
     It falls with a mean that is bet to be too low, and rises with one bet to be too high.
     """
     most = MOST_STAKED / (mean if upward else 1 - mean)
-    staked = np.minimum(stakes(shares)[rounds.starts], most) * (1 if upward else -1)
+    staked = np.minimum(_stakes(shares)[rounds.starts], most) * (1 if upward else -1)
     gains = np.log1p(staked * (shares - mean)) * rounds.weights
     return exp(min(float(np.cumsum(gains)[rounds.ends].max()), MOST_LOGARITHM))
 
@@ -148,3 +155,13 @@ def _end(shares: Floats, rounds: Rounds, upward: bool) -> float:
         else:
             left = between
     return refuted
+
+
+def _stakes(shares: Floats) -> Floats:
+    """What to stake on each value, from those before it alone (their section 3, equation 26)."""
+    times = np.arange(1, len(shares) + 1)
+    means = (0.5 + np.cumsum(shares)) / (times + 1)
+    variances = (0.25 + np.cumsum((shares - means) ** 2)) / (times + 1)
+    before = np.concatenate([[0.25], variances[:-1]])
+    staked: Floats = np.sqrt(2 * log(2 / 0.05) / (before * times * np.log1p(times)))
+    return staked

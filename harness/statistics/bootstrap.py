@@ -96,11 +96,6 @@ def resamples(
             yield np.concatenate([members[cluster] for cluster in drawn])
 
 
-def shuffled(values: Floats) -> Floats:
-    """The values in an order drawn once, the same for as many values."""
-    return np.asarray(np.random.default_rng(SEED).permutation(values))
-
-
 def percentile_interval(values: Floats) -> Ends | None:
     """The 95 % percentile interval of a statistic's values over resamples.
 

@@ -6,7 +6,6 @@ import pytest
 from harness.statistics.always import always_tested, rounds_of
 from harness.statistics.differences import LOOKS, NOT_YET, paired
 from harness.statistics.paired_data import Scale
-from harness.statistics.sequences import evidence
 from harness.statistics.strata import Design
 
 RANDOM = np.random.default_rng(5)
@@ -14,14 +13,30 @@ WORSE = np.clip(RANDOM.normal(0.4, 0.8, 120), -4, 4)
 SCALE = Scale(0.25, 4.0)
 
 
+def capital(shares, mean, upward):
+    """What betting on each share in turn makes of 1, written out pair by pair."""
+    total, made, spread, sum_of = 1.0, [], 0.25, 0.5
+    for t, share in enumerate(shares, 1):
+        stake = np.sqrt(2 * np.log(40) / (spread / t * t * np.log1p(t)))
+        stake = min(stake, 0.5 / (mean if upward else 1 - mean)) * (1 if upward else -1)
+        total *= 1 + stake * (share - mean)
+        sum_of += share
+        spread += (share - sum_of / (t + 1)) ** 2
+        made.append(total)
+    return np.array(made)
+
+
 def test_without_strata_it_is_the_confidence_sequence_at_its_best_moment():
     tested = always_tested(WORSE, None, np.arange(120.0), SCALE)
-    reference = evidence(WORSE, 0.25, 4.0)
-    assert tested.p_worse == pytest.approx(1 / reference.worse.max())
-    assert tested.p_margin == pytest.approx(min(1, 1 / reference.within.max()))
-    step = 8 / 800
-    assert reference.low[-1] - 1e-9 <= tested.low <= reference.low[-1] + step
-    assert reference.high[-1] - step <= tested.high <= reference.high[-1] + 1e-9
+    shares = (WORSE + 4) / 8
+    assert tested.p_worse == pytest.approx(1 / capital(shares, 0.5, True).max())
+    within = capital(shares, 4.25 / 8, False).max()
+    assert tested.p_margin == pytest.approx(min(1, 1 / within))
+    ends = ((tested.low + 4) / 8, (tested.high + 4) / 8)
+    for end, upward in zip(ends, (True, False), strict=True):  # just refuted, and just not
+        outward = -1e-4 if upward else 1e-4
+        assert capital(shares, end + outward, upward).max() >= 40 * (1 - 1e-6)
+        assert capital(shares, end - outward, upward).max() < 40
 
 
 def test_pairs_are_bet_on_in_the_order_in_which_they_came():

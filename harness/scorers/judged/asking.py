@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-from harness.scorers.judged.judge import Judge, Verdict
+from harness.scorers.judged.judge import AsksJudge, Judge, Verdict
 from harness.scorers.reading.quotes import misquoted
 from harness.types import HarnessError, Message, Model
 
@@ -70,6 +70,35 @@ class Asking:
             other = other.replace("\0", line, 1)
         turned = other if rubric.endswith("\n") else other.rstrip("\n")
         return [rubric, turned] if self.both_orders and len(lines) > 1 else [rubric]
+
+
+class AsksAgain(AsksJudge):
+    """What every scorer has whose judge may be asked several times for a verdict.
+
+    Args:
+        judge: the judge's name, as the run's `model` is one.
+        judge_backend: what runs it.
+        repeats: how often a judge that writes is asked.
+        both_orders: whether it is also asked with the levels from the highest down.
+        quote: whether it has to copy what decides from the answer.
+    """
+
+    def __init__(
+        self,
+        judge: str,
+        judge_backend: Model,
+        repeats: int = 1,
+        both_orders: bool = False,
+        quote: bool = False,
+    ) -> None:
+        super().__init__(judge, judge_backend)
+        self.asking = Asking(repeats, both_orders, quote).checked(judge_backend)
+        self._contested: dict[tuple[str, int, str], bool] = {}
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """The share of verdicts that differ, of those that were asked for repeatedly."""
+        return contested_share(self._contested)
 
 
 class Repeated(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from harness.scorers.judged.asking import PROOF, Asking, contested_share, repeated
-from harness.scorers.judged.judge import AsksJudge, Judge, fence
-from harness.types import Generation, Message, Metric, Model, Prompt, Sample, Score
+from harness.scorers.judged.asking import PROOF, AsksAgain, repeated
+from harness.scorers.judged.judge import Judge, fence
+from harness.types import Generation, Message, Metric, Prompt, Sample, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Scale:
     """What each level means, in a few lines."""
 
 
-class RatedScorer(AsksJudge):
+class RatedScorer(AsksAgain):
     """Asks a judge for each scale of each answer, with the conversation before it.
 
     Args:
@@ -42,18 +42,6 @@ class RatedScorer(AsksJudge):
     """Whether a score is the share of the most there is, rather than the expected level."""
     metrics: Mapping[str, Metric]
 
-    def __init__(
-        self,
-        judge: str,
-        judge_backend: Model,
-        repeats: int = 1,
-        both_orders: bool = False,
-        quote: bool = False,
-    ) -> None:
-        super().__init__(judge, judge_backend)
-        self.asking = Asking(repeats, both_orders, quote).checked(judge_backend)
-        self._contested: dict[tuple[str, int, str], bool] = {}
-
     @property
     def identity(self) -> Mapping[str, str]:
         """The judge, the prompts, and how verdicts are read."""
@@ -65,11 +53,6 @@ class RatedScorer(AsksJudge):
             **self._judge(1).identity,
             **self.asking.identity,
         }
-
-    @property
-    def told(self) -> Mapping[str, Any]:
-        """The share of levels whose verdicts differ, of those that were asked for repeatedly."""
-        return contested_share(self._contested)
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
