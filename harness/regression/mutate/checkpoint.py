@@ -16,7 +16,6 @@ from harness.types import HarnessError, digest_files, fingerprint
 if TYPE_CHECKING:
     import torch
 
-    Tensors = dict[str, torch.Tensor]
 
 VERSION = "1"
 """Changes when a damaged checkpoint would differ."""
