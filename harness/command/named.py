@@ -1,14 +1,39 @@
-"""What the command line would make of a task's name, for who calls from Python."""
+"""What the command line would make of names and options, for who calls from Python."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
 from harness.command.config import CONF_DIR, check, register
+from harness.command.faults import sentence
 from harness.command.plugins import make
-from harness.types import Task
+from harness.types import HarnessError, Task
+
+
+@contextmanager
+def composing() -> Iterator[None]:
+    """Let `hydra.compose` read our YAML; a Hydra of the caller's own is as it was afterwards.
+
+    Raises:
+        HarnessError: what is composed inside means nothing, in the command line's words.
+    """
+    register()
+    callers = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+            yield
+    except HarnessError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever Hydra raises for an option
+        raise HarnessError(sentence(error)) from error
+    finally:
+        GlobalHydra.instance().hydra = callers
 
 
 def configured(task: str, *overrides: str) -> DictConfig:
@@ -17,9 +42,7 @@ def configured(task: str, *overrides: str) -> DictConfig:
     Raises:
         HarnessError: an option means nothing.
     """
-    register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+    with composing():
         cfg = compose("config", [f"task={task}", *overrides])
     check(cfg)
     return cfg
@@ -40,8 +63,6 @@ def task_of(name: str, **options: object) -> Task:
 
 def options_of(group: str) -> list[str]:
     """The names in a group of the configuration, those of installed plugins among them."""
-    register()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+    with composing():
         names: list[str] = GlobalHydra.instance().config_loader().get_group_options(group)
     return sorted(names)

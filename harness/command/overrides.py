@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from harness.types import HarnessError
@@ -13,6 +13,8 @@ FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
 """`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
 STACK = re.compile(r"mitigation=\[([^\[\]]*)\]")
 """`mitigation=[A,B]`: several, in order."""
+PLAIN = re.compile(r"(?!(?:true|false|null|none|yes|no|on|off|nan|inf)\Z)[a-z_/][\w./+-]*", re.I | re.A)
+"""Text that Hydra reads as the text that it is, without quotes."""
 MOST_SHOWN = 300
 """Characters of an override that a message repeats."""
 
@@ -79,6 +81,46 @@ def quoted(text: str) -> str:
     references = re.sub(r"(\\*)\$\{", r"\1\1\\${", text)
     escaped = re.sub(r'(\\*)("|\Z)', lambda m: m[1] * 2 + ('\\"' if m[2] else ""), references)
     return f'"{escaped}"'
+
+
+def overrides_of(options: Mapping[str, object]) -> list[str]:
+    """Options as Python has them, as the command line has them.
+
+    Args:
+        options: by key; `{"generation": {"n": 5}}` is `generation.n=5`, a list is one value.
+
+    Raises:
+        HarnessError: a value is nothing that a YAML could hold.
+
+    Example:
+        >>> overrides_of({"limit": 10, "scorer": ["refusal", "offline"], "generation": {"n": 5}})
+        ['limit=10', 'scorer=[refusal,offline]', 'generation.n=5']
+    """
+    overrides = []
+    for key, value in options.items():
+        if isinstance(value, Mapping):
+            overrides += overrides_of({f"{key}.{part}": of_part for part, of_part in value.items()})
+        else:
+            overrides.append(f"{key}={_written(key, value)}")
+    return with_stacks(overrides)
+
+
+def _written(key: str, value: object) -> str:
+    """A value in Hydra's grammar."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str | Path):
+        return str(value) if PLAIN.fullmatch(str(value)) else quoted(str(value))
+    if isinstance(value, Sequence):
+        return f"[{','.join(_written(key, part) for part in value)}]"
+    raise HarnessError(
+        f"{key}={value!r} ({type(value).__name__}) is no option: give text, a number, True or "
+        "False, None, a list or a mapping of them"
+    )
 
 
 def _parts(argument: str) -> list[str]:

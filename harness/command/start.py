@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import hydra
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
+from harness.command.faults import sentence
 from harness.command.overrides import check, with_stacks, with_texts
 from harness.types import HarnessError
 
@@ -69,7 +69,7 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
         )
         sys.exit(INTERRUPTED)
     except Exception as error:  # noqa: BLE001 - whatever Hydra raises for a wrong command line
-        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(misuse)
     sys.exit(0)
 
@@ -99,13 +99,17 @@ def finish(unmeasured: float, allowed: float, folder: Path) -> int:
     """The exit code of a run of whose scores a share is missing; says so where it is too large."""
     if unmeasured <= allowed:
         return 0
-    print(
-        f"error: {unmeasured:.1%} of a headline estimate's scores are missing, above "
-        f"max_unmeasured={allowed:g}; {folder}/scores.parquet has the reasons, and retry=failed "
-        "asks again",
-        file=sys.stderr,
-    )
+    print(f"error: {too_many_missing(unmeasured, allowed, folder)}", file=sys.stderr)
     return OVER_BUDGET
+
+
+def too_many_missing(unmeasured: float, allowed: float, folder: Path) -> str:
+    """What to do where a larger share of scores is missing than is allowed."""
+    return (
+        f"{unmeasured:.1%} of a headline estimate's scores are missing, above "
+        f"max_unmeasured={allowed:g}; {folder}/scores.parquet has the reasons, and retry=failed "
+        "asks again"
+    )
 
 
 def resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -133,16 +137,3 @@ def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> Non
         sys.exit(code)
     if code:
         raise RunFailedError(code)  # Hydra ends the sweep first, then raises it, with its overrides
-
-
-def _sentence(error: Exception) -> str:
-    """What Hydra says of a wrong option, without where it looked."""
-    said = "\n".join(str(e) for e in (error, error.__cause__) if e)
-    for noise in ("Config search path", "full_key:", "To append to your config", "See https:"):
-        said = said.split(noise)[0]
-    group = (getattr(error, "missing_cfg_file", None) or "").rpartition("/")[0]
-    if group and "Available options" not in said:
-        with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-            names = GlobalHydra.instance().config_loader().get_group_options(group)
-        said += f" Available options in {group!r}: {', '.join(names)}"
-    return f"{' '.join(said.split()).rstrip('.')}; see python -m harness --help"

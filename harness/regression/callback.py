@@ -22,14 +22,14 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from harness.command import configured
+from harness.command import check, composing, with_stacks
 from harness.models.hf.held import HeldModel
 from harness.regression.gate import comparison_of, nothing_gated
 from harness.regression.looking import ALARM, e_value, weight
 from harness.regression.margins import margins_of
 from harness.regression.verdict import Change
 from harness.runs import Plan, run
-from harness.runs.cli import Composed, plan_of
+from harness.runs.cli import composed, plan_of
 from harness.show import number, progress
 from harness.store import FinishedRun
 from harness.types import HarnessError
@@ -148,6 +148,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
 
 def _plan_of(task: str, overrides: Sequence[str]) -> Plan:
     """What `python -m harness task=TASK OVERRIDES...` would run; its model is not loaded."""
-    cfg = configured(task, *overrides)
-    chosen = [o.partition("=")[2] for o in overrides if o.startswith("mitigation=")]
-    return plan_of(Composed(cfg, overrides, {"mitigation": (chosen or ["none"])[-1]}), {})
+    with composing():
+        whole = composed([f"task={task}", *with_stacks(overrides)])
+    check(whole.cfg)
+    return plan_of(whole, {})

@@ -132,12 +132,13 @@ def run_one(composed: Composed, parts: Parts) -> int:
     return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)
 
 
-def plan_of(composed: Composed, parts: Parts) -> Plan:
+def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Plan:
     """What a composed configuration asks for.
 
     Args:
         composed: of one task, checked.
         parts: made before; what is made now is added.
+        model: to be asked instead of what the configuration names.
 
     Raises:
         HarnessError: a reference leads nowhere, or something cannot be made.
@@ -160,7 +161,7 @@ def plan_of(composed: Composed, parts: Parts) -> Plan:
     aside = {"data", "_target_", *trait(task, "reporting")}
     return Plan(
         task=task,
-        model=part("backend", cfg.backend, Model),
+        model=part("backend", cfg.backend, Model) if model is None else model,
         scorers=scorers_of(cfg, _span(task, thinking), part),
         mitigation=_mitigation(composed),
         mitigation_name="+".join(cfg.mitigations) or _mitigation_name(composed),

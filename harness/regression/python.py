@@ -1,0 +1,144 @@
+"""`harness.compare`: what `python -m harness.regression` says of two runs, from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.regression.gate import compare as judge
+from harness.regression.margins import check_gated, margins_of
+from harness.regression.pairs import Reading
+from harness.regression.rewording import doubts_of
+from harness.regression.verdict import Change, Comparison, Part
+from harness.regression.words import verdict_told
+from harness.runs.python import Results
+from harness.store import FinishedRun
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Side = str | Path | Results | Sequence[str | Path | Results]
+"""A run, its folder, or several: of other tasks, or differing in the seed alone."""
+OF_TASKS = Mapping[str, Mapping[str, float | None] | None]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What the gate says of a candidate."""
+
+    comparison: Comparison
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `regression` or `inconclusive`."""
+        return self.comparison.verdict.name.lower()
+
+    @property
+    def estimates(self) -> pd.DataFrame:
+        """A row for each gated estimate and each tail beside one, by the unit of its metric."""
+        import pandas as pd
+
+        return pd.DataFrame([_of_change(change) for change in self.comparison.gated])
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """A row for each group of samples that is gated of its own."""
+        import pandas as pd
+
+        return pd.DataFrame([_of_part(part) for part in self.comparison.parts])
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """What has a margin and could not be compared; nothing passes then."""
+        return self.comparison.lost
+
+    def report(self, folder: str | Path = "results/regression") -> Path:
+        """Write the page, and Markdown, JSON and JUnit beside it; gives the page's path."""
+        from harness.regression.written import write_verdict
+
+        return write_verdict(self.comparison, Path(folder))
+
+    def __repr__(self) -> str:
+        """The verdict and each gated estimate's, a line each."""
+        lines = [
+            f"  {change.name}: {change.verdict.name.lower()} ({change.reason})"
+            for change in self.comparison.gated
+        ]
+        return "\n".join([verdict_told(self.comparison), *lines])
+
+
+def compare(
+    before: Side,
+    after: Side,
+    *,
+    margins: OF_TASKS | None = None,
+    guards: OF_TASKS | None = None,
+    reading: Reading = "generalized",
+) -> Compared:
+    """Whether one system is worse than another, on the tasks that both were asked.
+
+    Args:
+        before: the baseline's run or runs.
+        after: the candidate's.
+        margins: by task and estimate the largest loss that is none, instead of the task's own;
+            None takes one away.
+        guards: likewise, of what must not be lost for it.
+        reading: whether intervals speak of prompts like these or of these alone (`benchmark`).
+
+    Raises:
+        HarnessError: a run cannot be read, they were not asked alike, or nothing is gated.
+    """
+    sides = _runs(before), _runs(after)
+    both = [*sides[0], *sides[1]]
+    of_margins, of_guards = margins_of(both, {"margins": margins or {}, "guards": guards or {}})
+    check_gated(both, of_margins, of_guards)
+    comparison = judge(*sides, of_margins, of_guards, reading)
+    return Compared(replace(comparison, doubts=doubts_of(comparison)))
+
+
+def _runs(side: Side) -> list[FinishedRun]:
+    several = [side] if isinstance(side, str | Path | Results) else side
+    return [
+        run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several
+    ]
+
+
+def _of_change(change: Change) -> dict[str, object]:
+    measured = change.measured
+    return {
+        "task": change.task,
+        "estimate": change.name,
+        "before": change.before,
+        "after": change.after,
+        "worse_by": measured.difference,
+        "low": measured.low,
+        "high": measured.high,
+        "margin": change.margin,
+        "verdict": change.verdict.name.lower(),
+        "reason": change.reason,
+        "p_worse": change.p_worse,
+        "pairs": measured.pairs,
+        "missing_before": change.missing[0],
+        "missing_after": change.missing[1],
+        "worst_high": change.worst.high,
+        "scorer": change.scorer_id,
+        "validity": change.validity,
+    }
+
+
+def _of_part(part: Part) -> dict[str, object]:
+    return {
+        "task": part.task,
+        "estimate": part.name,
+        "by": part.by,
+        "group": part.group,
+        "worse_by": part.found.difference,
+        "low": part.found.low,
+        "high": part.found.high,
+        "margin": part.margin,
+        "p_worse": part.p_worse,
+        "regression": part.is_regression,
+        "pairs": part.found.pairs,
+    }

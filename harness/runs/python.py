@@ -1,0 +1,166 @@
+"""`harness.run`: what `python -m harness` does, from Python and with a model in memory."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.command import check, composing, overrides_of, too_many_missing
+from harness.runs.cli import composed, plan_of
+from harness.runs.flow import run as carry_out
+from harness.show import progress
+from harness.store import FinishedRun, RunStore
+from harness.types import HarnessError, Model, Unreadable
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+OF_THE_COMMAND = {"forecast", "forecast_like", "show", "report", "folders"}
+"""Options of the command line that say what is printed."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """A finished run: its folder, and its tables as data frames, which are read when asked for."""
+
+    run: FinishedRun
+
+    @property
+    def folder(self) -> Path:
+        """Where it is kept; the same call again reads it from there."""
+        return self.run.folder
+
+    @property
+    def unmeasured(self) -> float:
+        """The largest share of scores that a headline estimate lacks, 0 to 1."""
+        return float(self.run.info.unmeasured)
+
+    @cached_property
+    def estimates(self) -> pd.DataFrame:
+        """A row an estimate: its interval, counts, worst and best end, and what it is worth."""
+        return self._table("estimates")
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """A row a score; where it could not be had the value is missing and `error` says why."""
+        return self._table("scores")
+
+    @cached_property
+    def generations(self) -> pd.DataFrame:
+        """A row an answer, as the model gave it."""
+        import pyarrow as pa
+
+        return _frame(pa.concat_tables(self.run.generation_parts()))
+
+    @cached_property
+    def samples(self) -> pd.DataFrame:
+        """A row a sample: what was asked, and its fields."""
+        return _frame(self.run.samples())
+
+    def report(self) -> Path:
+        """Write the page of the run where it is not there yet; gives its path."""
+        from harness.report.page import keep_report
+
+        return keep_report(self.folder)
+
+    def show(self, everything: bool = False) -> None:
+        """Print the table that the command prints; `everything` for each row of it."""
+        from harness.report.console import print_run
+
+        print_run(self.run, everything)
+
+    def _table(self, name: str) -> pd.DataFrame:
+        table = RunStore(self.folder).read_table(name)
+        if table is None:
+            raise Unreadable(f"{str(self.folder)!r}: {name} cannot be read; run its command again")
+        return _frame(table)
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """The table with Arrow's types, in which a missing number is missing and no float."""
+    import pandas as pd
+
+    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    return frame
+
+
+def read(folder: str | Path) -> Results:
+    """The finished run in a folder.
+
+    Raises:
+        HarnessError: there is none, it is not finished, or an earlier version wrote it.
+    """
+    return Results(FinishedRun.read(Path(folder)))
+
+
+def run(
+    task: str,
+    model: Any = "smollm2",
+    *,
+    tokenizer: Any = None,
+    name: str | None = None,
+    **options: Any,
+) -> Results:
+    """Ask a model a task, score its answers, and give the tables; what is finished is read.
+
+    Args:
+        task: as `task=` has it.
+        model: as `model=` has it, or a causal language model of transformers in memory, which is
+            left as it was.
+        tokenizer: of a model in memory, with the chat template that is to be used.
+        name: what tables call a model in memory; None: what it was loaded from.
+        options: all others of `python -m harness`: `limit=10`, `scorer=["refusal", "offline"]`,
+            `mitigation="system_prompt"`, `generation={"n": 5}`, `**{"task.data": "FILE"}`.
+
+    Returns:
+        The run, with `estimates`, `scores`, `generations` and `samples` as data frames.
+
+    Warns:
+        UserWarning: more scores of a headline estimate are missing than `max_unmeasured` allows.
+
+    Raises:
+        HarnessError: an option means nothing, or the run cannot be carried out.
+    """
+    if printed := sorted(OF_THE_COMMAND & set(options)):
+        raise HarnessError(
+            f"{', '.join(printed)} say what the command prints; call show() or report() of what "
+            "harness.run returns"
+        )
+    held = None if isinstance(model, str | Path) else _held(model, tokenizer, name)
+    if held is None and (tokenizer is not None or name is not None):
+        raise HarnessError(f"tokenizer and name are of a model in memory, and model={model!r}")
+    named = {} if held else {"model": model}
+    with composing():
+        whole = composed(overrides_of({"task": task, **named, **options}))
+    check(whole.cfg)
+    finished = FinishedRun.read(carry_out(plan_of(whole, {}, held), progress).folder)
+    results, allowed = Results(finished), whole.cfg.max_unmeasured
+    if results.unmeasured > allowed:
+        words = too_many_missing(results.unmeasured, allowed, results.folder)
+        warnings.warn(words, UserWarning, stacklevel=2)
+    return results
+
+
+def _held(model: Any, tokenizer: Any, name: str | None) -> Model:
+    """A model in memory as one of ours.
+
+    Raises:
+        HarnessError: it is none, or has no tokenizer.
+    """
+    if isinstance(model, Model):
+        return model
+    if not (hasattr(model, "config") and hasattr(model, "state_dict")):
+        raise HarnessError(
+            f"model={type(model).__name__} is neither a name or folder, nor a model of transformers "
+            "or of ours"
+        )
+    if tokenizer is None:
+        raise HarnessError("a model in memory needs its tokenizer: harness.run(..., tokenizer=...)")
+    from harness.models.hf.held import HeldModel
+
+    loaded_from = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
+    return HeldModel(model, tokenizer, name or Path(loaded_from).name)
