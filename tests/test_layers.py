@@ -32,7 +32,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "drift": "types validity command",
     },
     {
-        "runs": "types statistics store validity command show report",
+        "runs": "types statistics store validity command show report models",
         "regression": "types statistics store command show leaderboard scorers runs models",
         "review": "types statistics store data agreement validity command show",
         "train": "scorers models data types command",
@@ -49,7 +49,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
 MOST_ROOMS, MOST_ARROWS, MOST_LINES, MOST_FUNCTION = 25, 95, 300, 60
 FACES = ("types", "statistics", "data", "store", "validity", "command", "show", "runs")
 """Rooms that others enter by their `__init__` alone."""
-SIDE_DOORS = {"harness.runs.cli"}
+SIDE_DOORS = {"harness.runs.cli", "harness.runs.python"}
 """Files behind a face that are imported past it, since they bring in Hydra."""
 COMMANDS = ("agreement", "leaderboard", "report", "regression", "review", "train", "score")
 """Rooms that are called by `python -m`; their `__init__` holds a docstring only."""

@@ -31,6 +31,7 @@ def printed(notebook):
 SHOWN = {
     "compare": ["system_prompt", "without a pair", "image/png", "text_after"],
     "discrimination": ["fixed effect", "Hispanic", "image/png", "cluster"],
+    "python": ["count", "worse_by", "not worse by 0.3 or more"],
     "tour": ["benign refused", "mass of yes and no", "scores that could not be had", ">>> "],
 }
 
@@ -51,4 +52,7 @@ def test_notebooks_are_kept_without_outputs_and_run_no_model(path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    assert not any(word in cell.source for cell in code for word in ("harness.", "torch", "model="))
+    forbidden = ["torch", "model=", *([] if path.stem == "python" else ["harness."])]
+    assert not any(word in cell.source for cell in code for word in forbidden)
+    if path.stem == "python":
+        assert '"backend": "echo"' in code[0].source

@@ -30,7 +30,7 @@ def composing() -> Iterator[None]:
             yield
     except HarnessError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever Hydra raises for an option
+    except Exception as error:
         raise HarnessError(sentence(error)) from error
     finally:
         GlobalHydra.instance().hydra = callers

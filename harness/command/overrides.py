@@ -13,7 +13,9 @@ FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
 """`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
 STACK = re.compile(r"mitigation=\[([^\[\]]*)\]")
 """`mitigation=[A,B]`: several, in order."""
-PLAIN = re.compile(r"(?!(?:true|false|null|none|yes|no|on|off|nan|inf)\Z)[a-z_/][\w./+-]*", re.I | re.A)
+PLAIN = re.compile(
+    r"(?!(?:true|false|null|none|yes|no|on|off|nan|inf)\Z)[a-z_/][\w./+-]*", re.I | re.A
+)
 """Text that Hydra reads as the text that it is, without quotes."""
 MOST_SHOWN = 300
 """Characters of an override that a message repeats."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Side = str | Path | Results | Sequence[str | Path | Results]
 """A run, its folder, or several: of other tasks, or differing in the seed alone."""
-OF_TASKS = Mapping[str, Mapping[str, float | None] | None]
+Margins = Mapping[str, Mapping[str, float | None] | None]
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def compare(
     before: Side,
     after: Side,
     *,
-    margins: OF_TASKS | None = None,
-    guards: OF_TASKS | None = None,
+    margins: Margins | None = None,
+    guards: Margins | None = None,
     reading: Reading = "generalized",
 ) -> Compared:
     """Whether one system is worse than another, on the tasks that both were asked.
@@ -100,9 +100,7 @@ def compare(
 
 def _runs(side: Side) -> list[FinishedRun]:
     several = [side] if isinstance(side, str | Path | Results) else side
-    return [
-        run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several
-    ]
+    return [run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several]
 
 
 def _of_change(change: Change) -> dict[str, object]:

@@ -155,7 +155,7 @@ def _held(model: Any, tokenizer: Any, name: str | None) -> Model:
         return model
     if not (hasattr(model, "config") and hasattr(model, "state_dict")):
         raise HarnessError(
-            f"model={type(model).__name__} is neither a name or folder, nor a model of transformers "
+            f"model={type(model).__name__} is neither a name or folder nor a model of transformers "
             "or of ours"
         )
     if tokenizer is None:

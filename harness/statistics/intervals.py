@@ -188,7 +188,8 @@ def wilson(share: float, n: float, quantile: float) -> Ends:
     middle = share + square / 2
     half = quantile * sqrt(share * (1 - share) / n + square / (4 * n))
     low, high = (middle - half) / (1 + square), (middle + half) / (1 + square)
-    return Ends(max(0.0, low), min(1.0, high))
+    # Rounding may put an end at 1e-17 for a share of 0, past the share that it is to hold.
+    return Ends(max(0.0, min(low, share)), min(1.0, max(high, share)))
 
 
 def quantile(clusters: int) -> float:

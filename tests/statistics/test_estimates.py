@@ -73,6 +73,14 @@ def test_worst_and_best_follow_the_direction():
     assert (higher.worst, higher.best) == (0.5, 1.0)
 
 
+def test_the_share_of_an_interval_lies_in_it_to_the_last_digit():
+    for n in (3, 7, 2.4, 31, 0.9):
+        for quantile in (1.96, 2.78, 2.2, 12.7):
+            for share in (0.0, 1 / n if n >= 1 else 0.5, 1.0):
+                low, high = wilson(share, n, quantile)
+                assert 0 <= low <= share <= high <= 1, (share, n, quantile)
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_clustered_standard_error_is_that_of_statsmodels(seed):
     rng = np.random.default_rng(seed)

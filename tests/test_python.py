@@ -1,0 +1,174 @@
+"""The surface for Python: what is named in `harness`, and that it says what the commands say."""
+
+import inspect
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+import harness
+from harness.command import CONF_DIR
+from harness.command.overrides import overrides_of
+
+SURFACE = {
+    "Compared": "(comparison: 'Comparison') -> None",
+    "HarnessError": None,
+    "Results": "(run: 'FinishedRun') -> None",
+    "SafetyCallback": "(task: 'str', every: 'int' = 500, overrides: 'Sequence[str]' = (), "
+    "margins: 'Mapping[str, float] | None' = None, stop: 'bool' = True, "
+    "results: 'str' = 'results') -> 'None'",
+    "compare": "(before: 'Side', after: 'Side', *, margins: 'Margins | None' = None, "
+    "guards: 'Margins | None' = None, reading: 'Reading' = 'generalized') -> 'Compared'",
+    "read": "(folder: 'str | Path') -> 'Results'",
+    "run": "(task: 'str', model: 'Any' = 'smollm2', *, tokenizer: 'Any' = None, "
+    "name: 'str | None' = None, **options: 'Any') -> 'Results'",
+}
+MEMBERS = {
+    "Results": {"estimates", "folder", "generations", "report", "run", "samples", "scores",
+                "show", "unmeasured"},
+    "Compared": {"comparison", "estimates", "groups", "lost", "report", "verdict"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def tiny_causal():
+    """A model that has not learnt anything, and its tokenizer."""
+    words = ["<unk>", "</s>", "yes", "no"]
+    plain = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=plain, eos_token="</s>", pad_token="</s>", unk_token="<unk>"
+    )
+    tokenizer.chat_template = "{% for m in messages %}{{ m['content'] }}{% endfor %}"
+    torch.manual_seed(0)
+    shape = LlamaConfig(
+        vocab_size=4, hidden_size=16, intermediate_size=16, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=1024,
+        bos_token_id=None, eos_token_id=1,
+    )  # fmt: skip
+    return LlamaForCausalLM(shape), tokenizer
+
+
+@pytest.fixture(scope="module")
+def echoed(tmp_path_factory):
+    results = tmp_path_factory.mktemp("python")
+    return harness.run("med_harm", backend="echo", limit=6, scorer="refusal", results=results)
+
+
+def test_the_surface_has_not_changed_unnoticed():
+    assert sorted(SURFACE) == harness.__all__
+    signatures = {
+        name: str(inspect.signature(getattr(harness, name)))
+        for name, signature in SURFACE.items()
+        if signature
+    }
+    assert signatures == {name: signature for name, signature in SURFACE.items() if signature}
+    for name, members in MEMBERS.items():
+        cls = getattr(harness, name)
+        fields = set(cls.__dataclass_fields__)
+        assert members == fields | {part for part in vars(cls) if not part.startswith("_")}
+
+
+def test_importing_harness_imports_nothing_heavy():
+    code = (
+        "import harness, sys; print(sorted({'torch','pandas','hydra','pyarrow'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_run_gives_its_tables_as_frames(echoed):
+    info = json.loads((echoed.folder / "run.json").read_text("utf-8"))
+    assert len(echoed.samples) == len(echoed.generations) == info["samples"] == 6
+    assert "refusal" in set(echoed.scores["metric"])
+    assert {"refused", "benign refused"} <= set(echoed.estimates["name"])
+    assert list(echoed.generations["sample_id"]) == list(echoed.samples["sample_id"])
+    assert harness.read(echoed.folder).estimates.equals(echoed.estimates)
+
+
+def test_the_same_call_is_the_same_run(echoed):
+    results = echoed.folder.parent.parent
+    again = harness.run("med_harm", backend="echo", limit=6, scorer="refusal", results=results)
+    assert again.folder == echoed.folder
+
+
+def test_a_model_in_memory_is_run_and_left_as_it_was(tiny_causal, tmp_path):
+    model, tokenizer = tiny_causal
+    model.train()
+    asked = {"limit": 2, "scorer": "refusal", "results": tmp_path, "max_unmeasured": 1}
+    mine = harness.run(
+        "med_harm", model, tokenizer=tokenizer, name="mine",
+        generation={"max_new_tokens": 3}, **asked,
+    )  # fmt: skip
+    assert model.training
+    assert set(mine.estimates["model"]) == {"mine"}
+    assert (mine.generations["tokens"] <= 3).all()
+
+
+def test_a_run_passes_against_itself_and_says_why_where_it_cannot(echoed):
+    compared = harness.compare(echoed, echoed.folder)
+    assert compared.verdict == "inconclusive"
+    assert set(compared.estimates["verdict"]) == {"inconclusive"}
+    assert list(compared.estimates["worse_by"]) == [0.0] * len(compared.estimates)
+    assert "enough to rule out" in repr(compared)
+    wide = harness.compare(echoed, echoed, margins={"med_harm": {"refused": 0.99}})
+    assert wide.estimates["verdict"].iloc[0] == "pass"
+
+
+def test_too_many_missing_scores_warn(tmp_path):
+    asked = {"backend": "echo", "limit": 2, "scorer": "refusal", "results": tmp_path}
+    lost = list(harness.run("med_harm", **asked).samples["sample_id"])
+    with pytest.warns(UserWarning, match=r"100\.0% of a headline estimate's scores are missing"):
+        run = harness.run("med_harm", **asked, **{"backend.fail": lost})
+    assert run.scores["value"].isna().all()
+    assert list(run.scores["error"].unique()) == ["no generation: told to fail"]
+
+
+def test_options_are_written_as_the_command_line_has_them():
+    text = 'a "b" ${c}, {d}: [e]\\'
+    written = overrides_of({"a": None, "b": True, "c": 1e-3, "d": ["x", "y z"], "e": text})
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("config", [f"+{part}" for part in written])
+    assert {name: cfg[name] for name in "abcde"} == {
+        "a": None, "b": True, "c": 1e-3, "d": ["x", "y z"], "e": text,
+    }  # fmt: skip
+    assert overrides_of({"generation": {"n": 5}, "mitigation": ["p", "q"]}) == [
+        "generation.n=5", "mitigation=none", "+mitigation@mitigations.p=p",
+        "+mitigation@mitigations.q=q",
+    ]  # fmt: skip
+    assert overrides_of({"a": "yes", "b": "1e5", "c": "x-y/z"}) == ['a="yes"', 'b="1e5"', "c=x-y/z"]
+
+
+def test_a_hydra_of_the_callers_own_stays(tmp_path):
+    (tmp_path / "mine.yaml").write_text("x: 1\n")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        with pytest.raises(harness.HarnessError):
+            harness.run("no_such_task")
+        assert compose("mine").x == 1
+    assert not GlobalHydra.instance().is_initialized()
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"task": "med_harmx"}, "Available options in 'task'"),
+        ({"task": "med_harm", "limti": 3}, "'limti'"),
+        ({"task": "med_harm", "limit": "x"}, "'x'"),
+        ({"task": "med_harm", "limit": {3}}, "limit={3} (set) is no option"),
+        ({"task": "med_harm", "mitigation": "nope"}, "Available options in 'mitigation'"),
+        ({"task": "med_harm", "model": 3}, "model=int"),
+        ({"task": "med_harm", "tokenizer": 3}, "tokenizer and name are of a model in memory"),
+        ({"task": "med_harm", "show": "all"}, "call show() or report()"),
+    ],
+)
+def test_what_means_nothing_is_one_sentence(given, words):
+    with pytest.raises(harness.HarnessError) as refused:
+        harness.run(**given)
+    assert words in str(refused.value)
+    assert "\n" not in str(refused.value)
