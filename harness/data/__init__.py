@@ -12,13 +12,14 @@ from harness.data.fields import (
     whole_field,
 )
 from harness.data.files import read_file
-from harness.data.formats import READERS
+from harness.data.formats import FILE_CUT, READERS, open_text
 from harness.data.labels import LabelFormat, Labelled, digest, part_of, read_label_file
 from harness.data.objects import nested
 from harness.data.sources import HubFiles, read_records
 from harness.data.templates import fill
 
 __all__ = [
+    "FILE_CUT",
     "READERS",
     "HubFiles",
     "LabelFormat",
@@ -33,6 +34,7 @@ __all__ = [
     "nested",
     "number_field",
     "object_field",
+    "open_text",
     "part_of",
     "read_file",
     "read_label_file",

@@ -3,6 +3,7 @@
     python -m harness.regression baseline=results/runs/A candidate=results/runs/B
     python -m harness.regression experiment=card baseline.model=A candidate.model=B
     python -m harness.regression task=med_harm baseline.model=A candidate.model=B early_stop=true
+    python -m harness.regression baseline=before.eval candidate=after.eval   # logs of other tools
     python -m harness.regression history=results
 
 Exit codes: 0 pass, 1 regression, 2 inconclusive, 64 wrong use or a fault.
@@ -14,6 +15,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -178,13 +180,16 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
     Raises:
         HarnessError: there are none, or they cannot be read.
     """
+    from harness.regression.logs import is_log, paths_of, runs_of_logs
     from harness.store import FinishedRun
 
     asked = given[side]
     if isinstance(asked, Mapping):
         folders = _run_missing(given, side, asked)
+    elif any(map(is_log, paths_of(asked))):
+        folders = runs_of_logs(given, side, partial(_run, module="harness.score"))
     else:
-        folders = [Path(str(one)) for one in (asked if isinstance(asked, list) else [asked])]
+        folders = paths_of(asked)
     return [FinishedRun.read(folder, side) for folder in folders]
 
 

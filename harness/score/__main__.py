@@ -3,6 +3,7 @@
     python -m harness.score run=results/runs/med_harm-... scorer=[toxicity_offline]
     python -m harness.score answers=answers.csv scorer=[refusal,guidance]
     python -m harness.score answers=samples_gsm8k_2026.jsonl scorer=[refusal] model=llama
+    python -m harness.score answers=log.eval                     # of Inspect: with its own scores
 
 What comes of it is a run like any other, of the task `answers`: the same tables, resumed likewise.
 """
@@ -11,13 +12,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig, OmegaConf
 
-from harness.command import command_line, finish, resolve, scorers_of
-from harness.types import GenerationConfig, HarnessError
+from harness.command import command_line, finish, make, resolve, scorers_of
+from harness.types import GenerationConfig, HarnessError, ScorerRegistry
+
+if TYPE_CHECKING:
+    from harness.bridges.files.stored import Stored
 
 
 @dataclass
@@ -37,6 +41,10 @@ class ScoreConfig:
     model: str | None = None
     columns: Columns = field(default_factory=Columns)
     failed_texts: bool = True
+    format: str | None = None
+    paired_with: str | None = None
+    imported: bool = True
+    sources: dict[str, Any] = field(default_factory=dict)
     by: str | None = None
     limit: int | None = None
     results: str = "results"
@@ -55,7 +63,6 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.bridges.files.answers import of_file
     from harness.report.console import print_run
     from harness.report.page import keep_report
     from harness.runs import Plan, run
@@ -71,14 +78,8 @@ def _work(cfg: DictConfig) -> int:
         raise HarnessError(f"retry={cfg.retry!r} must be null or failed")
     if cfg.show not in (None, "all"):
         raise HarnessError(f"show={cfg.show!r} must be null or all")
-    scorers = scorers_of(cfg)
-    if cfg.run is not None:
-        stored = of_run(Path(cfg.run))
-    else:
-        columns = cfg.columns
-        stored = of_file(
-            Path(cfg.answers), columns.prompt, columns.answer, cfg.model, cfg.failed_texts
-        )
+    stored = of_run(Path(cfg.run)) if cfg.run is not None else _answers(cfg)
+    scorers = _scorers(cfg, stored)
     if cfg.by is not None and not any(cfg.by in r["metadata"] for r in stored.records.rows):  # type: ignore[operator]
         raise HarnessError(f"by={cfg.by!r} is no column that describes the answers")
     plan = Plan(
@@ -101,6 +102,40 @@ def _work(cfg: DictConfig) -> int:
     if cfg.report:
         print(f"report: {keep_report(finished.folder)}")
     return finish(finished.info.unmeasured, cfg.max_unmeasured, finished.folder)
+
+
+def _answers(cfg: DictConfig) -> Stored:
+    """The answers of a file, those questions alone that another file has, if one is named."""
+    if cfg.paired_with is None:
+        return _of_file(cfg, Path(cfg.answers))
+    from harness.bridges.logs.choose import shared
+
+    here, there = Path(cfg.answers), Path(cfg.paired_with)
+    return shared(_of_file(cfg, here), _of_file(cfg, there), (here.name, there.name))
+
+
+def _of_file(cfg: DictConfig, path: Path) -> Stored:
+    """The answers of a log or of a table."""
+    from harness.bridges.files.answers import of_file
+    from harness.bridges.logs.choose import read_log, source_of
+    from harness.bridges.logs.log import Source
+
+    sources = {str(n): make(f"sources.{n}", node, Source) for n, node in cfg.sources.items()}
+    source = source_of(path, sources, cfg.format)
+    if source is None:
+        return of_file(path, cfg.columns.prompt, cfg.columns.answer, cfg.model, cfg.failed_texts)
+    return read_log(path, source).stored(path, cfg.model, cfg.failed_texts)
+
+
+def _scorers(cfg: DictConfig, stored: Stored) -> ScorerRegistry:
+    """The scorers that were asked for, and the log's own scores."""
+    log = stored.imported if cfg.imported else None
+    if log is None or not log.metrics:
+        return scorers_of(cfg)
+    from harness.bridges.logs.imported import ImportedScorer
+
+    asked = scorers_of(cfg) if cfg.scorers else {}
+    return ScorerRegistry({**asked, "imported": ImportedScorer(log)})
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isinf
 from typing import Any
 
 from harness.bridges.files.stored import Stored, to_prompt
@@ -13,10 +14,13 @@ from harness.types import (
     Generation,
     GenerationConfig,
     Metadata,
+    Metric,
     Records,
     Request,
     Sample,
 )
+
+TWENTIETH = 0.05
 
 
 class AnswersTask:
@@ -35,8 +39,11 @@ class AnswersTask:
         self.stored = stored
         self.notes = stored.notes
         parts = [None] if by is None else [None, by]
+        theirs = {} if stored.imported is None else stored.imported.metrics
         self.estimands: Sequence[Estimand] = tuple(
-            Estimand(m, m, Mean(), by=part) for part in parts for m in metrics
+            Estimand(m, m, Mean(), by=part, margin=None if part else _margin(theirs.get(m)))
+            for part in parts
+            for m in metrics
         )
 
     def records(self) -> Records:
@@ -53,9 +60,18 @@ class AnswersTask:
             yield Sample(
                 str(row["id"]),
                 to_prompt(row["prompt"]),
+                target=row.get("target"),  # type: ignore[arg-type]
+                choices=tuple(row.get("choices") or ()),  # type: ignore[arg-type]
                 cluster=None if cluster is None else str(cluster),
                 metadata=metadata,
             )
+
+
+def _margin(metric: Metric | None) -> float | None:
+    """The loss of another tool's metric that is none: a twentieth of its range, if it has one."""
+    if metric is None or isinf(metric.high - metric.low):
+        return None
+    return TWENTIETH * (metric.high - metric.low)
 
 
 @dataclass
@@ -92,6 +108,18 @@ class StoredModel:
 
 
 def _generation(sample_id: str, index: int, answer: Mapping[str, Any]) -> Generation:
-    if answer.get("text") is None:
+    if answer.get("text") is None and not answer.get("choice_logprobs"):
+        if answer.get("finish_reason") == "filtered":
+            return Generation(sample_id, index, "", "filtered")
         return Generation.failed(sample_id, index, answer.get("error") or "no answer is stored")
-    return Generation(sample_id, index, answer["text"])
+    weighed = answer.get("choice_logprobs")
+    return Generation(
+        sample_id,
+        index,
+        answer["text"],
+        answer.get("finish_reason", "stop"),
+        answer.get("prompt_tokens", 0),
+        answer.get("tokens", 0),
+        tuple(weighed) if weighed else None,
+        thinking=answer.get("thinking"),
+    )

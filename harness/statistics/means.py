@@ -127,7 +127,7 @@ def _estimate(
     n, n_scored = len(values), int(present.sum())
     n_failed = n - n_scored
     worst, best = (
-        float(values[present].sum() + n_failed * end) / n if n else None
+        float(values[present].sum() + (n_failed * end if n_failed else 0.0)) / n if n else None
         for end in (metric.worst(), metric.best())
     )
     if n_scored == 0:

@@ -2,16 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from harness.types import (
     HarnessError,
     Message,
+    Metric,
     Prompt,
     Records,
+    Score,
 )
+
+
+class Imported(Protocol):
+    """What another tool made of the answers."""
+
+    @property
+    def tool(self) -> str:
+        """Which tool that is."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Of the tool."""
+        ...
+
+    @property
+    def task(self) -> str:
+        """What the tool calls its task."""
+        ...
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What each of its metrics means."""
+        ...
+
+    @property
+    def scores(self) -> Mapping[tuple[str, int], Mapping[str, Score]]:
+        """By question and repetition, by metric."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -24,10 +55,17 @@ class Stored:
     """Answers of a prompt, at most."""
     notes: Sequence[str] = ()
     """What of the file was read as what, and what of it was left out, in whole sentences."""
+    imported: Imported | None = None
+    """The tool's own scores, where the file is a log of one."""
 
 
 def answers_stored(
-    name: str, rows: list[dict[str, Any]], model: str, where: str, notes: Sequence[str] = ()
+    name: str,
+    rows: list[dict[str, Any]],
+    model: str,
+    where: str,
+    notes: Sequence[str] = (),
+    imported: Imported | None = None,
 ) -> Stored:
     """Rows of a prompt with its answers, as they are kept.
 
@@ -37,7 +75,7 @@ def answers_stored(
     n = max((len(row["answers"]) for row in rows), default=0)
     if not n:
         raise HarnessError(f"{where!r} holds no answers")
-    return Stored(Records(name, rows), model, n, notes)
+    return Stored(Records(name, rows), model, n, notes, imported)
 
 
 def to_prompt(content: object) -> Prompt:

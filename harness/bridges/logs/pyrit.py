@@ -1,0 +1,91 @@
+"""Conversations that PyRIT (Microsoft) exports from its memory, as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.bridges.logs.head import Head
+from harness.bridges.logs.log import HIT, OPEN, Answer, Log, items_of, question_id
+
+NEEDED = {"conversation_id", "role", "original_value"}
+
+
+class PyritExport:
+    """Reads an array of message pieces; a conversation's last answer is what is scored."""
+
+    tool = "pyrit"
+
+    def recognises(self, head: Head) -> bool:
+        """By the keys of a piece."""
+        return head.is_array and set(head.keys) >= NEEDED
+
+    def read(self, path: Path) -> Log:
+        """Each conversation.
+
+        Raises:
+            Unreadable: it is no whole JSON array.
+        """
+        log = Log(self.tool, "unknown", "unknown", path.stem)
+        conversations: dict[str, list[Mapping[str, Any]]] = {}
+        for piece in items_of(path, "item"):
+            conversations.setdefault(str(piece["conversation_id"]), []).append(piece)
+        for name, pieces in conversations.items():
+            _add(log, name, sorted(pieces, key=lambda piece: int(piece.get("sequence") or 0)))
+        return log
+
+
+def _add(log: Log, name: str, pieces: list[Mapping[str, Any]]) -> None:
+    """Keep a conversation: all before the last answer is what was asked."""
+    last = pieces.pop() if pieces and pieces[-1]["role"] == "assistant" else None
+    asked = [
+        {"role": _role(piece["role"]), "content": str(piece.get("converted_value") or "")}
+        for piece in pieces
+    ]
+    prompt: Any = asked
+    if len(asked) == 1 and asked[0]["role"] == "user":
+        prompt = asked[0]["content"]
+    for piece in [*pieces, last or {}]:
+        target = piece.get("prompt_target_identifier") or {}
+        if isinstance(target, Mapping) and target.get("__type__"):
+            log.model = str(target.get("model_name") or target["__type__"])
+    described = {"labels": str(last.get("labels") or "") if last else "", "turns": len(pieces)}
+    place = log.add(name or question_id(prompt), prompt, _answer(last), described=described)
+    for score in (last or {}).get("scores") or ():
+        _score(log, place, score)
+
+
+def _role(role: object) -> str:
+    return str(role) if role in ("system", "user", "assistant") else "user"
+
+
+def _answer(piece: Mapping[str, Any] | None) -> Answer:
+    if piece is None:
+        return Answer(error="the conversation has no answer", finish_reason="error")
+    kind = piece.get("response_error") or "none"
+    text = piece.get("original_value")
+    if kind == "blocked":
+        return Answer(None if not text else str(text), finish_reason="filtered")
+    if kind not in ("none", "empty") or not isinstance(text, str):
+        return Answer(error=f"pyrit: {kind}", finish_reason="error")
+    return Answer(text)
+
+
+def _score(log: Log, place: tuple[str, int], score: Mapping[str, Any]) -> None:
+    """Keep a score: yes and no, or a number from 0 to 1, of which 1 is what was looked for."""
+    scorer = score.get("scorer_class_identifier") or {}
+    kind = scorer.get("__type__") if isinstance(scorer, Mapping) else None
+    category = score.get("score_category")
+    categories = category if isinstance(category, list) else [category]
+    name = ".".join([str(kind or "score"), *(str(part) for part in categories if part)])
+    value = score.get("score_value")
+    if score.get("score_type") == "true_false":
+        number: object = {"true": 1.0, "false": 0.0}.get(str(value).lower(), value)
+    else:
+        try:
+            number = float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
+            number = value
+    known = score.get("score_type") in ("true_false", "float_scale")
+    log.score(place, name, number, HIT if known else OPEN, explanation=score.get("score_rationale"))
