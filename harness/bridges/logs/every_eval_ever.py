@@ -94,4 +94,6 @@ def _add(
     lost = None if not error else f"the record's error: {error}"
     log.score(places[key], metric, None if error else evaluation.get("score"), OPEN, lost)
     correct = evaluation.get("is_correct")
+    if "is_correct" in (record.get("metadata") or {}):
+        return  # written by a tool that says there that it is no question of right and wrong
     log.score(places[key], f"{metric} correct", None if error else correct, UNIT, lost)

@@ -15,7 +15,7 @@ from harness.bridges.logs.chats import said, turns
 from harness.bridges.logs.head import Head, look
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, items_of, pairs_of
 from harness.data import FILE_CUT
-from harness.types import HarnessError, Unreadable
+from harness.types import Direction, HarnessError, Metric, Unreadable
 
 NEWEST = 2
 """The version of the format that inspect_ai 0.3 writes; logs of before May 2024 count otherwise."""
@@ -71,11 +71,16 @@ def _begun(header: Mapping[str, Any], path: Path) -> Log:
     about = header.get("eval") or {}
     packages = about.get("packages") or {}
     task = f"{about.get('task', 'unknown')} {about.get('task_version', '')}".strip()
+    ours = ((about.get("metadata") or {}).get("harness") or {}).get("metrics") or {}
     return Log(
         "inspect_ai",
         str(packages.get("inspect_ai") or "unknown"),
         str(about.get("model") or "unknown"),
         task,
+        metrics={
+            name: Metric(part["low"], part["high"], Direction(part["better"]))
+            for name, part in ours.items()
+        },
     )
 
 
@@ -102,6 +107,8 @@ def _add(log: Log, sample: Mapping[str, Any]) -> None:
         target=target if isinstance(target, str) else None,
         described=described,
     )
+    for name, reason in ((sample.get("metadata") or {}).get("harness_missing") or {}).items():
+        log.score(place, name, None, OPEN, reason)
     for name, score in (sample.get("scores") or {}).items():
         for metric, value in _values(name, score.get("value")):
             number = GRADES.get(value) if isinstance(value, str) else value

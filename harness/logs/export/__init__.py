@@ -1,0 +1,1 @@
+"""Writes a run in the forms that other tools read."""
