@@ -10,6 +10,8 @@ What comes of it is a run like any other, of the task `answers`: the same tables
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +24,9 @@ from harness.types import GenerationConfig, HarnessError, ScorerRegistry
 
 if TYPE_CHECKING:
     from harness.bridges.files.stored import Stored
+
+FORMAT = re.compile(r"\Aformat=")
+"""The option by its short name, which is that of a group of another command's."""
 
 
 @dataclass
@@ -41,7 +46,7 @@ class ScoreConfig:
     model: str | None = None
     columns: Columns = field(default_factory=Columns)
     failed_texts: bool = True
-    format: str | None = None
+    log_format: str | None = None
     paired_with: str | None = None
     imported: bool = True
     sources: dict[str, Any] = field(default_factory=dict)
@@ -58,6 +63,7 @@ class ScoreConfig:
 
 def main() -> None:
     """`python -m harness.score`."""
+    sys.argv[1:] = [FORMAT.sub("log_format=", argument) for argument in sys.argv[1:]]
     ConfigStore.instance().store(name="score_schema", node=ScoreConfig)
     command_line("score", _work)
 
@@ -121,7 +127,7 @@ def _of_file(cfg: DictConfig, path: Path) -> Stored:
     from harness.bridges.logs.log import Source
 
     sources = {str(n): make(f"sources.{n}", node, Source) for n, node in cfg.sources.items()}
-    source = source_of(path, sources, cfg.format)
+    source = source_of(path, sources, cfg.log_format)
     if source is None:
         return of_file(path, cfg.columns.prompt, cfg.columns.answer, cfg.model, cfg.failed_texts)
     return read_log(path, source).stored(path, cfg.model, cfg.failed_texts)

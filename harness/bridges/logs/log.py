@@ -166,8 +166,7 @@ class Log:
         """
         rows = list(self._rows.values())
         align(rows)
-        if failed_texts:
-            self._fail(rows)
+        self._fail(rows, failed_texts)
         version = "" if self.version == "unknown" else f" {self.version}"
         theirs = ", ".join(sorted(set(self.metrics) - {SECONDS})) or "none"
         count = sum(len(row["answers"]) for row in rows)
@@ -191,17 +190,28 @@ class Log:
             "given, and more is shown as better"
         ]
 
-    def _fail(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take for missing what a program wrote in the place of an answer."""
+    def _fail(self, rows: Sequence[Mapping[str, Any]], failed_texts: bool) -> None:
+        """Take for missing what is no text, and what a program wrote in the place of an answer."""
         for row in rows:
             for answer in row["answers"]:
-                kind = failure(answer["text"]) if answer.get("text") else None
+                text = answer.get("text")
+                kind = failure(text) if text and failed_texts else None
                 if kind:
-                    reason = f"the log has {shown(answer['text'])} for an answer: {kind}"
+                    self.counts["{} answers stand for a failure and are missing"] += 1
+                elif text and not _is_text(text):
+                    kind = "it is not text"
+                if kind:
+                    reason = f"the log has {shown(text)} for an answer: {kind}"
                     answer |= {"text": None, "error": reason, "finish_reason": "error"}
-                    self.counts[
-                        "{} answers are texts that stand for a failure; they are missing"
-                    ] += 1
+
+
+def _is_text(text: str) -> bool:
+    """Whether a text can be stored: half a character cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def question_id(content: Content) -> str:

@@ -8,7 +8,7 @@ The run itself stays as it is. What a form cannot hold, a missing score for one,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,8 @@ class ExportConfig:
 
     run: str | None = None
     out: str | None = None
-    to: Any = None
+    to: str | None = None
+    forms: dict[str, Any] = field(default_factory=dict)
 
 
 def main() -> None:
@@ -41,7 +42,9 @@ def _work(cfg: DictConfig) -> int:
     resolve(cfg)
     if cfg.run is None or cfg.to is None:
         raise HarnessError("name the run and the form: run=FOLDER of a run, to=inspect")
-    form = make("to", cfg.to, Form)
+    if cfg.to not in cfg.forms:
+        raise HarnessError(f"to={cfg.to!r} is none of {', '.join(cfg.forms)}")
+    form = make(f"forms.{cfg.to}", cfg.forms[cfg.to], Form)
     whole = Whole(FinishedRun.read(Path(cfg.run), "run"))
     folder = Path(cfg.out) if cfg.out else whole.run.folder / "export"
     try:

@@ -9,6 +9,7 @@ Nothing is written and no model is asked.
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,9 @@ from harness.types import HarnessError
 if TYPE_CHECKING:
     from harness.bridges.files.stored import Stored
 
+FORMAT = re.compile(r"\Aformat=")
+"""The option by its short name, which is that of a group of another command's."""
+
 
 @dataclass
 class LookConfig:
@@ -30,7 +34,7 @@ class LookConfig:
 
     file: str | None = None
     against: str | None = None
-    format: str | None = None
+    log_format: str | None = None
     model: str | None = None
     sources: dict[str, Any] = field(default_factory=dict)
 
@@ -39,7 +43,9 @@ def main() -> None:
     """`python -m harness.logs.look`."""
     names = iter(("file", "against"))
     sys.argv[1:] = [
-        f"{next(names, 'against')}={quoted(argument)}" if _is_path(argument) else argument
+        f"{next(names, 'against')}={quoted(argument)}"
+        if _is_path(argument)
+        else FORMAT.sub("log_format=", argument)
         for argument in sys.argv[1:]
     ]
     ConfigStore.instance().store(name="look_schema", node=LookConfig)
@@ -74,7 +80,7 @@ def _stored(cfg: DictConfig, path: Path) -> Stored:
     from harness.bridges.logs.log import Source
 
     sources = {str(n): make(f"sources.{n}", node, Source) for n, node in cfg.sources.items()}
-    source = source_of(path, sources, cfg.format)
+    source = source_of(path, sources, cfg.log_format)
     if source is None:
         return of_file(path, None, None, cfg.model)
     return read_log(path, source).stored(path, cfg.model)

@@ -1,0 +1,184 @@
+"""The commands on logs: scores of another tool's, a comparison of two, a run in others' forms."""
+
+import json
+import zipfile
+
+import pytest
+
+import harness
+from harness.bridges.logs.inspect import InspectLog
+from harness.logs.export.rows import Whole
+from harness.logs.export.sheets import ExcelForm, LatexForm
+from harness.logs.export.trackers import notes, numbers
+from harness.store import FinishedRun
+from tests.conftest import SHARED
+
+SCHEMAS = SHARED / "other_tools" / "every_eval_ever"
+
+
+def log_of(path, right, ids=range(60)):
+    """A log of Inspect's of questions of which the first so many are answered rightly."""
+    samples = []
+    for place, name in enumerate(ids):
+        said = {"role": "assistant", "content": str(place) if place < right else "I wonder."}
+        asked = {"role": "user", "content": f"What is {place} plus nothing?"}
+        samples.append({
+            "id": name, "epoch": 1, "input": asked["content"], "target": str(place),
+            "messages": [asked, said], "metadata": {},
+            "output": {"model": "m", "choices": [{"message": said, "stop_reason": "stop"}]},
+            "scores": {"match": {"value": "C" if place < right else "I"}},
+        })  # fmt: skip
+    about = {"task": "sums", "model": path.stem, "packages": {"inspect_ai": "0.3.1"}}
+    content = {"version": 2, "status": "success", "eval": about, "samples": samples}
+    path.write_text(json.dumps(content), "utf-8")
+    return path
+
+
+def test_a_planted_difference_of_two_logs_comes_out_of_the_gate_and_none_does_not(
+    command, tmp_path
+):
+    before, worse = log_of(tmp_path / "before.json", 57), log_of(tmp_path / "worse.json", 30)
+    same = log_of(tmp_path / "same.json", 57, [f"other-{n}" for n in range(60)])
+    wide = "+margins.answers.match=0.3"
+    told = {}
+    for name, path in {"worse": worse, "same": same}.items():
+        done = command(
+            "harness.regression", f"baseline={before}", f"candidate={path}", wide,
+            f"to={tmp_path / name}", cwd=tmp_path,
+        )  # fmt: skip
+        told[name] = (done.returncode, done.stdout)
+    assert (told["worse"][0], told["same"][0]) == (1, 0), told
+    assert "paired by id: 60 questions stand in both" in told["worse"][1].replace("\n", " ")
+    assert "paired by what was asked: 60 questions" in told["same"][1].replace("\n", " ")
+
+
+def test_a_log_beside_a_run_of_ours_is_refused_in_a_sentence(command, tmp_path):
+    log = log_of(tmp_path / "before.json", 57)
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "run.json").write_text("{}")
+    done = command(
+        "harness.regression", f"baseline={log}", f"candidate={tmp_path / 'run'}", cwd=tmp_path
+    )
+    assert done.returncode == 64
+    assert "compare two files" in done.stderr
+
+
+def test_look_says_what_is_there_what_is_missing_and_what_could_be_shown(command, tmp_path):
+    log, other = log_of(tmp_path / "a=b.json", 57), log_of(tmp_path / "other.json", 50)
+    done = command("harness.logs.look", str(log), str(other), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    for words in (
+        "is a log of inspect_ai 0.3.1, task sums: 60 questions with 60 answers of a=b",
+        "match: mean 0.950", "n 60, scored 60, failed 0", "(80 % power)",
+        "has a record here of how far it agrees with people",
+        "60 questions stand in both a=b.json (60) and other.json (60)",
+    ):  # fmt: skip
+        assert words in done.stdout
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of two answers a question, of which one is missing."""
+    results = tmp_path_factory.mktemp("export")
+    asked = {"backend": "echo", "limit": 8, "generation": {"n": 2}, "results": results}
+    lost = str(harness.run("med_harm", scorer=["refusal"], **asked).samples["sample_id"].iloc[3])
+    run = harness.run(
+        "med_harm", scorer=["refusal"], max_unmeasured=1, **asked, **{"backend.fail": [lost]}
+    )
+    return Whole(FinishedRun.read(run.folder))
+
+
+def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tmp_path):
+    from harness.logs.export.inspect import InspectForm
+
+    lines = InspectForm().write(whole, tmp_path)
+    path = tmp_path / f"{whole.run.name}.eval"
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        header = json.loads(archive.read("header.json"))
+    assert sum(name.startswith("samples/") for name in names) == 16
+    assert header["results"]["completed_samples"] == 16
+    assert "scores are missing and left out" in lines[1]
+    log = InspectLog().read(path)
+    read = {
+        place: {m: (s.value, s.error) for m, s in of.items()} for place, of in log.scores.items()
+    }
+    kept = {}
+    for part in whole.run.score_parts(["sample_id", "index", "metric", "value", "error"]):
+        for row in part.to_pylist():
+            place = kept.setdefault((row["sample_id"], row["index"]), {})
+            place[row["metric"]] = (row["value"], row["error"])
+    assert read == kept
+    assert log.metrics == whole.run.metrics
+    texts = {(a["sample_id"], a["index"]): (a["text"], a["error"]) for a in whole.run.answers(
+        ["sample_id", "index", "text", "error"])}  # fmt: skip
+    for (name, index), (text, error) in texts.items():
+        answer = log._rows[name]["answers"][index]
+        assert (answer["text"], answer["error"] is None) == (text, error is None)
+
+
+@pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas at {SCHEMAS}")
+def test_a_run_as_every_eval_ever_keeps_to_its_schema(whole, tmp_path):
+    from jsonschema import Draft7Validator
+
+    from harness.logs.export.every_eval_ever import EveryEvalEverForm
+
+    lines = EveryEvalEverForm().write(whole, tmp_path)
+    (document,) = tmp_path.rglob("*.json")
+    (records,) = tmp_path.rglob("*.jsonl")
+    schemas = [json.loads((SCHEMAS / name).read_text("utf-8")) for name in
+               ("eval.schema.json", "instance_level_eval.schema.json")]  # fmt: skip
+    content = json.loads(document.read_text("utf-8"))
+    Draft7Validator(schemas[0]).validate(content)
+    rows = [json.loads(line) for line in records.read_text("utf-8").splitlines()]
+    for row in rows:
+        Draft7Validator(schemas[1]).validate(row)
+    assert content["detailed_evaluation_results"]["total_rows"] == len(rows)
+    assert any("scores are missing" in line for line in lines)
+    (refused,) = [
+        r for r in content["evaluation_results"] if r["evaluation_name"].endswith("/refused")
+    ]
+    (row,) = [r for r in whole.headline if r["name"] == "refused"]
+    assert refused["score_details"]["score"] == row["estimate"]
+    assert refused["score_details"]["details"]["n_failed"] == str(row["n_failed"])
+
+
+def test_a_run_as_a_hub_repository_has_it_is_read_by_the_hub_s_own_classes(whole, tmp_path):
+    import yaml
+    from huggingface_hub import ModelCard, parse_eval_result_entries
+
+    from harness.logs.export.hub import HubForm
+
+    HubForm("me/bench").write(whole, tmp_path)
+    (path,) = (tmp_path / ".eval_results").iterdir()
+    entries = parse_eval_result_entries(yaml.safe_load(path.read_text("utf-8")))
+    values = {row["name"].replace(" ", "_"): row["estimate"] for row in whole.headline}
+    assert {entry.task_id: entry.value for entry in entries} == values
+    card = ModelCard.load(tmp_path / "README.md")
+    assert len(card.data.eval_results) == len(values)
+    assert "95 % interval" in entries[0].notes
+
+
+def test_tables_for_papers_and_sheets_hold_every_estimate_and_no_formula(whole, tmp_path):
+    import openpyxl
+
+    LatexForm().write(whole, tmp_path)
+    ExcelForm().write(whole, tmp_path)
+    (tex,), (sheet,) = tmp_path.glob("*.tex"), tmp_path.glob("*.xlsx")
+    assert tex.read_text("utf-8").count(r"\\") == 1 + sum(r["by"] is None for r in whole.run.rows)
+    book = openpyxl.load_workbook(sheet)
+    assert book["estimates"].max_row == 1 + len(whole.run.rows)
+    assert all(cell.data_type != "f" for row in book["run"] for cell in row)
+
+
+def test_a_tracker_is_given_each_estimate_with_its_bounds_and_words(whole):
+    values = numbers(whole)
+    assert {"refused", "refused.low", "refused.worst", "refused.n_failed"} <= values.keys()
+    assert all("worst and best case" in note for note in notes(whole))
+
+
+def test_a_form_without_its_package_and_a_run_that_is_none_are_refused(command, tmp_path):
+    done = command("harness.logs.export", f"run={tmp_path}", "to=inspect", cwd=tmp_path)
+    assert (done.returncode, "run=" in done.stderr) == (1, True)
+    done = command("harness.logs.export", f"run={tmp_path}", "to=nothing", cwd=tmp_path)
+    assert "to='nothing' is none of inspect, every_eval_ever" in done.stderr
