@@ -29,6 +29,8 @@ class MlflowForm:
     def write(self, whole: Whole, folder: Path) -> Sequence[str]:
         """Log a run with its estimates as metrics and its files as artefacts."""
         mlflow = _module("mlflow")
+        if self.tracking_uri is None:
+            _module("sqlalchemy", "mlflow")  # mlflow-skinny has none, and keeps no folder any more
         uri = self.tracking_uri or f"sqlite:///{(folder / 'mlflow.db').resolve()}"
         mlflow.set_tracking_uri(uri)
         if mlflow.get_experiment_by_name(self.experiment) is None:
@@ -126,8 +128,12 @@ def _plain(name: str) -> str:
     return "".join(c if c.isalnum() or c in "-_. /" else "_" for c in name).replace(" ", "_")
 
 
-def _module(name: str) -> Any:
+def _module(name: str, package: str | None = None) -> Any:
     """A tracker's package.
+
+    Args:
+        name: of the module.
+        package: that brings it; None: it is called the same.
 
     Raises:
         HarnessError: it is not installed.
@@ -135,4 +141,5 @@ def _module(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise HarnessError(f"to={name} needs {name}: pip install {name}") from error
+        named = package or name
+        raise HarnessError(f"to={named} needs {name}: pip install {named}") from error

@@ -54,7 +54,10 @@ def main() -> None:
 
 def _is_path(argument: str) -> bool:
     """Whether an argument is a file rather than an option."""
-    return not argument.startswith("-") and ("=" not in argument or Path(argument).exists())
+    if argument.startswith("-"):
+        return False
+    plain = "=" not in argument and ("." in argument or "/" in argument)  # not `job` of --cfg job
+    return plain or Path(argument).exists()
 
 
 def _work(cfg: DictConfig) -> int:
