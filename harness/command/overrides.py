@@ -95,8 +95,8 @@ def overrides_of(options: Mapping[str, object]) -> list[str]:
         HarnessError: a value is nothing that a YAML could hold.
 
     Example:
-        >>> overrides_of({"limit": 10, "scorer": ["refusal", "offline"], "generation": {"n": 5}})
-        ['limit=10', 'scorer=[refusal,offline]', 'generation.n=5']
+        >>> overrides_of({"limit": 10, "scorer": ["refusal", "guidance"], "generation": {"n": 5}})
+        ['limit=10', 'scorer=[refusal,guidance]', 'generation.n=5']
     """
     overrides = []
     for key, value in options.items():

@@ -113,7 +113,7 @@ def run(
             left as it was.
         tokenizer: of a model in memory, with the chat template that is to be used.
         name: what tables call a model in memory; None: what it was loaded from.
-        options: all others of `python -m harness`: `limit=10`, `scorer=["refusal", "offline"]`,
+        options: all others of `python -m harness`: `limit=10`, `scorer=["refusal", "guidance"]`,
             `mitigation="system_prompt"`, `generation={"n": 5}`, `**{"task.data": "FILE"}`.
 
     Returns:
