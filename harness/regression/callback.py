@@ -43,7 +43,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     Args:
         task: as `task=` of `python -m harness` has it.
         every: steps between two looks.
-        overrides: further options of the command line: `["limit=100", "scorer=[refusal,guidance]"]`.
+        overrides: more options of the command line: `["limit=100", "scorer=[refusal,guidance]"]`.
         margins: of estimates of the task, instead of its own; nothing else is then gated.
         stop: end the training where it got worse; False: only warn.
         results: where the runs go.
