@@ -281,10 +281,7 @@ def check_statistic(
     again = estimates(values, backwards)
     for name, row in estimates(values, forwards).items():
         title = f"{statistic.name} {name}".strip()
-        _hold(
-            row.n == row.n_scored + row.n_failed,
-            f"{title}: n is not scored and failed",
-        )
+        _hold(row.n == row.n_scored + row.n_failed, f"{title}: n is not scored and failed")
         for field in ("estimate", "stderr", "low", "high", "worst", "best"):
             value, other = getattr(row, field), getattr(again.get(name), field, None)
             finite = value is None or math.isfinite(value)
