@@ -172,11 +172,12 @@ def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("examples", [40, pytest.param(1_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", sorted(USUAL))
-def test_records_of_any_file_are_samples_or_one_sentence(task):
+def test_records_of_any_file_are_samples_or_one_sentence(task, examples):
     node = configured(task).task
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=examples, deadline=None)
     @given(rows_of(FIELDS, *USUAL[task]), ENDINGS)
     def reads(rows, ending):
         with tempfile.TemporaryDirectory() as folder:
