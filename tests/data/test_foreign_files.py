@@ -114,6 +114,7 @@ def quiet(stage, total):
 ENDINGS = st.sampled_from(["jsonl", "json", "csv", "parquet"])
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(ANSWERS, ENDINGS)
 def test_answers_of_any_file_are_texts_failures_or_one_sentence(rows, ending):
@@ -134,6 +135,7 @@ def test_answers_of_any_file_are_texts_failures_or_one_sentence(rows, ending):
             assert generation.text is None or failure(generation.text) is None
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(ANSWERED | SAMPLED, ENDINGS)
 def test_a_run_of_any_file_of_answers_ends_with_every_row_or_in_one_sentence(rows, ending):
@@ -157,6 +159,7 @@ def test_a_run_of_any_file_of_answers_ends_with_every_row_or_in_one_sentence(row
         assert all(row["n"] == row["n_scored"] + row["n_failed"] for row in counts)
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(rows_of(COLUMNS, "answer", "label"), ENDINGS)
 def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending):

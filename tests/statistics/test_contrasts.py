@@ -230,6 +230,7 @@ def test_a_correlation_pairs_the_same_cells():
     assert again.estimate == pytest.approx(row.estimate)
 
 
+@pytest.mark.long
 def test_the_largest_of_many_equal_groups_is_no_gap_once_it_is_taken_again():
     random = np.random.default_rng(3)
     rate = Metric(0.0, 1.0, Direction.LOWER)
