@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from hydra._internal.hydra import Hydra
 
 from harness.scorers.offline import minilm
 from harness.scorers.rules.refusal import RefusalScorer
@@ -80,6 +81,11 @@ def read_what_rules_need() -> None:
     measure(ScorerRegistry({"refusal": RefusalScorer()}), "refusal")
 
 
+def compose_once() -> None:
+    """Spare every fork Hydra's look for `hydra.mode`, which no test sets: it composes all twice."""
+    Hydra.get_mode = lambda *_, **__: None
+
+
 def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
     """Become `python -m MODULE ARGS`."""
     os.setsid()
@@ -122,6 +128,7 @@ def main() -> None:
         importlib.import_module(module)
     keep_readings(Path(folder))
     read_what_rules_need()
+    compose_once()
     gc.freeze()  # so that a fork's collector copies no page of what stands here
     requests, replies = (open(int(n), mode) for n, mode in zip(numbers, "rw", strict=True))  # noqa: SIM115, PTH123
     request = serve(requests, replies)
