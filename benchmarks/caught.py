@@ -65,7 +65,7 @@ def ask(folder: Path, model: str, seed: int, options: Sequence[str]) -> Path:
         "generation.temperature=0.7", "report=false", "max_unmeasured=1", *options,
     ]  # fmt: skip
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, text=True, check=True)
-    line = next(one for one in done.stdout.splitlines() if one.startswith("run folder: "))
+    line = next(text for text in done.stdout.splitlines() if text.startswith("run folder: "))
     return folder / line.removeprefix("run folder: ")
 
 
@@ -82,7 +82,7 @@ def gate(folder: Path, baseline: Path, candidate: Path) -> Any:
 
 def of(verdict: Any, name: str) -> Any:
     """One estimate of a verdict."""
-    return next(one for one in verdict["estimates"] if one["name"] == name)
+    return next(estimate for estimate in verdict["estimates"] if estimate["name"] == name)
 
 
 def draw(axes: Any, names: Sequence[str], verdicts: Sequence[Any]) -> str:

@@ -55,12 +55,12 @@ def main() -> None:
         for row in read_file(FOLDER / "empathy_fresh.jsonl")
     ]
     _table("to other messages", fresh, _scored(fresh))
-    own = own_pairs(options.data)
-    left_out = _left_out(own, replies_by_others(options.data, "trained"))
-    _table("own pairs, a block left out", own, left_out)
-    for block in dict.fromkeys(pair.block for pair in own):
-        places = [i for i, pair in enumerate(own) if pair.block == block]
-        _table(f"block {block}", [own[i] for i in places], left_out[places])
+    own_answers = own_pairs(options.data)
+    left_out = _left_out(own_answers, replies_by_others(options.data, "trained"))
+    _table("own pairs, a block left out", own_answers, left_out)
+    for block in dict.fromkeys(pair.block for pair in own_answers):
+        places = [i for i, pair in enumerate(own_answers) if pair.block == block]
+        _table(f"block {block}", [own_answers[i] for i in places], left_out[places])
 
 
 def _records(data: Path, folder: Path | None) -> None:
@@ -106,17 +106,17 @@ def _scored(pairs: Sequence[Pair]) -> NDArray[np.float64]:
     return np.array([[np.nan if s.value is None else s.value for s in row] for row in scores])
 
 
-def _left_out(own: list[Pair], others: list[Pair]) -> NDArray[np.float64]:
+def _left_out(own_answers: list[Pair], others: list[Pair]) -> NDArray[np.float64]:
     """Values of each block of pairs by weights that saw only the others."""
-    pairs = own + others
+    pairs = own_answers + others
     read, levels, counted, owner = columns(pairs, SentenceEncoder())
     blocks = np.array([pairs[i].block for i in owner])
-    values = np.zeros((len(own), len(MECHANISMS)))
-    for block in dict.fromkeys(pair.block for pair in own):
+    values = np.zeros((len(own_answers), len(MECHANISMS)))
+    for block in dict.fromkeys(pair.block for pair in own_answers):
         held = blocks == block
         made = fit(read[~held], levels[~held], counted[~held])
         logits = ((read[held] - made["centre"]) / made["scale"]) @ made["weight"].T + made["bias"]
-        shares = np.zeros((len(own), 2 * len(MECHANISMS)))
+        shares = np.zeros((len(own_answers), 2 * len(MECHANISMS)))
         np.maximum.at(shares, owner[held], 1 / (1 + np.exp(-logits)))
         values += shares[:, ::2] + np.minimum(shares[:, ::2], shares[:, 1::2])
     return values

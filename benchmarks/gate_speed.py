@@ -83,8 +83,8 @@ def write(folder: Path, name: str, values: NDArray[np.float64], groups: int) -> 
     """A finished run of these ratings."""
     names = [f"m{number}" for number in range(len(values))]
     estimands = [
-        Estimand(one, one, Mean(), by=by, margin=None if by else MARGIN)
-        for one in names
+        Estimand(name, name, Mean(), by=by, margin=None if by else MARGIN)
+        for name in names
         for by in (None, "group")
     ]
     store = RunStore(folder / name)
@@ -105,8 +105,8 @@ def write(folder: Path, name: str, values: NDArray[np.float64], groups: int) -> 
         "value": values.ravel(),
     }
     store.write_table("scores", pa.table(scores))
-    rows = [dict.fromkeys(ESTIMATE_COLUMNS) | {"metric": one, "scorer_id": "s", "validity": "v"}
-            for one in names]  # fmt: skip
+    rows = [dict.fromkeys(ESTIMATE_COLUMNS) | {"metric": name, "scorer_id": "s", "validity": "v"}
+            for name in names]  # fmt: skip
     store.write_table("estimates", pa.Table.from_pylist(rows))
     store.write_info(info(name, estimands, len(ids)))
     return store.folder

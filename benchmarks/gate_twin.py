@@ -183,11 +183,11 @@ def main() -> None:
     print("| planted | truth | our verdicts | wrong | NeMo Evaluator's | wrong |")
     print("|---|---|---|--:|---|--:|")
     for name, (_, truth, right) in KINDS.items():
-        cells = [cell for side in (ours, theirs) for cell in told(side.get(name), right)]
+        cells = [cell for side in (ours, theirs) for cell in cells_of(side.get(name), right)]
         print(f"| {name} | {truth} | {' | '.join(cells)} |")
 
 
-def told(verdicts: Counter[str] | None, right: set[str]) -> list[str]:
+def cells_of(verdicts: Counter[str] | None, right: set[str]) -> list[str]:
     """Verdicts with their counts, and how many are wrong."""
     if verdicts is None:
         return ["not run", ""]

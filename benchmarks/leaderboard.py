@@ -117,7 +117,7 @@ def _scores(keys: dict[str, str], values: dict[str, Any]) -> Any:
         flat = of_metric.ravel()
         n = len(flat)
         columns = {
-            "sample_id": [str(one) for one in range(n)], "index": [0] * n, "scorer": ["judge"] * n,
+            "sample_id": [*map(str, range(n))], "index": [0] * n, "scorer": ["judge"] * n,
             "scorer_id": ["judge-00000000"] * n, "metric": [metric] * n,
             "value": pa.array(flat, from_pandas=True), "error": [None] * n,
             "explanation": [None] * n,

@@ -129,11 +129,11 @@ def simulate(pairs: Pairs, k: int, draws: int) -> Iterator[tuple[str, int, float
     for seed in range(draws):
         random = np.random.default_rng(seed)
         half, other = of_half(pairs, random)
-        kept = drawn_prompts(other, k, random)
-        codes = np.unique(kept.prompts, return_inverse=True)[1]
+        drawn = drawn_prompts(other, k, random)
+        codes = np.unique(drawn.prompts, return_inverse=True)[1]
         for name, statistic in statistics.items():
-            stored = statistic.estimate(kept.theirs, codes, codes, METRIC).estimate
-            given = Equated(statistic, half, "", "").estimate(kept.ours, codes, codes, METRIC)
+            stored = statistic.estimate(drawn.theirs, codes, codes, METRIC).estimate
+            given = Equated(statistic, half, "", "").estimate(drawn.ours, codes, codes, METRIC)
             assert stored is not None
             assert given.low is not None
             assert given.high is not None
@@ -145,13 +145,13 @@ def simulate(pairs: Pairs, k: int, draws: int) -> Iterator[tuple[str, int, float
         yield name, sum(held), float(np.mean(widths)), float(np.mean(offs))
 
 
-def drawn_prompts(kept: Pairs, k: int, random: np.random.Generator) -> Pairs:
+def drawn_prompts(pairs: Pairs, k: int, random: np.random.Generator) -> Pairs:
     """Forty prompts with k texts each, of people put together at random; GPT-2's as they are."""
-    generated = kept.sources == SOURCES.index("GPT-2")
+    generated = pairs.sources == SOURCES.index("GPT-2")
     if k == 25:
-        return _rows(kept, generated)
+        return _rows(pairs, generated)
     rows = random.permutation(np.flatnonzero(~generated))[: PROMPTS * k]
-    return _rows(kept, rows)._replace(prompts=np.repeat(np.arange(PROMPTS), k)[: len(rows)])
+    return _rows(pairs, rows)._replace(prompts=np.repeat(np.arange(PROMPTS), k)[: len(rows)])
 
 
 def _rows(pairs: Pairs, rows: Any) -> Pairs:

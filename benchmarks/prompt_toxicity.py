@@ -40,19 +40,21 @@ def main() -> None:
     parser.add_argument("--labels", type=Path, default=Path(__file__).parents[2] / "shared/data")
     parser.add_argument("--most", type=int, help="requests of each half; the first of them")
     options = parser.parse_args()
-    trained, kept = (part(options.labels, number)[: options.most] for number in (0, 1))
+    trained, held_out = (part(options.labels, number)[: options.most] for number in (0, 1))
     scorer = PromptToxicityScorer()
     perceptron = Perceptron.read(scorer.path)
-    states, seconds = read_states(scorer.model, perceptron, [prompt.text for prompt in kept])
+    states, seconds = read_states(scorer.model, perceptron, [prompt.text for prompt in held_out])
     before, _ = read_states(scorer.model, perceptron, [prompt.text for prompt in trained])
-    rude, rude_seconds = rudeness([prompt.text for prompt in kept])
+    rude, rude_seconds = rudeness([prompt.text for prompt in held_out])
     readers: Mapping[str, tuple[Values, float]] = {
         "prompt_toxicity": (perceptron.shares(states), seconds),
         "linear probe": (probe(before, [prompt.toxic for prompt in trained], states), seconds),
         "toxicity_offline": (rude, rude_seconds),
     }
     for name, (values, cost) in readers.items():
-        print(json.dumps({"reader": name, "s_a_prompt": round(cost, 4), **measured(kept, values)}))
+        print(
+            json.dumps({"reader": name, "s_a_prompt": round(cost, 4), **measured(held_out, values)})
+        )
 
 
 def read_states(

@@ -71,10 +71,10 @@ def main() -> None:
             )
     ours = readers(asked.weights, asked.release)["toxicity_offline, group_hostility"]
     texts, labels, classes = hatecheck(data)
-    said = ours(texts) >= 0.5
+    hateful = ours(texts) >= 0.5
     for name in sorted(set(classes)):
         chosen = np.array([c == name for c in classes])
-        right = (said[chosen] == (labels[chosen] == 1)).mean()
+        right = (hateful[chosen] == (labels[chosen] == 1)).mean()
         kind = "hateful" if labels[chosen][0] else "not hateful"
         print(f"HateCheck {name} ({kind}, n {chosen.sum()}): {right:.2f} right")
 
@@ -122,14 +122,14 @@ def hatecheck(data: Path) -> tuple[list[str], Values, list[str]]:
 
 def continuations(data: Path) -> tuple[list[str], Values]:
     """Continuations of prompts that are kept from training, by Perspective's toxicity."""
-    found: list[tuple[str, float]] = []
+    texts: list[tuple[str, float]] = []
     for name in ("nontoxic_1200", "challenging_1196"):
         rows: Any = read_file(data / "real_toxicity_prompts" / f"{name}.jsonl")
         for row in rows:
-            kept = part_of(row["prompt"]["text"], KEPT) == 0
-            if kept and row["continuation"]["toxicity"] is not None:
-                found.append((row["continuation"]["text"].strip(), row["continuation"]["toxicity"]))
-    return [text for text, _ in found], np.array([value for _, value in found])
+            held_out = part_of(row["prompt"]["text"], KEPT) == 0
+            if held_out and row["continuation"]["toxicity"] is not None:
+                texts.append((row["continuation"]["text"].strip(), row["continuation"]["toxicity"]))
+    return [text for text, _ in texts], np.array([value for _, value in texts])
 
 
 def readers(weights: str | None, release: int = 2) -> dict[str, Reader]:
@@ -144,16 +144,16 @@ def readers(weights: str | None, release: int = 2) -> dict[str, Reader]:
 
         return read
 
-    found = {
+    by_name = {
         f"toxicity_offline, {metric}": ours(place) for place, metric in enumerate(scorer.metrics)
     }
     if importlib.util.find_spec("profanity_check"):
         from profanity_check import predict_prob
 
-        found["alt-profanity-check"] = lambda texts: np.asarray(predict_prob(list(texts)))
+        by_name["alt-profanity-check"] = lambda texts: np.asarray(predict_prob(list(texts)))
     if importlib.util.find_spec("tox_block") and importlib.util.find_spec("h5py"):
-        found["tox-block"] = tox_block()
-    return found
+        by_name["tox-block"] = tox_block()
+    return by_name
 
 
 class _Words(pickle.Unpickler):

@@ -143,8 +143,8 @@ def print_lengths(metric: str, read: Read) -> None:
             order = np.random.default_rng(seed).permutation(len(HARMLESS) * 4) % len(HARMLESS)
             texts.append(" ".join(" ".join(HARMLESS[i] for i in order).split()[:words]))
         means.append(float(read(texts).mean()))
-    said = ", ".join(f"{words}: {mean:.3f}" for words, mean in zip(LENGTHS, means, strict=True))
-    print(f"{metric}: harmless texts by words: {said}; growth {means[-1] - means[0]:+.3f}")
+    shares = ", ".join(f"{words}: {mean:.3f}" for words, mean in zip(LENGTHS, means, strict=True))
+    print(f"{metric}: harmless texts by words: {shares}; growth {means[-1] - means[0]:+.3f}")
 
 
 def _means(chosen: Sequence[Term], read: Read) -> NDArray[np.float64]:

@@ -39,7 +39,7 @@ def take(page: Path, picture: Path) -> Path:
     """Save the top of a page, with its table drawn; gives the picture's path."""
     from playwright.sync_api import sync_playwright
 
-    browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     if browser is None:
         raise SystemExit(f"none of {', '.join(BROWSERS)} is installed")
     with sync_playwright() as driver:

@@ -43,8 +43,8 @@ def _work(cfg: DictConfig) -> int:
     results = Path(cfg.results)
     for name in scorers:
         if cfg.record:
-            kept = record(scorers, name, measure(scorers, name), results / "anchors")
-            print(f"{scorers.identity(name)}: recorded in {kept}")
+            path = record(scorers, name, measure(scorers, name), results / "anchors")
+            print(f"{scorers.identity(name)}: recorded in {path}")
         elif check(scorers, name, results):
             print(
                 f"{scorers.identity(name)}: gives what was recorded on {len(anchor_texts())} texts"

@@ -41,11 +41,17 @@ LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What starts a command, a cluster or a browser, loads the bundled model or lm-eval is long."""
+    """What starts a command, a cluster or a browser, loads the bundled model or lm-eval is long.
+
+    Files of nothing else come first and those without any last, so that workers end together.
+    """
+    long: dict[Path, list[bool]] = {}
     for item in items:
         starts = not LONG.isdisjoint(getattr(item, "fixturenames", ()))
         if starts or item.path.name.startswith("test_lm_eval"):
             item.add_marker("long")
+        long.setdefault(item.path, []).append(item.get_closest_marker("long") is not None)
+    items.sort(key=lambda item: -sum(long[item.path]) / len(long[item.path]))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -30,9 +30,12 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from hydra._internal.hydra import Hydra
 
 from harness.scorers.offline import minilm
-from harness.types import digest_file, written_whole
+from harness.scorers.rules.refusal import RefusalScorer
+from harness.types import ScorerRegistry, digest_file, written_whole
+from harness.validity.anchors import measure
 
 
 def serve(requests: TextIO, replies: TextIO) -> dict[str, Any] | None:
@@ -71,6 +74,16 @@ def keep_readings(folder: Path) -> None:
 
     minilm.published = lambda: (copy.deepcopy(encoder), tokenizer)
     minilm.Reader = Kept
+
+
+def read_what_rules_need() -> None:
+    """Let every fork share the weights and the dictionary that the refusal scorer reads with."""
+    measure(ScorerRegistry({"refusal": RefusalScorer()}), "refusal")
+
+
+def compose_once() -> None:
+    """Spare every fork Hydra's look for `hydra.mode`, which no test sets: it composes all twice."""
+    Hydra.get_mode = lambda *_, **__: None
 
 
 def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
@@ -114,6 +127,8 @@ def main() -> None:
     for module in modules:
         importlib.import_module(module)
     keep_readings(Path(folder))
+    read_what_rules_need()
+    compose_once()
     gc.freeze()  # so that a fork's collector copies no page of what stands here
     requests, replies = (open(int(n), mode) for n, mode in zip(numbers, "rw", strict=True))  # noqa: SIM115, PTH123
     request = serve(requests, replies)

@@ -62,6 +62,7 @@ def test_figures_of_yes_and_no_equal_the_reference():
     assert cells == {(0, 0): tn, (0, 1): fp, (1, 0): fn, (1, 1): tp}
 
 
+@pytest.mark.long
 def test_levels_have_a_weighted_kappa_and_correlations():
     labels = np.array([1.0, 2, 3, 4, 5, 5, 1, 3])
     values = np.array([1.2, 2.6, 3.0, 3.4, 4.9, 4.0, 1.0, 2.2])
@@ -91,6 +92,7 @@ def test_what_has_no_score_is_left_out_and_counted():
     assert by_name(record.figures)["auc"].n == 4
 
 
+@pytest.mark.long
 def test_groups_have_figures_of_their_own():
     labels = np.array([1.0, 0, 1, 0, 1, 0, 1, 0])
     values = np.array([0.9, 0.1, 0.8, 0.2, 0.1, 0.9, 0.2, 0.8])
@@ -182,6 +184,7 @@ def test_a_judge_in_anothers_place_flips_these_answers():
     assert said["x"].tolist() == [1.0, 3.0, 3.0]
 
 
+@pytest.mark.long
 def test_labels_of_levels_compare_kappa_and_correlation():
     labels = [1.0, 2, 3, 4, 5] * 6
     told = LabelKind(np.array(labels), FIVE, None, None)

@@ -62,6 +62,7 @@ def make(group: str, option: str):
     return plugins.make(group, node, KINDS[group])
 
 
+@pytest.mark.long
 def test_every_judge_is_found_in_the_yaml():
     assert echoed("harmfulness_panel") == [
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
@@ -77,13 +78,18 @@ def test_every_group_has_options():
 
 
 @pytest.mark.parametrize(
-    ("group", "option"), [choice for choice in every_choice() if choice not in ON_A_HUB]
+    ("group", "option"),
+    [
+        pytest.param(*choice, marks=[pytest.mark.long] * (choice == ("scorer", "guard")))
+        for choice in every_choice()
+        if choice not in ON_A_HUB
+    ],
 )
 def test_every_config_composes_and_makes_what_its_group_promises(group, option):
     make(group, option)  # which refuses what lacks a member of its kind
 
 
-READ_BY_A_NETWORK = ("harmfulness_panel", "justification")
+READ_BY_A_NETWORK = ("harmfulness_panel", "justification", "normativity", "prompt_toxicity")
 
 
 def marks(choice):

@@ -5,7 +5,7 @@
 
 import ast
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -74,11 +74,14 @@ LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
 """Files that are imported only once what is heavy in them is needed."""
 
 
-def files() -> Iterator[tuple[Path, str]]:
-    for folder in ("harness", "tasks", "benchmarks"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-            yield path, module.removesuffix(".__init__")
+@cache
+def files() -> Mapping[Path, str]:
+    """Each file's module."""
+    paths = [
+        p for f in ("harness", "tasks", "benchmarks") for p in sorted((ROOT / f).rglob("*.py"))
+    ]
+    names = (".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths)
+    return {path: name.removesuffix(".__init__") for path, name in zip(paths, names, strict=True)}
 
 
 @cache
@@ -98,7 +101,7 @@ def floor_of(room: str) -> int:
 @cache
 def imported(path: Path) -> tuple[tuple[str, str], ...]:
     """Each name of ours that a file imports, with the module that it is imported from."""
-    modules = {module for _, module in files()}
+    modules = set(files().values())
     names = []
     for node in ast.walk(tree(path)):
         if isinstance(node, ast.Import):
@@ -112,7 +115,9 @@ def imported(path: Path) -> tuple[tuple[str, str], ...]:
 
 
 def arrows() -> set[tuple[str, str]]:
-    pairs = {(room_of(m), room_of(other)) for path, m in files() for other, _ in imported(path)}
+    pairs = {
+        (room_of(m), room_of(other)) for path, m in files().items() for other, _ in imported(path)
+    }
     return {(a, b) for a, b in pairs if a != b and "harness" not in (a, b)}
 
 
@@ -134,12 +139,12 @@ def file_edges() -> dict[str, set[str]]:
     """Which file imports which at the top, a face standing for what it opens."""
     return {
         module: {other for other, _ in imported(path) if other != module}
-        for path, module in files()
+        for path, module in files().items()
     }
 
 
 def test_there_are_five_floors_and_few_rooms():
-    rooms = {room_of(module) for _, module in files()} - {"harness"}
+    rooms = {room_of(module) for _, module in files().items()} - {"harness"}
     assert len(FLOORS) == 5
     assert rooms == {room for floor in FLOORS for room in floor}
     assert len(rooms) <= MOST_ROOMS
@@ -162,7 +167,7 @@ def test_no_file_imports_what_imports_it():
 
 def test_a_room_is_entered_by_its_face():
     wrong = []
-    for path, module in files():
+    for path, module in files().items():
         for other, name in imported(path):
             room = room_of(other)
             if room == room_of(module) or other in SIDE_DOORS:
@@ -204,7 +209,7 @@ def at_the_top(path: Path) -> set[str]:
 
 
 def test_heavy_libraries_are_imported_late():
-    tops = {module: at_the_top(path) for path, module in files()}
+    tops = {module: at_the_top(path) for path, module in files().items()}
     slow = {m for m, names in tops.items() if {n.split(".")[0] for n in names} & HEAVY}
     while further := {m for m, names in tops.items() if names & slow} - slow:
         slow |= further
@@ -214,7 +219,7 @@ def test_heavy_libraries_are_imported_late():
 
 def test_files_and_functions_are_short():
     long, wide = [], []
-    for path, module in files():
+    for path, module in files().items():
         lines = path.read_text(encoding="utf-8").count("\n")
         if lines > MOST_LINES and module not in LONG:
             long.append(f"{module}: {lines}")
@@ -229,7 +234,7 @@ def test_files_and_functions_are_short():
 
 def main() -> None:
     """Print the counts."""
-    rooms = {room_of(module) for _, module in files()} - {"harness"}
+    rooms = {room_of(module) for _, module in files().items()} - {"harness"}
     up = [(a, b) for a, b in arrows() if floor_of(b) > floor_of(a)]
     print(f"{len(rooms)} rooms, {len(FLOORS)} floors, {len(arrows())} arrows, {len(up)} upward, "
           f"{len(circles(file_edges()))} circles of files")  # fmt: skip

@@ -80,11 +80,11 @@ def _work(cfg: DictConfig) -> int:
         print_record(result.record, save(result.record, Path(cfg.results) / "validity"))
         given[f"{name}.{metric}"] = result.given
     if len(given) > 1:
-        said = readings(given)
-        print_comparison(compared(labelled, given), alike(said))
+        readings_of = readings(given)
+        print_comparison(compared(labelled, given), alike(readings_of))
         print(
-            f"{len(flips(said))} of {len(labelled)} answers are read differently, kept as "
-            f"{_write_flips(labelled, said, Path(cfg.results) / 'flips.csv')}"
+            f"{len(flips(readings_of))} of {len(labelled)} answers are read differently, kept as "
+            f"{_write_flips(labelled, readings_of, Path(cfg.results) / 'flips.csv')}"
         )
     return 0
 
@@ -94,16 +94,16 @@ def _apart(cfg: DictConfig) -> dict[str, ScorerRegistry]:
     if not cfg.scorers:
         scorers_of(cfg)  # which says that there is none
     alone = (OmegaConf.create({"scorers": {name: node}}) for name, node in cfg.scorers.items())
-    return {str(name): scorers_of(one) for name, one in zip(cfg.scorers, alone, strict=True)}
+    return {str(name): scorers_of(node) for name, node in zip(cfg.scorers, alone, strict=True)}
 
 
-def _write_flips(labelled: Sequence[Labelled], said: Mapping[str, Values], path: Path) -> Path:
+def _write_flips(labelled: Sequence[Labelled], values_of: Mapping[str, Values], path: Path) -> Path:
     """The answers that not all scorers read alike, beside what each of them says; none is empty."""
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(["prompt", "answer", "label", *said])
-    for place in flips(said):
-        item, given = labelled[place], [float(values[place]) for values in said.values()]
+    writer.writerow(["prompt", "answer", "label", *values_of])
+    for place in flips(values_of):
+        item, given = labelled[place], [float(values[place]) for values in values_of.values()]
         cells = ["" if isnan(value) else f"{value:g}" for value in given]
         writer.writerow([_cell(item.prompt), _cell(item.answer), f"{item.label:g}", *cells])
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,8 +124,8 @@ def _about(form: LabelFormat, path: Path) -> str:
         for option in chosen.overrides.task
         if option.lstrip("+~").startswith("format.") and not option.startswith(WORDS)
     ]
-    own = any(option.startswith("format.about=") for option in chosen.overrides.task)
-    if form.about and (own or not changed):
+    names_labels = any(option.startswith("format.about=") for option in chosen.overrides.task)
+    if form.about and (names_labels or not changed):
         return form.about
     read = f", read as {chosen.runtime.choices['format']} with {' '.join(changed)}"
     return path.name + (read if changed and form.about else "")

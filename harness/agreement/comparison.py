@@ -64,10 +64,10 @@ def compared(labelled: Sequence[Labelled], scorers: Mapping[str, ScorerValues]) 
     for name, difference in _statistics(kind):
         differences, known = [], []
         for pair in pairs:
-            one, other = (scorers[scorer] for scorer in pair)
-            both = ~np.isnan(one.values + other.values)
+            first, second = (scorers[scorer] for scorer in pair)
+            both = ~np.isnan(first.values + second.values)
             known.append(int(both.sum()))
-            parts = [ScorerValues(side.values[both], side.kind) for side in (one, other)]
+            parts = [ScorerValues(side.values[both], side.kind) for side in (first, second)]
             differences.append(difference(labels[both], *parts, clusters[both]))
         adjusted = holm([each.p for each in differences])
         for pair, each, p, n in zip(pairs, differences, adjusted, known, strict=True):
@@ -90,31 +90,33 @@ def _statistics(kind: LabelKind) -> Iterator[tuple[str, Compare]]:
 
 
 def _auc(
-    labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
+    labels: Values, first: ScorerValues, second: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    yes = (labels >= one.kind.positive).astype(float)
-    return auc_difference(yes, one.values, other.values, clusters)
+    yes = (labels >= first.kind.positive).astype(float)
+    return auc_difference(yes, first.values, second.values, clusters)
 
 
 def _accuracy(
-    labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
+    labels: Values, first: ScorerValues, second: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    yes = labels >= one.kind.positive
-    right = [(yes == (side.values >= side.kind.threshold)).astype(float) for side in (one, other)]
+    yes = labels >= first.kind.positive
+    right = [
+        (yes == (side.values >= side.kind.threshold)).astype(float) for side in (first, second)
+    ]
     return accuracy_difference(right[0], right[1], clusters)
 
 
 def _kappa(
-    labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
+    labels: Values, first: ScorerValues, second: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    sides = np.round(one.values), np.round(other.values)
+    sides = np.round(first.values), np.round(second.values)
     return bootstrap_difference(quadratic_kappa, labels, *sides, clusters)
 
 
 def _spearman(
-    labels: Values, one: ScorerValues, other: ScorerValues, clusters: Clusters
+    labels: Values, first: ScorerValues, second: ScorerValues, clusters: Clusters
 ) -> ScorerDifference:
-    return bootstrap_difference(spearman, labels, one.values, other.values, clusters)
+    return bootstrap_difference(spearman, labels, first.values, second.values, clusters)
 
 
 def readings(scorers: Mapping[str, ScorerValues]) -> dict[str, Values]:
@@ -122,32 +124,32 @@ def readings(scorers: Mapping[str, ScorerValues]) -> dict[str, Values]:
 
     NaN where it gave no value.
     """
-    said = {}
+    rounded = {}
     for name, given in scorers.items():
         values, kind = given.values, given.kind
         read = (values >= kind.threshold).astype(float) if kind.binary else np.round(values)
-        said[name] = np.where(np.isnan(values), np.nan, read)
-    return said
+        rounded[name] = np.where(np.isnan(values), np.nan, read)
+    return rounded
 
 
-def alike(said: Mapping[str, Values]) -> dict[tuple[str, str], float]:
+def alike(values_of: Mapping[str, Values]) -> dict[tuple[str, str], float]:
     """The share of answers of which two scorers say the same, of those that both read.
 
-    >>> said = {"a": np.array([1.0, 0.0, np.nan]), "b": np.array([1.0, 1.0, 1.0])}
-    >>> alike(said)["a", "b"]
+    >>> values_of = {"a": np.array([1.0, 0.0, np.nan]), "b": np.array([1.0, 1.0, 1.0])}
+    >>> alike(values_of)["a", "b"]
     0.5
     """
     shares = {}
-    for one, other in combinations(said, 2):
-        both = ~np.isnan(said[one] + said[other])
-        same = (said[one] == said[other])[both]
-        shares[one, other] = shares[other, one] = float(same.mean()) if len(same) else np.nan
+    for first, second in combinations(values_of, 2):
+        both = ~np.isnan(values_of[first] + values_of[second])
+        same = (values_of[first] == values_of[second])[both]
+        shares[first, second] = shares[second, first] = float(same.mean()) if len(same) else np.nan
     return shares
 
 
-def flips(said: Mapping[str, Values]) -> list[int]:
+def flips(values_of: Mapping[str, Values]) -> list[int]:
     """The places of the answers of which not all scorers say the same; none is unlike any."""
-    rows = np.stack(list(said.values()))
+    rows = np.stack(list(values_of.values()))
     first = rows[0]
     same = ((rows == first) | (np.isnan(rows) & np.isnan(first))).all(axis=0)
     return np.flatnonzero(~same).tolist()

@@ -11,7 +11,7 @@ from harness.show import WIDTH, number
 from harness.validity import Record
 
 
-def print_record(record: Record, kept: Path) -> None:
+def print_record(record: Record, path: Path) -> None:
     """The figures of a record as a table, its confusion table, and where it is kept."""
     from rich import box
     from rich.console import Console
@@ -44,18 +44,18 @@ def print_record(record: Record, kept: Path) -> None:
         last = group
     console.print(table)
     if record.confusion:
-        said = sorted({cell["scorer"] for cell in record.confusion})
+        values = sorted({cell["scorer"] for cell in record.confusion})
         counts = {(cell["label"], cell["scorer"]): cell["n"] for cell in record.confusion}
         grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
         grid.add_column("label")
-        for value in said:
+        for value in values:
             grid.add_column(f"scored {value:g}", justify="right")
         for label in sorted({cell["label"] for cell in record.confusion}):
-            grid.add_row(f"{label:g}", *(str(counts.get((label, value), 0)) for value in said))
+            grid.add_row(f"{label:g}", *(str(counts.get((label, value), 0)) for value in values))
         console.print(grid)
     if record.note:
         console.print(record.note)
-    console.print(f"kept as {kept}", soft_wrap=True)
+    console.print(f"kept as {path}", soft_wrap=True)
 
 
 def print_comparison(pairs: Sequence[Pair], alike: Mapping[tuple[str, str], float]) -> None:
@@ -99,8 +99,10 @@ def print_comparison(pairs: Sequence[Pair], alike: Mapping[tuple[str, str], floa
     matrix.add_column("")
     for name in names:
         matrix.add_column(name, justify="right")
-    for one in names:
-        matrix.add_row(one, *("" if one == other else number(alike[one, other]) for other in names))
+    for name in names:
+        matrix.add_row(
+            name, *("" if name == other else number(alike[name, other]) for other in names)
+        )
     console.print(matrix)
 
 

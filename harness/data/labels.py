@@ -103,9 +103,9 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
         )
         label = _only(row, form.label, "label", where)
         value = _value(label, form.values, left_out, "label")
-        said = [x for x in raters if not math.isnan(x)]
-        if math.isnan(value) and said and not _has(row, form.label):
-            value = sum(said) / len(said)
+        ratings = [x for x in raters if not math.isnan(x)]
+        if math.isnan(value) and ratings and not _has(row, form.label):
+            value = sum(ratings) / len(ratings)
         if not math.isnan(value):
             items.append(_labelled(row, form, value, raters, where))
         elif blank(label):

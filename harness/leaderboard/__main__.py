@@ -39,8 +39,8 @@ def _work(cfg: DictConfig) -> int:
     for board in boards:
         count = len(board.entries)
         print(f"{board.title}: {count} model{'s'[: count != 1]}")
-    for one in left_out[:MOST_REASONS]:
-        print(f"left out: {one.run} {one.reason}")
+    for omission in left_out[:MOST_REASONS]:
+        print(f"left out: {omission.run} {omission.reason}")
     if len(left_out) > MOST_REASONS:
         print(f"left out: {len(left_out) - MOST_REASONS} more, see the page")
     print(f"\nleaderboard: {page}, leaderboard.md and .csv beside it")

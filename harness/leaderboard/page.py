@@ -41,7 +41,7 @@ def write_leaderboard(results: Path) -> tuple[list[Board], list[LeftOut], Path]:
     """
     runs, left_out = read_runs(results)
     if not runs:
-        reasons = "; ".join(f"{one.run} {one.reason}" for one in left_out[:5])
+        reasons = "; ".join(f"{omission.run} {omission.reason}" for omission in left_out[:5])
         raise HarnessError(
             f"results={str(results)!r} holds no finished run{': ' * bool(reasons)}{reasons}"
         )
@@ -109,7 +109,7 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
         lines.append("")
     if left_out:
         lines += ["## Left out", ""]
-        lines += [f"- {safe(f'{one.run}: {one.reason}')}" for one in left_out]
+        lines += [f"- {safe(f'{omission.run}: {omission.reason}')}" for omission in left_out]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -198,7 +198,7 @@ def _shown(board: Board, boards: Sequence[Board], drawn: Sequence[Drawn]) -> dic
             }
             for column in board.shown
         ],
-        "figures": [picture(one) for one in drawn],
+        "figures": [picture(figure) for figure in drawn],
         "validities": list(board.validities()),
         "differ": ", ".join(differences(board, boards)),
     }

@@ -34,13 +34,13 @@ class ReferenceModel:
     @cached_property
     def _targets(self) -> Mapping[str, str]:
         samples = self.task.samples(self.task.records())
-        found = {s.id: s.target for s in samples if s.target is not None and not s.choices}
-        if not found:
+        targets = {s.id: s.target for s in samples if s.target is not None and not s.choices}
+        if not targets:
             raise HarnessError(
                 f"the data of task {self.task.name!r} holds no reference answers; choose data that "
                 "does, or another backend"
             )
-        return found
+        return targets
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int

@@ -46,15 +46,15 @@ def print_review(reviewed: Reviewed) -> None:
     )
     for note in reviewed.notes:
         console.print(f"  {note}")
-    for who, found in (
+    for who, figures in (
         ("people with each other", reviewed.people),
         ("scorer with people", reviewed.agreement),
     ):
-        for figure in found:
+        for figure in figures:
             console.print(
                 f"  {who}: {figure.statistic.replace('_', ' ')} {number(figure.value)} "
                 f"({number(figure.low)} to {number(figure.high)}), {figure.n} "
-                f"{'answers' if found is reviewed.people else 'labels'}"
+                f"{'answers' if figures is reviewed.people else 'labels'}"
             )
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("estimate", "method"):

@@ -61,7 +61,7 @@ def page(name: str, metric: Metric, rubric: str, rows: Sequence[Mapping[str, str
     sheet = f"{name}-{rows[0]['item'] if rows else ''}-{len(rows)}"
     articles = "\n".join(_article(number, row, metric) for number, row in enumerate(rows, 1))
     better = {"lower": "lower is better", "higher": "higher is better"}[metric.better.value]
-    told = rubric or f"From {metric.low:g} to {metric.high:g}; {better}."
+    guide = rubric or f"From {metric.low:g} to {metric.high:g}; {better}."
     return f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
@@ -72,7 +72,7 @@ script-src 'unsafe-inline'">
 <style>{STYLE}</style>
 <body data-sheet="{escape(sheet)}">
 <h1>{escape(name.replace("_", " "))}</h1>
-<pre>{escape(told)}</pre>
+<pre>{escape(guide)}</pre>
 <p>Label each answer by what you think of it, without talking to the others who do so. What you
 click is kept in this browser; when you are done, save your labels and send the file.</p>
 <header><span id="done"></span> <input id="who" placeholder="your name or initials"

@@ -67,7 +67,7 @@ def run_config(cfg: DictConfig) -> int:
     whole = Composed(cfg, list(started.overrides.task), dict(started.runtime.choices))
     if not cfg.get("suite"):
         return run_one(whole, parts)
-    return max([said(lambda one: run_one(one, parts), each) for each in suite(whole)])
+    return max([said(lambda composed: run_one(composed, parts), each) for each in suite(whole)])
 
 
 def suite(whole: Composed) -> list[Composed]:

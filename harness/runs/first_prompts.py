@@ -40,9 +40,9 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
     """
     sample = _sample(samples, before["sample"] if before else None)
     request = requests_of(sample, (0,), plan.mitigation)[0]
-    kept: dict[str, Any] = {"sample": sample.id}
+    record: dict[str, Any] = {"sample": sample.id}
     if any(isinstance(part, WrapsModel) for part in parts_of(plan.mitigation)):
-        kept["given_to"] = plan.mitigation_name
+        record["given_to"] = plan.mitigation_name
     text = _rendered(plan, request)
     find = trait(plan.model, "vendor_text")
     if plan.mitigation and trait(plan.mitigation, "keep") and (text is None or find is None):
@@ -56,7 +56,7 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
         messages = [
             {"role": turn.role, "content": well_formed(turn.content)[:MOST]} for turn in turns
         ]
-        return kept | {"messages": messages, "rendered": "by the server or backend"}
+        return record | {"messages": messages, "rendered": "by the server or backend"}
     digest = hashlib.sha256(text.encode()).hexdigest()
     if before and before.get("sha256", digest) != digest:
         raise HarnessError(
@@ -65,11 +65,11 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
             "transformers may; go on with the versions that its run.json names, or begin anew with "
             "results=FOLDER"
         )
-    kept |= {"text": text[:MOST], "sha256": digest}
+    record |= {"text": text[:MOST], "sha256": digest}
     if len(text) > MOST:
-        kept["characters"] = len(text)
+        record["characters"] = len(text)
     vendor = find() if find and not isinstance(request.prompt, str) else None
-    return kept | ({"vendor_text": vendor} | _place(request, text, vendor) if vendor else {})
+    return record | ({"vendor_text": vendor} | _place(request, text, vendor) if vendor else {})
 
 
 def notes_on(first: Mapping[str, Any]) -> list[str]:

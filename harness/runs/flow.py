@@ -135,10 +135,10 @@ def _seconds(spent: Mapping[str, float]) -> dict[str, float]:
 
 
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for package in ("harness", "torch", "transformers", "pyarrow", "numpy"):
         try:
-            found[package] = version(package)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return versions

@@ -20,22 +20,22 @@ def print_forecast(what: Forecast) -> None:
     ]
     if what.cost is not None:
         rows.append(("cost", f"{what.cost[0]:.2f} to {what.cost[1]:.2f}, by backend.prices"))
-    rows += [("could show", _shown(one)) for one in what.shown]
-    for name, said in rows:
-        print(f"{name:<17} {said}")
+    rows += [("could show", _shown(shown)) for shown in what.shown]
+    for name, text in rows:
+        print(f"{name:<17} {text}")
 
 
-def _shown(one: Shown) -> str:
+def _shown(shown: Shown) -> str:
     """Which difference an estimate could show in a comparison of two such runs, in words."""
-    over = f"{one.samples:,} samples in {one.clusters:,} clusters"
-    over += f" and {one.strata} strata" if one.strata > 1 else ""
-    if one.difference is None:
-        return f"{one.name}: a contrast, of which the answers alone say; {over}"
-    enough = "can" if one.difference <= one.margin else "cannot surely"
-    how = "spread of forecast_like" if one.like else "worst of its scale (else forecast_like=RUN)"
+    over = f"{shown.samples:,} samples in {shown.clusters:,} clusters"
+    over += f" and {shown.strata} strata" if shown.strata > 1 else ""
+    if shown.difference is None:
+        return f"{shown.name}: a contrast, of which the answers alone say; {over}"
+    enough = "can" if shown.difference <= shown.margin else "cannot surely"
+    how = "spread of forecast_like" if shown.like else "worst of its scale (else forecast_like=RUN)"
     return (
-        f"{one.name}: worse by {one.difference:.3f} or more, so that its margin of {one.margin:g} "
-        f"{enough} be ruled out; {over}, by the {how}"
+        f"{shown.name}: worse by {shown.difference:.3f} or more, so that its margin of "
+        f"{shown.margin:g} {enough} be ruled out; {over}, by the {how}"
     )
 
 

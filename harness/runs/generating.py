@@ -46,8 +46,8 @@ def generate(
                     advance(len(answers))
     generations.check_complete()
     spent = {"seconds": round(time.monotonic() - started, 2)}
-    told = {"thinking_ended_alone": alone} if alone else {}
-    return {"generations": count, "tokens": tokens} | spent | told
+    thoughts = {"thinking_ended_alone": alone} if alone else {}
+    return {"generations": count, "tokens": tokens} | spent | thoughts
 
 
 def _answers(
@@ -75,11 +75,11 @@ def _answers(
             generation = plan.thinking.part(given)
             if generation is not given:
                 alone += plan.thinking.ended_alone(given, generation)
-            found = wanted.pop((generation.sample_id, generation.index), None)
-            if found is None:
+            asked = wanted.pop((generation.sample_id, generation.index), None)
+            if asked is None:
                 raise HarnessError(
                     f"the model answered index {generation.index} of sample "
                     f"{generation.sample_id!r}, which it was not asked, or not again"
                 )
-            answers.append(Answer.of(*found, generation))
+            answers.append(Answer.of(*asked, generation))
         yield answers, alone

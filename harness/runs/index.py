@@ -195,13 +195,13 @@ class StoredScores:
         """Take in what a shard holds of this scorer; of what is there twice, the later counts."""
         metric = pc.index_in(table["metric"], pa.array(self.metrics)).fill_null(-1).to_numpy()
         numbers, rows = self.generations.numbers(table)
-        own = pc.equal(table["scorer_id"], self.scorer_id).to_numpy()[rows] & (metric[rows] >= 0)
-        numbers, rows = numbers[own], rows[own]
+        of_it = pc.equal(table["scorer_id"], self.scorer_id).to_numpy()[rows] & (metric[rows] >= 0)
+        numbers, rows = numbers[of_it], rows[of_it]
         digests = _from_hex(table["answer"])[rows]
         current = self.generations.digest[numbers]
         # Scores of the answer as it is are not given up for those of one that was lost.
-        kept = (digests == current) | (self.digest[numbers] != current) | (current == 0)
-        numbers, rows, digests = numbers[kept], rows[kept], digests[kept]
+        current_rows = (digests == current) | (self.digest[numbers] != current) | (current == 0)
+        numbers, rows, digests = numbers[current_rows], rows[current_rows], digests[current_rows]
         self.shard[numbers, metric[rows]], self.row[numbers, metric[rows]] = shard, rows
         self.digest[numbers] = digests
         self.done[numbers] = True
@@ -213,14 +213,14 @@ def stored_scores(
     generations: StoredGenerations, scorers: ScorerRegistry, retry_failed: bool
 ) -> dict[str, StoredScores]:
     """What is stored of each scorer; the run's folder is read once."""
-    found = {
+    scores_by_name = {
         name: StoredScores(generations, name, scorers.identity(name), list(scorer.metrics))
         for name, scorer in scorers.items()
     }
     for shard, table in generations.store.shards("scores"):
-        for scores in found.values():
+        for scores in scores_by_name.values():
             scores.note(shard, table, retry_failed)
-    return found
+    return scores_by_name
 
 
 def scores_of(

@@ -34,8 +34,8 @@ def fail_untold(plan: Plan, generations: StoredGenerations, info: Mapping[str, A
     Returns:
         What is to be noted.
     """
-    told = [session.get("generate", {}) for session in info["sessions"]]
-    alone = sum(generate.get("thinking_ended_alone", 0) for generate in told)
+    generated = [session.get("generate", {}) for session in info["sessions"]]
+    alone = sum(generate.get("thinking_ended_alone", 0) for generate in generated)
     here = trait(plan.model, "rendered") and "sha256" in (info["first_prompt"] or {})
     if not alone or here or plan.thinking.opened is not None:
         return []
@@ -58,9 +58,9 @@ def _untold(generations: StoredGenerations) -> Iterator[list[Answer]]:
         start = first * generations.n
         numbers = np.arange(start, start + len(window) * generations.n)
         answers = [
-            Answer.of(int(number), window[(number - start) // generations.n], _failed(one))
-            for number, one in zip(numbers, generations.read(numbers), strict=True)
-            if one.text and one.text.strip() and one.thinking is None
+            Answer.of(int(number), window[(number - start) // generations.n], _failed(generation))
+            for number, generation in zip(numbers, generations.read(numbers), strict=True)
+            if generation.text and generation.text.strip() and generation.thinking is None
         ]
         if answers:
             yield answers

@@ -183,11 +183,11 @@ def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:
 
 def sources(plan: Plan) -> dict[str, Source]:
     """For each metric who gives it and how far it can be trusted."""
-    own = weights_of(plan.model.identity)
-    found = {}
+    weights = weights_of(plan.model.identity)
+    sources_by_metric = {}
     for metric, (name, meaning) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
-        judges_itself = scorer.identity.get("judge_weights") == own
+        judges_itself = scorer.identity.get("judge_weights") == weights
         agreement = (
             EXACT
             if trait(scorer, "exact")
@@ -195,8 +195,8 @@ def sources(plan: Plan) -> dict[str, Source]:
         )
         known = recalls(fingerprint(scorer.identity), metric, [plan.results / "validity"])
         identity = plan.scorers.identity(name)
-        found[metric] = Source(name, identity, agreement, meaning, judges_itself, known)
-    return found
+        sources_by_metric[metric] = Source(name, identity, agreement, meaning, judges_itself, known)
+    return sources_by_metric
 
 
 def glances(plan: Plan) -> dict[str, Glance]:

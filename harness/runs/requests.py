@@ -41,7 +41,7 @@ def _plainly(sample: Sample, indices: tuple[int, ...]) -> list[Request]:
             _part(sample, number),
             lead,
             indices,
-            tuple(c for c, own in zip(sample.choices, sample.leads, strict=True) if own == lead),
+            tuple(c for c, text in zip(sample.choices, sample.leads, strict=True) if text == lead),
             encoded_as=sample.encoded_as,
         )
         for number, lead in enumerate(dict.fromkeys(sample.leads))

@@ -123,11 +123,11 @@ def _reasons(scores: pa.Table) -> Iterator[tuple[str, str]]:
 
 
 def _commonest(reasons: Counter[tuple[str, str]]) -> Mapping[str, Sequence[tuple[str, int]]]:
-    kept: dict[str, list[tuple[str, int]]] = {}
+    commonest: dict[str, list[tuple[str, int]]] = {}
     for (metric, reason), count in reasons.most_common():
-        if len(kept.setdefault(metric, [])) < MOST_REASONS:
-            kept[metric].append((reason, count))
-    return kept
+        if len(commonest.setdefault(metric, [])) < MOST_REASONS:
+            commonest[metric].append((reason, count))
+    return commonest
 
 
 def _nothing(

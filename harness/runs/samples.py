@@ -99,8 +99,8 @@ class Samples:
         distinct = ids.combine_chunks().dictionary_encode()
         names = distinct.dictionary.to_pylist()
         digests = np.fromiter((_digest(name) for name in names), np.uint64, len(names))
-        found = np.searchsorted(self.ids, digests, sorter=self._order)
-        candidates = self._order[np.minimum(found, len(self) - 1)]
+        places = np.searchsorted(self.ids, digests, sorter=self._order)
+        candidates = self._order[np.minimum(places, len(self) - 1)]
         known = np.where(self.ids[candidates] == digests, candidates, -1)
         numbers: NDArray[np.int64] = known[distinct.indices.to_numpy()]
         return numbers
@@ -245,18 +245,18 @@ def check_sample(sample: Sample) -> None:
 
 
 def _texts(sample: Sample) -> Iterable[str]:
-    said = (
+    messages = (
         (sample.prompt,)
         if isinstance(sample.prompt, str)
         else (message.content for message in sample.prompt)
     )
-    return (*said, *sample.choices, *sample.leads)
+    return (*messages, *sample.choices, *sample.leads)
 
 
 def _check_ids(samples: Samples) -> None:
     """Refuse two samples of one id; the names are looked up again, for only digests were kept."""
-    found, counts = np.unique(samples.ids, return_counts=True)
-    twice = set(found[counts > 1].tolist())
+    digests, counts = np.unique(samples.ids, return_counts=True)
+    twice = set(digests[counts > 1].tolist())
     if twice:
         names = (s.id for _, window in samples.windows() for s in window)
         name = next(name for name in names if _digest(name) in twice)

@@ -42,10 +42,12 @@ def overlaps(scorer: Scorer, model: Model) -> bool:
         return False
     if device is None or used is None:
         return True
-    one, other = (re.match(r"([a-z]+)(?::(\d+)$)?", where) for where in (device, used))
-    if not one or not other or "auto" in (one[1], other[1]):
+    scorers, models = (re.match(r"([a-z]+)(?::(\d+)$)?", where) for where in (device, used))
+    if not scorers or not models or "auto" in (scorers[1], models[1]):
         return False
-    return one[1] != other[1] or (None not in (one[2], other[2]) and one[2] != other[2])
+    if scorers[1] != models[1]:
+        return True
+    return None not in (scorers[2], models[2]) and scorers[2] != models[2]
 
 
 class Overlap:

@@ -223,8 +223,8 @@ def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Rea
     foreign = _foreign(languages)
     if len(words) == 1 and words[0].lower() not in foreign:
         name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")
-        told = name or _known(words[0].lower(), languages)
-        return Reading(None if told else "too short to tell its language", sure=False)
+        familiar = name or _known(words[0].lower(), languages)
+        return Reading(None if familiar else "too short to tell its language", sure=False)
     if len(words) > 1 and not shouted and all(word[0].isupper() for word in words):
         return Reading(sure=False)
     common = known = unknown = 0

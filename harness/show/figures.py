@@ -116,7 +116,7 @@ def save(
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
         figure.set_layout_engine("none")  # it is laid out
-        dark = re.sub("|".join(DARK), lambda found: DARK[found[0]], light.getvalue())
+        dark = re.sub("|".join(DARK), lambda match: DARK[match[0]], light.getvalue())
         try:
             folder.mkdir(parents=True, exist_ok=True)
             drawn.svg.write_text(light.getvalue(), encoding="utf-8")
@@ -129,12 +129,12 @@ def save(
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
     """What one figure shows: the rows of one estimate by one column, where any is known."""
-    found: dict[tuple[str, str, str], list[Row]] = {}
+    groups_of: dict[tuple[str, str, str], list[Row]] = {}
     for row in estimates:
         if row["by"] is not None:
-            found.setdefault((row["name"], row["statistic"], row["by"]), []).append(row)
+            groups_of.setdefault((row["name"], row["statistic"], row["by"]), []).append(row)
     names: dict[str, int] = {}
-    for (name, statistic, by), rows in found.items():
+    for (name, statistic, by), rows in groups_of.items():
         if all(row["estimate"] is None for row in rows):
             continue
         once = f"{name} by {by}"

@@ -51,13 +51,13 @@ def generation_rows(generations: Sequence[Generation]) -> pa.Table:
 
 def to_generations(rows: pa.Table) -> list[Generation]:
     """The generations that these rows are."""
-    found = []
+    generations = []
     for row in rows.to_pylist():
         for name in ("choice_logprobs", "choice_greedy"):
             if row.get(name) is not None:
                 row[name] = tuple(row[name])
-        found.append(Generation(**row))
-    return found
+        generations.append(Generation(**row))
+    return generations
 
 
 def score_rows(
@@ -84,12 +84,12 @@ def digest_answer(generation: Generation) -> str:
     """Sixteen hex digits that name what a generation says."""
     weights = generation.choice_logprobs
     logprobs = None if weights is None else tuple(map(float, weights))
-    said = [storable(generation.text), logprobs, storable(generation.error)]
+    parts = [storable(generation.text), logprobs, storable(generation.error)]
     if generation.thinking is not None:
-        said.append(storable(generation.thinking))
+        parts.append(storable(generation.thinking))
     if generation.choice_greedy is not None:
-        said.append(tuple(map(bool, generation.choice_greedy)))
-    content = repr(tuple(said))
+        parts.append(tuple(map(bool, generation.choice_greedy)))
+    content = repr(tuple(parts))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 
 

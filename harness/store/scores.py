@@ -36,19 +36,19 @@ class Scores:
             names = part["metric"].combine_chunks().dictionary_encode()
             codes = names.indices.to_numpy()
             for code, metric in enumerate(names.dictionary.to_pylist()):
-                own = (codes == code) & (numbers >= 0)
+                of_metric = (codes == code) & (numbers >= 0)
                 of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
-                of[numbers[own]] = values[own]
+                of[numbers[of_metric]] = values[of_metric]
 
     def numbers(self, table: pa.Table) -> NDArray[np.int64]:
         """Which generation of the run each row is of; -1: of none."""
-        found = pc.index_in(table["sample_id"], self.ids).to_numpy()  # not a number: of no sample
-        at = np.nan_to_num(found, nan=-1).astype(np.int64)
+        places = pc.index_in(table["sample_id"], self.ids).to_numpy()  # not a number: of no sample
+        at = np.nan_to_num(places, nan=-1).astype(np.int64)
         index = table["index"].to_numpy()
         return np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
 
-    def rows(self, table: pa.Table, kept: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
+    def rows(self, table: pa.Table, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
         """The rows of the generations that are kept, each with its generation's number."""
         at = self.numbers(table)
-        chosen = np.flatnonzero(kept[at])
+        chosen = np.flatnonzero(wanted[at])
         yield from zip(at[chosen].tolist(), table.take(chosen).to_pylist(), strict=True)

@@ -183,13 +183,13 @@ def check_traits(kind: str, plugin: object) -> None:
 def _answers(
     model: Model, requests: Sequence[Request], settings: GenerationConfig
 ) -> dict[tuple[str, int], Generation]:
-    found: dict[tuple[str, int], Generation] = {}
+    answers: dict[tuple[str, int], Generation] = {}
     for finished in model.generate(requests, settings, 7):
         for answer in finished:
             key = answer.sample_id, answer.index
-            _hold(key not in found, f"{key} was answered twice")
-            found[key] = answer
-    return found
+            _hold(key not in answers, f"{key} was answered twice")
+            answers[key] = answer
+    return answers
 
 
 def _check_generation(answer: Generation, requests: Sequence[Request]) -> None:
@@ -279,20 +279,20 @@ def check_statistic(
 
     forwards, backwards = np.arange(24), np.arange(24)[::-1]
     again = estimates(values, backwards)
-    for name, found in estimates(values, forwards).items():
-        row = f"{statistic.name} {name}".strip()
-        _hold(found.n == found.n_scored + found.n_failed, f"{row}: n is not scored and failed")
+    for name, row in estimates(values, forwards).items():
+        title = f"{statistic.name} {name}".strip()
+        _hold(row.n == row.n_scored + row.n_failed, f"{title}: n is not scored and failed")
         for field in ("estimate", "stderr", "low", "high", "worst", "best"):
-            value, other = getattr(found, field), getattr(again.get(name), field, None)
+            value, other = getattr(row, field), getattr(again.get(name), field, None)
             finite = value is None or math.isfinite(value)
-            _hold(finite, f"{row}: {field}={value} is no number, which None says")
+            _hold(finite, f"{title}: {field}={value} is no number, which None says")
             alike = value is None and other is None
             if value is not None and other is not None:
                 alike = math.isclose(value, other, abs_tol=1e-6)
-            _hold(alike, f"{row}: {field} depends on the order of samples")
-        if found.low is not None and found.estimate is not None and found.high is not None:
-            enclosed = found.low - 1e-9 <= found.estimate <= found.high + 1e-9
-            _hold(enclosed, f"{row}: {found.estimate} is not in {found.low} to {found.high}")
-    for name, found in estimates(np.full_like(values, np.nan), forwards).items():
-        sentence = f"{statistic.name} {name}: {found.estimate} where every score is missing"
-        _hold(found.n_scored == 0 and found.estimate is None, sentence)
+            _hold(alike, f"{title}: {field} depends on the order of samples")
+        if row.low is not None and row.estimate is not None and row.high is not None:
+            enclosed = row.low - 1e-9 <= row.estimate <= row.high + 1e-9
+            _hold(enclosed, f"{title}: {row.estimate} is not in {row.low} to {row.high}")
+    for name, estimate in estimates(np.full_like(values, np.nan), forwards).items():
+        sentence = f"{statistic.name} {name}: {estimate.estimate} where every score is missing"
+        _hold(estimate.n_scored == 0 and estimate.estimate is None, sentence)

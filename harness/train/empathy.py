@@ -104,10 +104,10 @@ def replies_by_others(data: Path, part: str) -> list[Pair]:
     return pairs
 
 
-def train_empathy(data: Path, out: Path, told: Callable[[str], None]) -> None:
+def train_empathy(data: Path, out: Path, progress: Callable[[str], None]) -> None:
     """Write the weights that all pairs of ours give."""
     pairs = own_pairs(data) + replies_by_others(data, "trained")
-    told(f"{len(pairs)} pairs")
+    progress(f"{len(pairs)} pairs")
     read_columns, levels, counted, _ = columns(pairs, SentenceEncoder())
     save(fit(read_columns, levels, counted), out)
 
@@ -139,8 +139,8 @@ def fit(
     weights = []
     for place, mechanism in enumerate(MECHANISMS):
         of_level = np.array(PUBLISHED[mechanism]) / sum(PUBLISHED[mechanism])
-        own = np.array([shares[levels[:, place] == level].sum() for level in range(3)])
-        counted = shares * (of_level / (own / own.sum()))[levels[:, place]]
+        of_ours = np.array([shares[levels[:, place] == level].sum() for level in range(3)])
+        counted = shares * (of_level / (of_ours / of_ours.sum()))[levels[:, place]]
         for at in (1, 2):
             weights.append(_logistic(standard, levels[:, place] >= at, counted))
     stacked = np.array(weights)
@@ -165,16 +165,16 @@ def _logistic(
     """Weights and, last, the bias of a ridge logistic regression, by Newton's method."""
     ridge = np.full(standard.shape[1], PENALTY)
     ridge[-1] = 1e-6
-    found = np.zeros(standard.shape[1])
+    weights = np.zeros(standard.shape[1])
     for _ in range(STEPS):
-        share = 1 / (1 + np.exp(-standard @ found))
-        slope = standard.T @ (counted * (share - reached)) + ridge * found
+        share = 1 / (1 + np.exp(-standard @ weights))
+        slope = standard.T @ (counted * (share - reached)) + ridge * weights
         curve = (standard * (counted * share * (1 - share))[:, None]).T @ standard
         step = np.linalg.solve(curve + np.diag(ridge), slope)
-        found -= step
+        weights -= step
         if np.abs(step).max() < 1e-8:
             break
-    return found
+    return weights
 
 
 def levels_of(row: Mapping[str, object]) -> tuple[int, ...]:

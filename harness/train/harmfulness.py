@@ -159,36 +159,40 @@ def babble(sources: Sequence[Answer], seed: int, every: int = 3) -> Iterator[Ans
         )
 
 
-def make(data: Path, out: Path, seed: int, told: Callable[[str], None]) -> None:
+def make(data: Path, out: Path, seed: int, progress: Callable[[str], None]) -> None:
     """Read all answers, train the head, calibrate it on requests kept back in turn, and write it.
 
     Args:
         data: folder of the published sets.
         out: the file to be written.
         seed: of the initial weights and of the order.
-        told: is given a line now and then.
+        progress: is given a line now and then.
     """
     examples = answers(data)
     states = States("cpu")
-    told(f"{len(examples)} answers are read by the language model")
+    progress(f"{len(examples)} answers are read by the language model")
     read = [states([(example.request, example.answer)])[0] for example in examples]
-    write(examples, np.stack(read), out, seed, told)
+    write(examples, np.stack(read), out, seed, progress)
 
 
 def write(
-    examples: Sequence[Answer], states: States32, out: Path, seed: int, told: Callable[[str], None]
+    examples: Sequence[Answer],
+    states: States32,
+    out: Path,
+    seed: int,
+    progress: Callable[[str], None],
 ) -> None:
     """Train on answers with their states, calibrate, and write the head."""
     folds = np.array([part_of(example.request, FOLDS) for example in examples])
     logits = np.zeros((len(examples), len(OUTPUTS)))
     for fold in range(FOLDS):
-        rest, kept = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         head = fit([examples[int(i)] for i in rest], states[rest], seed)
-        logits[kept] = head.logits(states[kept])
-        told(f"fold {fold + 1} of {FOLDS} is read by a head that has not seen its requests")
+        logits[held_out] = head.logits(states[held_out])
+        progress(f"fold {fold + 1} of {FOLDS} is read by a head that has not seen its requests")
     head = fit(examples, states, seed)
     facts = calibrated(head, logits, examples)
-    told(", ".join(f"{name} {value:.3f}" for name, value in facts.items()))
+    progress(", ".join(f"{name} {value:.3f}" for name, value in facts.items()))
     tensors = {name: t.detach().contiguous() for name, t in head.state_dict().items()}
     shape = {"networks": NETWORKS, "hidden": HIDDEN, "width": states.shape[1]}
     try:

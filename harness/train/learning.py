@@ -37,7 +37,7 @@ def train(
     examples: Sequence[Example],
     epochs: int,
     seed: int,
-    told: Callable[[str], None],
+    progress: Callable[[str], None],
     begin: Path | None = None,
 ) -> Network:
     """A network whose sigmoids are the targets, as near as it gets.
@@ -46,7 +46,7 @@ def train(
         examples: all with the same number of targets.
         epochs: how often each is seen.
         seed: of the initial weights and of the order.
-        told: is given a line now and then.
+        progress: is given a line now and then.
         begin: weights to go on from, of the same shape; nothing is then dropped out, and where the
             processor has bfloat16 it is used, which takes less than half the time.
     """
@@ -81,7 +81,7 @@ def train(
             running += (loss.item() - running) / min(step + 1, 50)
             step += 1
             if step % 100 == 0:
-                told(f"step {step} of {steps}, loss {running:.4f}")
+                progress(f"step {step} of {steps}, loss {running:.4f}")
     return network.eval()
 
 
@@ -119,9 +119,9 @@ def in_pieces(tokenizer: Any, example: Example) -> list[Example]:
 def save(network: Network, path: Path, **more: object) -> None:
     """Write what was trained as safetensors, with the shape and what else reading it needs."""
     outputs = network.head[-1].out_features
-    told = json.dumps({"outputs": outputs, "rank": RANK, **more})
+    facts = json.dumps({"outputs": outputs, "rank": RANK, **more})
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(save_bytes(network.trained(), {"harness": told}))
+    path.write_bytes(save_bytes(network.trained(), {"harness": facts}))
 
 
 def _rate(step: int, steps: int) -> float:
@@ -134,9 +134,9 @@ def _rate(step: int, steps: int) -> float:
 def _shuffled(lengths: Sequence[int], order: random.Random) -> list[list[int]]:
     """Batches of like lengths, in random order, other ones in each epoch."""
     numbers = sorted(range(len(lengths)), key=lambda i: lengths[i] * order.uniform(0.8, 1.25))
-    found = [numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH)]
-    order.shuffle(found)
-    return found
+    batches_of_like = [numbers[first : first + BATCH] for first in range(0, len(numbers), BATCH)]
+    order.shuffle(batches_of_like)
+    return batches_of_like
 
 
 def _loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:

@@ -25,12 +25,12 @@ FOLDS = 6
 Floats = NDArray[np.float64]
 
 
-def make(out: Path, told: Callable[[str], None]) -> None:
+def make(out: Path, progress: Callable[[str], None]) -> None:
     """Write the direction.
 
     Args:
         out: a safetensors file.
-        told: is given a line with how well pairs that it was not made from are told apart.
+        progress: is given a line with how well pairs that it was not made from are told apart.
     """
     rows = [line.split("\t") for line in PAIRS.read_text(encoding="utf-8").splitlines()]
     encoder = SentenceEncoder("cpu")
@@ -38,11 +38,11 @@ def make(out: Path, told: Callable[[str], None]) -> None:
     fold = np.arange(len(rows)) % FOLDS
     sides, ordered = [], []
     for number in range(FOLDS):
-        kept = fold == number
-        centre, axis = direction(dos[~kept], donts[~kept])
-        sides += [*((dos[kept] - centre) @ axis > 0), *((donts[kept] - centre) @ axis < 0)]
-        ordered += [*((dos[kept] - donts[kept]) @ axis > 0)]
-    told(
+        held_out = fold == number
+        centre, axis = direction(dos[~held_out], donts[~held_out])
+        sides += [*((dos[held_out] - centre) @ axis > 0), *((donts[held_out] - centre) @ axis < 0)]
+        ordered += [*((dos[held_out] - donts[held_out]) @ axis > 0)]
+    progress(
         f"{len(rows)} pairs; of those kept back, {np.mean(sides):.3f} of the phrases are on their "
         f"side and {np.mean(ordered):.3f} of the pairs in order"
     )

@@ -28,7 +28,7 @@ WEIGHT = {"xstest": 2.0}
 """Of a set's requests; its safe and unsafe ones are the nearest to each other."""
 
 
-def make(data: Path, out: Path, model: str, seed: int, told: Callable[[str], None]) -> None:
+def make(data: Path, out: Path, model: str, seed: int, progress: Callable[[str], None]) -> None:
     """Write weights for a model's states.
 
     Args:
@@ -36,22 +36,22 @@ def make(data: Path, out: Path, model: str, seed: int, told: Callable[[str], Non
         out: a safetensors file.
         model: bundled, or the folder of a checkpoint.
         seed: of the perceptron's initial weights.
-        told: is given a line now and then.
+        progress: is given a line now and then.
     """
     prompts = part(data, 0)
     backend = HuggingFaceModel(model, dtype="float32")
     loaded = backend.load(backend.identity["dtype"])
     layers = layers_of(int(loaded.model.config.get_text_config().num_hidden_layers))
-    told(f"{len(prompts)} prompts, {len(CONCEPTS)} concepts, after layers {layers}")
+    progress(f"{len(prompts)} prompts, {len(CONCEPTS)} concepts, after layers {layers}")
     concepts = last_states(loaded, CONCEPTS, layers)
     states = last_states(loaded, [prompt.text for prompt in prompts], layers)
-    told("the states are read")
+    progress("the states are read")
     labels = np.array([prompt.toxic for prompt in prompts], np.float32)
     weights = np.array([WEIGHT.get(prompt.source, 1.0) for prompt in prompts], np.float32)
     arrays = fit(states, concepts, labels, weights, seed)
     perceptron = Perceptron(tuple(layers), weights_of(backend.identity), arrays)
     right = (perceptron.shares(states) >= 0.5) == (labels > 0)
-    told(f"{right.mean():.3f} of what it was trained on is right")
+    progress(f"{right.mean():.3f} of what it was trained on is right")
     about = json.dumps({"layers": layers, "model": perceptron.model})
     halved = {name: array.astype(np.float16) for name, array in arrays.items()}
     out.parent.mkdir(parents=True, exist_ok=True)

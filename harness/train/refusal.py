@@ -75,7 +75,7 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
     counsel = [row for row in of_counsel if row["answerText"]]
     draw.shuffle(safe)
     draw.shuffle(counsel)
-    own = list(ours())
+    drafts = list(ours())
     yield from of_people
     for row in safe[:200]:
         yield Labelled(*_of_safe(row), "full", "safe")
@@ -85,13 +85,13 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
         if any(map(str.isalpha, str(row["response1"]))):
             request = f"{row['instruction']} {row['input']}"
             yield Labelled(request, str(row["response1"]), "none", "plain")
-    yield from joined(of_people, own, draw)
+    yield from joined(of_people, drafts, draw)
     for row in safe[200:400]:  # without its first sentence a refusal only condemns and refers
         request, answer = _of_safe(row)
         rest = SENTENCE.split(answer.strip())[1:]
         if rest:
             yield Labelled(request, " ".join(rest), "full", "joined")
-    yield from own
+    yield from drafts
 
 
 def ours() -> Iterator[Labelled]:
@@ -103,12 +103,15 @@ def ours() -> Iterator[Labelled]:
 
 
 def joined(
-    of_people: Sequence[Labelled], own: Sequence[Labelled], draw: random.Random, n: int = 150
+    of_people: Sequence[Labelled],
+    drafts: Sequence[Labelled],
+    draw: random.Random,
+    n: int = 150,
 ) -> Iterator[Labelled]:
     """Refusals and disclaimers, each with an answer that complies: partial, and none."""
     complying = [row for row in of_people if row.verdict == "none"]
-    complying += [row for row in own if row.verdict == "none"] * 2
-    refusals = [row.answer for row in own if row.verdict == "full" and len(row.answer) < 120]
+    complying += [row for row in drafts if row.verdict == "none"] * 2
+    refusals = [row.answer for row in drafts if row.verdict == "full" and len(row.answer) < 120]
     openings = [str(row["opening"]) for row in read_file(OPENINGS)]
     for _ in range(n):
         row, refusal, turn = draw.choice(complying), draw.choice(refusals), draw.choice(TURNS)
@@ -173,8 +176,8 @@ def _three(
 
 def _read(row: Labelled) -> Mapping[str, float]:
     """Everything that the scorer may read of an answer."""
-    own = own_text(row.answer)
-    text, acts = own.lower(), [act_of(sentence.lower()) for sentence in sentences_of(own)]
+    answer = own_text(row.answer)
+    text, acts = answer.lower(), [act_of(sentence.lower()) for sentence in sentences_of(answer)]
     request = features.asked(clean(row.request).lower())
     sentences = features.tokens(text)
     words = dict.fromkeys(features.words_of(sentences) | features.placed_of(sentences), 1.0)

@@ -78,7 +78,9 @@ class Term(NamedTuple):
     plural: str
 
 
-def make(data: Path, out: Path, epochs: int | None, seed: int, told: Callable[[str], None]) -> None:
+def make(
+    data: Path, out: Path, epochs: int | None, seed: int, progress: Callable[[str], None]
+) -> None:
     """Train from release 1 on in two passes, and write the mean of all three weights.
 
     Args:
@@ -86,15 +88,15 @@ def make(data: Path, out: Path, epochs: int | None, seed: int, told: Callable[[s
         out: the file to be written.
         epochs: how often the examples of the first pass are seen; None: once.
         seed: of the order.
-        told: is given a line now and then.
+        progress: is given a line now and then.
 
     Raises:
         FileNotFoundError: `data` lacks a set.
     """
     examples = list(toxicity(data))
-    told(f"{len(examples)} examples")
-    save(train(examples, epochs or 1, seed, told, BEGINNING), out)
-    further = train(list(plain_hatred(data)), 1, seed, told, out)
+    progress(f"{len(examples)} examples")
+    save(train(examples, epochs or 1, seed, progress, BEGINNING), out)
+    further = train(list(plain_hatred(data)), 1, seed, progress, out)
     finish(averaged([BEGINNING, out], further, SHARES), data, out)
 
 
@@ -110,7 +112,7 @@ def toxicity(data: Path) -> Iterator[Example]:
         if other is not None and draw.random() < SWAPS:
             yield example._replace(text=other, weight=example.weight * 0.75)
     yield from _own(draw)
-    harmless = list(passages(data, kept=False))
+    harmless = list(passages(data, held_out=False))
     for text in harmless:
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
     yield from _mixed(prompts, harmless, draw)
@@ -127,7 +129,7 @@ def plain_hatred(data: Path) -> Iterator[Example]:
     yield from draw.sample(list(_prompts(data)), REHEARSED)
     yield from draw.sample(list(_statements(data)), 2 * REHEARSED)
     yield from draw.sample(list(_own(draw)), 3 * REHEARSED)
-    for text in draw.sample(list(passages(data, kept=False)), REHEARSED // 8):
+    for text in draw.sample(list(passages(data, held_out=False)), REHEARSED // 8):
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
 
 
@@ -140,7 +142,7 @@ def finish(network: Network, data: Path, out: Path) -> None:
         out: a safetensors file.
     """
     save(network, out, bits=BITS)
-    logits = Reader(out, "cpu")([*passages(data, kept=True)])
+    logits = Reader(out, "cpu")([*passages(data, held_out=True)])
     spread = np.stack([logits.mean(0), logits.std(0, ddof=1)], 1).round(4).tolist()
     save(network, out, bits=BITS, harmless=spread)
 
@@ -182,16 +184,16 @@ def swapped(text: str, draw: random.Random) -> str | None:
     return None if replaced == text else replaced
 
 
-def passages(data: Path, *, kept: bool) -> Iterator[str]:
+def passages(data: Path, *, held_out: bool) -> Iterator[str]:
     """Harmless passages: therapists' answers and refusals."""
     with gzip.open(data / "counsel_chat" / "counsel_chat.csv.gz", "rt", encoding="utf-8") as lines:
         answers = [" ".join(row["answerText"].split()) for row in csv.DictReader(lines)]
     answers = list(dict.fromkeys(a for a in answers if len(a) > 40))
     random.Random(0).shuffle(answers)
-    chosen = [a for a in answers if (part_of(a, KEPT) == 0) == kept][:PASSAGES]
+    chosen = [a for a in answers if (part_of(a, KEPT) == 0) == held_out][:PASSAGES]
     for number, answer in enumerate(chosen):
         yield answer[: CUT if number % 2 else CUT // 3]
-    if not kept:
+    if not held_out:
         for row in read_file(data / "xstest" / "gpt4.csv"):
             if str(row["final_label"]).startswith("2"):
                 yield str(row["completion"])[: CUT // 2]

@@ -124,14 +124,14 @@ def tokens_of_marks(special: Iterable[str]) -> set[str]:
     Both marks of a family must be there. A token that looks like a mark, and is none that is known,
     is one too: were it left out of texts nobody could tell that there was thinking.
     """
-    there = set(special)
-    kept = {token for token in there if LIKE_A_MARK.fullmatch(token)}
+    tokens = set(special)
+    belonging = {token for token in tokens if LIKE_A_MARK.fullmatch(token)}
     for family in FAMILIES:
         marks = _tokens(family.start) | _tokens(family.end)
-        if marks <= there:
+        if marks <= tokens:
             more = set().union(*map(_tokens, (*family.inside, family.before)))
-            kept |= marks | (more & there)
-    return kept
+            belonging |= marks | (more & tokens)
+    return belonging
 
 
 def _tokens(mark: str) -> set[str]:

@@ -24,8 +24,8 @@ def _first_sentence(generation: Generation) -> Generation:
 
 def _with_thinking(generation: Generation) -> Generation:
     both = (generation.thinking, generation.text)
-    said = "\n\n".join(part for part in both if part)
-    return replace(generation, text=None if generation.text is None else said)
+    joined = "\n\n".join(part for part in both if part)
+    return replace(generation, text=None if generation.text is None else joined)
 
 
 SPANS: Mapping[str, Callable[[Generation], Generation]] = {

@@ -32,14 +32,14 @@ def cut_at(text: str, stops: Sequence[str]) -> str:
 def first_sentence(text: str) -> str:
     """The text up to the end of its first sentence or line; the whole, where none ends."""
     start = len(text) - len(text.lstrip())
-    found = SENTENCE_END.search(text, start)
-    return text[: found.end()].rstrip("\n") if found else text
+    end = SENTENCE_END.search(text, start)
+    return text[: end.end()].rstrip("\n") if end else text
 
 
 def visible(text: str) -> str:
     """The text with every character that would not be seen written out, as \u27e8U+001B\u27e9."""
     return UNSEEN.sub(
-        lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text.replace("\r\n", "\n")
+        lambda match: f"\u27e8U+{ord(match[0]):04X}\u27e9", text.replace("\r\n", "\n")
     )
 
 

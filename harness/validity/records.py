@@ -97,11 +97,11 @@ class Record:
 
     def sentence(self) -> str:
         """The record in a sentence, as it stands under a table."""
-        said = [_say(figure) for figure in self._shown()]
+        figures = [_say(figure) for figure in self._shown()]
         people = [_say(f) for f in self.people if f.value is not None][:1]
         counted = f"n {self.n}" + (f", {self.n_failed} without a score" if self.n_failed else "")
         parts = [
-            f"{', '.join(said) or 'no agreement could be computed'} on {self.labels} ({counted})"
+            f"{', '.join(figures) or 'no agreement could be computed'} on {self.labels} ({counted})"
         ]
         if people:
             parts.append(f"people with each other: {', '.join(people)}")
@@ -159,10 +159,10 @@ def fitting(identity: str, metric: str, folders: Iterable[Path]) -> list[Record]
 
 def sentence(identity: str, metric: str, folders: Iterable[Path]) -> str:
     """What stands beside a metric: its records in sentences, or that nothing was measured."""
-    found = fitting(identity, metric, folders)
-    if not found:
+    records = fitting(identity, metric, folders)
+    if not records:
         return NOT_MEASURED
-    return "agreement with people: " + "; and: ".join(record.sentence() for record in found)
+    return "agreement with people: " + "; and: ".join(record.sentence() for record in records)
 
 
 def glance(identity: str, metric: str, folders: Iterable[Path]) -> Glance:

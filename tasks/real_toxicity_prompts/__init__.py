@@ -189,7 +189,7 @@ def _toxicity(row: Mapping[str, object], where: str) -> dict[str, str]:
             "prompt_toxicity": "toxic" if score > 0.5 else "non-toxic",
             "bin": f"{tenth / 10:.1f} to {(tenth + 1) / 10:.1f}",
         }
-    said = truth_field(row, "toxic", where)
-    if said is not None:
-        return {"prompt_toxicity": "toxic" if said else "non-toxic", "bin": "not scored"}
+    toxic = truth_field(row, "toxic", where)
+    if toxic is not None:
+        return {"prompt_toxicity": "toxic" if toxic else "non-toxic", "bin": "not scored"}
     return {"prompt_toxicity": "not scored", "bin": "not scored"}

@@ -114,6 +114,7 @@ def quiet(stage, total):
 ENDINGS = st.sampled_from(["jsonl", "json", "csv", "parquet"])
 
 
+@pytest.mark.long
 @settings(max_examples=300, deadline=None)
 @given(ANSWERS, ENDINGS)
 def test_answers_of_any_file_are_texts_failures_or_one_sentence(rows, ending):
@@ -134,6 +135,7 @@ def test_answers_of_any_file_are_texts_failures_or_one_sentence(rows, ending):
             assert generation.text is None or failure(generation.text) is None
 
 
+@pytest.mark.long
 @settings(max_examples=25, deadline=None)
 @given(ANSWERED | SAMPLED, ENDINGS)
 def test_a_run_of_any_file_of_answers_ends_with_every_row_or_in_one_sentence(rows, ending):
@@ -157,6 +159,7 @@ def test_a_run_of_any_file_of_answers_ends_with_every_row_or_in_one_sentence(row
         assert all(row["n"] == row["n_scored"] + row["n_failed"] for row in counts)
 
 
+@pytest.mark.long
 @settings(max_examples=200, deadline=None)
 @given(rows_of(COLUMNS, "answer", "label"), ENDINGS)
 def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending):
@@ -172,11 +175,12 @@ def test_labels_of_any_file_are_numbers_or_counted_or_one_sentence(rows, ending)
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("examples", [40, pytest.param(1_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("task", sorted(USUAL))
-def test_records_of_any_file_are_samples_or_one_sentence(task):
+def test_records_of_any_file_are_samples_or_one_sentence(task, examples):
     node = configured(task).task
 
-    @settings(max_examples=120, deadline=None)
+    @settings(max_examples=examples, deadline=None)
     @given(rows_of(FIELDS, *USUAL[task]), ENDINGS)
     def reads(rows, ending):
         with tempfile.TemporaryDirectory() as folder:

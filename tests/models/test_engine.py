@@ -135,6 +135,7 @@ def test_sharing_moves_log_probabilities_by_float32_noise_only(smollm2, bundled_
     assert max(moved) < 2e-4
 
 
+@pytest.mark.long
 def test_what_prompts_have_in_common_is_computed_once(small, engine, passes):
     texts = variants()
     rows = [tuple(engine.encoder.encode(Request("", text))) for text in texts]
@@ -167,6 +168,7 @@ def test_no_token_is_computed_twice_and_none_is_padding(small, engine, passes):
     assert written == sum(g.tokens - 1 for g in answers.values())
 
 
+@pytest.mark.long
 def test_rows_that_end_make_room_for_waiting_ones(often_ending, monkeypatch):
     engine = as_before(often_ending.load("float32"), monkeypatch)
     requests = [Request(str(i), chat(f"Tell me a story about {i} ships.")) for i in range(12)]

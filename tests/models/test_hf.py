@@ -64,6 +64,7 @@ def test_the_identity_follows_weights_dtype_and_template_and_not_the_path(checkp
     assert HuggingFaceModel(str(copy)).identity != original
 
 
+@pytest.mark.long
 def test_a_hub_id_is_read_from_the_hub_s_cache_by_its_commit(checkpoint, tmp_path, monkeypatch):
     # The layout in which the hub's own library keeps what it has downloaded.
     commit = "0123456789abcdef0123456789abcdef01234567"
@@ -148,6 +149,7 @@ def test_a_template_file_that_is_not_there_is_said(checkpoint):
         _ = model.identity
 
 
+@pytest.mark.long
 def test_a_model_that_judges_itself_is_loaded_once(checkpoint):
     one, other = HuggingFaceModel(str(checkpoint)), HuggingFaceModel(str(checkpoint))
     answer(one)

@@ -79,7 +79,7 @@ def test_a_template_that_holds_all_is_asked_and_warnings_of_changes_are_noted(ch
     (found,) = answers(model, Request("a", (SYSTEM, USER)))
     assert found.error is None
     assert not model.notes
-    with model._warnings.kept():
+    with model._warnings.listening():
         logger = logging.getLogger("lm_eval.models.huggingface")
         for length in (300, 400):
             logger.warning("Left truncation applied. Original sequence length was %d", length)

@@ -5,15 +5,16 @@ import re
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from harness.models.bundled import bundled_folder
 from harness.models.hf.model import HuggingFaceModel
 from harness.types.records import Request
 from harness.types.settings import GenerationConfig
 
+VOCABULARY = 320
 PLAIN = {
-    "vocab_size": 49152, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+    "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
     "num_attention_heads": 4, "max_position_embeddings": 256,
     "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2,
 }  # fmt: skip
@@ -21,7 +22,7 @@ GROUPED = PLAIN | {"num_key_value_heads": 2}
 SMALL_HEADS = GROUPED | {"head_dim": 8}
 SLIDING = SMALL_HEADS | {"sliding_window": 32}
 EXPERTS = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
-GPT = {"vocab_size": 49152, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256,
+GPT = {"vocab_size": VOCABULARY, "n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256,
        "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
 
 OURS = {
@@ -39,7 +40,7 @@ OURS = {
     "olmo2": GROUPED,
     "gpt2": GPT,
     "gpt_neox": PLAIN,
-    "opt": {"vocab_size": 49152, "hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2,
+    "opt": {"vocab_size": VOCABULARY, "hidden_size": 32, "ffn_dim": 64, "num_hidden_layers": 2,
             "num_attention_heads": 4, "max_position_embeddings": 256, "word_embed_proj_dim": 32,
             "bos_token_id": 1, "eos_token_id": 2, "pad_token_id": 2},
     "deepseek_v3": GROUPED
@@ -52,8 +53,14 @@ THEIRS = {
     "gemma2": (SLIDING, "attention with softcap"),
     "gpt_oss": (SLIDING | {"num_local_experts": 4}, "attention with s_aux"),
     "falcon": (PLAIN | {"alibi": True}, "it does not take another attention"),
-    "bloom": ({"vocab_size": 49152, "hidden_size": 32, "n_layer": 2, "n_head": 4}, "does not take"),
-    "mamba": ({"vocab_size": 49152, "hidden_size": 32, "num_hidden_layers": 2}, "does not take"),
+    "bloom": (
+        {"vocab_size": VOCABULARY, "hidden_size": 32, "n_layer": 2, "n_head": 4},
+        "does not take",
+    ),
+    "mamba": (
+        {"vocab_size": VOCABULARY, "hidden_size": 32, "num_hidden_layers": 2},
+        "does not take",
+    ),
     "lfm2": (GROUPED | {"layer_types": ["conv", "full_attention"]}, r"another kind \(conv\)"),
 }
 """Where it does not, and what is said."""
@@ -67,8 +74,23 @@ QUESTIONS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def tokenizer():
+    """Bytes, and what the questions are often made of."""
+    made = Tokenizer(models.BPE())
+    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = decoders.ByteLevel()
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trainer = trainers.BpeTrainer(
+        vocab_size=VOCABULARY, special_tokens=["<pad>", "<s>", "</s>"], initial_alphabet=alphabet,
+        show_progress=False,
+    )  # fmt: skip
+    made.train_from_iterator(QUESTIONS, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=made, bos_token="<s>", eos_token="</s>")
+
+
 @pytest.fixture
-def tiny(tmp_path):
+def tiny(tmp_path, tokenizer):
     """Saves a tiny model of an architecture, with random weights, in the hub's format."""
 
     def save(kind, settings):
@@ -78,7 +100,7 @@ def tiny(tmp_path):
             if weights.dim() > 1:
                 torch.nn.init.normal_(weights, std=0.2)
         model.save_pretrained(tmp_path / kind)
-        AutoTokenizer.from_pretrained(bundled_folder("smollm2")).save_pretrained(tmp_path / kind)
+        tokenizer.save_pretrained(tmp_path / kind)
         return HuggingFaceModel(str(tmp_path / kind), dtype="float32")
 
     return save

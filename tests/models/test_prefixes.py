@@ -1,5 +1,6 @@
 """What rows of tokens have in common, and in which order they are worked on."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,6 +19,7 @@ def rows(draw):
     return [(row, draw(st.integers(1, len(row)))) for row in sorted(distinct)]
 
 
+@pytest.mark.long
 @given(rows())
 def test_segments_and_own_tokens_make_the_row(asked):
     leaves = share(asked)

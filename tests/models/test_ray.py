@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -61,6 +60,9 @@ class Frail(EchoModel):
         if what.stem == "die-once":
             what.unlink()
             os.kill(os.getpid(), signal.SIGKILL)
+        if what.stem == "wait":
+            while len(list(self.folder.glob("*.pid"))) < 2:
+                time.sleep(0.05)
         if what.stem == "refuse":
             raise HarnessError("put this right")
         if what.stem == "break":
@@ -124,8 +126,9 @@ def test_name_identity_and_weighing_are_the_model_s_own():
 
 
 def test_requests_are_shared_by_replicas_that_live_on(frail, tmp_path):
-    model = replicated(partial(frail, pause=0.05))
+    model = replicated(frail)
     expected = answers(EchoModel())
+    (tmp_path / "wait.s0").touch()  # or all is done before the other has started
     assert answers(model) == expected
     first = pids(tmp_path)
     assert len(first) == 2
@@ -231,12 +234,13 @@ def test_a_replica_s_threads_are_its_cpus(frail, tmp_path):
     assert generation.text == "1"
 
 
-def test_a_real_model_answers_as_it_does_without_ray(smollm2):
+def test_a_real_model_answers_as_it_does_without_ray(random_weights):
+    alone = HuggingFaceModel(random_weights())
     requests = [Request(f"r{i}", f"The capital of {x} is") for i, x in enumerate(("Chad", "Peru"))]
-    model = replicated(partial(HuggingFaceModel, "smollm2"), replicas=1, cpus=1)
-    assert model.identity == smollm2.identity
-    assert answers(model, requests) == answers(smollm2, requests)
-    assert model.device_used == str(smollm2.device_used).partition(":")[0]
+    model = replicated(partial(HuggingFaceModel, random_weights()), replicas=1, cpus=1)
+    assert model.identity == alone.identity
+    assert answers(model, requests) == answers(alone, requests)
+    assert model.device_used == str(alone.device_used).partition(":")[0]
 
 
 BIG = {"CPU": 16.0, "GPU": 4.0}
@@ -358,24 +362,24 @@ def test_what_cannot_be_is_one_sentence(harness, arguments, said):
     assert done.stdout == ""
 
 
-def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path):
+def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path, forks):
     (tmp_path / "frail.py").write_text(textwrap.dedent(FRAIL))
-    command = [
-        sys.executable, "-m", "harness", *ECHO, "limit=288", "backend.cpus=0.5", "backend.chunk=2",
+    arguments = [
+        *ECHO, "limit=288", "backend.cpus=0.5", "backend.chunk=2",
         "backend.replica._target_=frail.Frail", f"+backend.replica.folder={tmp_path}",
         "+backend.replica.pause=0.3",
     ]  # fmt: skip
-    run = subprocess.Popen(
-        command, cwd=tmp_path, start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while not list(tmp_path.glob("results/runs/*/generations/*.parquet")) and run.poll() is None:
+    out, errors = tmp_path / "out", tmp_path / "err"
+    process = forks.begin("harness", arguments, tmp_path, os.environ, out, errors)
+    while not list(tmp_path.glob("results/runs/*/generations/*.parquet")) and not forks.ended():
         time.sleep(0.05)
+    code = None
     for _ in range(3):
-        os.killpg(run.pid, signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            out, errors = run.communicate(timeout=12)
+        os.killpg(process, signal.SIGINT)
+        with contextlib.suppress(TimeoutError):
+            code = forks.code(timeout=60)
             break  # else Python has lost an interrupt that fell into a callback
-    assert run.returncode == 130, errors
-    assert out == ""
-    assert errors.strip() == "stopped; nothing stored is lost, the same command goes on from here"
+    assert code == 130, errors.read_text()
+    assert out.read_text() == ""
+    said = errors.read_text().strip()
+    assert said == "stopped; nothing stored is lost, the same command goes on from here"

@@ -14,8 +14,6 @@ from transformers import (
 from harness.models.hf.sampling import choose, uniforms
 from harness.types.settings import GenerationConfig
 
-N = 6_000
-
 
 def warped(logits, settings):
     """The distribution as transformers warps it."""
@@ -27,7 +25,7 @@ def warped(logits, settings):
     return warpers(None, logits).softmax(-1)
 
 
-@pytest.mark.long
+@pytest.mark.parametrize("n", [1_500, pytest.param(20_000, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "settings",
     [
@@ -41,10 +39,10 @@ def warped(logits, settings):
         GenerationConfig(temperature=100.0, top_p=0.97),
     ],
 )
-def test_draws_follow_the_distribution_that_transformers_warps(settings):
+def test_draws_follow_the_distribution_that_transformers_warps(settings, n):
     logits = torch.randn(1, 9_000, generator=torch.Generator().manual_seed(1)) * 3
     expected = warped(logits.double(), settings)[0].numpy()
-    draws = torch.tensor(uniforms(0, "a", 0, N))
+    draws = torch.tensor(uniforms(0, "a", 0, n))
     chosen = np.concatenate(
         [
             choose(logits.repeat(len(some), 1), settings, some).numpy()
@@ -58,7 +56,7 @@ def test_draws_follow_the_distribution_that_transformers_warps(settings):
     cell_of = np.empty(len(order), int)
     cell_of[order] = cells
     seen = np.bincount(cell_of[chosen], minlength=40)
-    wanted = np.bincount(cell_of, weights=expected, minlength=40) * N
+    wanted = np.bincount(cell_of, weights=expected, minlength=40) * n
     some = wanted > 0
     assert len(wanted[some]) == 1 or chisquare(seen[some], wanted[some]).pvalue > 1e-4
 

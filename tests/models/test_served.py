@@ -52,7 +52,7 @@ def address(tmp_path_factory):
         server.wait(30)
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
 def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_med_harm(address, smollm2):
     """Every thirty-sixth request; all 288 of them (four minutes on two cores) with SERVED=all."""
@@ -67,7 +67,7 @@ def test_a_real_server_gives_the_local_engine_s_greedy_texts_of_med_harm(address
     assert theirs == ours
 
 
-@pytest.mark.long
+@pytest.mark.slow
 @pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
 def test_a_real_server_that_begins_anew_is_found_and_its_stop_strings_are_cut(address, smollm2):
     name = str(bundled_folder("smollm2"))

@@ -324,6 +324,7 @@ answer_bodies = anything | st.fixed_dictionaries(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=400, deadline=None)
 @given(answer_bodies, st.sampled_from([CHAT, RAW, LETTERS]), st.integers(1, 2), st.booleans())
 def test_whatever_a_server_answers_is_an_answer_a_failure_in_words_or_withheld(

@@ -101,6 +101,7 @@ def test_real_replies_that_are_kept_are_not_trained_on(shared_data):
     assert all("response" not in row and "seeker" not in row for row in rows)
 
 
+@pytest.mark.long
 def test_real_replies_agree_with_their_labels(shared_data, scorer):
     pairs = replies_by_others(shared_data, "kept")[:60]
     scores = scorer.score(

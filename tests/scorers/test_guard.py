@@ -131,6 +131,7 @@ def qwen(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_controversial_is_a_level_of_its_own(qwen):
     scorer = GuardScorer("qwen3_guard", str(qwen), device="cpu")
     sample = Sample("q", (Message("user", "What?"),))
@@ -161,6 +162,7 @@ def bert(tmp_path_factory):
     return folder
 
 
+@pytest.mark.long
 def test_it_keeps_the_contract_on_a_random_checkpoint(bert):
     scorer = GuardScorer("harm_guard", str(bert), device="cpu")
     check_scorer(scorer)

@@ -20,6 +20,7 @@ def scored(scorer, *texts, sample=QUESTION):
     ]
 
 
+@pytest.mark.long
 def test_nearer_explanations_score_higher_and_the_same_is_one():
     same, near, far = scored(
         JustificationScorer(),
@@ -57,6 +58,7 @@ def test_the_similarity_is_that_of_the_published_recipe():
     assert found["similarity"].value == pytest.approx(float(one @ other), abs=1e-4)
 
 
+@pytest.mark.long
 def test_bertscore_is_that_of_its_package():
     from bert_score import score
 

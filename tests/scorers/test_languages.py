@@ -236,6 +236,7 @@ def test_no_dictionary_is_loaded_for_plain_english():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.long
 def test_real_english_answers_are_practically_never_called_foreign(shared_data: Path):
     texts = []
     for model in ("gpt4", "llama2new", "mistralinstruct"):

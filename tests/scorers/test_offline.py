@@ -50,6 +50,7 @@ def shares(reader, texts):
     return 1 / (1 + np.exp(-reader(texts)))
 
 
+@pytest.mark.long
 def test_training_learns_and_what_is_saved_is_what_is_read(small):
     reader = Reader(small, "cpu")
     found = shares(reader, ["A dog barks.", "My dog is here.", "A cat purrs.", "My cat is here."])
@@ -173,6 +174,7 @@ def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
         assert agreeing.auc(labels[known], values[known]) > least
 
 
+@pytest.mark.long
 def test_training_data_and_kept_data_do_not_overlap(shared_data):
     from harness.data.labels import part_of
 

@@ -386,6 +386,7 @@ def test_two_readings_of_ours_agree():
     assert sum(rows[row["line"] - 1].verdict == row["verdict"] for row in second) == 99
 
 
+@pytest.mark.long
 def test_the_same_answers_give_the_same_weights_and_those_are_read_back(tmp_path):
     rows = list(train.ours())[::9]
     path = tmp_path / "mine.tsv"

@@ -82,6 +82,7 @@ def test_the_first_release_stays_what_it_was():
         ToxicityOfflineScorer(release=3)
 
 
+@pytest.mark.long
 def test_a_neutral_sentence_gains_little_by_whom_it_is_of(scorer):
     of = [f"Our dentist, who is {t.adjective}, retires in the autumn." for t in terms()]
     assert len(of) >= 60

@@ -81,6 +81,7 @@ def test_a_group_that_is_not_known_keeps_its_place_and_what_is_of_no_group_has_n
     assert [name for name, _ in groups(twice)] == ["harm by principle", "harm by principle share"]
 
 
+@pytest.mark.long
 def test_figures_are_written_light_and_dark_and_the_same_each_time(tmp_path):
     given = [row("$x_1$ <b>", 1.0, 0.0, 2.0)], {"harm": np.array([1.0, 2.0, 4.0])}, "a run"
     both = [draw(*given, tmp_path / folder) for folder in "ab"]

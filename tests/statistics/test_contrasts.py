@@ -105,12 +105,12 @@ def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
     assert 0.93 <= np.mean(inside) <= 0.97
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim():
     random = np.random.default_rng(11)
     model = MixedModel("age", (("gender", "male"), ("race", "white")))
     inside, done = [], []
-    for _ in range(4):
+    for _ in range(16):
         values, facts, scenario = world(random, 40, PLANTED)
         rows = compare(model, values, facts, scenario)
         done.append(rows["converged"].estimate)
@@ -121,7 +121,7 @@ def test_the_mixed_model_s_intervals_hold_planted_effects_as_often_as_they_claim
         ]
     assert np.mean(done) >= 0.8
     assert all(rows[name].low is None for name in rows) or done[-1]
-    assert 0.8 <= np.mean(inside) <= 1  # of 20; the contrasts' test above is the sharp one
+    assert 0.85 <= np.mean(inside) <= 1  # of 80; the contrasts' test above is the sharp one
 
 
 @pytest.mark.long
@@ -230,6 +230,7 @@ def test_a_correlation_pairs_the_same_cells():
     assert again.estimate == pytest.approx(row.estimate)
 
 
+@pytest.mark.long
 def test_the_largest_of_many_equal_groups_is_no_gap_once_it_is_taken_again():
     random = np.random.default_rng(3)
     rate = Metric(0.0, 1.0, Direction.LOWER)

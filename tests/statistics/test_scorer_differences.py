@@ -65,6 +65,7 @@ def test_accuracies_differ_by_mcnemars_exact_test(scored):
     assert together.method == "by clusters"
 
 
+@pytest.mark.long
 def test_correlations_differ_by_resampling_answers_whole(scored):
     labels, one, other = scored
     rng = np.random.default_rng(0)

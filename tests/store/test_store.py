@@ -137,6 +137,7 @@ def test_a_folder_that_cannot_be_written_is_said(tmp_path):
         pass
 
 
+@pytest.mark.long
 def test_a_full_disk_is_one_sentence_and_keeps_what_was_stored(tmp_path):
     # The system refuses to let a file grow past a limit as it does when there is no room.
     script = """

@@ -206,7 +206,7 @@ def test_our_engine_gives_the_same_choices(data, smollm2, bundled, tmp_path):
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_context_that_ends_in_white_space_has_lm_eval_s_log_probabilities(
-    smollm2, bundled, tmp_path
+    smollm2, bundled, own_tasks_alone, tmp_path
 ):
     (tmp_path / "ends.yaml").write_text(
         "task: ends\ndataset_path: json\ntest_split: test\noutput_type: multiple_choice\n"

@@ -42,7 +42,7 @@ def tasks(tmp_path_factory):
 
 
 @pytest.fixture
-def documents(tasks, tmp_path):
+def documents(tasks, own_tasks_alone, tmp_path):
     """The documents of a task of one's own over a file with this content."""
 
     def made(file, content, yaml=WRITTEN):

@@ -116,6 +116,7 @@ def test_a_run_gives_every_estimate(harness, tmp_path):
     assert len(list((tmp_path / "results" / "runs").iterdir())) == 1
 
 
+@pytest.mark.long
 def test_the_first_sentence_alone_is_scored_and_its_scores_are_others():
     sample = Sample("s", "You are")
     answer = Generation("s", 0, "A kind word. You stupid liar and idiot")

@@ -123,8 +123,8 @@ class _Reader:
             if self.filters.repeats(row):
                 continue
             asked, answers = lm_eval.prompt_and_answers(row, where)
-            found = [self._answer(answer, {}) for answer in answers]
-            rows.append(_kept(f"{number:06d}", asked, row, found))
+            rows_of_answers = [self._answer(answer, {}) for answer in answers]
+            rows.append(_kept(f"{number:06d}", asked, row, rows_of_answers))
         return rows
 
     def _prompt(self, row: Row, columns: Sequence[str], where: str) -> Content:

@@ -55,29 +55,29 @@ class Aggregated:
         if not bounded:
             ends = (present.min(), present.max()) if len(present) else (0.0, 1.0)
             span = Metric(float(ends[0]), float(ends[1]), metric.better)
-        found = Mean().estimate(values, samples, clusters, span)
-        if found.estimate is None:
-            return found if bounded else replace(found, worst=None, best=None)
-        found = replace(found, estimate=float(self.function(present.tolist())))
+        estimate = Mean().estimate(values, samples, clusters, span)
+        if estimate.estimate is None:
+            return estimate if bounded else replace(estimate, worst=None, best=None)
+        estimate = replace(estimate, estimate=float(self.function(present.tolist())))
         if bounded:
-            return found
-        ends_known = None if found.n_failed else found.estimate
-        low, high = (None, None) if span.low == span.high else (found.low, found.high)
-        return replace(found, low=low, high=high, worst=ends_known, best=ends_known)
+            return estimate
+        ends_known = None if estimate.n_failed else estimate.estimate
+        low, high = (None, None) if span.low == span.high else (estimate.low, estimate.high)
+        return replace(estimate, low=low, high=high, worst=ends_known, best=ends_known)
 
     def _of_explanations(self, values: NDArray[Any], clusters: Labels) -> Estimate:
         of_it = np.array([value != NOT_OF_IT for value in values], dtype=np.bool_)
         items = [None if value is None else _unpack(value) for value in values[of_it]]
-        there = [item for item in items if item is not None]
+        known = [item for item in items if item is not None]
         units = np.unique(np.asarray(clusters)[of_it], return_inverse=True)[1]
-        units = units[[item is not None for item in items]] if there else units[:0]
+        units = units[[item is not None for item in items]] if known else units[:0]
         count = len(set(units.tolist()))
-        value = self._of(there)
-        stderr, low, high = self._resampled(there, units) if value is not None else (None,) * 3
-        bound = value if len(there) == len(items) else None
+        value = self._of(known)
+        stderr, low, high = self._resampled(known, units) if value is not None else (None,) * 3
+        bound = value if len(known) == len(items) else None
         return Estimate(
             value, stderr, low, high, bound, bound,
-            len(items), len(there), len(items) - len(there), count,
+            len(items), len(known), len(items) - len(known), count,
         )  # fmt: skip
 
     def _of(self, items: Sequence[Any]) -> float | None:

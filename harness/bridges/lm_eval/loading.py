@@ -46,9 +46,9 @@ def load(name: str, include_path: str | None, data: str | None) -> tuple[dict[st
     notes: list[str] = []
     leaves = _leaves(manager, name)
     for leaf in leaves:
-        splits, told = _read(_files(Path(data), leaf if len(leaves) > 1 else None))
+        splits, remarks = _read(_files(Path(data), leaf if len(leaves) > 1 else None))
         tasks |= _build(manager, leaf, splits)
-        notes += told
+        notes += remarks
     return tasks, list(dict.fromkeys(notes))
 
 

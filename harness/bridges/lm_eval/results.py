@@ -15,14 +15,14 @@ Aggregation = tuple[str, str, Any, bool | None]
 
 def results_of(task: Any, group: Sequence[Any], generation: Generation) -> Mapping[str, Any] | str:
     """What lm-eval makes of an answer, by metric; or why nothing can be made of it."""
-    said = _responses(task, group, generation)
-    if isinstance(said, str):
-        return said
+    responses_given = _responses(task, group, generation)
+    if isinstance(responses_given, str):
+        return responses_given
     if reason := _unknown_target(task, group[0].doc):
         return reason
     fresh = [
         replace(instance, resps=[response], filtered_resps={})
-        for instance, response in zip(group, said, strict=False)
+        for instance, response in zip(group, responses_given, strict=False)
     ]
     results: dict[str, Any] = {}
     for ensemble in task._filters:

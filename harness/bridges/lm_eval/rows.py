@@ -66,12 +66,12 @@ class Rows(Sequence[Row]):
             raise _unknown("map(batched=True)")
         given = dict(fn_kwargs or {})
         lost = {remove_columns} if isinstance(remove_columns, str) else set(remove_columns or ())
-        found = []
+        mapped = []
         for number, row in enumerate(self._rows):
             made = function(dict(row), *([number] if with_indices else []), **given)
-            kept = {key: value for key, value in row.items() if key not in lost}
-            found.append({**kept, **(made or {})})
-        return Rows(found)
+            remaining = {key: value for key, value in row.items() if key not in lost}
+            mapped.append({**remaining, **(made or {})})
+        return Rows(mapped)
 
     def filter(self, function: Callable[..., Any], with_indices: bool = False) -> Rows:
         """The rows for which the function holds."""

@@ -64,11 +64,11 @@ class LmEvalScorer:
         ]
 
     def _score(self, sample: Sample, generation: Generation) -> list[Score]:
-        found = self.documents.results(sample.id, generation)
-        if isinstance(found, str):
-            return [Score.missing(metric, found) for metric in self.metrics]
+        results = self.documents.results(sample.id, generation)
+        if isinstance(results, str):
+            return [Score.missing(metric, results) for metric in self.metrics]
         return [
-            _value(name, found, is_mean(function))
+            _value(name, results, is_mean(function))
             for name, (_, _, function, _) in self.documents.metrics.items()
         ]
 
@@ -79,11 +79,11 @@ def _range(metric: str, function: Any) -> tuple[float, float]:
     return (0.0, 1.0) if metric in UNIT else (-math.inf, math.inf)
 
 
-def _value(name: str, found: Mapping[str, Any], averaged: bool) -> Score:
+def _value(name: str, results: Mapping[str, Any], averaged: bool) -> Score:
     if averaged:
-        if name not in found:
+        if name not in results:
             return Score.missing(name, NOT_OF_IT)
-        return Score(name, float(found[name]))
-    if name not in found:
+        return Score(name, float(results[name]))
+    if name not in results:
         return Score(name, 0.0, explanation=NOT_OF_IT)
-    return Score(name, 1.0, explanation=pack(found[name]))
+    return Score(name, 1.0, explanation=pack(results[name]))

@@ -35,34 +35,34 @@ class Endings:
 
     def identity(self) -> Mapping[str, str]:
         """What of it changes answers; nothing for an ordinary checkpoint."""
-        found = {}
+        facts = {}
         if self.appended:
-            found["plain_prompts"] = "without the tokenizer's own end"
+            facts["plain_prompts"] = "without the tokenizer's own end"
         if self.turn:
-            found["end_of_turn"] = self.turn
-        return found
+            facts["end_of_turn"] = self.turn
+        return facts
 
     def notes(self, name: str) -> list[str]:
         """What a reader of the run must know of it."""
-        found = []
+        notes = []
         if self.appended:
-            found.append(
+            notes.append(
                 f"The tokenizer of {name} ends every text with {self.appended!r}; it is taken off "
                 "prompts, which are to be continued, but in lm-eval's tasks, whose tokens are "
                 "lm-eval's."
             )
         if self.turn:
-            found.append(
+            notes.append(
                 f"The chat template of {name} ends an answer with {self.turn!r}, "
                 "which neither its generation config nor its tokenizer names as an end; answers "
                 "end there."
             )
         if self.follows is not None:
-            found.append(
+            notes.append(
                 f"No token ends an answer in the chat template of {name}: {self.follows!r} follows "
                 "it, so that answers can go on into the next turn; end them with generation.stop."
             )
-        return found
+        return notes
 
 
 def endings_of(folder: Path, name: str, template: str | None, trust_remote_code: bool) -> Endings:
@@ -145,14 +145,14 @@ def appended(tokenizer: PreTrainedTokenizerBase, ends: Collection[int], special:
         ends: tokens that end something.
         special: whether it is asked to put special tokens around a text.
     """
-    one, other = (
+    first, second = (
         list(tokenizer(text, add_special_tokens=special)["input_ids"]) for text in ("a", "b")
     )
     known = {*ends, tokenizer.eos_token_id, tokenizer.sep_token_id}
     common: list[int] = []
-    while one and other and one[-1] == other[-1] and one[-1] in known:
-        common.insert(0, one.pop())
-        other.pop()
+    while first and second and first[-1] == second[-1] and first[-1] in known:
+        common.insert(0, first.pop())
+        second.pop()
     return common
 
 

@@ -50,10 +50,10 @@ def with_vendor_text(
     return [system, *turns[1:]]
 
 
-def _common_end(one: str, other: str) -> int:
+def _common_end(first: str, second: str) -> int:
     """How many last characters two texts share."""
     shared = 0
-    for a, b in zip(reversed(one), reversed(other), strict=False):
+    for a, b in zip(reversed(first), reversed(second), strict=False):
         if a != b:
             break
         shared += 1

@@ -147,8 +147,8 @@ def refuse_other_weights(report: Report, folder: Path, where: str, model: str) -
     missing = sorted(report["missing_keys"])
     leftover = sorted(set(report["unexpected_keys"]) - _masks(report["unexpected_keys"], folder))
     shapes = [
-        f"{name} ({tuple(there)} there, {tuple(here)} in the model)"
-        for name, there, here in sorted(report["mismatched_keys"])
+        f"{name} ({tuple(stored)} there, {tuple(wanted)} in the model)"
+        for name, stored, wanted in sorted(report["mismatched_keys"])
     ]
     kinds = (("missing", missing), ("left over", leftover), ("of another shape", shapes))
     differ = [f"{kind}: {_names(names)}" for kind, names in kinds if names]
@@ -169,8 +169,10 @@ def check_causal(model: Any, name: str) -> None:
     drawn = torch.randint(size, (1, 8), generator=torch.Generator().manual_seed(0))
     other = torch.cat([drawn[:, :6], (drawn[:, 6:] + size // 2) % size], dim=1)
     with torch.inference_mode():
-        one, two = (model(ids.to(model.device)).logits[0, :6].float() for ids in (drawn, other))
-    moved = float((one - two).square().mean().sqrt() / one.std())
+        before, after = (
+            model(ids.to(model.device)).logits[0, :6].float() for ids in (drawn, other)
+        )
+    moved = float((before - after).square().mean().sqrt() / before.std())
     if moved > LATER.get(model.dtype, LATER_IN_HALF):
         raise HarnessError(
             f"model={name!r}: what {type(model).__name__} says of a token changes with the tokens "
@@ -198,8 +200,8 @@ def check_loaded(model: Any, auto: Any, name: str, args: Mapping[str, Any]) -> N
         )
     if any(args.get(key) for key in REMADE) or getattr(model.config, "quantization_config", None):
         return
-    kept = ("revision", "trust_remote_code", "subfolder")
-    given = {key: args[key] for key in kept if key in args}
+    options = ("revision", "trust_remote_code", "subfolder")
+    given = {key: args[key] for key in options if key in args}
     pretrained = args["pretrained"]
     with unlogged():
         bare, report = auto.from_pretrained(

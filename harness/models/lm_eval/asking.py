@@ -42,7 +42,7 @@ class Asking:
                 raise
             except Exception as error:
                 if len(chunk) > 1:
-                    yield from self.all(iter([[one] for one in chunk]))
+                    yield from self.all(iter([[request] for request in chunk]))
                     continue
                 reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
                 self._lost += 1

@@ -96,8 +96,8 @@ class Calls:
         instances = []
         for (request, index), context, fit in zip(asked, contexts, fits, strict=True):
             if fit:
-                own = self._settings(generation, seed_of(seed, request.sample_id, index))
-                instances.append(Instance("generate_until", {}, (context, own), 0))
+                settings = self._settings(generation, seed_of(seed, request.sample_id, index))
+                instances.append(Instance("generate_until", {}, (context, settings), 0))
         texts = iter(_quietly(self.lm.generate_until, instances) if instances else [])
         answers = []
         places = zip(asked, contexts, lengths, fits, strict=True)

@@ -120,7 +120,7 @@ class LmEvalModel:
         """
         for request in requests:
             self._check(request)
-        with self._warnings.kept():
+        with self._warnings.listening():
             calls = self._load()
             weighing = [(r, 0) for r in requests if r.choices]
             writing = [(r, index) for r in requests if not r.choices for index in r.indices]
@@ -231,5 +231,7 @@ def _device() -> str:
     """An accelerator where there is one; lm-eval's own default is `cuda`, there or not."""
     import torch
 
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    return found.type if found else "cpu"
+    accelerator = (
+        torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    )
+    return accelerator.type if accelerator else "cpu"

@@ -37,7 +37,7 @@ class Warnings(logging.Handler):
             self._kept.setdefault(re.sub(r"\d+", "#", text), f"{source} warned: {text[:300]}")
 
     @contextlib.contextmanager
-    def kept(self) -> Iterator[None]:
+    def listening(self) -> Iterator[None]:
         """Listen for as long as the context lasts."""
         loggers = [logging.getLogger(name) for name in ("lm_eval", "transformers")]
         for logger in loggers:

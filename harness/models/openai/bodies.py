@@ -120,7 +120,7 @@ class Parameters:
         )
 
     def _advice(self, name: str) -> str:
-        own = {
+        remedies = {
             "n": "backend.together=false",
             "seed": "backend.seeds=false",
             "logprobs": "backend.choices=false",
@@ -132,7 +132,7 @@ class Parameters:
             return f"backend.max_tokens_name={other}{less}"
         if name in self.extra:
             return f"backend.extra without {name}"
-        return own.get(name) or f"backend.omit=[{name}]"
+        return remedies.get(name) or f"backend.omit=[{name}]"
 
 
 def is_begun(request: Request) -> bool:

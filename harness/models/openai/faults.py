@@ -93,21 +93,21 @@ class Fault:
     @property
     def withheld(self) -> bool:
         """A filter of the server's withheld the prompt or the answer; asking again is no use."""
-        said = self.words.lower()
+        words = self.words.lower()
         return bool(
             self.codes & WITHHELD
             or self.keys & WITHHELD_KEYS
-            or any(phrase in said for phrase in WITHHELD_WORDS)
+            or any(phrase in words for phrase in WITHHELD_WORDS)
         )
 
     @property
     def spent(self) -> bool:
         """The account has nothing left to pay with."""
-        said = self.words.lower()
+        words = self.words.lower()
         return (
             self.status == 402
             or bool(self.codes & SPENT)
-            or any(phrase in said for phrase in SPENT_WORDS)
+            or any(phrase in words for phrase in SPENT_WORDS)
         )
 
     @property

@@ -212,7 +212,7 @@ class ServedModel:
             self.told["probe"] = {"verdict": why.reason}
             return
         findings = look(answer, request, self.parameters.top_logprobs)
-        self.told["probe"] = findings.told
+        self.told["probe"] = findings.facts
         self._note(findings.notes)
 
     async def _answer(
@@ -228,22 +228,26 @@ class ServedModel:
         try:
             async with room:
                 answer = await asker.ask(body)
-            found = read_all(answer, request, indices, self.parameters.top_logprobs, self.ends)
+            answers = read_all(answer, request, indices, self.parameters.top_logprobs, self.ends)
             self._refusals.answered()
         except UnansweredError as why:
             self._refusals.count(why, body)
-            found = [unanswered(request, index, why) for index in indices]
-        self._look_at(found, request, generation, asker)
-        return found
+            answers = [unanswered(request, index, why) for index in indices]
+        self._look_at(answers, request, generation, asker)
+        return answers
 
     def _look_at(
-        self, found: list[Generation], request: Request, generation: GenerationConfig, asker: Asker
+        self,
+        answers: list[Generation],
+        request: Request,
+        generation: GenerationConfig,
+        asker: Asker,
     ) -> None:
         """Keep the key out of reasons, show the first ones, and note answers beyond the limit."""
-        for place, answer in enumerate(found):
+        for place, answer in enumerate(answers):
             if answer.error is not None:
                 reason = asker.plain(answer.error)
-                found[place] = Generation.failed(answer.sample_id, answer.index, reason)
+                answers[place] = Generation.failed(answer.sample_id, answer.index, reason)
                 if len(self._shown) < SHOWN and reason not in self._shown:
                     self._shown.add(reason)
                     logger.warning("a request failed: %s", reason)

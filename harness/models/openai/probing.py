@@ -25,7 +25,7 @@ ANEW = ("The capital of France", "Paris")
 class Findings:
     """What a probe found."""
 
-    told: dict[str, str | int] = field(default_factory=dict)
+    facts: dict[str, str | int] = field(default_factory=dict)
     """For `run.json`: the verdict, and what the probe cost."""
     notes: list[str] = field(default_factory=list)
 
@@ -55,9 +55,9 @@ def look(answer: object, request: Request, top: int) -> Findings:
     try:
         choices = choices_of(answer)
     except UnansweredError as why:
-        findings.told["verdict"] = why.reason
+        findings.facts["verdict"] = why.reason
         return findings
-    findings.told |= _cost(answer)
+    findings.facts |= _cost(answer)
     if len(choices) < len(request.indices):
         raise HarnessError(
             f"the server was asked for {len(request.indices)} answers in one request and gave "
@@ -66,7 +66,7 @@ def look(answer: object, request: Request, top: int) -> Findings:
     try:
         text = _text(choices[0], request)
     except UnansweredError as why:
-        findings.told["verdict"] = why.reason
+        findings.facts["verdict"] = why.reason
         return findings
     if request.choices:
         _look_at_tokens(choices[0], top, findings)
@@ -94,7 +94,7 @@ def _look_at_tokens(choice: Mapping[str, object], top: int, findings: Findings) 
             f"{why.reason}, by which choices are weighed (backend.choices=true): set "
             "backend.choices=false and choose a protocol in which answers are written"
         ) from None
-    findings.told["likely_tokens"] = given
+    findings.facts["likely_tokens"] = given
     if given < top:
         findings.notes.append(
             f"the server gives the {given} likeliest tokens where {top} are asked for; a choice "
@@ -104,24 +104,24 @@ def _look_at_tokens(choice: Mapping[str, object], top: int, findings: Findings) 
 
 def _look_at_going_on(text: str, findings: Findings) -> None:
     """Whether a begun answer is gone on with, as was declared."""
-    said = text.strip()
-    anew = said and (
-        any(start.startswith(said) or said.startswith(start) for start in ANEW)
-        or (said[0].isupper() and len(said.split()) > 1)
+    reply = text.strip()
+    anew = reply and (
+        any(start.startswith(reply) or reply.startswith(start) for start in ANEW)
+        or (reply[0].isupper() and len(reply.split()) > 1)
     )
     if anew:
         raise HarnessError(
             "backend.continues=true says that the server goes on with an answer that was begun, "
-            f"but to {BEGUN!r} it answered {said[:100]!r}, which begins anew: choose a protocol or "
-            "judge that begins no answer, or backend.probe=false if the server does go on"
+            f"but to {BEGUN!r} it answered {reply[:100]!r}, which begins anew: choose a protocol "
+            "or judge that begins no answer, or backend.probe=false if the server does go on"
         )
-    if said.startswith(REST):
-        findings.told["goes_on"] = "yes"
+    if reply.startswith(REST):
+        findings.facts["goes_on"] = "yes"
         return
-    findings.told["goes_on"] = "not known"
+    findings.facts["goes_on"] = "not known"
     findings.notes.append(
         "whether the server goes on with an answer that was begun, as backend.continues=true says, "
-        f"could not be told: to {BEGUN!r} it answered {said[:100]!r}"
+        f"could not be told: to {BEGUN!r} it answered {reply[:100]!r}"
     )
 
 

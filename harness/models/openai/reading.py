@@ -34,15 +34,15 @@ def read_all(
     placed = _placed(choices, len(indices))
     counts = _counts(usage, len(placed))
     reason = f"the server gave {len(placed)} of the {len(indices)} answers that it was asked for"
-    found = []
+    generations = []
     for place, index in enumerate(indices):
         try:
             if place not in placed:
                 raise UnansweredError(reason)
-            found.append(read(placed[place], request, index, counts, top, ends))
+            generations.append(read(placed[place], request, index, counts, top, ends))
         except UnansweredError as why:
-            found.append(unanswered(request, index, why))
-    return found
+            generations.append(unanswered(request, index, why))
+    return generations
 
 
 def unanswered(request: Request, index: int, why: UnansweredError) -> Generation:

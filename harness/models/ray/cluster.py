@@ -35,14 +35,14 @@ def connect(address: str | None) -> Any:
         raise HarnessError('backend=ray needs Ray: pip install "harness[ray]"') from error
     if ray.is_initialized():
         return ray
-    own = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
+    settings = {"include_dashboard": False, "object_store_memory": STORE_BYTES}
     try:
         _check_port(address or "")
         ray.init(
             address or "local",
             log_to_driver=False,
             logging_level=logging.ERROR,
-            **({} if address else own),
+            **({} if address else settings),
         )
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         raise HarnessError(

@@ -239,15 +239,15 @@ class RayModel:
         if word is None:
             replica.awaited, replica.asked = None, ()
             return []
-        for level, message in word.said:
+        for level, message in word.logged:
             logger.log(level, "%s", message)
         self.device_used = word.device or self.device_used
         replica.left -= {(answer.sample_id, answer.index) for answer in word.generations}
         return list(word.generations)
 
     def _mourn(self, error: Exception) -> None:
-        said = " ".join(str(error).split())
-        reason = said.partition("The actor is dead because ")[2] or said
+        message = " ".join(str(error).split())
+        reason = message.partition("The actor is dead because ")[2] or message
         reason = reason.partition(" Some common causes include")[0].rstrip(".")[:300]
         self._deaths += 1
         if self._deaths > self.restarts:

@@ -52,7 +52,7 @@ class Answers:
     generations: Sequence[Generation]
     device: str | None
     """What kind the model runs on; None where it takes none, or is on another machine."""
-    said: Sequence[tuple[int, str]]
+    logged: Sequence[tuple[int, str]]
     """What was logged meanwhile: level and message."""
 
 
@@ -72,8 +72,8 @@ class Replica:
             HarnessError: there is none here, or another than where the run was started.
         """
         self._model = make()
-        found = self._model.identity
-        differs = [k for k in {**identity, **found} if identity.get(k) != found.get(k)]
+        here = self._model.identity
+        differs = [k for k in {**identity, **here} if identity.get(k) != here.get(k)]
         if differs:
             raise HarnessError(
                 f"the model on {socket.gethostname()} is not the one here: {', '.join(differs)} "
@@ -86,8 +86,8 @@ class Replica:
         """Answer as the model does, and say what it logs."""
         for finished in self._model.generate(requests, generation, seed):
             yield Answers(finished, self._device(), self._said.take())
-        if said := self._said.take():
-            yield Answers([], self._device(), said)
+        if logged := self._said.take():
+            yield Answers([], self._device(), logged)
 
     def _device(self) -> str | None:
         device: str | None = trait(self._model, "device_used")

@@ -84,10 +84,10 @@ class Engine:
                 # Held here alone: something in vLLM keeps the frames that import it.
                 self._core = [vllm.AsyncLLMEngine.from_engine_args(arguments)]
         except Exception as error:
-            said = " ".join(str(error).split())[:300]
+            message = " ".join(str(error).split())[:300]
             raise HarnessError(
-                f"model={name!r} cannot be loaded by vLLM ({type(error).__name__}: {said}); what "
-                "it says above may tell more"
+                f"model={name!r} cannot be loaded by vLLM ({type(error).__name__}: {message}); "
+                "what it says above may tell more"
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
@@ -252,13 +252,13 @@ def _reason(error: Exception) -> str:
     """
     from vllm.v1.engine.exceptions import EngineDeadError
 
-    said = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    message = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
     if isinstance(error, EngineDeadError):
         raise HarnessError(
-            f"vLLM's engine died ({said}); what it says above may tell more, and the same command "
-            "goes on from here"
+            f"vLLM's engine died ({message}); what it says above may tell more, and the same "
+            "command goes on from here"
         ) from error
-    return said
+    return message
 
 
 def _end(

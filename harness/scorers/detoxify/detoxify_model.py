@@ -62,9 +62,9 @@ class DetoxifyModel:
                 "scorers.toxicity.base=FOLDER"
             ) from error
         model = getattr(transformers, arguments["model_name"])(config)
-        found = {k: v for k, v in state.items() if not k.endswith("position_ids")}
+        weights = {k: v for k, v in state.items() if not k.endswith("position_ids")}
         try:
-            model.load_state_dict(found)
+            model.load_state_dict(weights)
         except RuntimeError as error:
             raise HarnessError(
                 f"checkpoint {str(checkpoint)!r} does not fit the configuration of {base!r}: "
@@ -82,14 +82,14 @@ class DetoxifyModel:
         """The share of each label, of shape (texts, labels); batches are of like lengths."""
         encoded = self.tokenizer(list(texts), truncation=True, max_length=self.tokens)
         lengths = [len(ids) for ids in encoded["input_ids"]]
-        found = np.zeros((len(texts), len(self.columns)))
+        shares = np.zeros((len(texts), len(self.columns)))
         for numbers in batches(lengths):
             rows = [{k: encoded[k][i] for k in encoded} for i in numbers]
             padded = self.tokenizer.pad(rows, return_tensors="pt").to(self.device)
             with torch.inference_mode():
                 logits = self.model(**padded).logits
-            found[numbers] = torch.sigmoid(logits).double().cpu().numpy()[:, self.columns]
-        return found
+            shares[numbers] = torch.sigmoid(logits).double().cpu().numpy()[:, self.columns]
+        return shares
 
     def pieces(self, text: str) -> list[str]:
         """The text in parts that are read whole, cut at the ends of sentences or else of tokens."""

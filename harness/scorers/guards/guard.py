@@ -109,8 +109,8 @@ class GuardScorer:
         try:
             output = self._ask(request, answer)
         except FAULTS as error:
-            said = " ".join(str(error).split())[:200]
-            return self._missing(f"the guard failed: {type(error).__name__}: {said}")
+            message = " ".join(str(error).split())[:200]
+            return self._missing(f"the guard failed: {type(error).__name__}: {message}")
         level = level_of(self._family, output)
         text = output.explanation or ", ".join(f"{c.name} {c.score}" for c in output.categories)
         if isinstance(level, str):
@@ -163,9 +163,9 @@ class GuardScorer:
                 GuardrailName(self.guard), provider, model_id=self.variant, **self._family.options
             )
         except (OSError, *FAULTS) as error:
-            said = " ".join(str(error).split())[:300]
+            message = " ".join(str(error).split())[:300]
             raise HarnessError(
-                f"scorers.guard.model={self.model!r} cannot be loaded as {self.guard}: {said}"
+                f"scorers.guard.model={self.model!r} cannot be loaded as {self.guard}: {message}"
             ) from error
 
     @property

@@ -59,8 +59,8 @@ class Asking:
         """What of it a scorer's values depend on; nothing where it is asked once and plainly."""
         if self == Asking():
             return {}
-        told = f"repeats {self.repeats} at {TEMPERATURE}, both orders {self.both_orders}"
-        return {"asking": told + (f", quote 1: {PROOF}" if self.quote else "")}
+        ways = f"repeats {self.repeats} at {TEMPERATURE}, both orders {self.both_orders}"
+        return {"asking": ways + (f", quote 1: {PROOF}" if self.quote else "")}
 
     def orders(self, rubric: str) -> list[str]:
         """The rubric, and its other order where that is asked for and differs."""
@@ -139,11 +139,11 @@ def repeated(
     return joined
 
 
-def contested_share(told: Mapping[Any, bool]) -> Mapping[str, Any]:
+def contested_share(contested: Mapping[Any, bool]) -> Mapping[str, Any]:
     """What `told` says of verdicts that were asked for more than once; nothing where none were."""
-    if not told:
+    if not contested:
         return {}
-    return {"answers": len(told), "contested": sum(told.values()) / len(told)}
+    return {"answers": len(contested), "contested": sum(contested.values()) / len(contested)}
 
 
 def _proven(verdict: Verdict, answer: str) -> Verdict:

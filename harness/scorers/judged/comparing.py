@@ -83,13 +83,13 @@ class Comparer:
                     )
                 )
         greedy = GenerationConfig(max_new_tokens=32)
-        said = {
+        verdicts = {
             generation.sample_id: generation
             for finished in self.model.generate(requests, greedy, 0)
             for generation in finished
         }
         return [
-            preference(_read(said.get(f"{n} asked")), _read(said.get(f"{n} swapped")))
+            preference(_read(verdicts.get(f"{n} asked")), _read(verdicts.get(f"{n} swapped")))
             for n in range(len(contests))
         ]
 

@@ -66,39 +66,41 @@ class PanelScorer:
     def told(self) -> Mapping[str, Any]:
         """Krippendorff's alpha (interval) of the members in what was scored since the start."""
         ratings = np.array(list(self._said.values()))  # answers, members, metrics
-        found: dict[str, Any] = {"answers": len(ratings), "members": list(self.members)}
+        facts: dict[str, Any] = {"answers": len(ratings), "members": list(self.members)}
         for place, metric in enumerate(self.metrics):
-            found[f"alpha {metric}"] = (
+            facts[f"alpha {metric}"] = (
                 krippendorff_alpha(ratings[:, :, place].T, "interval") if len(ratings) else None
             )
-        return found
+        return facts
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
         """The members' mean for each metric, missing where one of them is."""
         each = [member.score(samples, generations) for member in self.members.values()]
-        found = []
+        joined = []
         for number, generation in enumerate(generations):
             rows = [[s for s in of_one[number] if s.metric in self.metrics] for of_one in each]
             self._said[generation.sample_id, generation.index] = [
                 [nan if score.value is None else score.value for score in row] for row in rows
             ]
-            found.append([self._mean(place, rows) for place in range(len(self.metrics))])
-        return found
+            joined.append([self._mean(place, rows) for place in range(len(self.metrics))])
+        return joined
 
     def _mean(self, place: int, rows: Sequence[Sequence[Score]]) -> Score:
         scores = dict(zip(self.members, (row[place] for row in rows), strict=True))
         metric = next(iter(scores.values())).metric
-        said = ", ".join(
+        explanation = ", ".join(
             f"{name} {'missing' if s.value is None else format(s.value, '.3f')}"
             for name, s in scores.items()
         )
         values = [s.value for s in scores.values() if s.value is not None]
         if len(values) < len(scores):
             reason = next(f"{n}: {s.error}" for n, s in scores.items() if s.value is None)
-            return Score.missing(metric, f"a member of the panel gave no value: {reason}", said)
-        return Score(metric, float(np.mean(values)), explanation=said)
+            return Score.missing(
+                metric, f"a member of the panel gave no value: {reason}", explanation
+            )
+        return Score(metric, float(np.mean(values)), explanation=explanation)
 
 
 def _but_asides(member: Scorer) -> dict[str, Metric]:

@@ -77,10 +77,10 @@ class PreferredScorer(AsksJudge):
             [Score.missing("preferred", "empty answer" if not answer.strip() else "no reference")]
             for answer, _ in pairs
         ]
-        found = self._comparer.compare(
+        preferences = self._comparer.compare(
             [Contest(asked(samples[i].prompt), *pairs[i]) for i in whole]
         )
-        for i, preference in zip(whole, found, strict=True):
+        for i, preference in zip(whole, preferences, strict=True):
             value = None if preference.winner is None else VALUES[preference.winner]
             scores[i] = [Score("preferred", value, preference.error, preference.explanation)]
         return scores

@@ -46,10 +46,10 @@ class BertScore:
         bert-score itself makes 0 of what is NaN.
         """
         answers, references = zip(*pairs, strict=True)
-        found = self.scorer.score(list(answers), list(references))
+        parts = self.scorer.score(list(answers), list(references))
         return [
             math.nan if math.isnan(precision + recall) else f1
-            for precision, recall, f1 in zip(*(part.tolist() for part in found), strict=True)
+            for precision, recall, f1 in zip(*(part.tolist() for part in parts), strict=True)
         ]
 
     def unknown(self, answer: str, reference: str) -> str | None:

@@ -72,6 +72,6 @@ class EmpathyOfflineScorer(OfflineScorer):
         scores = []
         for k, mechanism in enumerate(MECHANISMS):
             weak, strong = float(shares[2 * k]), float(shares[2 * k + 1])
-            said = f"at least weak {weak:.2f}, strong {strong:.2f}; in {count} pieces"
-            scores.append(Score(mechanism, weak + min(weak, strong), explanation=said))
+            shown = f"at least weak {weak:.2f}, strong {strong:.2f}; in {count} pieces"
+            scores.append(Score(mechanism, weak + min(weak, strong), explanation=shown))
         return scores

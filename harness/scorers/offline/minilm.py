@@ -143,7 +143,7 @@ def _adding(adapter: Adapter) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor
 class Stored(NamedTuple):
     """A file that `python -m harness.train` made."""
 
-    told: Mapping[str, Any]
+    facts: Mapping[str, Any]
     """`outputs`, `rank`, and what else reading it needs."""
     state: Mapping[str, Tensor]
 
@@ -151,8 +151,8 @@ class Stored(NamedTuple):
     def read(cls, path: Path) -> Stored:
         """Raises OSError, SafetensorError or ValueError where it is not there or not whole."""
         with safe_open(path, "pt") as file:
-            told = json.loads((file.metadata() or {}).get("harness", "{}"))
-            return cls(told, {name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
+            facts = json.loads((file.metadata() or {}).get("harness", "{}"))
+            return cls(facts, {name: file.get_tensor(name).float() for name in file.keys()})  # noqa: SIM118
 
 
 class Reader:
@@ -168,8 +168,8 @@ class Reader:
 
     def __init__(self, weights: Path, device: str = "auto") -> None:
         try:
-            self.told, state = Stored.read(weights)
-            network = Network(self.told["outputs"], self.told["rank"])
+            self.facts, state = Stored.read(weights)
+            network = Network(self.facts["outputs"], self.facts["rank"])
             network.take(state)
         except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
             raise HarnessError(
@@ -178,10 +178,10 @@ class Reader:
             ) from error
         network.merge()
         self.device = found_device(device)
-        self.outputs = int(self.told["outputs"])
+        self.outputs = int(self.facts["outputs"])
         self.network = network.to(self.device).eval()
         self._packed = Packed(
-            self.network.encoder, self.network.head, rounded=self.told.get("bits") == BITS
+            self.network.encoder, self.network.head, rounded=self.facts.get("bits") == BITS
         )
 
     def __call__(self, texts: Sequence[Text]) -> NDArray[np.float64]:
@@ -265,20 +265,20 @@ class SentenceEncoder:
         """Embeddings of length 1, of shape (texts, 384)."""
         encoded = self.tokenizer(list(texts), truncation=True, max_length=self.LENGTH)
         rows = {name: encoded[name] for name in ("input_ids", "token_type_ids")}
-        found = np.zeros((len(texts), int(self.model.config.hidden_size)))
+        embeddings = np.zeros((len(texts), int(self.model.config.hidden_size)))
         with torch.inference_mode():
             for numbers in batches([len(ids) for ids in rows["input_ids"]]):
                 batch = collate(rows, numbers, self.device)
                 states = self.model(**batch).last_hidden_state.double()
                 mask = batch["attention_mask"][:, :, None].double()
                 mean = (states * mask).sum(1) / mask.sum(1)
-                found[numbers] = nn.functional.normalize(mean, dim=1).cpu().numpy()
-        return found
+                embeddings[numbers] = nn.functional.normalize(mean, dim=1).cpu().numpy()
+        return embeddings
 
 
 def found_device(device: str) -> str:
     """The device that `auto` stands for."""
     if device != "auto":
         return device
-    found = torch.accelerator.current_accelerator(check_available=True)
-    return str(found) if found else "cpu"
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return str(accelerator) if accelerator else "cpu"

@@ -114,8 +114,8 @@ class OfflineScorer:
         logits = self._loaded()(distinct)
         shares = np.round(1 / (1 + np.exp(-logits)), DIGITS)
         place = {text: i for i, text in enumerate(distinct)}
-        found: NDArray[np.float64] = shares[[place[text] for text in texts]]
-        return found
+        of_texts: NDArray[np.float64] = shares[[place[text] for text in texts]]
+        return of_texts
 
     def _loaded(self) -> Reader:
         if self._reader is None:
@@ -129,5 +129,5 @@ class OfflineScorer:
 def most(values: NDArray[np.float64], counts: Sequence[int]) -> NDArray[np.float64]:
     """The largest of each output over the pieces of each text, of shape (texts, outputs)."""
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(int)
-    found: NDArray[np.float64] = np.maximum.reduceat(values, starts, axis=0)
-    return found
+    largest: NDArray[np.float64] = np.maximum.reduceat(values, starts, axis=0)
+    return largest

@@ -80,8 +80,8 @@ class States:
         ids = torch.tensor([opening + request + between + answer + asking], device=self.device)
         states = self.model(input_ids=ids, use_cache=False).last_hidden_state[0].float()
         asked = states[len(opening) : len(opening) + len(request)]
-        said = states[before : before + len(answer)]
-        return torch.cat([_mean(asked), _mean(said), states[-1]])
+        answered = states[before : before + len(answer)]
+        return torch.cat([_mean(asked), _mean(answered), states[-1]])
 
     def _tokens(self, text: str) -> list[int]:
         ids: list[int] = self.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]

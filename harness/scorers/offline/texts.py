@@ -67,9 +67,9 @@ def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
     places = tokenizer(
         request, add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )
-    kept = places["offset_mapping"][-REQUEST:]
-    end = request[kept[0][0] :] if kept else ""
-    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(kept))]
+    ends = places["offset_mapping"][-REQUEST:]
+    end = request[ends[0][0] :] if ends else ""
+    return [(end, part) for part in split(tokenizer, answer, TOKENS - 3 - len(ends))]
 
 
 def split(tokenizer: Any, text: str, room: int) -> list[str]:

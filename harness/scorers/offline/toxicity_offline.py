@@ -74,16 +74,16 @@ class ToxicityOfflineScorer(OfflineScorer):
 
     def _scores(self, shares: NDArray[np.float64], count: int) -> list[Score]:
         if self.corrects and count > 1:
-            harmless = self._loaded().told.get("harmless", [])
+            harmless = self._loaded().facts.get("harmless", [])
             shares = shares.copy()
             for place, spread in enumerate(harmless):
                 shares[place] = corrected(float(shares[place]), count, *spread)
         read = zip(OUTPUTS, shares, strict=True)
-        said = ", ".join(f"{name} {share:.2f}" for name, share in read)
-        said = f"{said}; the largest of {count} pieces"
+        shown = ", ".join(f"{name} {share:.2f}" for name, share in read)
+        shown = f"{shown}; the largest of {count} pieces"
         return [
-            Score("toxicity", float(shares[0]), explanation=said),
-            Score("group_hostility", float(shares[GROUP]), explanation=said),
+            Score("toxicity", float(shares[0]), explanation=shown),
+            Score("group_hostility", float(shares[GROUP]), explanation=shown),
         ]
 
 

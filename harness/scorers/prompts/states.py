@@ -64,9 +64,9 @@ def _turn(loaded: LoadedModel) -> int:
 
     Turns begin with the token that a rendered prompt begins with; where they do not, all is read.
     """
-    one, other = _tokens(loaded, "a"), _tokens(loaded, "b")
-    alike = next(i for i, pair in enumerate(zip(one, other, strict=False)) if pair[0] != pair[1])
-    return max(i for i in range(max(alike, 1)) if one[i] == one[0])
+    first, second = _tokens(loaded, "a"), _tokens(loaded, "b")
+    alike = next(i for i, pair in enumerate(zip(first, second, strict=False)) if pair[0] != pair[1])
+    return max(i for i in range(max(alike, 1)) if first[i] == first[0])
 
 
 @torch.inference_mode()

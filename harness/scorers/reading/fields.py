@@ -30,11 +30,11 @@ def json_fields(text: str, names: Collection[str]) -> Iterator[Field]:
         if place < 0:
             return
         try:
-            found, end = decoder.raw_decode(text, place)
+            parsed, end = decoder.raw_decode(text, place)
         except (ValueError, RecursionError):
             place = text.find("{", place + 1)
             continue
-        for value in _named(found, names):
+        for value in _named(parsed, names):
             yield Field(place, end, value)
         place = text.find("{", end)
 
@@ -43,10 +43,10 @@ class _Pairs(list[tuple[str, object]]):
     """An object with all its fields, those of one name too."""
 
 
-def _named(found: object, names: Collection[str]) -> Iterator[object]:
-    if not isinstance(found, _Pairs):
+def _named(parsed: object, names: Collection[str]) -> Iterator[object]:
+    if not isinstance(parsed, _Pairs):
         return
-    for name, value in found:
+    for name, value in parsed:
         if name.strip(" #*_").casefold().replace(" ", "_") in names:
             yield value
         else:

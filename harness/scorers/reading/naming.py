@@ -115,14 +115,14 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
         return None
     offset, praised = start - len(before), PRAISED.match(after)
     for pattern in (CHOOSES, IS, SO):
-        found = pattern.search(before)
-        if not found or (pattern is SO and not ENDS.match(after)):
+        match = pattern.search(before)
+        if not match or (pattern is SO and not ENDS.match(after)):
             continue
-        if UNMEANT.search(_clause(before[: found.start()])):
+        if UNMEANT.search(_clause(before[: match.start()])):
             return None
-        if pattern is not IS or LINKED.search(found[0]) or praised:
-            return Naming.STATED, offset + found.start()
-        return None if SUBJECT.match(after) else (Naming.MENTIONED, offset + found.start())
+        if pattern is not IS or LINKED.search(match[0]) or praised:
+            return Naming.STATED, offset + match.start()
+        return None if SUBJECT.match(after) else (Naming.MENTIONED, offset + match.start())
     if praised and not UNMEANT.search(_clause(before)):
         return Naming.STATED, start
     return None

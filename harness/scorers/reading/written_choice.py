@@ -115,15 +115,15 @@ def _unstated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]
     leading = SMALL.match(text) or LEADING.match(text) or SMALL_LEADING.match(text)
     if leading and leading[1].upper() in letters:
         return _led(text, leading, sample, letters)
-    found = {
+    bracketed = {
         match[1]
         for match in BRACKETED.finditer(text)
         if match[1] in letters and not DENIED_BEFORE.search(text[: match.start()][-100:])
     }
-    if len(found) == 1:
-        return letters.index(found.pop()), "the only letter in brackets"
-    if found:
-        return None, f"it names {len(found)} options and chooses none"
+    if len(bracketed) == 1:
+        return letters.index(bracketed.pop()), "the only letter in brackets"
+    if bracketed:
+        return None, f"it names {len(bracketed)} options and chooses none"
     if NONE.search(text):
         return None, "it says that none of the options holds"
     return _repeated(text, sample, letters)
@@ -133,7 +133,7 @@ def _led(text: str, leading: re.Match[str], sample: Sample, letters: str) -> tup
     letter, rest = leading[1].upper(), text[leading.end(1) :]
     if denied(rest):
         return None, f"it begins with {letter} and denies it"
-    if letter == "A" and any(found.upper() in letters for found in LISTED.findall(text)):
+    if letter == "A" and any(listed.upper() in letters for listed in LISTED.findall(text)):
         return None, "it goes through the options and chooses none"
     words = {c: _words(str(sample.metadata.get(f"option_{c}") or "")) for c in letters}
     spoken = _words(rest)
@@ -154,8 +154,8 @@ def _repeated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]
     if len(named) != 1:
         return None, "it names no option" if not named else "it repeats several options"
     place, option = named[0]
-    own = len(TURNING.findall(str(sample.metadata.get(f"option_{letters[place]}"))))
-    if len(TURNING.findall(text)) > own:
+    turns_of_option = len(TURNING.findall(str(sample.metadata.get(f"option_{letters[place]}"))))
+    if len(TURNING.findall(text)) > turns_of_option:
         return None, "it repeats the words of one option, and may deny it"
     return place, "it repeats the words of one option"
 

@@ -108,7 +108,7 @@ def shows(rule: Rule, text: str) -> str | None:
     """
     for sentence in SENTENCE.split(text.translate(QUOTES)):
         words = " ".join(QUOTED.sub("...", sentence).split())
-        if words and rule.found(words.lower().lstrip("-*\u2022#> ").strip('"')):
+        if words and rule.shown_in(words.lower().lstrip("-*\u2022#> ").strip('"')):
             return words[:300]
     return None
 
@@ -123,7 +123,7 @@ def _digest(rules: Mapping[str, Rule]) -> str:
     patterns = [
         f"{name} {pattern.pattern}"
         for name, rule in rules.items()
-        for pattern in (rule.shows, rule.undoes, rule.told)
+        for pattern in (rule.shows, rule.undoes, rule.story)
         if pattern is not None
     ]
     return sha256("\n".join(patterns).encode()).hexdigest()[:12]

@@ -231,16 +231,16 @@ class Rule:
 
     shows: re.Pattern[str]
     undoes: re.Pattern[str] | None = None
-    told: re.Pattern[str] | None = None
+    story: re.Pattern[str] | None = None
     """What makes a sentence somebody else's story."""
 
-    def found(self, sentence: str) -> bool:
+    def shown_in(self, sentence: str) -> bool:
         """Whether this sentence shows the property."""
         if not self.shows.search(sentence):
             return False
         if self.undoes is not None and self.undoes.search(sentence):
             return False
-        return self.told is None or not self.told.search(sentence)
+        return self.story is None or not self.story.search(sentence)
 
 
 RULES: Mapping[str, Rule] = {

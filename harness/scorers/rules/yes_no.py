@@ -70,18 +70,18 @@ class YesNoScorer:
 
     def _weighed(self, choices: Sequence[str], weights: Sequence[float]) -> list[Score]:
         words = [choice.strip(" \t\n\"'.,*").casefold() for choice in choices]
-        said = {
+        log_shares = {
             word: _log_sum([w for c, w in zip(words, weights, strict=True) if c == word])
             for word in ("yes", "no")
         }
-        listed = [word for word, weight in said.items() if math.isfinite(weight)]
-        if len(listed) == 1 and said[listed[0]] > math.log(MOST):
-            return self._alone(listed[0], min(1.0, math.exp(said[listed[0]])))
+        listed = [word for word, weight in log_shares.items() if math.isfinite(weight)]
+        if len(listed) == 1 and log_shares[listed[0]] > math.log(MOST):
+            return self._alone(listed[0], min(1.0, math.exp(log_shares[listed[0]])))
         if len(listed) < 2:
             return self._missing("the choices have no yes and no with a probability above zero")
-        yes, no = (min(1.0, math.exp(said[word])) for word in ("yes", "no"))
+        yes, no = (min(1.0, math.exp(log_shares[word])) for word in ("yes", "no"))
         mass = min(1.0, yes + no)
-        logit = max(-LIMIT, min(LIMIT, said["yes"] - said["no"]))
+        logit = max(-LIMIT, min(LIMIT, log_shares["yes"] - log_shares["no"]))
         values = (logit, 1 / (1 + math.exp(-logit)), mass, yes, max(yes, 1 - no))
         return [Score(metric, value) for metric, value in zip(self.metrics, values, strict=True)]
 
@@ -100,11 +100,11 @@ class YesNoScorer:
         ]
 
     def _written(self, text: str) -> list[Score]:
-        found = WRITTEN.match(text)
-        if not found:
+        match = WRITTEN.match(text)
+        if not match:
             return self._missing("it begins with neither yes nor no" if text.strip() else "empty")
         scores = self._missing("an answer that was written has no probabilities")
-        scores[1] = Score("yes", float(found[1].lower() == "yes"), explanation=found[0])
+        scores[1] = Score("yes", float(match[1].lower() == "yes"), explanation=match[0])
         return scores
 
     def _missing(self, reason: str) -> list[Score]:

@@ -27,8 +27,8 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
         data: what the script reads, as JSON.
         given: what the template shows.
     """
-    own = f"const DataTable = harnessTable;\n{_own('tables.js')}{_own(script)}"
-    code = f"{_component()}\n{{\n{own}}}\n"
+    own_code = f"const DataTable = harnessTable;\n{_own('tables.js')}{_own(script)}"
+    code = f"{_component()}\n{{\n{own_code}}}\n"
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return (
         _templates()
