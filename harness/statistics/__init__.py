@@ -15,8 +15,9 @@ from harness.statistics.agreement import (
     recall,
     spearman,
 )
-from harness.statistics.arrays import Floats, mean_of_rows
+from harness.statistics.arrays import Floats, Limits, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.bounded import imputed
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import (
@@ -76,6 +77,7 @@ __all__ = [
     "Grid",
     "LargestGap",
     "Level",
+    "Limits",
     "MajorityVote",
     "Mean",
     "Measurement",
@@ -105,6 +107,7 @@ __all__ = [
     "f1",
     "from_record",
     "holm",
+    "imputed",
     "interval",
     "kappa",
     "krippendorff_alpha",
