@@ -21,7 +21,11 @@ Columns = Mapping[str, Sequence[object]]
 
 
 class Limits(NamedTuple):
-    """What is known of values that could not be had, each of the shape of the values."""
+    """What is known of values that could not be had, each of the shape of the values.
+
+    >>> Limits(np.array([3.0, np.nan]), np.full(2, np.nan)).of(np.array([np.nan, np.nan])).tolist()
+    [True, False]
+    """
 
     at_least: Floats
     """NaN: no more than the metric's range says."""

@@ -62,8 +62,8 @@ class Pool:
         """
         between = (1 + 1 / len(means)) * float(means.var(ddof=1))
         total = float(variances.mean()) + between
-        if not total:
-            return cls(float(means.mean()), 0.0, freedom)
+        if not between:  # nothing was imputed that matters
+            return cls(float(means.mean()), sqrt(total), freedom)
         lost = between / total
         left = (freedom + 1) / (freedom + 3) * freedom * (1 - lost)
         inverse = lost**2 / (len(means) - 1) + 1 / max(left, 1e-9)
