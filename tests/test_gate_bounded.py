@@ -10,8 +10,10 @@ import pytest
 from harness.models.echo import EchoModel
 from harness.regression.gate import compare
 from harness.regression.verdict import Verdict
+from harness.runs.asked import Asked
 from harness.runs.flow import run
 from harness.runs.plan import Plan
+from harness.runs.shown import shown_of
 from harness.statistics import Contrast, Mean
 from harness.store import FinishedRun
 from harness.types import (
@@ -77,9 +79,9 @@ class Bounded:
 
 
 @pytest.fixture
-def made(tmp_path, no_progress):
-    def make(name, gap, seed, bounded=True):
-        plan = Plan(
+def plan_of(tmp_path):
+    def plan(name, gap, seed, bounded=True):
+        return Plan(
             task=Decisions(),
             model=EchoModel(),
             scorers=ScorerRegistry({"bounded": Bounded(gap, seed, bounded)}),
@@ -89,9 +91,13 @@ def made(tmp_path, no_progress):
             results=tmp_path / name,
             options={},
         )
-        return run(plan, no_progress)
 
-    return make
+    return plan
+
+
+@pytest.fixture
+def made(plan_of, no_progress):
+    return lambda *of, **more: run(plan_of(*of, **more), no_progress)
 
 
 def test_contrasts_carry_a_bound_and_means_do_not(made):
@@ -125,6 +131,18 @@ def test_shards_from_before_there_were_bounds_are_read(made):
     (result.folder / "run.json").unlink()
     again = {row["name"]: row for row in made("a", 0.8, 1).estimates.to_pylist()}
     assert again["gap"]["n_failed"] == again["mean"]["n_failed"] > 0
+
+
+def test_a_contrast_is_forecast_by_the_spread_of_an_earlier_run(made, plan_of):
+    plan = plan_of("b", 0.8, 2)
+    samples = Asked.of(plan).samples
+    (alone,) = shown_of(plan, samples, None)
+    assert (alone.name, alone.difference) == ("gap, person", None)  # log-odds have no worst
+    (shown,) = shown_of(plan, samples, made("a", 0.8, 1).folder)
+    # Three answers of a noise of .3 to each person of 40 scenarios, on two sides: by hand.
+    expected = (1.96 + 0.84) * np.sqrt(2) * 0.3 * np.sqrt(2 / 3) / np.sqrt(40)
+    assert shown.like
+    assert shown.difference == pytest.approx(expected, rel=0.3)
 
 
 @pytest.mark.parametrize(

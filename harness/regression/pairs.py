@@ -37,12 +37,12 @@ class Pair:
     """Of all samples of each side."""
     scores: tuple[Sequence[Matrices], Sequence[Matrices]]
     """Of these samples, for each side and run."""
-    limits: tuple[Sequence[Mapping[str, Limits]], Sequence[Mapping[str, Limits]]]
-    """Likewise, of the metrics of which a missing score has a bound."""
     reading: Reading = "generalized"
     """What intervals speak of: prompts like these, or these alone."""
     turns: Floats | None = None
     """When each sample was asked, of runs that are looked at as they go; None: they are whole."""
+    limits: tuple[Sequence[Mapping[str, Limits]], Sequence[Mapping[str, Limits]]] = ((), ())
+    """As the scores, of the metrics of which a missing score has a bound."""
 
     @classmethod
     def of(
@@ -83,9 +83,9 @@ class Pair:
             asked[0].of(numbers),
             (asked[0], asked[1]),
             (scores[0], scores[1]),
-            (limits[0], limits[1]),
             reading,
             None if turns is None else turns(ids),
+            (limits[0], limits[1]),
         )
 
     def over(self, estimand: Estimand) -> NDArray[np.int64]:

@@ -30,7 +30,10 @@ def _shown(one: Shown) -> str:
     over = f"{one.samples:,} samples in {one.clusters:,} clusters"
     over += f" and {one.strata} strata" if one.strata > 1 else ""
     if one.difference is None:
-        return f"{one.name}: a contrast, of which the answers alone say; {over}"
+        return (
+            f"{one.name}: a contrast, which has no worst of its scale to go by; forecast_like=RUN "
+            f"says; {over}"
+        )
     enough = "can" if one.difference <= one.margin else "cannot surely"
     how = "spread of forecast_like" if one.like else "worst of its scale (else forecast_like=RUN)"
     return (
