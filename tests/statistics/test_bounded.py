@@ -31,20 +31,6 @@ def at_most(values, bound):
     return np.where(beyond, NAN, values)[:, None], Limits(low, high)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scenarios", [20, 70])
-def test_planted_effects_come_back_with_a_twelfth_of_the_values_bounds_alone(scenarios):
-    random, inside, dropped = np.random.default_rng(7), [], []
-    for _ in range(400):
-        values, limits, facts, scenario = censored(random, scenarios)
-        contrast = Contrast("g", "m")
-        for of, found in ((limits, inside), (None, dropped)):
-            rows = contrast.compare(values, facts, scenario, LOGIT, of)
-            found += [rows[p].low <= effect <= rows[p].high for p, effect in (("f", 0.3), ("n", 0))]
-    assert 0.93 <= np.mean(inside) <= 0.97
-    assert np.mean(dropped) < np.mean(inside)
-
-
 def test_leaving_bounds_out_shrinks_what_their_imputation_gives_back():
     found = {"imputed": [], "left out": []}
     for seed in range(4):
