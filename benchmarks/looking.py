@@ -4,8 +4,8 @@
 
 Ratings from 1 to 5 of 200 prompts by 50 checkpoints, each against the same first one. Without a
 change, and with a quarter of a point lost for good at checkpoint 20: the share of trainings with an
-alarm by looking each time at 95 % (one-sided 2.5 %), and by the evidence that `history` prints;
-then after how many checkpoints the drop is noticed.
+alarm by looking each time whether a 95 % interval is without zero, either way or for the worse, and
+by the evidence that `history` prints; then after how many checkpoints the drop is noticed.
 """
 
 from __future__ import annotations
@@ -33,9 +33,10 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1000, help="trainings of each kind")
     args = parser.parse_args()
     rows = {name: measure(drop, args.runs) for name, drop in (("none", 0.0), ("a quarter", 0.25))}
-    print(f"{'drop':12}{'each at 95 %':>14}{'history':>10}{'noticed after':>15}")
+    print(f"{'drop':12}{'either way':>14}{'worse':>10}{'history':>10}{'noticed after':>15}")
     for name, row in rows.items():
-        print(f"{name:12}{row['each']:14.3f}{row['history']:10.3f}{row['after']:15.1f}")
+        shares = f"{row['either']:14.3f}{row['each']:10.3f}"
+        print(f"{name:12}{shares}{row['history']:10.3f}{row['after']:15.1f}")
     print(json.dumps({"runs": args.runs, "drops": rows}))
 
 
@@ -43,28 +44,31 @@ def measure(drop: float, runs: int, seed: int = 0) -> dict[str, float]:
     """Shares of trainings with an alarm, and the median checkpoints until history's."""
     random = np.random.default_rng(seed)
     trainings = [training(random, drop) for _ in range(runs)]
-    first = np.array([alarmed for _, alarmed in trainings], dtype=float)
+    first = np.array([alarmed for *_, alarmed in trainings], dtype=float)
     seen = ~np.isnan(first)
     return {
-        "each": float(np.mean([each for each, _ in trainings])),
+        "either": float(np.mean([either for either, _, _ in trainings])),
+        "each": float(np.mean([each for _, each, _ in trainings])),
         "history": float(seen.mean()),
         "after": float(np.median(first[seen]) - DROP_AT) if drop and seen.any() else float("nan"),
     }
 
 
-def training(random: np.random.Generator, drop: float) -> tuple[bool, float]:
-    """Whether any single look at 95 % alarms, and the checkpoint of history's alarm or NaN."""
+def training(random: np.random.Generator, drop: float) -> tuple[bool, bool, float]:
+    """Whether any single look at 95 % alarms, either way or for the worse; history's, or NaN."""
     level = random.normal(2.0, 0.7, PROMPTS)
     first = np.clip(level + random.normal(0, 0.5, PROMPTS), 1, 5)
-    looks, each = [], False
+    looks, either, each = [], False, False
     for number in range(1, CHECKPOINTS + 1):
         shift = drop * (number >= DROP_AT)
         answers = np.clip(level + shift + random.normal(0, 0.5, PROMPTS), 1, 5)
         worse = answers - first
         looks.append(paired(worse, np.arange(PROMPTS), SCALE, resamples=999))
+        low, high = looks[-1].low, looks[-1].high
+        either |= low is not None and high is not None and not low <= 0 <= high
         each |= looks[-1].p_worse <= ONE_SIDED_LEVEL
     alarms = np.flatnonzero(np.array(running(looks)) >= ALARM)
-    return each, float(alarms[0] + 1) if len(alarms) else float("nan")
+    return either, each, float(alarms[0] + 1) if len(alarms) else float("nan")
 
 
 if __name__ == "__main__":

@@ -479,6 +479,12 @@ def test_history_leaves_out_what_is_not_alike_and_nothing_that_is_damaged(tmp_pa
     text = write_history(tmp_path, MARGINS, {}, tmp_path / "to").with_suffix(".md").read_text()
     assert "was scored by judge-1 and by judge-2" in text
     assert "nothing of u is gated" in text
+    assert "The reading is generalized: intervals speak of prompts like these" in text
+    fixed = write_history(tmp_path, MARGINS, {}, tmp_path / "to", "benchmark")
+    text = fixed.with_suffix(".md").read_text()  # one sampled answer each: nobody knows
+    assert "The reading is benchmark: intervals speak of these prompts alone" in text
+    assert "| inconclusive | not known |" in text
+    assert "The reading is benchmark" in fixed.read_text()
     (tmp_path / "runs" / "b" / "scores.parquet").write_bytes(b"half")
     with pytest.raises(Unreadable, match=r"scores\.parquet' cannot be read"):
         write_history(tmp_path, MARGINS, {}, tmp_path / "to")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.early_stop import KINDS, measure
 from harness.command.named import configured
 from harness.models.echo import EchoModel
 from harness.regression import early
@@ -149,3 +150,18 @@ def test_the_command_takes_a_task_a_change_and_an_early_stop(harness, tmp_path):
     )  # fmt: skip
     assert refused.returncode == 64
     assert "early_stop=true: looks before the end read prompts like these" in refused.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_an_early_stop_errs_no_more_often_than_it_says_and_saves():
+    """In 3 % of 2,000 runs at the most, with two standard errors of that many."""
+    found = {name: measure(kind, 2000) for name, kind in KINDS.items()}
+    most = 0.03 + 2 * (0.03 * 0.97 / 2000) ** 0.5
+    for name, row in found.items():
+        if name.startswith("no difference"):
+            assert row["regression"] <= most, name
+        if name.startswith("one margin"):
+            assert row["pass"] <= most, name
+    for name in ("three margins", "no difference, twice the margins"):
+        assert found[name]["saved"] >= 0.4, name

@@ -82,7 +82,8 @@ def _work(cfg: DictConfig) -> int:
         from harness.store import read_runs
 
         margins, guards = margins_of(read_runs(Path(cfg.history))[0], overrides)
-        print(f"history: {write_history(Path(cfg.history), margins, guards, Path(cfg.to))}")
+        to = write_history(Path(cfg.history), margins, guards, Path(cfg.to), reading)
+        print(f"history: {to}")
         return 0
     comparison = _compared(resolved, overrides, reading)
     page = write_verdict(comparison, Path(cfg.to))

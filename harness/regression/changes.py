@@ -157,9 +157,11 @@ def _missing(
     pair: Pair, estimand: Estimand, numbers: Numbers
 ) -> tuple[int, tuple[int, int], float]:
     """Scores asked of each side, those missing, and whether the candidate lacks more."""
-    lacking = [
-        np.hstack([np.isnan(run[estimand.metric][numbers]) for run in side]) for side in pair.scores
-    ]
+    lacking = []
+    for at, side in enumerate(pair.scores):
+        values = np.hstack([run[estimand.metric][numbers] for run in side])
+        limits, failed = pair.limits_of(estimand, at, numbers), np.isnan(values)
+        lacking.append(failed if limits is None else failed & ~limits.of(values))
     before, after = (side.mean(axis=1) for side in lacking)
     design = pair.design(estimand, numbers)
     rate = pair.answered_once(estimand.metric)

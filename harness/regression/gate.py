@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from harness.regression.changes import changes_of, is_repeated, lacks_of, parts_of
 from harness.regression.pairs import Pair, Reading, Turns
-from harness.regression.tail import SUFFIX, tail_of
+from harness.regression.tail import tail_of
 from harness.regression.verdict import Change, Comparison, Part, adjusted, decided
-from harness.statistics import Contrast, Mean
+from harness.statistics import NEW_WORST_CASES, Contrast, Mean
 from harness.store import FinishedRun
 from harness.types import HarnessError, NotAlike
 
@@ -143,7 +143,7 @@ def _compare_task(
         if changes and not isinstance(estimand.statistic, Contrast):
             outcome.parts.extend(parts_of(pair, estimand, margin))
         if isinstance(estimand.statistic, Mean):
-            tail = f"{key}_{key_of(SUFFIX)}"
+            tail = f"{key}_{key_of(NEW_WORST_CASES)}"
             outcome.gated.add(tail)
             tails = [tail_of(pair, estimand, c, margins.get(tail)) for c in changes]
             outcome.tails.extend(filter(None, tails))

@@ -13,8 +13,9 @@ import numpy as np
 from harness.leaderboard.boards import Board, Entry, make_boards
 from harness.regression.gate import Margins, comparison_of, nothing_gated
 from harness.regression.looking import ALARM, interval_at, running
+from harness.regression.pairs import Reading
 from harness.regression.verdict import Change, Verdict
-from harness.regression.words import WORDS
+from harness.regression.words import READS, WORDS
 from harness.show import (
     ARROWS,
     BLUE,
@@ -70,8 +71,21 @@ class Series:
     points: Sequence[Point]
 
 
-def write_history(results: Path, margins: Margins, guards: Margins, folder: Path) -> Path:
+def write_history(
+    results: Path,
+    margins: Margins,
+    guards: Margins,
+    folder: Path,
+    reading: Reading = "generalized",
+) -> Path:
     """Write history.html, history.md and a figure an estimate; gives the page's path.
+
+    Args:
+        results: folder of the runs.
+        margins: of what is gated.
+        guards: likewise.
+        folder: to write to.
+        reading: what intervals and evidence speak of.
 
     Raises:
         HarnessError: no two checkpoints were asked the same, or the folder cannot be written.
@@ -79,7 +93,8 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
     runs, _ = read_runs(results)
     skipped: list[str] = []
     boards = make_boards(runs)
-    curves = [curve for board in boards for curve in series(board, margins, guards, skipped)]
+    asked = margins, guards, reading
+    curves = [curve for board in boards for curve in series(board, asked, skipped)]
     if not curves:
         raise HarnessError(
             f"history={str(results)!r} has no two checkpoints that were asked the same and have a "
@@ -90,17 +105,18 @@ def write_history(results: Path, margins: Margins, guards: Margins, folder: Path
              partial(draw_series, series=curve), 3.2)
         for curve in curves
     ]  # fmt: skip
-    write_text(folder / "history.md", as_markdown(curves, skipped))
-    return write_text(folder / "history.html", _page(curves, drawn, skipped))
+    write_text(folder / "history.md", as_markdown(curves, skipped, READS[reading]))
+    return write_text(folder / "history.html", _page(curves, drawn, skipped, READS[reading]))
 
 
-def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) -> Iterator[Series]:
+def series(
+    board: Board, asked: tuple[Margins, Margins, Reading], skipped: list[str]
+) -> Iterator[Series]:
     """What is gated of a board, over its models in the order in which they were first run.
 
     Args:
         board: of one question.
-        margins: of what is gated.
-        guards: likewise.
+        asked: margins and guards of what is gated, and what intervals speak of.
         skipped: what could not be compared with the first is added here.
     """
     entries = sorted(board.entries, key=lambda entry: (_started(entry), entry.model))
@@ -108,7 +124,7 @@ def series(board: Board, margins: Margins, guards: Margins, skipped: list[str]) 
     changes: dict[str, Change] = {}
     for entry in entries[1:]:
         try:
-            comparison = comparison_of(entries[0].runs, entry.runs, margins, guards)
+            comparison = comparison_of(entries[0].runs, entry.runs, *asked)
         except (NotAlike, NotFinished) as error:
             skipped.append(str(error))
             continue
@@ -164,9 +180,9 @@ def draw_series(axes: Axes, series: Series) -> str:
     )
 
 
-def as_markdown(curves: Sequence[Series], skipped: Sequence[str]) -> str:
-    """A table for each estimate."""
-    lines = ["# History", ""]
+def as_markdown(curves: Sequence[Series], skipped: Sequence[str], of: str) -> str:
+    """A table for each estimate, and what they speak `of`."""
+    lines = ["# History", "", of, ""]
     for curve in curves:
         heading = safe(f"{ARROWS[curve.better]} {curve.name}")
         lines += [f"## {heading}", "", safe(curve.board.title), ""]
@@ -182,12 +198,13 @@ def as_markdown(curves: Sequence[Series], skipped: Sequence[str]) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _page(curves: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str]) -> str:
+def _page(curves: Sequence[Series], drawn: Sequence[Drawn], skipped: Sequence[str], of: str) -> str:
     return page(
         "history.html",
         "history.js",
         {},
         title="History",
+        reading=of,
         series=[
             {
                 "name": f"{ARROWS[curve.better]} {curve.name}",

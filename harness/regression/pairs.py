@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.statistics import Design, Floats
+from harness.statistics import Design, Floats, Limits
 from harness.store import Facts, FinishedRun
-from harness.types import Estimand, HarnessError, Metric, NotAlike
+from harness.types import Estimand, HarnessError, Metric, NotAlike, trait
 
 Reading = Literal["generalized", "benchmark"]
 READINGS: tuple[Reading, ...] = ("generalized", "benchmark")
@@ -41,6 +41,8 @@ class Pair:
     """What intervals speak of: prompts like these, or these alone."""
     turns: Floats | None = None
     """When each sample was asked, of runs that are looked at as they go; None: they are whole."""
+    limits: tuple[Sequence[Mapping[str, Limits]], Sequence[Mapping[str, Limits]]] = ((), ())
+    """As the scores, of the metrics of which a missing score has a bound."""
 
     @classmethod
     def of(
@@ -69,10 +71,12 @@ class Pair:
             )
         ids = np.array(first["sample_id"].take(numbers).to_pylist())
         asked = [before[0].facts(side[0]) for side in tables]
-        scores = [
+        read = [
             [_matrices(run, table, ids) for run, table in zip(side, of_side, strict=True)]
             for side, of_side in zip((before, after), tables, strict=True)
         ]
+        scores = [[values for values, _ in side] for side in read]
+        limits = [[known for _, known in side] for side in read]
         return cls(
             (before, after),
             ids,
@@ -81,6 +85,7 @@ class Pair:
             (scores[0], scores[1]),
             reading,
             None if turns is None else turns(ids),
+            (limits[0], limits[1]),
         )
 
     def over(self, estimand: Estimand) -> NDArray[np.int64]:
@@ -138,6 +143,25 @@ class Pair:
         better = getattr(estimand.statistic, "better", None) or estimand.better or meaning.better
         return Metric(meaning.low, meaning.high, better)
 
+    def limits_of(self, estimand: Estimand, side: int, numbers: NDArray[np.int64]) -> Limits | None:
+        """What is known of the missing scores of a side's samples, its runs side by side.
+
+        None where nothing is, where the statistic does not take it, and of fixed prompts and looks,
+        which take values alone.
+        """
+        runs, metric = self.limits[side], estimand.metric
+        if not trait(estimand.statistic, "bounded") or self.is_fixed or self.turns is not None:
+            return None
+        if not any(metric in run for run in runs):
+            return None
+        shape = self.scores[side][0][metric].shape
+        nothing = Limits.unknown(int(np.prod(shape))).shaped(shape[1])
+        each = [run.get(metric, nothing).rows(numbers) for run in runs]
+        return Limits(
+            np.hstack([limits.at_least for limits in each]),
+            np.hstack([limits.at_most for limits in each]),
+        )
+
     def answered_once(self, metric: str) -> bool:
         """Whether each sample has one answer a side."""
         return all(len(side) == 1 and side[0][metric].shape[1] == 1 for side in self.scores)
@@ -194,9 +218,13 @@ def _common(tables: Sequence[pa.Table]) -> NDArray[np.int64]:
     return np.array([at for at, name in enumerate(first) if name in common], dtype=np.int64)
 
 
-def _matrices(run: FinishedRun, samples: pa.Table, ids: NDArray[Any]) -> Matrices:
-    """The scores of these samples, in this order."""
+def _matrices(
+    run: FinishedRun, samples: pa.Table, ids: NDArray[Any]
+) -> tuple[Matrices, Mapping[str, Limits]]:
+    """The scores of these samples, in this order, and what is known of those that are missing."""
     scores = run.scores(samples)
     place = {name: at for at, name in enumerate(samples["sample_id"].to_pylist())}
     rows = np.array([place[name] for name in ids.tolist()])
-    return {name: flat.reshape(-1, scores.n)[rows] for name, flat in scores.values.items()}
+    values = {name: flat.reshape(-1, scores.n)[rows] for name, flat in scores.values.items()}
+    limits = {name: flat.shaped(scores.n).rows(rows) for name, flat in scores.limits.items()}
+    return values, limits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,7 +19,10 @@ ENDS: tuple[End, ...] = ("measured", "worst", "best")
 
 @dataclass(frozen=True)
 class Units:
-    """The values of one side, each of a sample or a cluster; the same places on both sides."""
+    """The values of one side, each of a sample or a cluster; the same places on both sides.
+
+    Where values with a bound were imputed, a row an imputation.
+    """
 
     found: Floats
     """As measured; NaN is missing."""
@@ -28,7 +32,18 @@ class Units:
 
     def chosen(self, kept: NDArray[np.bool_]) -> Units:
         """Some of them."""
-        return Units(self.found[kept], self.low[kept], self.high[kept])
+        return Units(self.found[..., kept], self.low[..., kept], self.high[..., kept])
+
+    @classmethod
+    def of_draws(cls, draws: Sequence[Units]) -> Units:
+        """Those of all imputations; as they are where there is one."""
+        if len(draws) == 1:
+            return draws[0]
+        return cls(
+            np.stack([draw.found for draw in draws]),
+            np.stack([draw.low for draw in draws]),
+            np.stack([draw.high for draw in draws]),
+        )
 
     def most(self, sign: float) -> Floats:
         """Times a sign, with what is missing where that is the most."""

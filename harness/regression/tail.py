@@ -15,20 +15,22 @@ from numpy.typing import NDArray
 from harness.regression.pairs import Pair
 from harness.regression.verdict import Change
 from harness.statistics import (
+    NEW_WORST_CASES,
+    QUARTER,
     Design,
     FixedSamples,
     Floats,
     Paired,
     Scale,
+    badness,
     difference_of,
     exact_share,
+    has_tail,
     mean_of_rows,
+    tail_limit,
+    worst_of_samples,
 )
-from harness.types import Direction, Estimand, Metric
-
-QUARTER = 0.25
-"""Of a scale, from either end: 1 and 2 of 1 to 5 are harmless, 4 and 5 are worst."""
-SUFFIX = "new worst cases"
+from harness.types import Direction, Estimand
 
 
 def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None) -> Change | None:
@@ -42,14 +44,14 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
             margin would hide, were all that changed to go from one end to the other.
     """
     metric = pair.metric(estimand)
-    if metric.better not in (Direction.LOWER, Direction.HIGHER):
+    if not has_tail(metric):
         return None
     numbers = pair.over(estimand)
     sides = [
-        np.hstack([_badness(run[estimand.metric][numbers], metric) for run in side])
+        np.hstack([badness(run[estimand.metric][numbers], metric) for run in side])
         for side in pair.scores
     ]
-    limit = limit or min(change.margin / (metric.high - metric.low), 1.0)
+    limit = limit or tail_limit(change.margin, metric)
     design: Design | FixedSamples
     design = pair.design(estimand, numbers)
     if pair.is_fixed:
@@ -58,12 +60,12 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
     measured, worst, best = (
         new_worst_cases(sides, design, limit, ends) for ends in (None, (0.0, 1.0), (1.0, 0.0))
     )
-    before, after = (_of_samples(side, None) for side in sides)
+    before, after = (worst_of_samples(side) for side in sides)
     both = ~np.isnan(before) & ~np.isnan(after)
     new, gone = _moved(before, after), _moved(after, before)
     return replace(
         change,
-        name=f"{change.name}, {SUFFIX}",
+        name=f"{change.name}, {NEW_WORST_CASES}",
         statistic="share of samples",
         better=Direction.LOWER.value,
         margin=limit,
@@ -77,19 +79,6 @@ def tail_of(pair: Pair, estimand: Estimand, change: Change, limit: float | None)
         is_tail=True,
         detail=_counted(int(new.sum()), int(gone.sum()), int(both.sum())),
     )
-
-
-def _badness(values: Floats, metric: Metric) -> Floats:
-    """How far each value is from the good end, from 0 to 1."""
-    share = (values - metric.low) / (metric.high - metric.low)
-    return share if metric.better is Direction.LOWER else 1 - share
-
-
-def _of_samples(badness: Floats, missing: float | None) -> Floats:
-    """The worst of each sample's answers; NaN where there is none."""
-    filled = badness if missing is None else np.nan_to_num(badness, nan=missing)
-    largest = np.where(np.isnan(filled), -np.inf, filled).max(axis=1)
-    return np.where(np.isneginf(largest), np.nan, largest)
 
 
 def _moved(before: Floats, after: Floats) -> NDArray[np.bool_]:
@@ -120,14 +109,14 @@ def _net(sides: list[Floats], ends: tuple[float, float] | None, *, each: bool) -
         many = min(before.shape[1], after.shape[1])
         before, after = before[:, :many], after[:, :many]
     else:
-        before, after = (_of_samples(side, None)[:, None] for side in (before, after))
+        before, after = (worst_of_samples(side)[:, None] for side in (before, after))
     net = _moved(before, after).astype(float) - _moved(after, before)
     return np.where(np.isnan(before + after), np.nan, net)
 
 
-def _share(badness: Floats, both: NDArray[np.bool_]) -> float | None:
+def _share(worst: Floats, both: NDArray[np.bool_]) -> float | None:
     """The share of samples of which an answer is among the worst."""
-    return float((badness[both] >= 1 - QUARTER).mean()) if both.any() else None
+    return float((worst[both] >= 1 - QUARTER).mean()) if both.any() else None
 
 
 def _counted(new: int, gone: int, pairs: int) -> str:

@@ -18,9 +18,11 @@ from harness.statistics import (
     Design,
     FixedSamples,
     Floats,
+    Limits,
     Mean,
     Scale,
     Share,
+    imputed,
     mean_of_rows,
 )
 from harness.types import Estimand, Metric
@@ -55,13 +57,14 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
     statistic, metric = estimand.statistic, pair.metric(estimand)
     if isinstance(statistic, Contrast):
         levels = levels_of(pair.facts.of(numbers).fields[statistic.factor].items())
-        means = [ClusterMeans(np.hstack(side), levels, clusters, metric) for side in sides]
+        of = levels, clusters
+        means = [
+            _drawn(np.hstack(side), pair.limits_of(estimand, at, numbers), of, metric)
+            for at, side in enumerate(sides)
+        ]
         for values in _of_levels(statistic, means, np.unique(clusters)):
             if pair.is_fixed and values.level is not None:
-                drawn = [
-                    _contrasts(statistic, values, side, (levels, clusters), metric)
-                    for side in sides
-                ]
+                drawn = [_contrasts(statistic, values, side, of, metric) for side in sides]
                 values = replace(values, design=FixedSamples.of((drawn[0], drawn[1]), pair.drawn))
             elif pair.turns is not None:  # clusters come when they are whole, and are not bet on
                 nothing = np.zeros(len(values.names))
@@ -74,6 +77,16 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
         drawn = [_answers(statistic, side) for side in sides]
         design = FixedSamples.of((drawn[0], drawn[1]), pair.drawn)
     yield Values(before, after, pair.ids[numbers], design)
+
+
+def _drawn(
+    values: Floats, limits: Limits | None, of: tuple[list[str], Labels], metric: Metric
+) -> list[ClusterMeans]:
+    """A side's means of each imputation of what has a bound; one where nothing has."""
+    draws = imputed(values, limits, *of, metric)
+    if not draws:  # of too much a bound alone is known: it lies somewhere between its ends
+        return [ClusterMeans(values, *of, metric, limits)]
+    return [ClusterMeans(draw, *of, metric) for draw in draws]
 
 
 def _answers(statistic: Any, runs: Sequence[Floats]) -> Floats:
@@ -118,10 +131,16 @@ def scale_of(pair: Pair, estimand: Estimand, margin: float) -> Scale:
 
 
 def _of_levels(
-    statistic: Contrast, means: Sequence[ClusterMeans], clusters: Labels
+    statistic: Contrast, means: Sequence[Sequence[ClusterMeans]], clusters: Labels
 ) -> Iterator[Values]:
-    """The differences of each level from the reference, over clusters that have both."""
-    names = means[0].names
+    """The differences of each level from the reference, over clusters that have both.
+
+    Args:
+        statistic: of the estimand.
+        means: of each side, for each imputation.
+        clusters: whose means they are.
+    """
+    names = means[0][0].names
     if statistic.reference not in names:
         return
     base = names.index(statistic.reference)
@@ -129,14 +148,19 @@ def _of_levels(
         if at == base:
             continue
         before, after = (
-            Units(
-                side.mean[:, at] - side.mean[:, base],
-                side.lowest[:, at] - side.highest[:, base],
-                side.highest[:, at] - side.lowest[:, base],
+            Units.of_draws(
+                [
+                    Units(
+                        draw.mean[:, at] - draw.mean[:, base],
+                        draw.lowest[:, at] - draw.highest[:, base],
+                        draw.highest[:, at] - draw.lowest[:, base],
+                    )
+                    for draw in side
+                ]
             )
             for side in means
         )
-        both = ~np.isnan(before.low)
+        both = ~np.isnan(np.atleast_2d(before.low)[0])
         design = Design(clusters[both])
         yield Values(before.chosen(both), after.chosen(both), clusters[both], design, level)
 

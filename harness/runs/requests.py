@@ -89,6 +89,7 @@ def _join(sample: Sample, parts: Mapping[str, Generation], index: int) -> Genera
             return Generation.failed(sample.id, index, part.error or "its choices were not weighed")
     weights = {lead: iter(part.choice_logprobs or ()) for lead, part in parts.items()}
     known = all(part.choice_greedy is not None for part in parts.values())
+    floors = [part.choice_floor for part in parts.values() if part.choice_floor is not None]
     greedy = {lead: iter(part.choice_greedy or ()) for lead, part in parts.items()}
     return Generation(
         sample.id, index, None, "choices",
@@ -96,4 +97,5 @@ def _join(sample: Sample, parts: Mapping[str, Generation], index: int) -> Genera
         sum(part.tokens for part in parts.values()),
         tuple(next(weights[lead]) for lead in sample.leads),
         choice_greedy=tuple(next(greedy[lead]) for lead in sample.leads) if known else None,
+        choice_floor=max(floors, default=None),
     )  # fmt: skip

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from harness.runs.asked import Asked
 from harness.runs.index import READ_AT_ONCE, StoredScores, scores_of
 from harness.runs.samples import Samples
+from harness.statistics import Limits
 from harness.store import (
     Facts,
     RunStore,
@@ -24,6 +25,8 @@ from harness.store import (
 )
 from harness.types import Estimand, trait
 
+SIDES = Limits._fields
+"""Columns of scores: the bounds of what is missing."""
 MOST_REASONS = 3
 """Reasons for missing scores that are kept of each metric; all stand in `scores.parquet`."""
 
@@ -65,11 +68,12 @@ def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
         {metric: columns.values[:, i].reshape(-1, n) for i, metric in enumerate(metrics)},
         asked.sources,
         {metric: words.reshape(-1, n) for metric, words in columns.words.items()},
+        {metric: limits.shaped(n) for metric, limits in columns.limits.items()},
     )
     store.write_table("estimates", estimates, csv=True)
     values = {metric: columns.values[:, i] for i, metric in enumerate(metrics)}
     failed = {
-        metric: (np.isnan(column) & ~_nothing(metric, values, asked)).reshape(-1, n)
+        metric: (_failed(metric, columns) & ~_nothing(metric, values, asked)).reshape(-1, n)
         for metric, column in values.items()
         if metric not in asked.asides
     }
@@ -99,6 +103,8 @@ class _Columns:
         self.values = np.full((count, len(metrics)), np.nan)
         """A row a generation, a column a metric; NaN is missing."""
         self.words = {metric: np.full(count, None, dtype=object) for metric in explained}
+        self.limits: dict[str, Limits] = {}
+        """Of the metrics of which a missing score has a bound."""
         self.reasons: Counter[tuple[str, str]] = Counter()
 
     def read(self, scores: Sequence[StoredScores]) -> Iterator[pa.Table]:
@@ -107,6 +113,7 @@ class _Columns:
             part = slice(first, first + READ_AT_ONCE)
             rows, present = scores_of(scores, part.start, part.stop)
             self.values[part][present] = rows["value"].to_numpy()
+            self._note_limits(part, present, rows)
             self.reasons.update(_reasons(rows))
             if self.words:
                 words = np.full(present.shape, None, dtype=object)
@@ -114,6 +121,26 @@ class _Columns:
                 for metric, column in self.words.items():
                     column[part] = words[:, self.metrics.index(metric)]
             yield rows
+
+    def _note_limits(self, part: slice, present: NDArray[np.bool_], rows: pa.Table) -> None:
+        """Keep what is known of missing values of a part."""
+        for place, side in enumerate(SIDES):
+            if side not in rows.column_names or rows[side].null_count == len(rows):
+                continue
+            bounds = np.full(present.shape, np.nan)
+            bounds[present] = rows[side].to_numpy()
+            for at in np.flatnonzero(~np.isnan(bounds).all(axis=0)):
+                metric = self.metrics[int(at)]
+                limits = self.limits.setdefault(metric, Limits.unknown(len(self.values)))
+                limits[place][part] = bounds[:, at]
+
+
+def _failed(metric: str, columns: _Columns) -> NDArray[np.bool_]:
+    """Of which generations nothing of a metric is known, not even a bound."""
+    values = columns.values[:, columns.metrics.index(metric)]
+    limits = columns.limits.get(metric)
+    failed: NDArray[np.bool_] = np.isnan(values)
+    return failed if limits is None else failed & ~limits.of(values)
 
 
 def _reasons(scores: pa.Table) -> Iterator[tuple[str, str]]:

@@ -15,8 +15,9 @@ from harness.statistics.agreement import (
     recall,
     spearman,
 )
-from harness.statistics.arrays import Floats, mean_of_rows
+from harness.statistics.arrays import Floats, Limits, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.bounded import imputed
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import (
@@ -52,13 +53,24 @@ from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
 from harness.statistics.votes import Frequencies, MajorityVote
+from harness.statistics.worst_cases import (
+    NEW_WORST_CASES,
+    QUARTER,
+    badness,
+    has_tail,
+    spread_of_tail,
+    tail_limit,
+    worst_of_samples,
+)
 
 __all__ = [
     "FEW_CLUSTERS",
+    "NEW_WORST_CASES",
     "NOT_YET",
     "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
+    "QUARTER",
     "VERSION",
     "AnyAbove",
     "ClusterMeans",
@@ -76,6 +88,7 @@ __all__ = [
     "Grid",
     "LargestGap",
     "Level",
+    "Limits",
     "MajorityVote",
     "Mean",
     "Measurement",
@@ -95,6 +108,7 @@ __all__ = [
     "as_record",
     "auc",
     "auc_difference",
+    "badness",
     "bootstrap_difference",
     "combine",
     "could_show",
@@ -104,7 +118,9 @@ __all__ = [
     "exact_share",
     "f1",
     "from_record",
+    "has_tail",
     "holm",
+    "imputed",
     "interval",
     "kappa",
     "krippendorff_alpha",
@@ -122,5 +138,8 @@ __all__ = [
     "rogan_gladen",
     "spearman",
     "spread_of",
+    "spread_of_tail",
+    "tail_limit",
     "wilson",
+    "worst_of_samples",
 ]

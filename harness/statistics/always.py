@@ -50,6 +50,16 @@ class Rounds(NamedTuple):
     """What each pair's bet counts, 1 at the most."""
 
 
+class _Bets(NamedTuple):
+    """What is bet on, and with what; whichever mean is bet against."""
+
+    shares: Floats
+    """Shape (pairs,), from 0 to 1, in the order of the rounds."""
+    stakes: Floats
+    """Of each, from those before its round."""
+    rounds: Rounds
+
+
 def always_tested(
     differences: Floats, strata: NDArray[np.intp] | None, turns: Floats, scale: Scale
 ) -> Tested | None:
@@ -71,12 +81,13 @@ def always_tested(
         return None
     reach = scale.reach
     shares = (differences[rounds.order] + reach) / (2 * reach)
+    bets = _Bets(shares, _stakes(shares)[rounds.starts], rounds)
     at_margin = (min(scale.margin, reach * MOST_MARGIN) + reach) / (2 * reach)
     return Tested(
-        low=_end(shares, rounds, upward=True) * 2 * reach - reach,
-        high=_end(shares, rounds, upward=False) * 2 * reach - reach,
-        p_worse=min(1.0, 1 / _most(shares, rounds, 0.5, upward=True)),
-        p_margin=min(1.0, 1 / _most(shares, rounds, at_margin, upward=False)),
+        low=_end(bets, upward=True) * 2 * reach - reach,
+        high=_end(bets, upward=False) * 2 * reach - reach,
+        p_worse=min(1.0, 1 / _most(bets, 0.5, upward=True)),
+        p_margin=min(1.0, 1 / _most(bets, at_margin, upward=False)),
         method="bets, always valid",
     )
 
@@ -131,18 +142,18 @@ def _large(strata: NDArray[np.intp]) -> NDArray[np.intp]:
     return np.asarray(np.unique(merged, return_inverse=True)[1])
 
 
-def _most(shares: Floats, rounds: Rounds, mean: float, upward: bool) -> float:
+def _most(bets: _Bets, mean: float, upward: bool) -> float:
     """The most that betting against a mean had made of 1 at the end of any round.
 
     It falls with a mean that is bet to be too low, and rises with one bet to be too high.
     """
     most = MOST_STAKED / (mean if upward else 1 - mean)
-    staked = np.minimum(_stakes(shares)[rounds.starts], most) * (1 if upward else -1)
-    gains = np.log1p(staked * (shares - mean)) * rounds.weights
-    return exp(min(float(np.cumsum(gains)[rounds.ends].max()), MOST_LOGARITHM))
+    staked = np.minimum(bets.stakes, most) * (1 if upward else -1)
+    gains = np.log1p(staked * (bets.shares - mean)) * bets.rounds.weights
+    return exp(min(float(np.cumsum(gains)[bets.rounds.ends].max()), MOST_LOGARITHM))
 
 
-def _end(shares: Floats, rounds: Rounds, upward: bool) -> float:
+def _end(bets: _Bets, upward: bool) -> float:
     """The end of the interval: the mean up to which, or from which on, all are refuted.
 
     Found by halving, and given outward of it.
@@ -150,7 +161,7 @@ def _end(shares: Floats, rounds: Rounds, upward: bool) -> float:
     refuted, left = (0.0, 1.0) if upward else (1.0, 0.0)
     for _ in range(HALVINGS):
         between = (refuted + left) / 2
-        if _most(shares, rounds, between, upward) >= 2 / LEVEL:
+        if _most(bets, between, upward) >= 2 / LEVEL:
             refuted = between
         else:
             left = between

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.types import Counts
+from harness.types import Counts, Metric
 
 if TYPE_CHECKING:
     from harness.types import Labels
@@ -18,6 +18,43 @@ Floats = NDArray[np.float64]
 """Numbers; NaN where one is missing."""
 Columns = Mapping[str, Sequence[object]]
 """Facts about samples by name, an item a row."""
+
+
+class Limits(NamedTuple):
+    """What is known of values that could not be had, each of the shape of the values.
+
+    >>> Limits(np.array([3.0, np.nan]), np.full(2, np.nan)).of(np.array([np.nan, np.nan])).tolist()
+    [True, False]
+    """
+
+    at_least: Floats
+    """NaN: no more than the metric's range says."""
+    at_most: Floats
+
+    def of(self, values: Floats) -> NDArray[np.bool_]:
+        """Which of the values are missing and have a bound."""
+        known: NDArray[np.bool_] = ~(np.isnan(self.at_least) & np.isnan(self.at_most))
+        return known & np.isnan(values)
+
+    def filled(self, metric: Metric) -> tuple[Floats, Floats]:
+        """Both ends that each lies between."""
+        return (
+            np.where(np.isnan(self.at_least), metric.low, self.at_least),
+            np.where(np.isnan(self.at_most), metric.high, self.at_most),
+        )
+
+    @classmethod
+    def unknown(cls, count: int) -> Limits:
+        """Of so many values of which nothing is known, to be filled."""
+        return cls(np.full(count, np.nan), np.full(count, np.nan))
+
+    def shaped(self, n: int) -> Limits:
+        """A row a sample of `n` generations."""
+        return Limits(self.at_least.reshape(-1, n), self.at_most.reshape(-1, n))
+
+    def rows(self, numbers: NDArray[np.int64]) -> Limits:
+        """Those of some rows."""
+        return Limits(self.at_least[numbers], self.at_most[numbers])
 
 
 def mean_of_rows(values: Floats) -> Floats:

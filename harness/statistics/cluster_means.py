@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.statistics.arrays import Floats, without_missing
+from harness.statistics.arrays import Floats, Limits, without_missing
 from harness.statistics.intervals import Bounds, WithInterval, quantile
 from harness.types import Counts, Estimate, Metric
 
@@ -55,10 +55,16 @@ class ClusterMeans:
         groups: of each sample.
         clusters: of each sample.
         metric: whose range missing values may fill.
+        limits: of missing values of which more is known.
     """
 
     def __init__(
-        self, values: Floats, groups: Sequence[str], clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        groups: Sequence[str],
+        clusters: Labels,
+        metric: Metric,
+        limits: Limits | None = None,
     ) -> None:
         self.names = list(dict.fromkeys(groups))
         number_of = {name: number for number, name in enumerate(self.names)}
@@ -72,10 +78,15 @@ class ClusterMeans:
         self.scored = self._count(cells[present])
         total = self._count(cells[present], flat[present])
         lacking = self.asked - self.scored
+        least, most = lacking * metric.low, lacking * metric.high
+        if limits is not None:
+            least, most = (
+                self._count(cells[~present], end.ravel()[~present]) for end in limits.filled(metric)
+            )
         with np.errstate(invalid="ignore"):
             self.mean = total / self.scored
-            self.lowest = (total + lacking * metric.low) / self.asked
-            self.highest = (total + lacking * metric.high) / self.asked
+            self.lowest = (total + least) / self.asked
+            self.highest = (total + most) / self.asked
 
     def difference(self, group: str, reference: str) -> Estimate:
         """The mean difference of a group from a reference, over the clusters that have both."""

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from harness.statistics.arrays import Columns, Floats, as_names
+from harness.statistics.arrays import Columns, Floats, Limits, as_names
+from harness.statistics.bounded import imputed
 from harness.statistics.cluster_means import ClusterMeans, mean_over_clusters
 from harness.statistics.factors import factor_of, fields_of
 from harness.statistics.intervals import Bounds
+from harness.statistics.pooling import pooled
 from harness.types import Counts, Direction, Estimate, Metric
 
 if TYPE_CHECKING:
@@ -24,8 +26,8 @@ class Contrast:
 
     The mean over clusters of the difference of the two levels' means; the standard error is the
     spread of these differences, the quantile t's where clusters are few. Clusters that lack either
-    level have no part. Worst is the difference furthest from zero that missing values could give,
-    best the nearest.
+    level have no part. Values with a bound are imputed (`bounded.py`) and count as scored. Worst is
+    the difference furthest from zero that missing values could give, best the nearest.
 
     >>> values, facts = np.array([[0.25], [0.75]] * 2), {"age": [20, 60] * 2}
     >>> metric = Metric(0.0, 1.0, Direction.LOWER)
@@ -36,6 +38,7 @@ class Contrast:
     factor: str
     reference: str
     better: ClassVar[Direction] = Direction.ZERO
+    bounded: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -46,13 +49,25 @@ class Contrast:
     fields = property(fields_of)
 
     def compare(
-        self, values: Floats, facts: Columns, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        facts: Columns,
+        clusters: Labels,
+        metric: Metric,
+        limits: Limits | None = None,
     ) -> Mapping[str, Estimate]:
         """One estimate for each level but the reference."""
         levels = as_names(facts[self.factor])
-        means = ClusterMeans(values, levels, clusters, metric)
+        ends = ClusterMeans(values, levels, clusters, metric, limits)
+        drawn = [
+            ClusterMeans(draw, levels, clusters, metric)
+            for draw in imputed(values, limits, levels, clusters, metric)
+        ]
         return {
-            level: means.difference(level, self.reference)
+            level: pooled(
+                [means.difference(level, self.reference) for means in drawn],
+                ends.difference(level, self.reference),
+            )
             for level in dict.fromkeys(levels)
             if level != self.reference
         }
@@ -78,6 +93,7 @@ class Reduction:
     treatment: str
     untreated: str
     better: ClassVar[Direction] = Direction.HIGHER
+    bounded: ClassVar[bool] = True
 
     @property
     def name(self) -> str:
@@ -95,14 +111,26 @@ class Reduction:
         return (self.treatment, self.factor)
 
     def compare(
-        self, values: Floats, facts: Columns, clusters: Labels, metric: Metric
+        self,
+        values: Floats,
+        facts: Columns,
+        clusters: Labels,
+        metric: Metric,
+        limits: Limits | None = None,
     ) -> Mapping[str, Estimate]:
         """One estimate for each treatment and level but the reference."""
         treatments, levels = as_names(facts[self.treatment]), as_names(facts[self.factor])
         groups = [f"{t}, {level}" for t, level in zip(treatments, levels, strict=True)]
-        means = ClusterMeans(values, groups, clusters, metric)
+        ends = ClusterMeans(values, groups, clusters, metric)
+        drawn = [
+            ClusterMeans(draw, groups, clusters, metric)
+            for draw in imputed(values, limits, groups, clusters, metric)
+        ]
         return {
-            f"{treatment}, {level}": self._reduction(means, treatment, level)
+            f"{treatment}, {level}": pooled(
+                [self._reduction(means, treatment, level) for means in drawn],
+                self._reduction(ends, treatment, level),
+            )
             for treatment in dict.fromkeys(treatments)
             for level in dict.fromkeys(levels)
             if treatment != self.untreated and level != self.reference

@@ -19,6 +19,7 @@ from harness.statistics.arrays import Floats
 from harness.statistics.differences import PAIRED_RESAMPLES, Paired, paired
 from harness.statistics.intervals import critical_value, power_value
 from harness.statistics.paired_data import PairedData, Scale, Tested
+from harness.statistics.pooling import pooled_difference
 from harness.statistics.rates import chance_below
 from harness.statistics.strata import Design
 from harness.statistics.widening import widened
@@ -95,10 +96,13 @@ def difference_of(
 
     Args:
         differences: candidate less baseline of each sample, the worse the higher; NaN has no part.
+            With a row an imputation they are of clusters that are drawn, a value each.
         design: what is drawn: clusters of samples, or of fixed samples the answers.
         scale: what they are held against.
         resamples: of the bootstrap, where there is one.
     """
+    if differences.ndim > 1:
+        return pooled_difference(differences, scale)
     if not isinstance(design, FixedSamples):
         return paired(differences, design, scale, resamples)
     present = ~np.isnan(differences)

@@ -26,8 +26,8 @@ class MixedModel:
     Fixed effects of one scaled number (in its standard deviations, n - 1) and of factors against
     their references; an intercept and all slopes vary by cluster. Restricted maximum likelihood
     by statsmodels, fitted once, and not at all where there are no more clusters than effects. The
-    row `converged` is 1 where the fit did. Missing values are left out, and what they could have
-    changed is not known: the contrasts beside it say that.
+    row `converged` is 1 where the fit did. Missing values are left out, those with a bound too, and
+    what they could have changed is not known: the contrasts beside it say that.
 
     >>> model = MixedModel("age", (("race", "white"),))
     >>> model.name, model.by, model.fields

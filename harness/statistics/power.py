@@ -13,7 +13,9 @@ from harness.statistics.paired_data import PairedData
 from harness.statistics.strata import Design, degrees_lost
 
 
-def could_show(design: Design, reach: float, spread: float | None) -> float:
+def could_show(
+    design: Design, reach: float, spread: float | None, *, bounded: bool = True
+) -> float:
     """The smallest difference that such pairs would show with 80 % power, `reach` at the most.
 
     However alike they come out, a share of them that change as far as the scale allows may stay
@@ -27,6 +29,7 @@ def could_show(design: Design, reach: float, spread: float | None) -> float:
         reach: the most that a difference can be.
         spread: as `spread_of` gives it; None: the worst that the scale allows, half of all going
             from one end to the other and half back, whole clusters alike.
+        bounded: as in `Scale`: whether what is unseen may lie at the ends of the scale.
     """
     everything = np.ones(len(design.clusters), dtype=np.bool_)
     codes, strata = design.codes(everything)
@@ -43,7 +46,7 @@ def could_show(design: Design, reach: float, spread: float | None) -> float:
     reached = critical_value(freedom if clusters < FEW_CLUSTERS else inf) + power_value()
     unseen = share_unseen(sizes)
     hidden = reach * min(1.0, unseen / (1 - unseen)) if unseen < 1 else reach
-    return min(reach, max(reached * stderr, hidden))
+    return min(reach, max(reached * stderr, hidden if bounded else 0.0))
 
 
 def spread_of(values: Floats, design: Design, reach: float) -> float | None:

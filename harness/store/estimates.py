@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from harness.statistics import Share
+from harness.statistics import Limits, Share
 from harness.store.facts import Facts
 from harness.store.tables import Keys, _with_keys
 from harness.types import Comparison, Estimand, Estimate, Metric, trait
@@ -74,6 +74,7 @@ def estimates_table(
     scores: Mapping[str, NDArray[np.float64]],
     sources: Mapping[str, Source],
     explanations: Mapping[str, NDArray[np.object_]] | None = None,
+    limits: Mapping[str, Limits] | None = None,
 ) -> pa.Table:
     """One row an estimand; where it is by a metadata column, one for each of its values.
 
@@ -84,6 +85,7 @@ def estimates_table(
         scores: of each metric one row a sample, one column a generation; NaN counts as missing.
         sources: where each metric that was scored comes from.
         explanations: of the metrics that a statistic with `explained` is over, shaped as scores.
+        limits: of the metrics of which a missing score has a bound, shaped as scores.
     """
     rows: list[dict[str, object]] = []
     for estimand in estimands:
@@ -112,7 +114,8 @@ def estimates_table(
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         hidden = dict.fromkeys(NUMBERS[:4] if foreign else NUMBERS if few else ())
-        for group, estimate in _estimates(values, holds, facts, estimand, metric):
+        of_metric = (limits or {}).get(estimand.metric) if trait(statistic, "bounded") else None
+        for group, estimate in _estimates(values, holds, facts, estimand, metric, of_metric):
             rows.append(named | asdict(estimate) | hidden | {"group": group})
     columns = {n: pa.array([row[n] for row in rows], kind) for n, kind in ESTIMATE_COLUMNS.items()}
     return _with_keys(keys, pa.table(columns))
@@ -124,6 +127,7 @@ def _estimates(
     facts: Facts,
     estimand: Estimand,
     metric: Metric,
+    limits: Limits | None,
 ) -> Iterator[tuple[str | None, Estimate]]:
     """The estimates of an estimand with what each is of."""
     statistic = estimand.statistic
@@ -132,7 +136,8 @@ def _estimates(
         if isinstance(statistic, Comparison):
             chosen = facts.of(numbers)
             columns = {name: chosen.fields[name].items() for name in statistic.fields}
-            yield from statistic.compare(values[numbers], columns, units, metric).items()
+            known: dict[str, Any] = {} if limits is None else {"limits": limits.rows(numbers)}
+            yield from statistic.compare(values[numbers], columns, units, metric, **known).items()
             continue
         conditions = holds[numbers].ravel()
         asked, n = conditions != 0, values.shape[1]

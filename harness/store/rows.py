@@ -21,6 +21,7 @@ GENERATIONS = pa.schema(
         "error": pa.string(),
         "thinking": pa.string(),
         "choice_greedy": pa.list_(pa.bool_()),
+        "choice_floor": pa.float64(),
     }
 )
 SCORES = pa.schema(
@@ -34,6 +35,8 @@ SCORES = pa.schema(
         "value": pa.float64(),
         "error": pa.string(),
         "explanation": pa.string(),
+        "at_least": pa.float64(),
+        "at_most": pa.float64(),
     }
 )
 
@@ -72,6 +75,7 @@ def score_rows(
         (
             generation.sample_id, generation.index, digest, scorer, scorer_id,
             score.metric, score.value, storable(score.error), storable(score.explanation),
+            score.at_least, score.at_most,
         )
         for generation, digest, of_one in zip(generations, digests, scores, strict=True)
         for score in of_one
@@ -84,11 +88,13 @@ def digest_answer(generation: Generation) -> str:
     """Sixteen hex digits that name what a generation says."""
     weights = generation.choice_logprobs
     logprobs = None if weights is None else tuple(map(float, weights))
-    parts = [storable(generation.text), logprobs, storable(generation.error)]
+    parts: list[object] = [storable(generation.text), logprobs, storable(generation.error)]
     if generation.thinking is not None:
         parts.append(storable(generation.thinking))
     if generation.choice_greedy is not None:
         parts.append(tuple(map(bool, generation.choice_greedy)))
+    if generation.choice_floor is not None:
+        parts.append(("floor", float(generation.choice_floor)))
     content = repr(tuple(parts))
     return hashlib.sha256(content.encode()).hexdigest()[:16]
 

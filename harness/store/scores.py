@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from harness.statistics import Limits
 from harness.store.folder import RunStore
 
 Row = Mapping[str, Any]
@@ -25,11 +26,14 @@ class Scores:
 
     def __init__(self, store: RunStore, samples: pa.Table) -> None:
         self.ids = samples["sample_id"].combine_chunks()
-        parts = list(store.read_parts("scores", ["sample_id", "index", "metric", "value"]))
+        columns = ["sample_id", "index", "metric", "value", *Limits._fields]
+        parts = list(store.read_parts("scores", columns))
         table = pa.concat_tables(parts) if parts else None
         self.n = 1 + (int(table["index"].to_numpy().max(initial=0)) if table else 0)
         self.values: dict[str, NDArray[np.float64]] = {}
         """Of each metric one value a generation; NaN is missing."""
+        self.limits: dict[str, Limits] = {}
+        """Of the metrics of which a missing value has a bound, likewise."""
         for part in parts:
             numbers = self.numbers(part)
             values = part["value"].to_numpy()
@@ -39,6 +43,18 @@ class Scores:
                 of_metric = (codes == code) & (numbers >= 0)
                 of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
                 of[numbers[of_metric]] = values[of_metric]
+                self._note_limits(part, metric, of_metric, numbers[of_metric])
+
+    def _note_limits(
+        self, part: pa.Table, metric: str, of_metric: NDArray[np.bool_], numbers: NDArray[np.int64]
+    ) -> None:
+        for place, side in enumerate(Limits._fields):
+            if side not in part.column_names or part[side].null_count == len(part):
+                continue
+            bounds = part[side].to_numpy()[of_metric]
+            if not np.isnan(bounds).all():
+                size = len(self.ids) * self.n
+                self.limits.setdefault(metric, Limits.unknown(size))[place][numbers] = bounds
 
     def numbers(self, table: pa.Table) -> NDArray[np.int64]:
         """Which generation of the run each row is of; -1: of none."""

@@ -15,6 +15,7 @@ Keys = Mapping[str, str]
 SCORE_COLUMNS = {
     "sample_id": pa.string(), "index": pa.int32(), "scorer": pa.string(), "scorer_id": pa.string(),
     "metric": pa.string(), "value": pa.float64(), "error": pa.string(), "explanation": pa.string(),
+    "at_least": pa.float64(), "at_most": pa.float64(),
 }  # fmt: skip
 
 
@@ -58,6 +59,9 @@ def turns(prompt: Prompt) -> str | None:
 
 def scores_table(keys: Keys, rows: pa.Table) -> pa.Table:
     """One row a generation and metric; a score that could not be had is null and has its reason."""
+    for name, kind in SCORE_COLUMNS.items():
+        if name not in rows.column_names:  # of shards from before there was such a column
+            rows = rows.append_column(name, pa.nulls(len(rows), kind))
     return _with_keys(keys, rows.select(list(SCORE_COLUMNS)))
 
 

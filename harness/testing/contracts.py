@@ -225,7 +225,9 @@ def _check_scores(scorer: Scorer, scores: Sequence[Score]) -> None:
                 math.isfinite(score.value) and metric.low <= score.value <= metric.high,
                 f"{score.metric}={score.value} is outside {metric.low:g} to {metric.high:g}",
             )
-            _hold(score.error is None, f"{score.metric!r} has both a value and an error")
+            _hold(not (score.error or score.bounds), f"{score.metric!r}: a value, and none")
+        ends = [metric.low, *score.bounds, metric.high]
+        _hold(ends == sorted(ends), f"{score.metric!r} has bounds out of its range, or of order")
 
 
 def _same_answer(first: Generation, second: Generation) -> bool:

@@ -102,6 +102,9 @@ class Generation:
     """What a reasoning model wrote before its answer; `text` is without it."""
     choice_greedy: tuple[bool, ...] | None = None
     """Of each choice whether greedy decoding would write it; None where that is not known."""
+    choice_floor: float | None = None
+    """Natural logarithm of the most that a choice can have whose weight is minus infinity: of the
+    likeliest tokens the least likely that was listed. None: nothing is left unlisted."""
     opened: str | None = None
     """The start mark of thinking that the rendered prompt ends with; not stored."""
 
@@ -121,11 +124,20 @@ class Score:
     error: str | None = None
     explanation: str | None = None
     """What the scorer saw: a judge's words, the probabilities of a verdict, a matched sentence."""
+    at_least: float | None = None
+    """Where there is no value: what it is not below. Statistics with the trait `bounded` use it."""
+    at_most: float | None = None
+    """Likewise: what it is not above."""
 
     @classmethod
     def missing(cls, metric: str, error: str, explanation: str | None = None) -> Score:
         """A score that could not be had, which keeps its row."""
         return cls(metric, None, error, explanation)
+
+    @property
+    def bounds(self) -> tuple[float, ...]:
+        """What is known of a missing value, the lower first."""
+        return tuple(bound for bound in (self.at_least, self.at_most) if bound is not None)
 
 
 @dataclass(frozen=True, slots=True)

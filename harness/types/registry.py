@@ -166,6 +166,9 @@ def _withheld(generation: Generation) -> str | None:
 def _within(score: Score, metric: Metric) -> Score:
     if score.value is None or score.error is not None:
         reason = score.error or "the scorer gave no reason"
+        ends = [metric.low, *score.bounds, metric.high]
+        if score.value is None and score.bounds and ends == sorted(ends):
+            return replace(score, error=reason)
         return Score.missing(score.metric, reason, score.explanation)
     number = isinstance(score.value, int | float)
     if number and math.isfinite(score.value) and metric.low <= score.value <= metric.high:

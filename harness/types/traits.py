@@ -170,6 +170,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
         ),
     },
     "statistic": {
+        "bounded": Trait(
+            bool,
+            False,
+            "Whether `compare` takes `limits` beside values: what those that are missing are known "
+            "to lie between. To one that does not they are missing.",
+        ),
         "explained": Trait(
             bool,
             False,

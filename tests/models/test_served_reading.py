@@ -178,6 +178,18 @@ def weights(tops, request=LETTERS, chat=True):
     return answer.error or [round(math.exp(weight), 6) for weight in answer.choice_logprobs]
 
 
+def test_what_a_choice_that_is_not_listed_can_have_is_what_the_last_that_is_has():
+    def floor(tops, top=20):
+        listed = [{"token": token, "logprob": math.log(p)} for token, p in tops]
+        logprobs = {"content": [{"token": "x", "logprob": -1.0, "top_logprobs": listed}]}
+        (answer,) = read_all(body("A", "length", LETTERS, logprobs=logprobs), LETTERS, (0,), top)
+        return answer.choice_floor
+
+    assert floor([(" A", 0.5), ("x", 0.01), ("y", 0.2)]) == pytest.approx(math.log(0.01))
+    assert floor([(" A", 0.5), ("x", 0.2), ("w", 0.001)], 2) == pytest.approx(math.log(0.2))
+    assert floor([(" A", 0.5), (" B", 0.2)]) is None
+
+
 def test_all_spellings_of_a_choice_add_up():
     assert weights([(" A", 0.05), ("A", 0.30), (" B", 0.33)]) == [0.35, 0.33]
     assert weights([("\u0120A", 0.2), ("\u2581A", 0.1), ("A\n", 0.1), ("B", 0.3)]) == [0.4, 0.3]

@@ -9,9 +9,11 @@ from harness.types.records import Generation, Sample
 CHOICES = (" yes", " Yes", ' "YES"', " no", " No.")
 
 
-def scored(weights, choices=CHOICES):
+def scored(weights, choices=CHOICES, floor=None):
     sample = Sample("s", "?", choices=choices)
-    answer = Generation("s", 0, finish_reason="choices", choice_logprobs=weights)
+    answer = Generation(
+        "s", 0, finish_reason="choices", choice_logprobs=weights, choice_floor=floor
+    )
     (scores,) = YesNoScorer().score([sample], [answer])
     return {score.metric: score for score in scores}
 
@@ -50,9 +52,9 @@ def test_what_has_no_yes_or_no_is_missing(weights, choices):
 @pytest.mark.parametrize(
     ("weights", "value", "ends", "bound"),
     [
-        ((0.96, 0), 1, (0.96, 1), "at least 3.18"),  # ln(.96 / .04)
-        ((0, 0.75), 0, (0, 0.25), "at most -1.10"),  # ln(.25 / .75)
-        ((1, 0), 1, (1, 1), "at least 50.00"),
+        ((0.96, 0), 1, (0.96, 1), math.log(0.96 / 0.04)),
+        ((0, 0.75), 0, (0, 0.25), math.log(0.25 / 0.75)),
+        ((1, 0), 1, (1, 1), 50.0),
     ],
 )
 def test_a_word_that_is_listed_alone_is_the_decision(weights, value, ends, bound):
@@ -61,8 +63,25 @@ def test_a_word_that_is_listed_alone_is_the_decision(weights, value, ends, bound
     assert found["yes"].value == value
     assert (found["yes_lowest"].value, found["yes_highest"].value) == pytest.approx(ends)
     assert found["yes_no_mass"].value == pytest.approx(max(weights))
-    assert found["yes_logit"].value is None
-    assert found["yes_logit"].error.endswith(f"it is {bound}")
+    logit = found["yes_logit"]
+    assert logit.value is None
+    assert (logit.at_least if value else logit.at_most) == pytest.approx(bound)
+    assert len(logit.bounds) == 1
+    assert logit.error.endswith("is not among the listed probabilities: a bound alone is known")
+
+
+def test_the_bound_is_by_the_least_likely_token_that_is_listed():
+    found = scored((math.log(0.3), -math.inf), (" yes", " no"), math.log(1e-4))
+    assert found["yes"].value == 1  # .3 is less than half, and no holds less than 1 / 10,000
+    assert found["yes_logit"].at_least == pytest.approx(math.log(0.3 / 1e-4))
+    # Each of two spellings that are not listed may hold as much as the least that is.
+    found = scored((-math.inf, -math.inf, math.log(0.9)), (" yes", " Yes", " no"), math.log(1e-4))
+    assert found["yes"].value == 0
+    assert found["yes_logit"].at_most == pytest.approx(-math.log(0.9 / 2e-4))
+    # What is left of the probability may be less than that.
+    found = scored((math.log(0.99), -math.inf), (" yes", " no"), math.log(0.05))
+    assert found["yes_logit"].at_least == pytest.approx(math.log(0.99 / 0.01))
+    assert scored((math.log(0.04), -math.inf), (" yes", " no"), math.log(0.05))["yes"].value is None
 
 
 @pytest.mark.parametrize(

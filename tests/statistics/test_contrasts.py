@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import mixedlm
 
+from harness.statistics.arrays import Limits
 from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correlation import Correlation
 from harness.statistics.gaps import LargestGap
@@ -103,6 +104,53 @@ def test_planted_effects_lie_in_their_intervals_as_often_as_they_claim():
                 if level in PLANTED
             ]
     assert 0.93 <= np.mean(inside) <= 0.97
+
+
+def bounded(random, share, scenarios, kind):
+    """A world in which the surest decisions have a bound alone."""
+    values, facts, scenario = world(random, scenarios, PLANTED)
+    if kind == "uneven noise":
+        values += random.normal(0, 1, len(values)) * random.gamma(2, 0.3, scenarios)[scenario]
+    bound = np.full(len(values), np.quantile(np.abs(values), 1 - share))
+    if kind == "bounds vary":
+        bound += random.normal(0, 0.4, len(values))
+    beyond = np.abs(values) > bound
+    low, high = beyond & (values > 0), beyond & (values < 0)
+    limits = Limits(np.where(low, bound, NAN)[:, None], np.where(high, -bound, NAN)[:, None])
+    return values, np.where(beyond, NAN, values), limits, facts, scenario
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("share", "scenarios", "kind", "runs"),
+    [
+        (0.08, 70, "", 150),
+        (0.08, 20, "", 150),
+        (0.08, 70, "uneven noise", 80),
+        (0.08, 70, "bounds vary", 80),
+        (0.16, 70, "", 60),
+    ],
+)
+def test_planted_effects_come_back_where_the_surest_cells_are_bounds(share, scenarios, kind, runs):
+    random, inside = np.random.default_rng(7), {"imputed": [], "left out": [], "all known": []}
+    for _ in range(runs):
+        whole, left, limits, facts, scenario = bounded(random, share, scenarios, kind)
+        for factor, reference in (("gender", "male"), ("race", "white")):
+            contrast = Contrast(factor, reference)
+            for name, values, of in (
+                ("imputed", left, limits), ("left out", left, None), ("all known", whole, None),
+            ):  # fmt: skip
+                rows = contrast.compare(values[:, None], facts, scenario, LOGIT, of)
+                inside[name] += [
+                    row.low <= PLANTED[level] <= row.high
+                    for level, row in rows.items()
+                    if level in PLANTED
+                ]
+    shares = {name: np.mean(of) for name, of in inside.items()}
+    if not kind and share == 0.08:
+        assert 0.93 <= shares["imputed"] <= 0.97, shares
+    assert abs(shares["imputed"] - shares["all known"]) < 0.025, shares
+    assert shares["left out"] < shares["imputed"] - 0.015, shares
 
 
 @pytest.mark.slow

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 from harness.models.openai.ends import finish_of
 from harness.models.openai.faults import UnansweredError, fault_of, kind, shown
 from harness.models.openai.parts import read_content, read_message
-from harness.models.openai.spellings import weigh
+from harness.models.openai.spellings import floor_of, weigh
 from harness.types import Generation, Request, well_formed
 
 MOST_TOKENS = 2**31 - 1
@@ -97,8 +98,15 @@ def read(
         if finish == "filtered":
             return Generation(request.sample_id, index, "", finish, *counts)
         weights = weigh(choice.get("logprobs"), request.choices, top)
+        floor = floor_of(choice.get("logprobs"), top) if -inf in weights else None
         return Generation(
-            request.sample_id, index, None, "choices", *counts, choice_logprobs=weights
+            request.sample_id,
+            index,
+            None,
+            "choices",
+            *counts,
+            choice_logprobs=weights,
+            choice_floor=None if floor == -inf else floor,
         )
     if isinstance(request.prompt, str):
         if "text" not in choice:

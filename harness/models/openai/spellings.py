@@ -39,6 +39,20 @@ def weigh(logprobs: object, choices: Sequence[str], top: int) -> tuple[float, ..
     return tuple(min(0.0, math.log(mass)) if mass else -math.inf for mass in weights)
 
 
+def floor_of(logprobs: object, top: int) -> float:
+    """The weight of the least likely token that is listed: of what is not, none has more.
+
+    Args:
+        logprobs: as in `weigh`.
+        top: how many tokens the server was asked for; the one that it wrote may be listed beyond.
+
+    Raises:
+        UnansweredError: there are none, or they are no probabilities.
+    """
+    weights = sorted((weight for _, weight in likeliest(logprobs)), reverse=True)
+    return min(0.0, weights[:top][-1])
+
+
 def likeliest(logprobs: object) -> list[tuple[str, float]]:
     """The likeliest first tokens with their log-probabilities, each once.
 
