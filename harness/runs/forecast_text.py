@@ -31,8 +31,8 @@ def _shown(shown: Shown) -> str:
     over += f" and {shown.strata} strata" if shown.strata > 1 else ""
     if shown.difference is None:
         return (
-            f"{shown.name}: a contrast, which has no worst of its scale to go by; forecast_like=RUN "
-            f"says; {over}"
+            f"{shown.name}: a contrast, which has no worst of its scale to go by; "
+            f"forecast_like=RUN says; {over}"
         )
     enough = "can" if shown.difference <= shown.margin else "cannot surely"
     how = "spread of forecast_like" if shown.like else "worst of its scale (else forecast_like=RUN)"
