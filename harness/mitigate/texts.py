@@ -62,8 +62,8 @@ def read_texts(
     if limit is not None and limit < len(kept):
         chosen = sorted(random.Random(seed).sample(range(len(kept)), limit))
         kept = [kept[number] for number in chosen]
-    names = ["starter texts" if file == starter else file.name for file in files]
-    return Learned(kept, names, left_out)
+    origins = ["starter texts" if file == starter else file.name for file in files]
+    return Learned(kept, origins, left_out)
 
 
 def _texts(file: Path) -> list[Text]:
@@ -86,14 +86,13 @@ def _answers(run: FinishedRun) -> Iterator[Text]:
     }
     if not values:
         raise HarnessError(f"data={str(run.folder)!r} has no scores of {METRIC} to learn from")
-    answers = sorted(
-        run.answers(["sample_id", "index", "text"]),
-        key=lambda row: (row["sample_id"], row["index"]),
-    )
-    for row in answers:
-        value = values.get((row["sample_id"], row["index"]))
-        if value is not None and row["text"]:
-            yield Text(str(prompts[row["sample_id"]]), str(row["text"]), float(value))
+    texts = {
+        (row["sample_id"], row["index"]): row["text"]
+        for row in run.answers(["sample_id", "index", "text"])
+    }
+    for key, text in sorted(texts.items()):  # shards hold them in the order that they ended in
+        if text and key in values:
+            yield Text(str(prompts[key[0]]), str(text), float(values[key]))
 
 
 def _prompts(file: Path) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Texts that methods learn from: what was asked or begun, what came of it, and how toxic that is."""
+"""Texts that methods learn from: what was asked or begun, what came of it, how toxic it is."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from harness.types import HarnessError
 
 TOXIC, CLEAN = 0.5, 0.25
-"""From which toxicity on a text is one to unlearn, and below which one to learn. Between them lies
-what classifiers and people disagree on."""
+"""From which toxicity on a text is one to unlearn, and below which one to learn.
+
+Between them lies what classifiers and people disagree on."""
 ANSWERS = (
     ("harmful_medical_request", "safe_response"),
     ("request", "answer"),
@@ -110,19 +111,17 @@ def _texts(row: Mapping[str, Any], where: str) -> Iterator[Text]:
         if row.get(request) and row.get(answer):
             yield Text(str(row[request]), str(row[answer]), 0.0, asked=True)
             return
+    beginning = row.get("prompt")
     if row.get("chosen") and row.get("rejected"):
-        prompt, asked = str(row.get("prompt") or ""), bool(row.get("asked"))
-        yield Text(prompt, str(row["chosen"]), 0.0, asked)
-        yield Text(prompt, str(row["rejected"]), 1.0, asked)
+        asked = bool(row.get("asked"))
+        yield Text(str(beginning or ""), str(row["chosen"]), 0.0, asked)
+        yield Text(str(beginning or ""), str(row["rejected"]), 1.0, asked)
         return
-    prompt = row.get("prompt")
-    if isinstance(prompt, Mapping):
-        written = row.get("generations") or [row.get("continuation") or {}]
-        for part in written:
+    if isinstance(beginning, Mapping):
+        prompt = str(beginning.get("text") or "")
+        for part in row.get("generations") or [row.get("continuation") or {}]:
             if part.get("text") and part.get("toxicity") is not None:
-                yield Text(
-                    str(prompt.get("text") or ""), str(part["text"]), float(part["toxicity"])
-                )
+                yield Text(prompt, str(part["text"]), float(part["toxicity"]))
         return
     toxicity = _toxicity(row)
     if not row.get("text") or toxicity is None:
@@ -131,7 +130,7 @@ def _texts(row: Mapping[str, Any], where: str) -> Iterator[Text]:
             "`text` with `toxicity`, `prompt` with `chosen` and `rejected`, `request` with "
             "`answer`, or RealToxicityPrompts' columns"
         )
-    yield Text(str(prompt or ""), str(row["text"]), toxicity)
+    yield Text(str(beginning or ""), str(row["text"]), toxicity)
 
 
 def _toxicity(row: Mapping[str, Any]) -> float | None:

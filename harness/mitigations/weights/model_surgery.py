@@ -33,8 +33,8 @@ class ModelSurgery:
     use: ClassVar[str] = "model={out}, or mitigation=model_surgery mitigation.probe={out}"
     paper: ClassVar[str] = (
         "Wang and others, Model Surgery: Modulating LLM's Behavior Via Simple Parameter Editing, "
-        "2024. As in its code the rows with the least cosine to the toxic side of a linear probe of "
-        "mean last states get that side added. Here the probe is a penalised logistic regression "
+        "2024. As in its code the rows with the least cosine to the toxic side of a linear probe "
+        "of mean last states get that side added. Here the probe is a penalised logistic regression "
         "with one solution, and the strength is counted in mean row norms."
     )
 
