@@ -1,4 +1,4 @@
-"""The card of what a method made: a README in the hub's form, and the same as JSON."""
+"""The card of what a method made: a README in the hub's form, and the same as YAML."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from harness.mitigate.asked import Asked
 from harness.mitigate.texts import Learned
 from harness.types import fingerprint, weights_of
 
-CARD = "mitigation.json"
+CARD = "mitigation.yaml"
+"""Each line is a key and a value of JSON, so that YAML too reads it."""
 README = """---
 {front}
 ---
@@ -38,13 +39,14 @@ def write_card(
     folder: Path, asked: Asked, learned: Learned, question: Mapping[str, object],
     facts: Mapping[str, object],
 ) -> None:  # fmt: skip
-    """Write README.md and the JSON beside what the method wrote."""
+    """Write README.md and the YAML beside what the method wrote."""
     identity = dict(asked.model.identity)
     record = {
         "method": asked.name,
         "options": {key: value for key, value in asked.options.items() if key[0] != "_"},
         "identity": dict(asked.method.identity),
         "base": asked.model.name,
+        "base_weights": weights_of(identity),
         "base_identity": identity,
         "data": list(learned.names),
         "texts": len(learned.texts),
@@ -55,7 +57,8 @@ def write_card(
         "facts": dict(facts),
         "question": fingerprint(question),
     }
-    (folder / CARD).write_text(f"{json.dumps(record, indent=2)}\n", encoding="utf-8")
+    lines = (f"{key}: {json.dumps(value)}\n" for key, value in record.items())
+    (folder / CARD).write_text("".join(lines), encoding="utf-8")
     front = [f"base_model: {json.dumps(asked.model.name)}", "tags:", "- harness-mitigation",
              f"- {asked.name}"]  # fmt: skip
     if (folder / "adapter_config.json").exists():
@@ -80,6 +83,18 @@ def write_card(
         ),
         encoding="utf-8",
     )
+
+
+def read_card(folder: Path) -> dict[str, object]:
+    """What the YAML says.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is another's.
+    """
+    lines = (folder / CARD).read_text(encoding="utf-8").splitlines()
+    parted = (line.partition(": ") for line in lines)
+    return {key: json.loads(value) for key, _, value in parted}
 
 
 def _versions() -> dict[str, str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from harness.mitigate.asked import Asked
-from harness.mitigate.card import CARD, write_card
+from harness.mitigate.card import CARD, read_card, write_card
 from harness.mitigate.texts import Learned, read_texts
 from harness.mitigations.fitting.method import Fit
 from harness.types import HarnessError, fingerprint
@@ -74,7 +74,7 @@ def _fit(
 
 def _refuse_another(out: Path, question: Mapping[str, object]) -> None:
     try:
-        card = json.loads((out / CARD).read_text(encoding="utf-8"))
+        card = read_card(out)
     except (OSError, ValueError) as error:
         raise HarnessError(
             f"out={str(out)!r} is there and holds no {CARD} of ours; give another folder"

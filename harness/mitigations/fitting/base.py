@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 import torch
 
 from harness.mitigations.fitting.texts import Text
-from harness.models.checkpoints.templates import parse_day
-from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
-from harness.models.hf.reading import read_model
 from harness.types import HarnessError, Message, Request
 
 LONGEST = 256
@@ -45,9 +43,7 @@ class Base:
     """
 
     def __init__(self, model: HuggingFaceModel) -> None:
-        where = (model.weights_folder(), model.name, "float32", model.device)
-        self.tokenizer, self.network = read_model(*where, model.trust_remote_code)
-        set_template(self.tokenizer, model.template_text(), parse_day(model.today))
+        self.tokenizer, self.network = model.read("float32")
         self.encoder = Encoder(self.tokenizer, model.name)
         declared = self.network.generation_config
         self.ends = self.encoder.ends(declared.eos_token_id if declared else None)

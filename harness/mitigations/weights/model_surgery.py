@@ -34,8 +34,8 @@ class ModelSurgery:
     paper: ClassVar[str] = (
         "Wang and others, Model Surgery: Modulating LLM's Behavior Via Simple Parameter Editing, "
         "2024. As in its code the rows with the least cosine to the toxic side of a linear probe "
-        "of mean last states get that side added. Here the probe is a penalised logistic regression "
-        "with one solution, and the strength is counted in mean row norms."
+        "of mean last states get that side added. Here the probe is a penalised logistic "
+        "regression with one solution, and the strength is counted in mean row norms."
     )
 
     def __init__(
