@@ -34,9 +34,9 @@ class SelectiveRepair:
     use: ClassVar[str] = "model={out}"
     paper: ClassVar[str] = (
         "Imtiaz and others, IRepair, 2025: in each step the blocks with the largest gradient of "
-        "the repair loss are trained and no others, with a Kullback-Leibler penalty. Here a block's "
-        "sensitivity is the root mean square of its gradient on the step's clean texts, and the "
-        "penalty is taken on the same tokens."
+        "the repair loss are trained and no others, with a Kullback-Leibler penalty. Here a "
+        "block's sensitivity is the root mean square of its gradient on the step's clean texts, "
+        "and the penalty is taken on the same tokens."
     )
 
     def __init__(self, course: Mapping[str, Any], layers: int = 1, divergence: float = 0.1) -> None:
