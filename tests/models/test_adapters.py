@@ -215,7 +215,7 @@ def test_what_does_not_fit_is_one_sentence_before_an_answer(tiny, adapter, fault
 
 def test_a_base_for_what_is_no_adapter_is_refused(tiny):
     folder = str(tiny())
-    with pytest.raises(HarnessError, match="is for adapters, and model=.* is none"):
+    with pytest.raises(HarnessError, match=r"is for adapters, and model=.* is none"):
         _ = HuggingFaceModel(folder, base=folder).identity
 
 

@@ -5,10 +5,15 @@ import math
 import shutil
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
+from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
+from harness.command import CONF_DIR, make
+from harness.data import read_file
+from harness.mitigate.texts import read_texts
 from harness.mitigations.fitting import training
 from harness.mitigations.fitting.base import Base
 from harness.mitigations.fitting.losses import (
@@ -17,7 +22,7 @@ from harness.mitigations.fitting.losses import (
     sequence_log_probabilities,
     text_loss,
 )
-from harness.mitigations.fitting.method import Fit
+from harness.mitigations.fitting.method import Fit, Method
 from harness.mitigations.fitting.states import logistic_probe
 from harness.mitigations.fitting.texts import Pair, Text, pairs_of, texts_of, without
 from harness.mitigations.fitting.training import Course, Training
@@ -30,6 +35,7 @@ from harness.mitigations.weights.safety_tuning import SafetyTuning
 from harness.mitigations.weights.selective_repair import SelectiveRepair, most_sensitive
 from harness.mitigations.weights.task_vector import TaskVector
 from harness.models.hf.model import HuggingFaceModel
+from harness.store import RunStore
 from harness.testing import check_mitigation
 from harness.types import HarnessError
 
@@ -355,3 +361,28 @@ def test_the_command_writes_a_card_and_a_model_once(tiny, tmp_path, harness):
         "method= names none; there are domain_adaptation, eigenshift"
         in harness("out=x", module="harness.mitigate").stderr
     )
+
+
+@pytest.mark.parametrize("path", sorted((CONF_DIR / "method").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_method_s_yaml_makes_a_method_of_its_name(path):
+    method = make("method", OmegaConf.load(path), Method)
+    assert method.identity["mitigation"] == path.stem
+    assert all(isinstance(value, str) for value in method.identity.values())
+    assert method.starter.is_file()
+    assert method.use.format(out="x")
+    assert texts_of(read_file(method.starter), "starter")
+
+
+def test_a_run_s_answers_are_texts_with_their_scores(tmp_path, write_run):
+    """Answer b of prompt 1 has no score, and nothing is learned of it."""
+    name = write_run(tmp_path, "m", [0.0, 0.0])
+    folder = tmp_path / "runs" / name
+    scored = [("0", 0, 0.9), ("0", 1, 0.1), ("1", 0, None)]
+    table = {"sample_id": [s for s, _, _ in scored], "index": [i for _, i, _ in scored]}
+    store = RunStore(folder)
+    store.write_table(
+        "scores", pa.table({**table, "metric": ["toxicity"] * 3, "value": [v for *_, v in scored]})
+    )
+    store.append("generations", pa.table({**table, "text": [" a", " b", " c"]}))
+    learned = read_texts([folder], tmp_path, [], None, 0)
+    assert [(text.text, text.toxicity) for text in learned.texts] == [(" a", 0.9), (" b", 0.1)]
