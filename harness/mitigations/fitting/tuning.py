@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.mitigations.fitting.method import Fit
+from harness.models.bundled import BUNDLED
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -168,4 +169,5 @@ class Tuned:
 
 def _lasting(name: str) -> str:
     """The name by which the base is found from any folder."""
-    return str(Path(name).resolve()) if Path(name).exists() else name
+    is_folder = name not in BUNDLED and Path(name).exists()
+    return str(Path(name).resolve()) if is_folder else name

@@ -75,6 +75,8 @@ class EigenShift:
         clean, toxic = split(fit.texts, "eigenshift")
         base = Base(fit.model)
         states = mean_states(base, base.rows([*clean, *toxic]), fit, only_text=True)
+        if fit.forecast:
+            return {}
         difference = torch.from_numpy(states[len(clean) :].mean(0) - states[: len(clean)].mean(0))
         untie(base.network)
         head = base.network.get_output_embeddings().weight

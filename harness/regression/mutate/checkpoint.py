@@ -79,8 +79,8 @@ def source_of(model: str) -> Path:
         )
     if (folder / "adapter_config.json").is_file():
         raise HarnessError(
-            f"model={model!r} is an adapter, and a whole model's weights are damaged; merge it into "
-            "its base with peft's merge_and_unload() and save_pretrained"
+            f"model={model!r} is an adapter, and a whole model's weights are damaged; merge it "
+            "into its base with peft's merge_and_unload() and save_pretrained"
         )
     return folder
 
