@@ -213,6 +213,14 @@ def test_what_does_not_fit_is_one_sentence_before_an_answer(tiny, adapter, fault
     assert "\n" not in str(refused.value)
 
 
+def test_an_adapter_without_peft_and_the_note_of_one_with_it(adapter, monkeypatch):
+    (note,) = HuggingFaceModel(str(adapter)).notes[:1]
+    assert note == f"{adapter} is an adapter, merged into {adapter.parent / 'tiny'}."
+    monkeypatch.setattr("harness.models.checkpoints.adapter.find_spec", lambda name: None)
+    with pytest.raises(HarnessError, match=r"needs peft: pip install 'harness\[mitigate\]'"):
+        _ = HuggingFaceModel(str(adapter)).identity
+
+
 def test_a_base_for_what_is_no_adapter_is_refused(tiny):
     folder = str(tiny())
     with pytest.raises(HarnessError, match=r"is for adapters, and model=.* is none"):

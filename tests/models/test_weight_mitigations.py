@@ -8,11 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+import yaml
 from omegaconf import OmegaConf
 from safetensors.torch import load_file, save_file
 
 from harness.command import CONF_DIR, make
 from harness.data import read_file
+from harness.mitigate.asked import Asked
+from harness.mitigate.card import read_card
+from harness.mitigate.making import made
 from harness.mitigate.texts import read_texts
 from harness.mitigations.fitting import training
 from harness.mitigations.fitting.base import Base
@@ -324,43 +328,57 @@ def test_a_method_says_what_texts_it_lacks(tiny, tmp_path):
 
 def test_the_command_writes_a_card_and_a_model_once(tiny, tmp_path, harness):
     base = tiny()
-    data = tmp_path / "texts.jsonl"
-    rows = [text._asdict() for text in TEXTS if not text.asked]
-    data.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-    left_out = tmp_path / "measured.jsonl"
+    data, left_out = tmp_path / "texts.jsonl", tmp_path / "measured.jsonl"
+    data.write_text("".join(f"{json.dumps(text._asdict())}\n" for text in TEXTS if not text.asked))
     left_out.write_text('{"prompt": "He"}\n')
-    options = ["method=task_vector", f"model={base}", "out=safer", f"data={data}",
-               f"exclude=[{left_out}]", "method.lora.target_modules=[q_proj]"]  # fmt: skip
+    options = ["method=model_surgery", f"model={base}", "out=safer", f"data={data}",
+               f"exclude=[{left_out}]"]  # fmt: skip
 
     def call(*more):
         return harness(*options, *more, module="harness.mitigate")
 
     forecast = call("forecast=true")
-    assert forecast.returncode == 0, forecast.stderr
-    assert "1 steps of 16; about" in forecast.stdout
+    assert "read 4 of 4 texts; about 0.0 min left" in forecast.stdout, forecast.stderr
     assert not [*tmp_path.glob("*safer*")]
     made = call()
     assert made.returncode == 0, made.stderr
     assert "4 texts, 2 left out" in made.stdout
-    card = (tmp_path / "safer" / "README.md").read_text()
-    assert card.startswith(f'---\nlibrary_name: peft\nbase_model: "{base}"\ntags:')
+    folder = tmp_path / "safer"
+    card = (folder / "README.md").read_text()
+    assert card.startswith(f'---\nbase_model: "{base}"\ntags:\n- harness-mitigation\n')
     assert "| seed | 0 |" in card
-    listed = dict(
-        line.split(": ", 1)
-        for line in (tmp_path / "safer/mitigation.yaml").read_text().splitlines()
-    )
-    assert json.loads(listed["method"]) == "task_vector"
-    assert len(json.loads(listed["data_sha256"])) == 64
-    assert json.loads(listed["base_weights"]) == HuggingFaceModel(str(base)).identity["weights"]
-    assert load_file(tmp_path / "safer" / "adapter_model.safetensors")
-    assert "is there already" in call().stdout
+    listed = read_card(folder)
+    assert listed == yaml.safe_load((folder / "mitigation.yaml").read_text())
+    assert listed["method"] == "model_surgery"
+    assert len(listed["data_sha256"]) == 64
+    assert listed["base_weights"] == HuggingFaceModel(str(base)).identity["weights"]
     other = call("seed=1")
     assert other.returncode == 1
-    assert "holds what another question made (task_vector, seed 0" in other.stderr
-    assert (
-        "method= names none; there are domain_adaptation, eigenshift"
-        in harness("out=x", module="harness.mitigate").stderr
-    )
+    assert "holds what another question made (model_surgery, seed 0" in other.stderr
+
+
+def test_a_whole_folder_is_left_as_it_is_and_no_method_is_none(harness, tmp_path, tiny):
+    nothing = harness("out=x", module="harness.mitigate")
+    assert "method= names none; there are domain_adaptation, eigenshift" in nothing.stderr
+    asked = Asked(ModelSurgery(), {}, HuggingFaceModel(str(tiny())), (), (), None, 0)
+    made(asked, tmp_path / "safer")
+    (tmp_path / "safer" / "model.safetensors").unlink()
+    made(asked, tmp_path / "safer")
+    assert not (tmp_path / "safer" / "model.safetensors").exists()
+
+
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_an_adapter_s_card_is_peft_s_and_its_base_is_found_from_anywhere(
+    tiny, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tiny().parent)
+    method = TaskVector(COURSE, {"r": 2, "target_modules": ["q_proj"]})
+    made(Asked(method, {}, HuggingFaceModel("tiny"), (), (), 8, 0), tmp_path / "safer")
+    assert (tmp_path / "safer/README.md").read_text().startswith("---\nlibrary_name: peft\n")
+    monkeypatch.chdir("/")
+    moved = weights_of(tmp_path / "safer")
+    assert not torch.equal(*(weights["model.layers.0.self_attn.q_proj.weight"]
+                             for weights in (moved, weights_of(tmp_path / "tiny"))))  # fmt: skip
 
 
 @pytest.mark.parametrize("path", sorted((CONF_DIR / "method").glob("*.yaml")), ids=lambda p: p.stem)
