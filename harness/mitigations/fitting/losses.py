@@ -11,7 +11,7 @@ from torch import Tensor
 from harness.mitigations.fitting.base import Base, Batch, Row, by_length
 from harness.mitigations.fitting.states import fast_halves
 
-TRAIN_TOKENS = 1024
+TRAIN_TOKENS = 512
 """Tokens of one forward that is differentiated."""
 
 
