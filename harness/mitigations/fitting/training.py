@@ -98,8 +98,6 @@ class Training:
         self.fit = fit
         self.active = active
         self.losses: list[float] = []
-        self.notes: dict[str, Any] = {}
-        """What else is to be kept through a kill, as JSON."""
         self._moments: dict[str, torch.Tensor] = {}
         self._counts: dict[str, int] = {}
 
@@ -144,7 +142,7 @@ class Training:
     def save(self, done: int) -> None:
         """Keep what is learned so far, to go on from."""
         tensors = {f"weight {name}": of.detach().contiguous() for name, of in self.trained.items()}
-        record = {"done": done, "losses": self.losses, "counts": self._counts, "notes": self.notes}
+        record = {"done": done, "losses": self.losses, "counts": self._counts}
         path = self.fit.kept / STATE
         partial = path.with_suffix(".partial")
         save_file({**tensors, **self._moments}, partial, {"state": json.dumps(record)})
@@ -202,7 +200,6 @@ class Training:
             for name, tensor in tensors.items()
         }
         self.losses, self._counts = record["losses"], record["counts"]
-        self.notes = record["notes"]
         return int(record["done"])
 
 
