@@ -1,0 +1,94 @@
+"""Sparse autoencoders of a model: which features toxic texts have, and one that is trained here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from harness.mitigations.steering.contrast import Contrast
+from harness.mitigations.steering.directions import SINK
+from harness.mitigations.steering.fitted import fitted
+from harness.mitigations.steering.residual import Residual, key_of
+from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
+from harness.mitigations.steering.training import Training, states_of, train
+from harness.types import GenerationConfig, Request
+
+OWN = GenerationConfig(n=8, max_new_tokens=48, temperature=1.0)
+"""How the model writes texts of its own to train on: so many after each of the contrast's."""
+
+
+def chosen(
+    model: Any,
+    autoencoder: SparseAutoencoder,
+    layer: int,
+    contrast: Contrast,
+    wanted: Sequence[int] | int,
+) -> dict[str, torch.Tensor]:
+    """Features, and how strong each is on average where toxic texts have it.
+
+    Args:
+        model: whose states the autoencoder codes.
+        autoencoder: of the layer.
+        layer: of the states.
+        contrast: texts of both kinds.
+        wanted: numbers of features, or how many: those whose mean over toxic texts is most above
+            that over others, in standard deviations of the texts' means.
+    """
+    residual = Residual(model)
+    toxic, clean = (
+        _codes(residual, autoencoder, texts, layer) for texts in (contrast.toxic, contrast.clean)
+    )
+    numbers = torch.tensor(wanted) if not isinstance(wanted, int) else _above(toxic, clean, wanted)
+    strong = [codes[:, numbers] for codes in toxic]
+    together = torch.cat(strong)
+    counts = (together > 0).sum(0).clamp(min=1)
+    return {"numbers": numbers, "means": (together.sum(0) / counts).clamp(min=1e-6)}
+
+
+def _above(
+    toxic: Sequence[torch.Tensor], clean: Sequence[torch.Tensor], count: int
+) -> torch.Tensor:
+    sides = [torch.stack([codes.mean(0) for codes in kind]) for kind in (toxic, clean)]
+    spread = torch.cat(sides).std(0).clamp(min=1e-6)
+    difference = (sides[0].mean(0) - sides[1].mean(0)) / spread
+    return difference.topk(count).indices.sort().values
+
+
+def _codes(
+    residual: Residual, autoencoder: SparseAutoencoder, texts: Sequence[str], layer: int
+) -> list[torch.Tensor]:
+    """Of each text the codes of its tokens, sinks left out."""
+    states = [of_text[layer] for of_text in residual.states(texts, [layer])]
+    longest = SINK * torch.cat([x.norm(dim=-1) for x in states]).median()
+    kept = [x[x.norm(dim=-1) <= longest] for x in states]
+    return [autoencoder.encode(x) for x in kept if len(x)]
+
+
+def trained_here(model: Any, contrast: Contrast, layer: int, seed: int) -> SparseAutoencoder:
+    """A small autoencoder of the contrast's texts and of what the model writes after them."""
+    settings = Training(seed=seed)
+    key = key_of(model, texts=contrast.digest, layer=layer, settings=settings, own=OWN)
+
+    def fit() -> dict[str, torch.Tensor]:
+        states = states_of(Residual(model), own_texts(model, contrast, seed), layer)
+        return train(*states, settings).autoencoder.tensors
+
+    forecast = f"{settings.steps} steps on what the model writes, a few minutes on a processor"
+    tensors = fitted("sparse_autoencoder", key, forecast, fit)
+    return SparseAutoencoder(
+        *(tensors[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"))
+    )
+
+
+def own_texts(model: Any, contrast: Contrast, seed: int) -> list[str]:
+    """The contrast's texts, each with what the model writes after it, in an order of no kind."""
+    texts = [text for pair in zip(contrast.toxic, contrast.clean, strict=False) for text in pair]
+    requests = [Request(str(n), text, tuple(range(OWN.n))) for n, text in enumerate(texts)]
+    written = {
+        (int(answer.sample_id), answer.index): texts[int(answer.sample_id)] + (answer.text or "")
+        for answers in model.hooked(()).generate(requests, OWN, seed)
+        for answer in answers
+    }
+    return [written[key] for key in sorted(written, key=lambda key: (key[1], key[0]))]
