@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from harness.mitigations.steering.contrast import Contrast
-from harness.mitigations.steering.directions import SINK
+from harness.mitigations.steering.directions import longest_of
 from harness.mitigations.steering.fitted import fitted
 from harness.mitigations.steering.residual import Residual, key_of
 from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
@@ -61,7 +61,7 @@ def _codes(
 ) -> list[torch.Tensor]:
     """Of each text the codes of its tokens, sinks left out."""
     states = [of_text[layer] for of_text in residual.states(texts, [layer])]
-    longest = SINK * torch.cat([x.norm(dim=-1) for x in states]).median()
+    longest = longest_of(states)
     kept = [x[x.norm(dim=-1) <= longest] for x in states]
     return [autoencoder.encode(x) for x in kept if len(x)]
 
@@ -77,9 +77,7 @@ def trained_here(model: Any, contrast: Contrast, layer: int, seed: int) -> Spars
 
     forecast = f"{settings.steps} steps on what the model writes, a few minutes on a processor"
     tensors = fitted("sparse_autoencoder", key, forecast, fit)
-    return SparseAutoencoder(
-        *(tensors[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"))
-    )
+    return SparseAutoencoder.of(tensors)
 
 
 def own_texts(model: Any, contrast: Contrast, seed: int) -> list[str]:

@@ -37,6 +37,11 @@ def difference_of_means(
     return fitted
 
 
+def longest_of(states: Sequence[torch.Tensor]) -> torch.Tensor:
+    """The norm beyond which a state is a sink's."""
+    return SINK * torch.cat([of_text.norm(dim=-1) for of_text in states]).median()
+
+
 def mean_of(states: Sequence[torch.Tensor], longest: torch.Tensor) -> torch.Tensor:
     """The mean over texts of the mean over their tokens but for sinks.
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.mitigations.steering.contrast import Contrast
-from harness.mitigations.steering.directions import SINK
+from harness.mitigations.steering.directions import longest_of
 from harness.mitigations.steering.residual import Change, Residual
 from harness.types import HarnessError
 
@@ -55,7 +55,7 @@ class Maps:
         self.shifts = {n: torch.zeros_like(m).requires_grad_() for n, m in middles.items()}
 
     def affine(self, layer: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """What states are multiplied by and what is then added; just 1 and 0 where nothing moved."""
+        """What states are multiplied by and what is then added: 1 and 0 where nothing moved."""
         scale, middle = self.scales[layer], self.middles[layer]
         return scale, middle - scale * middle + self.spreads[layer] * self.shifts[layer]
 
@@ -158,7 +158,7 @@ def _limits(
 ) -> dict[int, torch.Tensor]:
     """Of each layer the norm beyond which a state is a sink's."""
     texts = list(residual.states([*contrast.toxic, *contrast.clean], layers))
-    return {n: SINK * torch.cat([x[n].norm(dim=-1) for x in texts]).median() for n in layers}
+    return {layer: longest_of([of_text[layer] for of_text in texts]) for layer in layers}
 
 
 def _pooled(

@@ -46,7 +46,7 @@ def layers_in(model: object) -> int:
 
 
 def fastest(model: HuggingFaceModel) -> str:
-    """The dtype in which a long fit is quickest here: that of half the bits where it is built in."""
+    """The dtype in which a long fit is quickest here: one of half the bits where it is built in."""
     halved = model.device != "cpu" and torch.cuda.is_available()
     return "bfloat16" if halved or torch.cpu._is_avx512_bf16_supported() else DTYPE
 

@@ -51,14 +51,13 @@ class SparseAutoencoder:
         if place.is_dir():
             config, place = _config(place / CONFIG), place / WEIGHTS
         tensors = {name: tensor.float() for name, tensor in read(place, NAMES).items()}
-        w_enc, b_enc, w_dec, b_dec = (tensors[name] for name in NAMES)
-        check_width(path, "W_dec", w_dec, width)
-        features = len(w_dec)
+        check_width(path, "W_dec", tensors["W_dec"], width)
+        features = len(tensors["W_dec"])
         shapes = {
             "W_enc": (width, features), "W_dec": (features, width),
             "b_enc": (features,), "b_dec": (width,), "threshold": (features,),
         }  # fmt: skip
-        threshold = tensors.setdefault("threshold", torch.zeros(features))
+        tensors.setdefault("threshold", torch.zeros(features))
         for name, shape in shapes.items():
             if tuple(tensors[name].shape) != shape:
                 raise HarnessError(
@@ -66,6 +65,12 @@ class SparseAutoencoder:
                     "by which the other tensors go"
                 )
         centred = bool(config.get("apply_b_dec_to_input", True))
+        return cls.of(tensors, centred)
+
+    @classmethod
+    def of(cls, tensors: Mapping[str, torch.Tensor], centred: bool = True) -> SparseAutoencoder:
+        """Of tensors as a file holds them."""
+        w_enc, b_enc, w_dec, b_dec, threshold = (tensors[name] for name in (*NAMES, "threshold"))
         return cls(w_enc, b_enc, w_dec, b_dec, threshold, centred)
 
     @property
@@ -89,8 +94,8 @@ class SparseAutoencoder:
 
     def to(self, device: torch.device) -> SparseAutoencoder:
         """The same on a device."""
-        parts = (self.w_enc, self.b_enc, self.w_dec, self.b_dec, self.threshold)
-        return SparseAutoencoder(*(part.to(device) for part in parts), self.centred)
+        moved = {name: tensor.to(device) for name, tensor in self.tensors.items()}
+        return SparseAutoencoder.of(moved, self.centred)
 
     def encode(self, states: torch.Tensor) -> torch.Tensor:
         """How strong each feature is, 0 or more, shape (tokens, features)."""
@@ -116,7 +121,7 @@ def _config(path: Path) -> Mapping[str, object]:
         HarnessError: it cannot be read, or is of a kind that is not read here.
     """
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
+        config: dict[str, object] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise HarnessError(f"{str(path)!r} cannot be read ({error})") from error
     kind = config.get("architecture", "standard")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.mitigations.steering.directions import SINK
+from harness.mitigations.steering.directions import longest_of
 from harness.mitigations.steering.residual import Residual
 from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
 from harness.types import HarnessError
@@ -76,7 +76,7 @@ def states_of(
             f"{len(texts)} texts give too few states to train a sparse autoencoder on; give more"
         )
     seen, held = (torch.cat(side) for side in sides)
-    longest = SINK * seen.norm(dim=-1).median()
+    longest = longest_of([seen])
     return seen[seen.norm(dim=-1) <= longest], held[held.norm(dim=-1) <= longest]
 
 
@@ -150,7 +150,7 @@ class _Net:
         codes = coded * (coded >= kept)
         self._remember(float(kept), codes)
         rest = states - (codes @ self.w_dec + self.b_dec)
-        loss = rest.square().sum(-1).mean()
+        loss: torch.Tensor = rest.square().sum(-1).mean()
         dead = self.quiet >= DEAD
         if bool(dead.any()):
             loss = loss + AUXILIARY * self._of_the_dead(coded[:, dead], dead, rest.detach())
@@ -161,7 +161,8 @@ class _Net:
     ) -> torch.Tensor:
         strongest = coded.topk(min(2 * self._active, coded.shape[1]), dim=1)
         codes = torch.zeros_like(coded).scatter(1, strongest.indices, strongest.values)
-        return (rest - codes @ self.w_dec[dead]).square().sum(-1).mean()
+        left: torch.Tensor = (rest - codes @ self.w_dec[dead]).square().sum(-1).mean()
+        return left
 
     @torch.no_grad()
     def _remember(self, kept: float, codes: torch.Tensor) -> None:

@@ -130,7 +130,7 @@ class Transport:
         return fitted.fitted(
             "transport",
             key,
-            f"{settings.steps} steps over {len(contrast.toxic)} texts, a few minutes on a processor",
+            f"{settings.steps} steps over {len(contrast.toxic)} texts, some minutes on a processor",
             lambda: lineas.fit(Residual(model, fastest(model)), contrast, layers, settings),
         )
 
