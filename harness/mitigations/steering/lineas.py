@@ -27,12 +27,12 @@ logger = logging.getLogger(__name__)
 class Settings:
     """How maps are fitted."""
 
-    steps: int = 100
+    steps: int = 60
     rate: float = 0.02
     """Of Adam, at its highest."""
-    lasso: float = 0.003
+    lasso: float = 0.1
     """Penalty on each coordinate's part in a map."""
-    group: float = 0.003
+    group: float = 0.01
     """Penalty on each layer's map as a whole."""
     slices: int = 0
     """Random directions beside the coordinates, drawn anew each step."""

@@ -146,7 +146,7 @@ class _Net:
     def loss(self, states: torch.Tensor) -> torch.Tensor:
         """What is lost of a batch, and what dead features could give of it."""
         coded = ((states - self.b_dec) @ self.w_enc + self.b_enc).relu()
-        kept = coded.flatten().topk(self._active * len(states)).values[-1]
+        kept = coded.detach().flatten().topk(self._active * len(states)).values[-1]
         codes = coded * (coded >= kept)
         self._remember(float(kept), codes)
         rest = states - (codes @ self.w_dec + self.b_dec)
