@@ -1,6 +1,7 @@
 """Steering, sparse features and transport, on tiny checkpoints."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from harness.mitigations.steering import lineas
 from harness.mitigations.steering.contrast import Contrast
 from harness.mitigations.steering.directions import Direction, difference_of_means, mean_of
+from harness.mitigations.steering.method import TrainsAutoencoder
 from harness.mitigations.steering.residual import Residual
 from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
 from harness.mitigations.steering.sparse_features import SparseFeatures
@@ -196,16 +198,9 @@ def test_the_penalty_leaves_coordinates_that_do_not_differ_just_as_they_are():
     assert abs(scale[0] - 1) > 0.2
 
 
-def test_the_distance_of_one_dimension_is_scipy_s():
-    from scipy.stats import wasserstein_distance
-
-    first, second = torch.randn(2, 50, 1, generator=torch.Generator().manual_seed(0))
-    by_sorting = lineas.distance(first, second).item()
-    pairs = np.sort(first.numpy()[:, 0]) - np.sort(second.numpy()[:, 0])
-    assert by_sorting == pytest.approx((pairs**2).mean(), rel=1e-5)
-    assert np.abs(pairs).mean() == pytest.approx(
-        wasserstein_distance(first.numpy()[:, 0], second.numpy()[:, 0]), rel=1e-5
-    )
+def test_the_distance_of_one_dimension_is_that_of_the_sorted():
+    first, second = torch.tensor([[3.0], [1.0], [2.0]]), torch.tensor([[0.0], [2.0], [7.0]])
+    assert lineas.distance(first, second).item() == pytest.approx((1 + 0 + 16) / 3)
 
 
 def test_a_fit_brings_the_states_of_toxic_texts_nearer(model):
@@ -246,6 +241,20 @@ def test_training_an_autoencoder_improves_its_copies_of_states_held_out():
     assert trained.active < 8
     again = train(sparse_states(2000, 0), sparse_states(300, 1), settings)
     assert torch.equal(again.autoencoder.w_dec, trained.autoencoder.w_dec)
+
+
+def test_the_command_s_method_writes_what_the_mitigation_reads(model, tmp_path):
+    lines = []
+    work = SimpleNamespace(
+        model=model, seed=0, out=tmp_path, told=lines.append, forecast=False,
+        texts=[SimpleNamespace(prompt="You ", text=f"{word} indeed") for word in "abcdefghi" * 3],
+    )  # fmt: skip
+    method = TrainsAutoencoder(layer=0, features=40, active=4, steps=30, batch=64, own=1)
+    facts = method.fit(work)
+    assert facts["unexplained"] < facts["unexplained_before"]
+    assert "27 texts" in lines[0]
+    reading = SparseFeatures(model, file=str(tmp_path), layer=0, count=2)
+    assert len(reading.identity["features"].split(",")) == 2
 
 
 def test_an_autoencoder_codes_as_it_is_written_down():

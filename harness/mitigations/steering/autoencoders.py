@@ -15,8 +15,10 @@ from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
 from harness.mitigations.steering.training import Training, states_of, train
 from harness.types import GenerationConfig, Request
 
-OWN = GenerationConfig(n=8, max_new_tokens=48, temperature=1.0)
-"""How the model writes texts of its own to train on: so many after each of the contrast's."""
+OWN = 4
+"""Texts of its own that a model writes after each of the contrast's."""
+LENGTH = 32
+"""Tokens of one."""
 
 
 def chosen(
@@ -72,7 +74,9 @@ def trained_here(model: Any, contrast: Contrast, layer: int, seed: int) -> Spars
     key = key_of(model, texts=contrast.digest, layer=layer, settings=settings, own=OWN)
 
     def fit() -> dict[str, torch.Tensor]:
-        states = states_of(Residual(model), own_texts(model, contrast, seed), layer)
+        pairs = zip(contrast.toxic, contrast.clean, strict=False)
+        texts = own_texts(model, [text for pair in pairs for text in pair], OWN, seed)
+        states = states_of(Residual(model), texts, layer, OWN)
         return train(*states, settings).autoencoder.tensors
 
     forecast = f"{settings.steps} steps on what the model writes, a few minutes on a processor"
@@ -80,13 +84,20 @@ def trained_here(model: Any, contrast: Contrast, layer: int, seed: int) -> Spars
     return SparseAutoencoder.of(tensors)
 
 
-def own_texts(model: Any, contrast: Contrast, seed: int) -> list[str]:
-    """The contrast's texts, each with what the model writes after it, in an order of no kind."""
-    texts = [text for pair in zip(contrast.toxic, contrast.clean, strict=False) for text in pair]
-    requests = [Request(str(n), text, tuple(range(OWN.n))) for n, text in enumerate(texts)]
+def own_texts(model: Any, texts: Sequence[str], count: int, seed: int) -> list[str]:
+    """Texts, each as often as wanted with what the model writes after it.
+
+    Args:
+        model: that writes.
+        texts: to go on from.
+        count: how often from each.
+        seed: of what is drawn.
+    """
+    generation = GenerationConfig(n=count, max_new_tokens=LENGTH, temperature=1.0)
+    requests = [Request(str(n), text, tuple(range(count))) for n, text in enumerate(texts)]
     written = {
         (int(answer.sample_id), answer.index): texts[int(answer.sample_id)] + (answer.text or "")
-        for answers in model.hooked(()).generate(requests, OWN, seed)
+        for answers in model.hooked(()).generate(requests, generation, seed)
         for answer in answers
     }
-    return [written[key] for key in sorted(written, key=lambda key: (key[1], key[0]))]
+    return [written[key] for key in sorted(written)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,8 +21,9 @@ from harness.types import HarnessError
 
 logger = logging.getLogger(__name__)
 
-HELD_OUT = 10
-"""One text in so many is held out, to say how well the autoencoder copies."""
+HELD_OUT = 9
+"""One text in so many is held out, to say how well the autoencoder copies; odd, for kinds of texts
+take turns."""
 LEAST = 200
 """States at least."""
 DEAD = 50
@@ -35,11 +36,11 @@ AUXILIARY = 1 / 32
 class Training:
     """How an autoencoder is trained."""
 
-    features: int = 2048
-    active: int = 24
+    features: int = 1024
+    active: int = 16
     """Features of a state, on average."""
-    steps: int = 2000
-    batch: int = 1024
+    steps: int = 600
+    batch: int = 512
     rate: float = 1e-3
     seed: int = 0
 
@@ -61,16 +62,22 @@ class Trained:
 
 
 def states_of(
-    residual: Residual, texts: Sequence[str], layer: int
+    residual: Residual, texts: Sequence[str], layer: int, each: int = 1
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """States to train on and to test on, without sinks; a text's are on one side.
+    """States to train on and to test on, without sinks.
+
+    Args:
+        residual: whose states they are.
+        texts: that are read.
+        layer: after which.
+        each: so many texts, one after another, begin alike and stay on one side.
 
     Raises:
         HarnessError: there are too few.
     """
     sides: tuple[list[torch.Tensor], list[torch.Tensor]] = ([], [])
     for number, states in enumerate(residual.states(texts, [layer])):
-        sides[number % HELD_OUT == HELD_OUT - 1].append(states[layer])
+        sides[number // each % HELD_OUT == HELD_OUT - 1].append(states[layer])
     if min(map(len, sides)) == 0 or sum(map(len, sides[0])) < LEAST:
         raise HarnessError(
             f"{len(texts)} texts give too few states to train a sparse autoencoder on; give more"
@@ -80,13 +87,19 @@ def states_of(
     return seen[seen.norm(dim=-1) <= longest], held[held.norm(dim=-1) <= longest]
 
 
-def train(states: torch.Tensor, held_out: torch.Tensor, settings: Training) -> Trained:
+def train(
+    states: torch.Tensor,
+    held_out: torch.Tensor,
+    settings: Training,
+    told: Callable[[str], None] = logger.warning,
+) -> Trained:
     """An autoencoder of states.
 
     Args:
         states: shape (tokens, width).
         held_out: others, by which it is judged.
         settings: of the training.
+        told: is given a line now and then.
     """
     drawn = torch.Generator().manual_seed(settings.seed)
     scale = (states - states.mean(0)).square().sum(-1).mean().sqrt()
@@ -105,8 +118,10 @@ def train(states: torch.Tensor, held_out: torch.Tensor, settings: Training) -> T
         net.normalise()
         if step in (20, settings.steps // 2):
             left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
-            logger.warning("sparse autoencoder: step %d of %d, loss %.4f, %.0f s left",
-                           step + 1, settings.steps, loss.item(), left)  # fmt: skip
+            told(
+                f"sparse autoencoder: step {step + 1} of {settings.steps}, loss {loss.item():.4f}, "
+                f"{left:.0f} s left"
+            )
     autoencoder = net.finished(states.mean(0), scale)
     codes = autoencoder.encode(held_out)
     return Trained(
