@@ -116,8 +116,7 @@ def fitting(model: HuggingFaceModel, console: Console) -> None:
     """Fit anew, in an empty cache, and say what it took."""
     table = Table("fit", "seconds", "of the processor", "peak, GB")
     with tempfile.TemporaryDirectory() as folder:
-        _ = model.identity, model.weights_folder()
-        (Path(folder) / "models").symlink_to(model.weights_folder().parent)
+        (Path(folder) / "models").symlink_to(model.source.folder.parent)
         os.environ["HARNESS_CACHE"] = folder
         for name, way in (("steering", Steering(model)), ("transport", Transport(model))):
             wall, work = time.monotonic(), time.process_time()

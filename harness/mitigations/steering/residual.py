@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -67,9 +66,7 @@ def _shape(model: object) -> tuple[int, int]:
             f"steering reads the states of its model, and {type(model).__name__} of "
             f"model={name!r} gives none; backend=hf does"
         )
-    _ = model.identity  # refuses what is no checkpoint
-    config = json.loads((model.weights_folder() / "config.json").read_text(encoding="utf-8"))
-    count, width = shape_of(config)
+    count, width = shape_of(model.source.check(model.trust_remote_code))
     if count is None or width is None:
         raise HarnessError(
             f"the config of model={name!r} does not say how many layers it has and how wide they "
