@@ -1,6 +1,8 @@
 """Steering, sparse features and transport, on tiny checkpoints."""
 
 import json
+import re
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -338,3 +340,12 @@ def test_contrast_texts_are_read_by_either_form(tmp_path):
 def test_the_starter_has_32_texts_of_each_kind_and_none_twice():
     contrast = Contrast.read("starter", 100, 0)
     assert len({*contrast.toxic}) == len({*contrast.clean}) == 32
+
+
+def test_the_card_s_reductions_are_those_of_the_published_shares():
+    card = (Path(lineas.__file__).parent / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \S+ \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|$", card, re.M)
+    assert len(rows) == 3
+    for before, after, times, less in (map(float, row) for row in rows):
+        assert times == pytest.approx(before / after, abs=0.05)
+        assert less == pytest.approx(100 * (1 - after / before), abs=0.05)
