@@ -55,7 +55,10 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 """Plugins whose documents are on a hub; tests/tasks/test_lm_eval.py has some of its own."""
 
 
-INSIDE_A_MODEL = {("mitigation", name) for name in ("model_surgery", "eigenshift")}
+INSIDE_A_MODEL = {
+    ("mitigation", name)
+    for name in ("model_surgery", "eigenshift", "steering", "sparse_features", "transport")
+}
 
 
 def make(group: str, option: str):

@@ -7,20 +7,17 @@ nor an interruption changes an answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from harness.models.hf.memory import is_out_of_memory
+from harness.models.hf.gate import Gate
 from harness.models.hf.prefixes import Tokens
+from harness.models.hf.sizes import shape_of
+from harness.models.hf.unfit import FAULTS, fault, named, same_shape
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
-
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-"""What a checkpoint's config calls the number of its layers."""
-FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
-"""What a hook raises whose tensors do not fit the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +59,11 @@ class ChangesStates(Protocol):
     def change_states(self, states: torch.Tensor, layer: int) -> torch.Tensor:
         """What the next layer is given instead of what this one gave.
 
+        A mitigation with the trait `by_prompt` has `prompt_scores(states, layer)` beside it, one
+        number a token, and takes a third argument: of each token the largest of these numbers over
+        its row's prompt, float32. It is then given each prompt's last token and those of answers;
+        the tokens before stay as they are.
+
         Args:
             states: the residual stream, in the model's dtype and units, shape (tokens, width). They
                 may be tokens of many rows, of prompts and of answers; some prompts share them.
@@ -95,6 +97,7 @@ class Hooks:
     """The hooks of a run's mitigations, in order."""
 
     mitigations: Sequence[Mitigation] = ()
+    gate: Gate = field(default_factory=Gate, compare=False)
 
     @property
     def key(self) -> str:
@@ -112,28 +115,29 @@ class Hooks:
         Raises:
             HarnessError: a layer is named that there is not, or none.
         """
-        text = {**config, **(config.get("text_config") or {})}
-        count = next((int(text[key]) for key in LAYERS if text.get(key)), None)
+        count, _ = shape_of(config)
         for mitigation in self.mitigations:
             if "change_states" in hooks_of(mitigation):
                 _check_layers(mitigation, count, name)
 
-    def attach(self, model: Any, name: str) -> None:
-        """Edit a loaded model's weights, and hook its layers.
+    def attach(self, model: Any, name: str) -> Hooks:
+        """Edit a loaded model's weights, and hook its layers; gives the hooks of this model alone.
 
         Raises:
             HarnessError: a hook gives what does not fit the model.
         """
+        own = replace(self, gate=Gate())
         for mitigation in self.mitigations:
             if isinstance(mitigation, ChangesWeights):
                 _edit(model, mitigation, name)
         if any(isinstance(mitigation, ChangesStates) for mitigation in self.mitigations):
-            layers = _layers_of(model, name)
+            layers = layers_of(model, name)
             for mitigation in self.mitigations:
                 if isinstance(mitigation, ChangesStates):
                     _check_layers(mitigation, len(layers), name)
                     for number in sorted(set(mitigation.layers)):
-                        _steer(layers[number], mitigation, number, model)
+                        _steer(layers[number], _changing(mitigation, number, own.gate), model)
+        return own
 
     @property
     def change_logits(self) -> bool:
@@ -154,7 +158,7 @@ class Hooks:
         changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
             change = partial(mitigation.change_logits, contexts=rows)
-            changed = _same_shape(mitigation, "change_logits", changed, change)
+            changed = same_shape(mitigation, "change_logits", changed, change)
         return changed
 
 
@@ -174,7 +178,7 @@ def _check_layers(mitigation: object, count: int | None, name: str) -> None:
         return
     most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"
     raise HarnessError(
-        f"{_named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
+        f"{named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
     )
 
 
@@ -184,33 +188,54 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
     try:
         edited = dict(mitigation.change_weights({n: w.detach() for n, w in weights.items()}))
     except FAULTS as error:
-        raise HarnessError(_fault(mitigation, "change_weights", error)) from error
+        raise HarnessError(fault(mitigation, "change_weights", error)) from error
     if not edited:
-        raise HarnessError(f"{_named(mitigation)} changes none of the weights of model={name!r}")
+        raise HarnessError(f"{named(mitigation)} changes none of the weights of model={name!r}")
     for key, weight in edited.items():
         old = weights.get(key)
         if old is None or old.shape != weight.shape:
             there = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
             raise HarnessError(
-                f"{_named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
+                f"{named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
                 f"model={name!r} {there}"
             )
         with torch.no_grad():
             old.copy_(weight)
 
 
-def _steer(layer: torch.nn.Module, mitigation: ChangesStates, number: int, model: Any) -> None:
+def _changing(
+    mitigation: ChangesStates, layer: int, gate: Gate
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """How a mitigation changes the states after a layer, which it may write into."""
+
+    def plainly(states: torch.Tensor) -> torch.Tensor:
+        return mitigation.change_states(states, layer)
+
+    change = plainly
+    if trait(mitigation, "by_prompt"):
+        by_prompt: Any = mitigation
+        reader = gate.open()
+
+        def gated(states: torch.Tensor) -> torch.Tensor:
+            return gate.change(
+                reader,
+                states,
+                lambda read: by_prompt.prompt_scores(read, layer),
+                lambda changed, prompt: by_prompt.change_states(changed, layer, prompt),
+            )
+
+        change = gated
+    return lambda states: same_shape(mitigation, "change_states", states, change)
+
+
+def _steer(
+    layer: torch.nn.Module, change: Callable[[torch.Tensor], torch.Tensor], model: Any
+) -> None:
     """Let a mitigation change what a layer gives."""
 
     def steered(given: torch.Tensor) -> torch.Tensor:
         flat = given.reshape(-1, given.shape[-1]).clone()  # a hook may write into it
-        changed = _same_shape(
-            mitigation,
-            "change_states",
-            flat,
-            lambda states: mitigation.change_states(states, number),
-        )
-        return changed.to(given.dtype).reshape(given.shape)
+        return change(flat).to(given.dtype).reshape(given.shape)
 
     def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         if isinstance(output, tuple):
@@ -222,7 +247,7 @@ def _steer(layer: torch.nn.Module, mitigation: ChangesStates, number: int, model
     layer.register_forward_hook(hook)
 
 
-def _layers_of(model: Any, name: str) -> torch.nn.ModuleList:
+def layers_of(model: Any, name: str) -> torch.nn.ModuleList:
     """The decoder's layers.
 
     Raises:
@@ -236,38 +261,3 @@ def _layers_of(model: Any, name: str) -> torch.nn.ModuleList:
         f"model={name!r} ({type(model).__name__}) keeps no list of its {count} layers, so that no "
         "mitigation can change its states"
     )
-
-
-def _same_shape(
-    mitigation: object, method: str, given: torch.Tensor,
-    change: Callable[[torch.Tensor], torch.Tensor],
-) -> torch.Tensor:  # fmt: skip
-    """What a hook makes of a tensor.
-
-    Raises:
-        HarnessError: it is of another shape, or cannot be had.
-    """
-    try:
-        changed = change(given)
-    except FAULTS as error:
-        if is_out_of_memory(error):
-            raise
-        raise HarnessError(_fault(mitigation, method, error)) from error
-    if not isinstance(changed, torch.Tensor) or changed.shape != given.shape:
-        shape = tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed
-        raise HarnessError(
-            f"{_named(mitigation)}: {method} gave {shape!r} for a tensor of shape "
-            f"{tuple(given.shape)}; it gives the same shape"
-        )
-    return changed
-
-
-def _fault(mitigation: object, method: str, error: BaseException) -> str:
-    words = " ".join(str(error).split())[:200]
-    return (
-        f"{_named(mitigation)}: {method} does not fit this model ({type(error).__name__}: {words})"
-    )
-
-
-def _named(mitigation: object) -> str:
-    return f"mitigation {type(mitigation).__name__}"

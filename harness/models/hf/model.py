@@ -204,8 +204,7 @@ class HuggingFaceModel:
             tokenizer, model = self.read(dtype)
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
             if self._hooks:
-                self._hooks.attach(loaded.model, self.name)
-                loaded.hooks = self._hooks
+                loaded.hooks = self._hooks.attach(loaded.model, self.name)
         self._in_use[dtype] = loaded
         return loaded
 

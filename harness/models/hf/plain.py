@@ -50,6 +50,7 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
             logits[:, torch.tensor(self.ends)] = -torch.inf  # whatever a hook made of it
         chosen = choose(logits, self.generation, self.draws[:, step])
         self.chosen.append(chosen)
+        self.hooks.gate.step(self.hooks.gate.seen(len(chosen)), chosen.device)
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen.clamp(min=0)[:, None], 0.0)
 
     def _contexts(self, input_ids: torch.Tensor) -> list[Context]:
@@ -114,6 +115,7 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
     prompts = [row.prompt for row in batch]
     choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, prompts)
+    loaded.hooks.gate.padded(mask, [0] * len(batch))
     written = loaded.model.generate(
         ids,
         attention_mask=mask,
@@ -145,6 +147,7 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     options: dict[str, Any] = {"logits_to_keep": longest} if loaded.keeps_logits else {}
     if loaded.takes_positions:
         options["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    loaded.hooks.gate.padded(mask, [len(w.choices[n]) - 1 for w, n, _ in rows])
     logits = loaded.model(ids, attention_mask=mask, use_cache=False, **options).logits
     for (weighing, number, _), of_row in zip(rows, logits, strict=True):
         choice = weighing.choices[number]

@@ -30,6 +30,8 @@ class Row:
     """What is written so far."""
     parent: Segment | None = None
     """The lowest segment above the row's own tokens."""
+    seen: tuple[float, ...] = ()
+    """What steering by the prompt has read of it."""
     opened: str | None = None
     """The mark of thinking that the prompt ends with."""
 

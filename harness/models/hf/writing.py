@@ -147,6 +147,7 @@ class Writer:
                 first = end
         for prompt, row in taken:
             row.parent = prompt.segment or prompt.leaf.parent
+            row.seen = prompt.leaf.seen
         ended = self._append(
             self.entering,
             torch.stack([prompt.logits for prompt, _ in taken if prompt.logits is not None]),
@@ -163,6 +164,7 @@ class Writer:
     def _step(self) -> list[Generation]:
         """Write one more token of every row."""
         self._slots.begin()
+        self.loaded.hooks.gate.step([row.seen for row in self.trying], self.loaded.device)
         logits = self.loaded.forward(
             [row.tokens[-1] for row in self.trying],
             [len(row.prompt) + len(row.tokens) - 1 for row in self.trying],
