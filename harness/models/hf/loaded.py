@@ -19,6 +19,7 @@ from harness.models.hf.hooks import NO_HOOKS
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
+from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,7 @@ class LoadedModel:
         model: on its device, without dropout (`eval`).
         name: what the user called it.
         token_budget: tokens held at once at most; None: as many as free memory holds.
+        trials: of these weights, which are not tried again where they have passed.
 
     Raises:
         HarnessError: it does not write a text from left to right.
@@ -54,6 +56,7 @@ class LoadedModel:
         model: Any,
         name: str,
         token_budget: int | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self.model = model
         self.device = torch.device(model.device)
@@ -77,10 +80,16 @@ class LoadedModel:
         """Tokens of the longest row that our attention is right for; 0: it does not fit."""
         self.token_bytes = 0
         """Of one token's keys and values."""
-        check_causal(self.model, name)
         self._own_attention = self.model.config._attn_implementation
-        self.misfit = self._try_cascade()
+        self.misfit: str | None = None
         """Why our attention does not fit; None where it does."""
+        if trials and (passed := trials.passed):
+            self.widest, self.token_bytes = passed.widest, passed.token_bytes
+        else:
+            check_causal(self.model, name)
+            self.misfit = self._try_cascade()
+            if trials and not self.misfit:
+                trials.keep(Passed(self.widest, self.token_bytes))
         if self.misfit:
             logger.warning("%s runs by transformers' own, slower generation: %s", name, self.misfit)
         self.token_budget = token_budget or self._fitting_tokens()

@@ -195,9 +195,9 @@ class HuggingFaceModel:
         """The model in memory, loaded the first time."""
         if dtype in self._in_use:
             return self._in_use[dtype]
-        from harness.models.hf.encoder import set_template
         from harness.models.hf.loaded import LoadedModel
         from harness.models.hf.reading import read_model
+        from harness.models.hf.trials import Trials
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
@@ -207,9 +207,11 @@ class HuggingFaceModel:
         loaded = _loaded.get(key)
         if loaded is None:
             where = (self.weights_folder(), self.name, dtype, self.device, self.trust_remote_code)
-            tokenizer, model = read_model(*where)
-            set_template(tokenizer, self.template_text(), parse_day(self.today))
-            loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
+            trials = Trials({"weights": weights, "device": self.device})
+            tokenizer = self._encoder.tokenizer
+            model = read_model(*where, compared=trials.passed is not None)
+            loaded = LoadedModel(tokenizer, model, self.name, self.token_budget, trials)
+            _loaded[key] = loaded
             if self._hooks:
                 self._hooks.attach(loaded.model, self.name)
                 loaded.hooks = self._hooks
@@ -219,13 +221,10 @@ class HuggingFaceModel:
     @cached_property
     def _encoder(self) -> Encoder:
         """The tokenizer without the model."""
-        from transformers import AutoTokenizer
-
         from harness.models.hf.encoder import Encoder, set_template
+        from harness.models.hf.reading import read_tokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(
-            self._folder, trust_remote_code=self.trust_remote_code
-        )
+        tokenizer = read_tokenizer(self._folder, self.name, self.trust_remote_code)
         set_template(tokenizer, self.template_text(), parse_day(self.today))
         return Encoder(tokenizer, self.name)
 

@@ -14,10 +14,30 @@ from harness.models.hf.memory import best_device
 from harness.types import HarnessError
 
 
+def read_tokenizer(
+    folder: Path, name: str, trust_remote_code: bool
+) -> PreTrainedTokenizerBase:
+    """The tokenizer of a checkpoint.
+
+    Raises:
+        HarnessError: transformers cannot load it.
+    """
+    try:
+        return AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    except Exception as error:
+        raise _refused(error, f"the tokenizer of model={name!r}", "") from error
+
+
 def read_model(
-    folder: Path, name: str, dtype: str, device: str, trust_remote_code: bool
-) -> tuple[PreTrainedTokenizerBase, Any]:
-    """The tokenizer and the model of a checkpoint, the model on its device.
+    folder: Path,
+    name: str,
+    dtype: str,
+    device: str,
+    trust_remote_code: bool,
+    *,
+    compared: bool = False,
+) -> Any:
+    """The model of a checkpoint, on its device.
 
     Args:
         folder: of the checkpoint.
@@ -25,6 +45,8 @@ def read_model(
         dtype: of weights and activations.
         device: `auto`, or as torch writes it.
         trust_remote_code: whether the checkpoint may run Python of its own.
+        compared: whether names and shapes of these weights are known to be its class's, so that
+            they need not be compared before they are loaded; they are once more then.
 
     Raises:
         HarnessError: transformers cannot load it, or not all of its weights are there.
@@ -32,27 +54,24 @@ def read_model(
     transformers.utils.logging.disable_progress_bar()
     try:
         place = torch.device(best_device() if device == "auto" else device)
-        tokenizer, model = _read(folder, name, dtype, trust_remote_code)
-        return tokenizer, model.to(place).eval()
+        if not compared:
+            check_weights(folder, name, trust_remote_code)
+        model, report = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=getattr(torch, dtype),
+            trust_remote_code=trust_remote_code,
+            **REPORTED,
+        )
+        refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
+        return model.to(place).eval()
     except HarnessError:
         raise
     except Exception as error:
-        said = [type(error).__name__, *str(error).strip().splitlines()[:1]]
-        raise HarnessError(
-            f"model={name!r} cannot be loaded by transformers {transformers.__version__} on "
-            f"device {device!r} in {dtype}: {', '.join(said)[:300]}"
-        ) from error
+        raise _refused(error, f"model={name!r}", f" on device {device!r} in {dtype}") from error
 
 
-def _read(folder: Path, name: str, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
-    """The tokenizer and the model of a checkpoint whose weights are all there."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
-    check_weights(folder, name, trust_remote_code)
-    model, report = AutoModelForCausalLM.from_pretrained(
-        folder,
-        dtype=getattr(torch, dtype),
-        trust_remote_code=trust_remote_code,
-        **REPORTED,
+def _refused(error: Exception, what: str, how: str) -> HarnessError:
+    reason = ", ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
+    return HarnessError(
+        f"{what} cannot be loaded by transformers {transformers.__version__}{how}: {reason}"
     )
-    refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
-    return tokenizer, model
