@@ -221,6 +221,9 @@ class HuggingFaceModel:
     @cached_property
     def _encoder(self) -> Encoder:
         """The tokenizer without the model."""
+        from harness.models.hf.put_off import import_transformers
+
+        import_transformers()
         from harness.models.hf.encoder import Encoder, set_template
         from harness.models.hf.reading import read_tokenizer
 
