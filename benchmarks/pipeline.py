@@ -51,7 +51,7 @@ def main() -> None:
             row = json.loads(done.stdout.splitlines()[-1])
             measured.append(row)
             print(
-                f"{way:10}{n:10,}{row['seconds']:10.2f}{row["requests_per_second"]:12,.0f}"
+                f"{way:10}{n:10,}{row['seconds']:10.2f}{row['requests_per_second']:12,.0f}"
                 f"{row['peak_mb']:10.0f}",
                 flush=True,
             )
