@@ -14,9 +14,7 @@ from harness.models.hf.memory import best_device
 from harness.types import HarnessError
 
 
-def read_tokenizer(
-    folder: Path, name: str, trust_remote_code: bool
-) -> PreTrainedTokenizerBase:
+def read_tokenizer(folder: Path, name: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint.
 
     Raises:
