@@ -102,7 +102,7 @@ def _equal(here: Texts, there: Texts) -> str:
 
 
 def _budget(loaded: LoadedModel) -> str:
-    """The tokens that are held at most, and whether what was held stayed below the card's memory."""
+    """The tokens that are held at most, and how much of the memory was used at the peak."""
     if loaded.device.type != "cuda":
         return f"{loaded.token_budget} tokens"
     peak = torch.cuda.max_memory_allocated(loaded.device)

@@ -207,8 +207,10 @@ class HuggingFaceModel:
         loaded = _loaded.get(key)
         if loaded is None:
             where = (self.weights_folder(), self.name, dtype, self.device, self.trust_remote_code)
-            trials = Trials({"weights": weights, "device": self.device})
-            tokenizer = self._encoder.tokenizer
+            trials, tokenizer = (
+                Trials({"weights": weights, "device": self.device}),
+                self._encoder.tokenizer,
+            )
             model = read_model(*where, compared=trials.passed is not None)
             loaded = LoadedModel(tokenizer, model, self.name, self.token_budget, trials)
             _loaded[key] = loaded
