@@ -207,13 +207,10 @@ class HuggingFaceModel:
         loaded = _loaded.get(key)
         if loaded is None:
             where = (self.weights_folder(), self.name, dtype, self.device, self.trust_remote_code)
-            trials, tokenizer = (
-                Trials({"weights": weights, "device": self.device}),
-                self._encoder.tokenizer,
-            )
+            trials = Trials({"weights": weights, "device": self.device})
+            tokenizer, budget = self._encoder.tokenizer, self.token_budget
             model = read_model(*where, compared=trials.passed is not None)
-            loaded = LoadedModel(tokenizer, model, self.name, self.token_budget, trials)
-            _loaded[key] = loaded
+            loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, budget, trials)
             if self._hooks:
                 self._hooks.attach(loaded.model, self.name)
                 loaded.hooks = self._hooks
@@ -223,9 +220,7 @@ class HuggingFaceModel:
     @cached_property
     def _encoder(self) -> Encoder:
         """The tokenizer without the model."""
-        from harness.models.hf.put_off import import_transformers
-
-        import_transformers()
+        from harness.models.hf import put_off  # noqa: F401 - before what imports transformers
         from harness.models.hf.encoder import Encoder, set_template
         from harness.models.hf.reading import read_tokenizer
 

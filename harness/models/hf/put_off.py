@@ -1,4 +1,7 @@
-"""Imports transformers without scipy, which it takes one function of, for object detection."""
+"""Imports transformers without scipy, which it takes one function of, for object detection.
+
+To import this file is to import transformers so.
+"""
 
 from __future__ import annotations
 
@@ -37,3 +40,6 @@ def import_transformers() -> None:
             importlib.import_module("transformers.loss.loss_utils")
     finally:
         del sys.modules[PUT_OFF]
+
+
+import_transformers()
