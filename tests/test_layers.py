@@ -41,7 +41,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "score": "runs report bridges store statistics command show types",
         "lm_eval_tasks": "runs store command types",
         "testing": "runs store types",
-        "__main__": "runs",
+        "__main__": "runs types",
         "benchmarks": "*",
     },
 )

@@ -112,3 +112,40 @@ def test_the_same_answer_to_the_same_request_is_read_once_by_refusal(monkeypatch
     assert len(seen) == len(set(seen)) == 4
     assert [of_one[0].value for of_one in scores] == [1.0, 1.0, 0.0, 0.0] * 2
     assert scores[0] is not scores[4]
+
+
+def test_what_windows_of_judging_begin_with_is_computed_once_and_verdicts_are_the_same(
+    monkeypatch, random_weights
+):
+    rubric = "You rate answers from 1 to 5. " * 12
+    windows = [
+        [
+            Request(f"{w} {i}", f"{rubric}{topic} {w}: is it so?", choices=(" 1", " 2"))
+            for i, topic in enumerate(("tides", "bread", "night buses"))
+        ]
+        for w in ("first", "second")
+    ]
+    passed, settings = [], GenerationConfig()
+    inner = LoadedModel._pass
+
+    def counted(self, rows, parents, counts):
+        passed.append(sum(map(len, rows)))
+        return inner(self, rows, parents, counts)
+
+    def weights(model, asked):
+        given = [g for some in model.generate(asked, settings, 0) for g in some]
+        return {g.sample_id: g.choice_logprobs for g in given}
+
+    def fresh():
+        return HuggingFaceModel(random_weights(), dtype="float32", token_budget=next(budgets))
+
+    budgets = iter(range(50_001, 50_009))  # so that no two share what is in memory
+    alone = weights(fresh(), windows[1])
+    model = fresh()
+    model.load("float32")
+    monkeypatch.setattr(LoadedModel, "_pass", counted)
+    weights(model, windows[0])
+    before = sum(passed)
+    passed.clear()
+    assert weights(model, windows[1]) == alone
+    assert sum(passed) < before / 2

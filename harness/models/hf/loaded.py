@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -28,6 +28,8 @@ MOST_ROWS = 256
 """Rows written together; beyond, a step takes longer as fast as it has more rows."""
 PASS_TOKENS = 1536
 """Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
+BEGINNING_TOKENS = 2048
+"""Tokens of beginnings that are held from one call to the next."""
 PLAIN_TOKENS = 16384
 """Token budget where the keys and values of a token have not been measured."""
 MEMORY_SHARE = 0.4
@@ -74,6 +76,8 @@ class LoadedModel:
         self.keeps_logits = "logits_to_keep" in takes
         self.takes_positions = "position_ids" in takes
         self.hooks = NO_HOOKS
+        self._beginnings: dict[Tokens, list[KeyValues]] = {}
+        """Keys and values of what earlier requests began with, the last ones last."""
         self.scale = 1.0
         """Halved whenever memory runs out, for as long as the model lives."""
         self.widest = 0
@@ -88,6 +92,7 @@ class LoadedModel:
         else:
             check_causal(self.model, name)
             self.misfit = self._try_cascade()
+            self._beginnings.clear()  # the trial's; hooks may change the model yet
             if trials and not self.misfit:
                 trials.keep(Passed(self.widest, self.token_bytes))
         if self.misfit:
@@ -134,6 +139,7 @@ class LoadedModel:
     def halve(self) -> None:
         """Do with half of the memory from now on."""
         self.scale /= 2
+        self._beginnings.clear()
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
@@ -180,9 +186,23 @@ class LoadedModel:
         chains = [leaf.parent.chain() for leaf in leaves if leaf.parent]
         for depth in range(max(map(len, chains), default=0)):
             here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
+            if depth == 0:
+                for segment in here:
+                    segment.cache = segment.cache or self._beginnings.get(segment.tokens)
             self._compute([segment for segment in here if segment.cache is None])
+            if depth == 0:
+                self._keep(here)
         parents = [leaf.parent for leaf in leaves]
         return self._pass([leaf.own for leaf in leaves], parents, counts)
+
+    def _keep(self, beginnings: Iterable[Segment]) -> None:
+        """Hold the last beginnings for the next requests: a judge's rubric, for example."""
+        for segment in beginnings:
+            if segment.cache is not None:
+                self._beginnings.pop(segment.tokens, None)
+                self._beginnings[segment.tokens] = segment.cache
+        while sum(map(len, self._beginnings)) > BEGINNING_TOKENS * self.scale:
+            del self._beginnings[next(iter(self._beginnings))]
 
     def _compute(self, missing: list[Segment]) -> None:
         """Keys and values of segments whose parents have theirs."""
