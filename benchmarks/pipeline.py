@@ -1,9 +1,11 @@
 """What the pipeline itself costs: a model that answers at once, and every row on disk.
 
-    python benchmarks/pipeline.py [--quick]
+    python benchmarks/pipeline.py [--quick] [--generations N]
 
 Runs 1,000, 10,000 and 100,000 requests, each in a process of its own and in two ways: samples made
 by a task here with a scorer that counts words, and `med_harm` from a JSONL file with `refusal`.
+With `--generations` each prompt is answered so many times (by the instant model alike, so that a
+scorer that keeps what it has read has an easy life).
 The seconds hold data, samples, requests, generations, scores and tables; ten requests go before
 them, so that all is imported. Memory is the peak of the process, libraries included: of a request
 the pipeline keeps some hundred bytes (numbers, no texts), and as many again while it makes the
@@ -33,16 +35,18 @@ def main() -> None:
     """Measure each size in each way and print."""
     parser = argparse.ArgumentParser(description="What the pipeline itself costs")
     parser.add_argument("--quick", action="store_true", help="leave out the largest size")
+    parser.add_argument("--generations", type=int, default=1, help="of each prompt")
     parser.add_argument("--one", nargs=2, metavar=("WAY", "N"), help="one measurement, as JSON")
     args = parser.parse_args()
     if args.one:
-        print(json.dumps(measure(args.one[0], int(args.one[1]))))
+        print(json.dumps(measure(args.one[0], int(args.one[1]), args.generations)))
         return
     measured = []
-    print(f"{'scorer':10}{'requests':>10}{'seconds':>10}{'requests/s':>12}{'peak MB':>10}")
+    print(f"{'scorer':10}{'prompts':>10}{'seconds':>10}{'answers/s':>12}{'peak MB':>10}")
     for way in WAYS:
         for n in SIZES[:-1] if args.quick else SIZES:
-            command = [sys.executable, __file__, "--one", way, str(n)]
+            each = ["--generations", str(args.generations)]
+            command = [sys.executable, __file__, "--one", way, str(n), *each]
             done = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
             row = json.loads(done.stdout.splitlines()[-1])
             measured.append(row)
@@ -54,36 +58,39 @@ def main() -> None:
     print(json.dumps(measured))
 
 
-def measure(way: str, n: int) -> Mapping[str, object]:
+def measure(way: str, n: int, generations: int) -> Mapping[str, object]:
     """The rate and the memory of one run."""
     sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
-    time_run(way, 10)
-    seconds = time_run(way, n)
+    time_run(way, 10, 1)
+    begun = time.process_time()
+    seconds = time_run(way, n, generations)
     kilobyte = 2**20 if sys.platform == "darwin" else 2**10
     return {
         "scorer": way,
         "requests": n,
+        "generations": generations,
         "seconds": round(seconds, 3),
-        "requests_per_second": round(n / seconds),
+        "processor_seconds": round(time.process_time() - begun, 3),
+        "requests_per_second": round(n * generations / seconds),
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / kilobyte, 1),
     }
 
 
-def time_run(way: str, n: int) -> float:
+def time_run(way: str, n: int, generations: int) -> float:
     """Seconds that a run in a new folder takes."""
     with tempfile.TemporaryDirectory() as folder:
-        plan = make_plan(way, n, Path(folder))
+        plan = make_plan(way, n, generations, Path(folder))
         from harness.runs import run
 
         started = time.perf_counter()
         result = run(plan, lambda what, total: nullcontext(lambda done: None))
         seconds = time.perf_counter() - started
-    if result.info["generations"] != n:
-        raise SystemExit(f"the run made {result.info['generations']} of {n} generations")
+    if result.info["generations"] != n * generations:
+        raise SystemExit(f"the run made {result.info['generations']} of {n * generations} answers")
     return seconds
 
 
-def make_plan(way: str, n: int, folder: Path):  # noqa: ANN201 - its type is imported late
+def make_plan(way: str, n: int, generations: int, folder: Path):  # noqa: ANN201 - its type is imported late
     """What the command line would make: the echo model and one scorer."""
     from harness.command import task_of
     from harness.models.echo import EchoModel
@@ -97,7 +104,7 @@ def make_plan(way: str, n: int, folder: Path):  # noqa: ANN201 - its type is imp
         task=questions(n) if way == "words" else task_of("med_harm", data=data),
         model=EchoModel(),
         scorers=ScorerRegistry({way: scorer}),
-        generation=GenerationConfig(),
+        generation=GenerationConfig(n=generations, temperature=float(generations > 1)),
         protocol="fast",
         seed=0,
         results=folder,

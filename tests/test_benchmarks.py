@@ -35,6 +35,31 @@ def test_the_engine_benchmark_ends_in_ratios(tmp_path):
 
 
 @pytest.mark.slow
+def test_the_card_benchmark_runs_without_a_card(tmp_path):
+    arguments = ("--device", "cpu", "--sizes", "tiny", "--shapes", "llama")
+    *_, last = benchmark("gpu.py", *arguments, cwd=tmp_path)
+    checks, speeds = json.loads(last)["rows"]
+    assert list(checks["checks"].values())[:2] == ["8/8", "32/32"]
+    assert "32/32" in list(checks["checks"].values())[3]
+    assert "NOT" not in checks["checks"]["halved to"]
+    assert set(speeds["tokens_per_second"]["greedy"]) >= {"ours", "generate"}
+
+
+def test_what_must_hold_on_a_card_holds_without_a_card(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    from gpu import prompts
+    from gpu_checks import check
+    from gpu_models import make
+
+    folder = make("llama", "tiny", "float32", "cpu", tmp_path)
+    checks = check(folder, "cpu", prompts(8, 40, 30))
+    assert checks["greedy texts as the CPU's"] == "8/8"
+    assert checks["samples equal in small batches"] == "32/32"
+    assert checks["texts after memory ran out (an error raised here)"] == "32/32"
+    assert float(checks["halved to"]) < 1
+
+
+@pytest.mark.slow
 def test_the_pipeline_benchmark_prints_a_curve(tmp_path):
     *printed, measured = benchmark("pipeline.py", "--quick", cwd=tmp_path)
     rows = json.loads(measured)

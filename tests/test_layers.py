@@ -43,7 +43,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "lm_eval_tasks": "runs store command types",
         "testing": "runs store types",
         "mitigate": "types data store command models mitigations statistics show regression",
-        "__main__": "runs",
+        "__main__": "runs types",
         "benchmarks": "*",
     },
 )

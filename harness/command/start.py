@@ -11,8 +11,9 @@ from typing import Any, TypeVar
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import configure_log
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
@@ -52,13 +53,13 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
     try:
         register()
 
-        @hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)
         def job(cfg: DictConfig) -> None:
             nonlocal begun
             begun = True
             _job(cfg, work, misuse)
 
-        job()
+        if not _composed_once(config, job):
+            hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)(job)()
     except SystemExit as ended:  # of the parser of arguments, which has a code of its own
         sys.exit(misuse if ended.code and not begun else ended.code)
     except RunFailedError as failed:
@@ -72,6 +73,29 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
         print(f"error: {sentence(error)}", file=sys.stderr)
         sys.exit(misuse)
     sys.exit(0)
+
+
+def _composed_once(config: str, job: Callable[[DictConfig], None]) -> bool:
+    """Do the job without `hydra.main`, which composes twice, to learn first whether it is a sweep.
+
+    Returns:
+        Whether it is done: not where options of Hydra's own ask for more than a job.
+    """
+    if any(argument.startswith("-") or "hydra" in argument for argument in sys.argv[1:]):
+        return False
+    with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3", job_name="harness"):
+        cfg = hydra.compose(config, sys.argv[1:], return_hydra_config=True)
+        own = cfg.hydra
+        more = (own.mode, own.callbacks, own.job.chdir, own.job.env_set, own.output_subdir)
+        if any(more) or own.run.dir != ".":
+            return False
+        with flag_override(cfg, ["readonly", "struct"], False):
+            own.mode = RunMode.RUN
+            HydraConfig.instance().set_config(cfg)
+            configure_log(own.job_logging, own.verbose)
+            del cfg["hydra"]
+        job(cfg)
+    return True
 
 
 def _readable(arguments: list[str], misuse: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import Any
 
@@ -19,6 +19,7 @@ from harness.models.hf.hooks import NO_HOOKS
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
+from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
 logger = logging.getLogger(__name__)
@@ -27,6 +28,8 @@ MOST_ROWS = 256
 """Rows written together; beyond, a step takes longer as fast as it has more rows."""
 PASS_TOKENS = 1536
 """Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
+BEGINNING_TOKENS = 2048
+"""Tokens of beginnings that are held from one call to the next."""
 PLAIN_TOKENS = 16384
 """Token budget where the keys and values of a token have not been measured."""
 MEMORY_SHARE = 0.4
@@ -43,6 +46,7 @@ class LoadedModel:
         model: on its device, without dropout (`eval`).
         name: what the user called it.
         token_budget: tokens held at once at most; None: as many as free memory holds.
+        trials: of these weights, which are not tried again where they have passed.
 
     Raises:
         HarnessError: it does not write a text from left to right.
@@ -54,6 +58,7 @@ class LoadedModel:
         model: Any,
         name: str,
         token_budget: int | None = None,
+        trials: Trials | None = None,
     ) -> None:
         self.model = model
         self.device = torch.device(model.device)
@@ -71,16 +76,25 @@ class LoadedModel:
         self.keeps_logits = "logits_to_keep" in takes
         self.takes_positions = "position_ids" in takes
         self.hooks = NO_HOOKS
+        self._beginnings: dict[Tokens, list[KeyValues]] = {}
+        """Keys and values of what earlier requests began with, the last ones last."""
         self.scale = 1.0
         """Halved whenever memory runs out, for as long as the model lives."""
         self.widest = 0
         """Tokens of the longest row that our attention is right for; 0: it does not fit."""
         self.token_bytes = 0
         """Of one token's keys and values."""
-        check_causal(self.model, name)
         self._own_attention = self.model.config._attn_implementation
-        self.misfit = self._try_cascade()
+        self.misfit: str | None = None
         """Why our attention does not fit; None where it does."""
+        if trials and (passed := trials.passed):
+            self.widest, self.token_bytes = passed.widest, passed.token_bytes
+        else:
+            check_causal(self.model, name)
+            self.misfit = self._try_cascade()
+            self._beginnings.clear()  # the trial's; hooks may change the model yet
+            if trials and not self.misfit:
+                trials.keep(Passed(self.widest, self.token_bytes))
         if self.misfit:
             logger.warning("%s runs by transformers' own, slower generation: %s", name, self.misfit)
         self.token_budget = token_budget or self._fitting_tokens()
@@ -125,6 +139,7 @@ class LoadedModel:
     def halve(self) -> None:
         """Do with half of the memory from now on."""
         self.scale /= 2
+        self._beginnings.clear()
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
@@ -171,12 +186,26 @@ class LoadedModel:
         chains = [leaf.parent.chain() for leaf in leaves if leaf.parent]
         for depth in range(max(map(len, chains), default=0)):
             here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
+            if depth == 0:
+                for segment in here:
+                    segment.cache = segment.cache or self._beginnings.get(segment.tokens)
             self._compute([segment for segment in here if segment.cache is None])
+            if depth == 0:
+                self._keep(here)
         parents = [leaf.parent for leaf in leaves]
         out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
         for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):
             leaf.seen = seen
         return out
+
+    def _keep(self, beginnings: Iterable[Segment]) -> None:
+        """Hold the last beginnings for the next requests: a judge's rubric, for example."""
+        for segment in beginnings:
+            if segment.cache is not None:
+                self._beginnings.pop(segment.tokens, None)
+                self._beginnings[segment.tokens] = segment.cache
+        while sum(map(len, self._beginnings)) > BEGINNING_TOKENS * self.scale:
+            del self._beginnings[next(iter(self._beginnings))]
 
     def _compute(self, missing: list[Segment]) -> None:
         """Keys and values of segments whose parents have theirs."""

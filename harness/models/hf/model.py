@@ -193,6 +193,8 @@ class HuggingFaceModel:
         if dtype in self._in_use:
             return self._in_use[dtype]
         from harness.models.hf.loaded import LoadedModel
+        from harness.models.hf.reading import read_model
+        from harness.models.hf.trials import Trials
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
@@ -201,8 +203,16 @@ class HuggingFaceModel:
         )
         loaded = _loaded.get(key)
         if loaded is None:
-            tokenizer, model = self.read(dtype)
-            loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
+            trials = Trials({"weights": weights, "device": self.device, "hooks": hooks})
+            model = read_model(
+                self.source,
+                dtype,
+                self.device,
+                self.trust_remote_code,
+                compared=trials.passed is not None,
+            )
+            tokenizer, budget = self._encoder.tokenizer, self.token_budget
+            loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, budget, trials)
             if self._hooks:
                 loaded.hooks = self._hooks.attach(loaded.model, self.name)
         self._in_use[dtype] = loaded
@@ -211,22 +221,23 @@ class HuggingFaceModel:
     def read(self, dtype: str) -> tuple[Any, Any]:
         """A tokenizer and a model of transformers, read anew and held by nobody else."""
         from harness.models.hf.encoder import set_template
-        from harness.models.hf.reading import read_model
+        from harness.models.hf.reading import read_model, read_tokenizer
 
-        tokenizer, model = read_model(self.source, dtype, self.device, self.trust_remote_code)
+        folder, trusted = self.source.tokenizer_folder, self.trust_remote_code
+        tokenizer = read_tokenizer(folder, self.name, trusted)
+        model = read_model(self.source, dtype, self.device, trusted)
         set_template(tokenizer, self.template_text(), parse_day(self.today))
         return tokenizer, model
 
     @cached_property
     def _encoder(self) -> Encoder:
         """The tokenizer without the model."""
-        from transformers import AutoTokenizer
-
+        from harness.models.hf import put_off  # noqa: F401 - before what imports transformers
         from harness.models.hf.encoder import Encoder, set_template
+        from harness.models.hf.reading import read_tokenizer
 
-        tokenizer = AutoTokenizer.from_pretrained(
-            self.source.tokenizer_folder, trust_remote_code=self.trust_remote_code
-        )
+        folder = self.source.tokenizer_folder
+        tokenizer = read_tokenizer(folder, self.name, self.trust_remote_code)
         set_template(tokenizer, self.template_text(), parse_day(self.today))
         return Encoder(tokenizer, self.name)
 
