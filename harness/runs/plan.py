@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs.mitigated import around, inside
+from harness.runs.reported import reported, with_reports
 from harness.statistics import VERSION as STATISTICS
 from harness.statistics import as_record
 from harness.store import Source
 from harness.types import (
+    Estimand,
     GenerationConfig,
     HarnessError,
     Mitigation,
@@ -60,6 +62,12 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse a mitigation that the model cannot have, before anything is loaded."""
         _ = self.asked_model
+        object.__setattr__(self, "scorers", with_reports(self.scorers, self.mitigation))
+
+    @cached_property
+    def estimands(self) -> tuple[Estimand, ...]:
+        """The task's, and the means of what the mitigation reports."""
+        return (*self.task.estimands, *reported(self.mitigation))
 
     @cached_property
     def inner_model(self) -> Model:
@@ -86,40 +94,50 @@ def describe(
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
     """
-    estimands = plan.task.estimands
+    estimands = plan.estimands
     missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
-    if len(missing) == len(estimands):
+    if len(missing) >= len(plan.task.estimands):
         raise HarnessError(
             f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
         )
     nothing = plan.scorers.nothing_where
-    return {
-        "identity": identity,
-        "groups": groups,
-        "model": plan.model.name,
-        "mitigation": plan.mitigation_name,
-        "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
-        "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
-        "validity": {metric: source.validity for metric, source in known.items()},
-        "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
-        "metrics": {
-            metric: asdict(source.metric)
-            | {"better": source.metric.better.value}
-            | ({"aside": True} if metric in plan.scorers.asides else {})
-            | ({"nothing_where": nothing[metric]} if metric in nothing else {})
-            for metric, source in known.items()
-        },
-        "rubrics": {
-            metric: rubric
-            for name in plan.scorers
-            for metric, rubric in trait(plan.scorers[name], "rubrics").items()
-            if metric in known
-        },
-        "estimands": [as_record(estimand) for estimand in estimands],
-        "not_computed": missing,
-        "statistics": STATISTICS,
-    } | _labelled(plan.task)
+    return (
+        {
+            "identity": identity,
+            "groups": groups,
+            "model": plan.model.name,
+            "mitigation": plan.mitigation_name,
+            "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
+            "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
+            "validity": {metric: source.validity for metric, source in known.items()},
+            "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
+            "metrics": {
+                metric: asdict(source.metric)
+                | {"better": source.metric.better.value}
+                | ({"aside": True} if metric in plan.scorers.asides else {})
+                | ({"nothing_where": nothing[metric]} if metric in nothing else {})
+                for metric, source in known.items()
+            },
+            "rubrics": {
+                metric: rubric
+                for name in plan.scorers
+                for metric, rubric in trait(plan.scorers[name], "rubrics").items()
+                if metric in known
+            },
+            "estimands": [as_record(estimand) for estimand in estimands],
+            "not_computed": missing,
+            "statistics": STATISTICS,
+        }
+        | _labelled(plan.task)
+        | _aims(plan.mitigation)
+    )
+
+
+def _aims(mitigation: Mitigation | None) -> dict[str, Any]:
+    """What a mitigation is meant to change, of one that says so."""
+    aims = [] if mitigation is None else list(trait(mitigation, "made_for"))
+    return {"made_for": aims} if aims else {}
 
 
 def _labelled(task: Task) -> dict[str, Any]:

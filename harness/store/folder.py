@@ -133,7 +133,8 @@ class RunStore:
                 raise Unreadable(
                     f"{str(path)!r} cannot be read any more ({error}); run the same command again"
                 ) from error
-        return pa.concat_tables(parts).take(np.argsort(np.concatenate(places)))
+        together = pa.concat_tables(parts, promote_options="default")  # of earlier versions, too
+        return together.take(np.argsort(np.concatenate(places)))
 
     def write_table(self, name: str, table: pa.Table, csv: bool = False) -> None:
         """Replace a result table, as Parquet and where asked as CSV."""

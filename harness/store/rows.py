@@ -21,6 +21,7 @@ GENERATIONS = pa.schema(
         "error": pa.string(),
         "thinking": pa.string(),
         "choice_greedy": pa.list_(pa.bool_()),
+        "noted": pa.map_(pa.string(), pa.float64()),
     }
 )
 SCORES = pa.schema(
@@ -44,6 +45,7 @@ def generation_rows(generations: Sequence[Generation]) -> pa.Table:
         name: [getattr(generation, name) for generation in generations]
         for name in GENERATIONS.names
     }
+    columns["noted"] = [one and sorted(one.items()) for one in columns["noted"]]
     for name in ("text", "error", "thinking"):
         columns[name] = [storable(text) for text in columns[name]]
     return pa.table(columns, schema=GENERATIONS)
@@ -56,6 +58,8 @@ def to_generations(rows: pa.Table) -> list[Generation]:
         for name in ("choice_logprobs", "choice_greedy"):
             if row.get(name) is not None:
                 row[name] = tuple(row[name])
+        if row.get("noted") is not None:
+            row["noted"] = dict(row["noted"])
         found.append(Generation(**row))
     return found
 

@@ -102,6 +102,9 @@ class Generation:
     """What a reasoning model wrote before its answer; `text` is without it."""
     choice_greedy: tuple[bool, ...] | None = None
     """Of each choice whether greedy decoding would write it; None where that is not known."""
+    noted: Mapping[str, float] | None = None
+    """What a mitigation counted of how the answer came about: `calls`, `call_tokens`, whether it
+    was `replaced`; None where none counts."""
     opened: str | None = None
     """The start mark of thinking that the rendered prompt ends with; not stored."""
 
