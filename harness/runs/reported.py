@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from harness.statistics import Mean
 from harness.types import (
@@ -21,14 +20,14 @@ NAME = "mitigation"
 """Of the scorer, in tables."""
 
 
-@dataclass(frozen=True)
 class Noted:
     """Gives what a mitigation noted of each answer: whether it was replaced, how many calls."""
 
-    metrics: Mapping[str, Metric]
-
     device = None
     exact = True
+
+    def __init__(self, metrics: Mapping[str, Metric]) -> None:
+        self.metrics = metrics
 
     @property
     def identity(self) -> Mapping[str, str]:

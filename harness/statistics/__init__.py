@@ -28,6 +28,7 @@ from harness.statistics.correction import (
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import NOT_YET, PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.diversity import CONVENTIONS, Diversity, distinct
 from harness.statistics.equating import Equated, Pairs
 from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
@@ -38,6 +39,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
+from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
@@ -49,16 +51,20 @@ from harness.statistics.scorer_differences import (
 )
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
+from harness.statistics.shrinkage import Shrunk, shrunk
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
+from harness.statistics.trade import entanglement, reduction, tph
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
+    "CONVENTIONS",
     "FEW_CLUSTERS",
     "NOT_YET",
     "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
+    "READINGS",
     "VERSION",
     "AnyAbove",
     "ClusterMeans",
@@ -67,6 +73,7 @@ __all__ = [
     "Correlation",
     "CurveOfMaxima",
     "Design",
+    "Diversity",
     "Ends",
     "Equated",
     "ExpectedMaximum",
@@ -84,10 +91,12 @@ __all__ = [
     "Paired",
     "Pairs",
     "PartlyLabelled",
+    "Perplexity",
     "Reduction",
     "Scale",
     "ScorerDifference",
     "Share",
+    "Shrunk",
     "SpreadOfMaxima",
     "Statistic",
     "accuracy",
@@ -101,6 +110,8 @@ __all__ = [
     "critical_value",
     "detectable",
     "difference_of",
+    "distinct",
+    "entanglement",
     "exact_share",
     "f1",
     "from_record",
@@ -118,9 +129,12 @@ __all__ = [
     "ranges_of",
     "rank_ranges",
     "recall",
+    "reduction",
     "resamples",
     "rogan_gladen",
+    "shrunk",
     "spearman",
     "spread_of",
+    "tph",
     "wilson",
 ]

@@ -39,7 +39,7 @@ class Desk:
             temperature=0.0,
             top_p=1.0,
             top_k=0,
-            stop=(),
+            stop=[],
         )
         return self._ask(stage, prompts, settings)
 

@@ -210,7 +210,7 @@ class _Guarded:
 
 
 def _is_written(one: _Drawn) -> bool:
-    """Whether there is a text to be read: no failure, no choices, nothing that a server withheld."""
+    """Whether there is a text to be read: no failure, no choices, nothing withheld."""
     answer = one.drawn[-1]
     return answer.text is not None and answer.finish_reason != "filtered"
 

@@ -44,10 +44,10 @@ class SelfReminder:
 
 
 def with_last_user(turns: Sequence[Message], before: str, after: str) -> tuple[Message, ...]:
-    """The conversation with text before and after what the user said last; empty is nothing.
+    r"""The conversation with text before and after what the user said last; empty is nothing.
 
     >>> with_last_user((Message("user", "Why?"), Message("assistant", "Since")), "", "Be brief.")[0]
-    Message(role='user', content='Why?\\n\\nBe brief.', after_vendor=False)
+    Message(role='user', content='Why?\n\nBe brief.', after_vendor=False)
     """
     for place in reversed(range(len(turns))):
         turn = turns[place]
