@@ -18,7 +18,7 @@ from harness.runs.results import write_samples, write_tables
 from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
 from harness.store import Result, RunStore
-from harness.types import machine, notes_of, trait
+from harness.types import machine, notes_of, peak_bytes, trait
 from harness.validity import check_cheap
 
 
@@ -120,6 +120,7 @@ def _answer_and_score(
     session["scorers"] = {name: remark for name, remark in remarks.items() if remark}
     session["device"] = trait(plan.inner_model, "device_used")
     session["model"] = dict(trait(plan.inner_model, "told"))
+    session["peak_bytes"] = peak_bytes()
     return list(scores.values())
 
 

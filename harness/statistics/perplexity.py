@@ -91,9 +91,7 @@ class Perplexity:
 
 
 def _through_exp(estimate: Estimate) -> Estimate:
-    """An estimate of a logarithm as one of what it is the logarithm of; its error by the delta
-    method.
-    """
+    """An estimate of a logarithm as one of its exponential; its error by the delta method."""
     ends = {
         name: None if (value := getattr(estimate, name)) is None else exp(value)
         for name in ("estimate", "low", "high", "worst", "best")
