@@ -92,11 +92,17 @@ class Perplexity:
 
 def _through_exp(estimate: Estimate) -> Estimate:
     """An estimate of a logarithm as one of its exponential; its error by the delta method."""
-    ends = {
-        name: None if (value := getattr(estimate, name)) is None else exp(value)
-        for name in ("estimate", "low", "high", "worst", "best")
-    }
-    stderr = estimate.stderr
-    if stderr is not None and ends["estimate"] is not None:
-        stderr *= ends["estimate"]
-    return replace(estimate, stderr=stderr, **ends)
+
+    def through(value: float | None) -> float | None:
+        return None if value is None else exp(value)
+
+    middle, stderr = through(estimate.estimate), estimate.stderr
+    return replace(
+        estimate,
+        estimate=middle,
+        stderr=None if stderr is None or middle is None else stderr * middle,
+        low=through(estimate.low),
+        high=through(estimate.high),
+        worst=through(estimate.worst),
+        best=through(estimate.best),
+    )

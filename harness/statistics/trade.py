@@ -51,8 +51,8 @@ def entanglement(changes: Sequence[float], errors: Sequence[float]) -> float:
     (0.3535533905932738, 0.0)
 
     Args:
-        changes: each as a share of its scale.
-        errors: the standard error of each, on the same scale.
+        changes: each in a unit in which they are alike, as shares of a scale or of a margin.
+        errors: the standard error of each, in the same unit.
     """
     squares = [change**2 - error**2 for change, error in zip(changes, errors, strict=True)]
     return sqrt(max(0.0, sum(squares) / len(squares))) if squares else nan
