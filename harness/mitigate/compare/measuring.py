@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import numpy as np
@@ -33,6 +33,8 @@ OF_METRIC = {
     "emotional_reactions": "empathy", "interpretations": "empathy", "explorations": "empathy",
 }  # fmt: skip
 """By metric the kind of its columns, where neither the statistic nor a guard says it."""
+RATIOS = ("answer_nll", "text_nll")
+"""Metrics that are logarithms, of perplexity."""
 WRITES = ("toxicity",)
 """Kinds of tasks of whose texts distinct n-grams are counted."""
 
@@ -69,10 +71,12 @@ def cells_of(pair: Pair, asked: Measuring, half: Half | None = None) -> Iterator
         numbers = pair.over(estimand)
         numbers = numbers if half is None else half(numbers)
         metric, scale = pair.metric(estimand), scale_of(pair, estimand, margin)
+        ratio = estimand.metric in RATIOS
+        scale = replace(scale, bounded=scale.bounded and not ratio)  # no text comes near 50 nats
         for values in values_of(pair, estimand, numbers) if len(numbers) else ():
             column = Column(
                 kind, pair.task, _named(estimand, values.level), metric.better, estimand.metric,
-                scorer_id, margin, scale.reach, estimand.metric in ("answer_nll", "text_nll"),
+                scorer_id, scale.margin, scale.reach, ratio,
             )  # fmt: skip
             own = scorer_id.partition(" ")[0].rpartition("-")[2] in asked.steers_by
             missing = _missing(pair, estimand.metric, numbers)

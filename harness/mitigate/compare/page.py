@@ -111,7 +111,7 @@ def _lists(found: Compared) -> Iterator[tuple[str, list[str]]]:
     yield "What was asked", [_asked(run) for run in _runs(found)]
     yield "Who measured it, and what that is worth", list(_validities(found))
     lacking = [
-        f"{kind} of {', '.join(rows)}: python -m harness {task} mitigation=NAME, and none"
+        f"{kind} of {_rows_told(rows, found)}: python -m harness {task} mitigation=NAME, and none"
         for kind, of_kind in found.lacking.items()
         for task, rows in of_kind.items()
     ]
@@ -119,6 +119,10 @@ def _lists(found: Compared) -> Iterator[tuple[str, list[str]]]:
         yield "Not measured", lacking
     if found.left_out:
         yield "Left out", [f"{one.run}: {one.reason}" for one in found.left_out]
+
+
+def _rows_told(rows: Sequence[str], found: Compared) -> str:
+    return "all" if len(rows) == len(found.systems.rows) else ", ".join(rows)
 
 
 def _runs(found: Compared) -> list[FinishedRun]:
@@ -187,7 +191,11 @@ def _row(cell: Cell, found: Compared) -> dict[str, Any]:
 
 def _marked(text: str) -> str:
     """A table's cell in Markdown; the gate's word stays bold."""
-    return "**".join(safe(part) for part in text.split("**"))
+    plain, *marked = text.split(" **")
+    words = (
+        f" **{safe(word)}**{safe(rest)}" for word, _, rest in (m.partition("**") for m in marked)
+    )
+    return f"{safe(plain)}{''.join(words)}"
 
 
 def _shown(table: Table) -> dict[str, Any]:
