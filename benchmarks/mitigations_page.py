@@ -32,7 +32,7 @@ MITIGATIONS = {
 CHAT = ["system_prompt", "self_reminder", "in_context", "suffix"]
 WRITES = ["system_prompt", "self_reminder", "in_context", "guard", "guard, stricter", "agents"]
 TASKS = {
-    "neutral_text": ([], CHAT),
+    "neutral_text": ([], [*WRITES, "suffix"]),
     "real_toxicity_prompts": (
         ["task.unprompted=0", "generation.n=5", "scorer=[toxicity_offline,perplexity]"], WRITES,
     ),
@@ -55,7 +55,9 @@ def main() -> None:
         cfg = configured(task, *overrides)
         chosen = overrides[0].partition("=")[2]
         try:
-            finished = run(plan_of(Composed(cfg, overrides, {"mitigation": chosen}), parts), progress)
+            finished = run(
+                plan_of(Composed(cfg, overrides, {"mitigation": chosen}), parts), progress
+            )
         except HarnessError as error:
             print(f"{task} under {name}: {error}", flush=True)
             continue

@@ -16,7 +16,7 @@ from harness.regression.sides import ENDS, Units
 from harness.regression.values import Values, scale_of, values_of
 from harness.statistics import Contrast, Floats, Mean, Scale, distinct
 from harness.store import FinishedRun
-from harness.types import Direction, Estimand, Margin, NotAlike, fingerprint
+from harness.types import Direction, Estimand, Margin, NotAlike
 
 Numbers = NDArray[np.int64]
 Half = Callable[[Numbers], Numbers]
@@ -218,10 +218,5 @@ def texts_of(runs: Sequence[FinishedRun]) -> dict[str, list[str]]:
 
 
 def steered_by(mitigation: Mapping[str, str]) -> frozenset[str]:
-    """Fingerprints of the scorers that stand in a mitigation's identity, as a guard's does."""
-    scorers: dict[str, dict[str, str]] = {}
-    for key, value in mitigation.items():
-        place, found, name = key.rpartition("scorer.")
-        if found:
-            scorers.setdefault(place, {})[name] = value
-    return frozenset(fingerprint(scorer) for scorer in scorers.values())
+    """Fingerprints of the scorers by which a mitigation steers, as its identity has them."""
+    return frozenset(value for key, value in mitigation.items() if key.endswith("scorer_id"))

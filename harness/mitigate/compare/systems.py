@@ -101,7 +101,7 @@ def systems_of(
     for system in systems:
         left_out += _unmatched(system, plain.runs)
     systems.sort(key=lambda system: system.name)
-    return Systems(System("none", plain.runs, ()), systems, left_out)
+    return Systems(System("none", _in_order(plain.runs), ()), systems, left_out)
 
 
 def card_of(run: FinishedRun) -> Mapping[str, Any] | None:
@@ -174,7 +174,14 @@ def _system(
 ) -> System:
     aims = made_for.get(name, made_for.get(row.mitigation, row.made_for))
     tuned = tuned_on.get(name, tuned_on.get(row.mitigation, row.tuned_on))
-    return System(name, row.runs, tuple(aims), tuned)
+    return System(name, _in_order(row.runs), tuple(aims), tuned)
+
+
+def _in_order(
+    runs: Mapping[Question, Sequence[FinishedRun]],
+) -> dict[Question, Sequence[FinishedRun]]:
+    """Questions by task, and of each the runs by name, in whatever order they were read."""
+    return {question: sorted(runs[question], key=lambda run: run.name) for question in sorted(runs)}
 
 
 def _unmatched(system: System, base: Mapping[Question, object]) -> Iterable[LeftOut]:

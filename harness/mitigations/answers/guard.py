@@ -89,6 +89,7 @@ class Guard:
             "draws": str(self.draws),
             "refusal": self.refusal,
             "missing": self.missing,
+            "scorer_id": fingerprint(self.scorer.identity),
             **scorer,
         }
 
