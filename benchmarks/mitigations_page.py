@@ -4,7 +4,8 @@
     python -m harness.mitigate.compare results=results
 
 The toxic prompts are a file of RealToxicityPrompts; the other tasks take their starters. Sizes are
-those of the page in docs/mitigations.md, which two CPU cores answer in an hour or so.
+those of the page in docs/mitigations.md, which are small: what two CPU cores answer beside other
+work. For a page that decides anything, take all prompts and 25 generations.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ MITIGATIONS = {
 CHAT = ["system_prompt", "self_reminder", "in_context", "suffix"]
 WRITES = ["system_prompt", "self_reminder", "in_context", "guard", "guard, stricter", "agents"]
 TASKS = {
-    "neutral_text": ([], [*WRITES, "suffix"]),
     "real_toxicity_prompts": (
-        ["task.unprompted=0", "generation.n=5", "scorer=[toxicity_offline,perplexity]"], WRITES,
+        ["task.unprompted=0", "generation.n=3", "scorer=[toxicity_offline,perplexity]"], WRITES,
     ),
-    "counseling_qa": (["limit=100"], CHAT),
-    "discrimination": (["limit=540"], CHAT),
-    "med_harm": (["limit=48", "generation.max_new_tokens=48"], [*WRITES[:4], WRITES[5]]),
-    "counseling_support": (["limit=24", "generation.max_new_tokens=48"], WRITES[:3]),
+    "neutral_text": ([], [*WRITES, "suffix"]),
+    "med_harm": (["limit=36", "generation.max_new_tokens=32"], [*WRITES[:3], "agents"]),
+    "counseling_qa": (["limit=40"], CHAT),
+    "discrimination": (["limit=180"], CHAT),
+    "counseling_support": (["limit=16", "generation.max_new_tokens=32"], WRITES[:3]),
 }  # fmt: skip
 """Of each task its options, and the mitigations that act in it."""
 
@@ -66,7 +67,7 @@ def main() -> None:
 
 
 def asked(toxic: str | None) -> Iterator[tuple[str, str, list[str]]]:
-    """Task, mitigation and options of each run, the cheapest tasks first."""
+    """Task, mitigation and options of each run, task by task."""
     for task, (options, names) in TASKS.items():
         own = [f"task.data={toxic}"] if toxic and task == "real_toxicity_prompts" else []
         for name in ("none", *names):
