@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from harness.mitigations.agents.agents import Agents
 from harness.mitigations.answers.guard import REFUSAL, Guard
 from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.echo import EchoModel
@@ -243,3 +244,23 @@ def test_prompts_and_guards_stack_and_calls_within_calls_multiply(tmp_path):
     assert found.noted["calls"] == 5
     assert len({name for name, _ in model.calls}) == 5
     assert np.isclose(found.noted["call_tokens"], 35)
+
+
+@pytest.mark.parametrize(
+    "mitigation", [Guard(Even(), 1.0), Agents(helper_tokens=4)], ids=["guard", "agents"]
+)
+def test_what_is_stopped_half_way_ends_in_the_same_tables(tmp_path, no_progress, mitigation):
+    whole = run(plan(tmp_path / "a", mitigation), no_progress)
+
+    class Stopping(EchoModel):
+        def generate(self, requests, generation, seed):
+            for number, part in enumerate(super().generate(requests[:4], generation, seed)):
+                yield part
+                if number == 0 and len(requests) > 4:
+                    raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(plan(tmp_path / "b", mitigation, model=Stopping()), no_progress)
+    resumed = run(plan(tmp_path / "b", mitigation), no_progress)
+    assert resumed.estimates.equals(whole.estimates)
+    assert resumed.folder.name == whole.folder.name
