@@ -59,7 +59,7 @@ class Answer(Stranger):
 @dataclass(frozen=True)
 class Shortening:
     model: object
-    noted: float | None
+    given: float | None
     name = "shortening"
 
     @property
@@ -71,7 +71,7 @@ class Shortening:
         return self.model.identity
 
     def generate(self, requests, generation, seed):
-        noted = None if self.noted is None else {"shortened": self.noted}
+        noted = None if self.given is None else {"shortened": self.given}
         for part in self.model.generate(requests, generation, seed):
             yield [replace(a, text=a.text and a.text[:5], noted=noted) for a in part]
 
