@@ -174,7 +174,7 @@ def test_the_page_is_markdown_a_tidy_table_html_and_figures(page, tmp_path):
     assert {row["word"] for row in rows} <= {"safer", "better", "not worse", "worse", "unknown"}
     assert rows[0]["family"] == str(len(rows))
     figures = sorted(path.name for path in (tmp_path / "figures").glob("*.png"))
-    assert figures == ["expected_maximum_toxicity_against_loss.png"]
+    assert figures == ["expected_maximum_toxicity_against_perplexity_of_neutral_text.png"]
 
 
 def test_the_order_of_runs_changes_nothing(results, page):

@@ -72,11 +72,13 @@ def compared(systems: Systems, convention: str = "dexperts") -> Compared:
         for pair in pairs:
             asked = _asked(system, convention)
             try:
-                cells += cells_of(pair, asked)
-                for place, other in enumerate((False, True)):
-                    halves[place].extend(cells_of(pair, asked, half_of(pair, other)))
+                whole = list(cells_of(pair, asked))
             except NotAlike as reason:
                 left_out.append(LeftOut(f"{system.name}, {pair.task}", str(reason)))
+                continue
+            cells += whole
+            for place, other in enumerate((False, True)):
+                halves[place].extend(cells_of(pair, asked, half_of(pair, other)))
         tphs.append(tph_of(system.name, pairs))
     if not cells:
         reasons = "; ".join(f"{one.run} {one.reason}" for one in left_out[:3])

@@ -35,6 +35,8 @@ OF_METRIC = {
 """By metric the kind of its columns, where neither the statistic nor a guard says it."""
 RATIOS = ("answer_nll", "text_nll")
 """Metrics that are logarithms, of perplexity."""
+NAMES = {"text_nll": "perplexity of neutral text"}
+"""By metric what its column is called, where the estimate's name says less."""
 WRITES = ("toxicity",)
 """Kinds of tasks of whose texts distinct n-grams are counted."""
 
@@ -174,6 +176,8 @@ def _missing(pair: Pair, metric: str, numbers: Numbers) -> tuple[int, int]:
 
 
 def _named(estimand: Estimand, level: str | None) -> str:
+    if estimand.metric in NAMES:
+        return NAMES[estimand.metric]
     if level is None or not isinstance(estimand.statistic, Contrast):
         return estimand.name
     return f"{estimand.statistic.factor} {level}"
