@@ -246,6 +246,12 @@ def test_prompts_and_guards_stack_and_calls_within_calls_multiply(tmp_path):
     assert np.isclose(found.noted["call_tokens"], 35)
 
 
+def test_what_a_guard_further_in_replaced_stays_replaced():
+    inner = Guard(Even(), 1.0, refusal="odd").wrap(Said("even"))
+    found = answers(Guard(Even(), 1.0).wrap(inner), [Request("a", "?")])["a", 0]
+    assert (found.text, found.noted["replaced"]) == ("odd", 1.0)
+
+
 @pytest.mark.parametrize(
     "mitigation", [Guard(Even(), 1.0), Agents(helper_tokens=4)], ids=["guard", "agents"]
 )

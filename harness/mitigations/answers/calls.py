@@ -29,7 +29,9 @@ def noting(
     """
     spent = [_spent(one) for one in made]
     total = {CALLS: sum(one for one, _ in spent), TOKENS: sum(tokens for _, tokens in spent)}
-    return replace(answer, noted={**(answer.noted or {}), **counts, **total})
+    before = answer.noted or {}  # what was replaced further in stays replaced
+    highest = {name: max(count, before.get(name, count)) for name, count in counts.items()}
+    return replace(answer, noted={**before, **highest, **total})
 
 
 def _spent(generation: Generation) -> tuple[float, float]:
