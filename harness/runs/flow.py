@@ -41,6 +41,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["balanced"] = plan.balanced and limit is not None
+        info["made_for"] = list(trait(plan.mitigation, "made_for"))
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):

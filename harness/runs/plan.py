@@ -102,42 +102,32 @@ def describe(
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
         )
     nothing = plan.scorers.nothing_where
-    return (
-        {
-            "identity": identity,
-            "groups": groups,
-            "model": plan.model.name,
-            "mitigation": plan.mitigation_name,
-            "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
-            "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
-            "validity": {metric: source.validity for metric, source in known.items()},
-            "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
-            "metrics": {
-                metric: asdict(source.metric)
-                | {"better": source.metric.better.value}
-                | ({"aside": True} if metric in plan.scorers.asides else {})
-                | ({"nothing_where": nothing[metric]} if metric in nothing else {})
-                for metric, source in known.items()
-            },
-            "rubrics": {
-                metric: rubric
-                for name in plan.scorers
-                for metric, rubric in trait(plan.scorers[name], "rubrics").items()
-                if metric in known
-            },
-            "estimands": [as_record(estimand) for estimand in estimands],
-            "not_computed": missing,
-            "statistics": STATISTICS,
-        }
-        | _labelled(plan.task)
-        | _aims(plan.mitigation)
-    )
-
-
-def _aims(mitigation: Mitigation | None) -> dict[str, Any]:
-    """What a mitigation is meant to change, of one that says so."""
-    aims = [] if mitigation is None else list(trait(mitigation, "made_for"))
-    return {"made_for": aims} if aims else {}
+    return {
+        "identity": identity,
+        "groups": groups,
+        "model": plan.model.name,
+        "mitigation": plan.mitigation_name,
+        "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
+        "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
+        "validity": {metric: source.validity for metric, source in known.items()},
+        "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
+        "metrics": {
+            metric: asdict(source.metric)
+            | {"better": source.metric.better.value}
+            | ({"aside": True} if metric in plan.scorers.asides else {})
+            | ({"nothing_where": nothing[metric]} if metric in nothing else {})
+            for metric, source in known.items()
+        },
+        "rubrics": {
+            metric: rubric
+            for name in plan.scorers
+            for metric, rubric in trait(plan.scorers[name], "rubrics").items()
+            if metric in known
+        },
+        "estimands": [as_record(estimand) for estimand in estimands],
+        "not_computed": missing,
+        "statistics": STATISTICS,
+    } | _labelled(plan.task)
 
 
 def _labelled(task: Task) -> dict[str, Any]:
