@@ -270,3 +270,13 @@ def test_aims_and_splits_may_be_said_on_the_command_line(results):
 def test_an_unknown_convention_is_answered_with_those_that_there_are(results):
     with pytest.raises(HarnessError, match="distinct='us' is not one of dexperts, li, ngrams"):
         compared(systems_of(read_runs(results)[0]), "us")
+
+
+def test_the_command_writes_the_page(results, tmp_path, harness):
+    options = [f"results={results}", f"to={tmp_path}", "tuned_on.guard=200 other prompts"]
+    done = harness(*options, module="harness.mitigate.compare")
+    assert done.returncode == 0, done.stderr
+    assert "tagged under 3 mitigations: " in done.stdout
+    assert "200 other prompts" in (tmp_path / "mitigations.md").read_text()
+    done = harness(*options, "made_for.guard=[speed]", module="harness.mitigate.compare")
+    assert "made_for.guard: 'speed' is not one of harm, toxicity" in done.stderr

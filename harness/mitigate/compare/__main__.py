@@ -7,6 +7,7 @@ python -m harness.mitigate.compare made_for.suffix=[discrimination] distinct=ngr
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ class CompareConfig:
 
 def main() -> None:
     """`python -m harness.mitigate.compare`."""
+    named = ("made_for.", "tuned_on.")  # of rows, which the YAML does not know
+    sys.argv[1:] = [f"++{one}" if one.startswith(named) else one for one in sys.argv[1:]]
     ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
     command_line("compare", _work)
 
