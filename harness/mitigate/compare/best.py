@@ -18,7 +18,6 @@ from harness.mitigate.compare.cells import Cell, Column
 from harness.mitigate.compare.measuring import Half, Numbers
 from harness.regression.pairs import Pair
 from harness.statistics import shrunk
-from harness.types import Estimand
 
 FEWEST_ROWS = 2
 """Of one column, below which none is the best of many."""
@@ -43,7 +42,7 @@ class Best:
 
 def half_of(pair: Pair, other: bool) -> Half:
     """One half of a pair's samples, whole clusters by a digest of what they hold; or the other."""
-    units = pair.facts.units(Estimand("", "", None), np.arange(len(pair.ids)))  # type: ignore[arg-type]
+    units = pair.facts.clusters
     first: dict[int, str] = {}
     for unit, name in zip(units.tolist(), pair.ids.tolist(), strict=True):
         first[unit] = min(first.get(unit, name), name)

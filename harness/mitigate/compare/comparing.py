@@ -13,7 +13,7 @@ from harness.mitigate.compare.systems import System, Systems
 from harness.mitigate.compare.trade import Sides, Tph, by_row, sides_of, tph_of
 from harness.regression.pairs import Pair
 from harness.statistics import CONVENTIONS
-from harness.store import LeftOut
+from harness.store import FinishedRun, LeftOut
 from harness.types import HarnessError, NotAlike
 
 RUN = {
@@ -115,12 +115,10 @@ def _pairs(base: System, system: System, left_out: list[LeftOut]) -> list[Pair]:
     return pairs
 
 
-def _once(runs: Sequence) -> list:  # type: ignore[type-arg]
+def _once(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     """One run a seed: of two with one seed that with more samples."""
-    by_seed = {}
-    for run in sorted(runs, key=lambda run: run.info.samples):
-        by_seed[run.info.identity["seed"]] = run
-    return list(by_seed.values())
+    ordered = sorted(runs, key=lambda run: run.info.samples)
+    return list({run.info.identity["seed"]: run for run in ordered}.values())
 
 
 def _asked(system: System, convention: str) -> Measuring:
