@@ -160,6 +160,8 @@ def test_what_is_the_same_each_time_is_not_drawn_again():
     guard = Guard(Even(), 1.0, draws=2).wrap(EchoModel())
     with pytest.raises(HarnessError, match=r"draws=2: at generation.temperature=0 each draw"):
         answers(guard, [Request("a", "?")], GenerationConfig())
+    weighed = [Request("a", "?", choices=(" yes", " no"))]  # nothing is written, nor drawn
+    assert answers(guard, weighed, GenerationConfig())["a", 0].choice_logprobs
 
 
 @pytest.mark.parametrize(

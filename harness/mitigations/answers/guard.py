@@ -147,7 +147,8 @@ class _Guarded:
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
     ) -> Iterator[list[Generation]]:
         """What passes as it comes; then what is drawn again, and last what is replaced."""
-        if self.guard.draws and not generation.temperature:
+        written = any(not request.choices for request in requests)
+        if written and self.guard.draws and not generation.temperature:
             raise HarnessError(
                 f"mitigation.draws={self.guard.draws}: at generation.temperature=0 each draw is "
                 "the same; set a temperature, or draws=0 to replace at once"
