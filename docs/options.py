@@ -36,6 +36,7 @@ COMMANDS = {
                      "drift", "train", "mitigate")
     },
     "mutate": "python -m harness.regression.mutate",
+    "compare": "python -m harness.mitigate.compare",
 }  # fmt: skip
 GROUPS = {
     "task": "Tasks: task=NAME",

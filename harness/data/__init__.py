@@ -16,6 +16,7 @@ from harness.data.formats import FILE_CUT, READERS, open_text
 from harness.data.labels import LabelFormat, Labelled, digest, part_of, read_label_file
 from harness.data.objects import nested
 from harness.data.sources import HubFiles, read_records
+from harness.data.suffixes import interventions
 from harness.data.templates import fill
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "file_at",
     "fill",
     "hub_files",
+    "interventions",
     "level_field",
     "name_field",
     "nested",

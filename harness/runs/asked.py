@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from harness.runs.plan import Plan, describe, folder_name, identify, row_keys, sources
 from harness.runs.samples import Samples, look_over
 from harness.store import Source
+from harness.types import Estimand
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Asked:
     """Metrics whose lack leaves nothing unmeasured."""
     nothing_where: Mapping[str, str]
     """By metric the one whose 0 says that there is nothing to measure."""
+    estimands: Sequence[Estimand]
+    """What is estimated: the task's, and what the mitigation reports."""
     description: Mapping[str, Any]
     """All that its tables depend on: a finished run that says the same is not run again."""
 
@@ -53,5 +56,6 @@ class Asked:
             known,
             plan.scorers.asides,
             plan.scorers.nothing_where,
+            plan.estimands,
             describe(plan, identity, samples.groups, known),
         )

@@ -18,7 +18,7 @@ from harness.runs.results import write_samples, write_tables
 from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
 from harness.store import Result, RunStore
-from harness.types import machine, notes_of, trait
+from harness.types import machine, notes_of, peak_bytes, trait
 from harness.validity import check_cheap
 
 
@@ -41,6 +41,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["balanced"] = plan.balanced and limit is not None
+        info["made_for"] = list(trait(plan.mitigation, "made_for"))
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
@@ -120,6 +121,7 @@ def _answer_and_score(
     session["scorers"] = {name: remark for name, remark in remarks.items() if remark}
     session["device"] = trait(plan.inner_model, "device_used")
     session["model"] = dict(trait(plan.inner_model, "told"))
+    session["peak_bytes"] = peak_bytes()
     return list(scores.values())
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs.mitigated import around, inside
+from harness.runs.reported import reported, with_reports
 from harness.statistics import VERSION as STATISTICS
 from harness.statistics import as_record
 from harness.store import Source
 from harness.types import (
+    Estimand,
     GenerationConfig,
     HarnessError,
     Mitigation,
@@ -60,6 +62,12 @@ class Plan:
     def __post_init__(self) -> None:
         """Refuse a mitigation that the model cannot have, before anything is loaded."""
         _ = self.asked_model
+        object.__setattr__(self, "scorers", with_reports(self.scorers, self.mitigation))
+
+    @cached_property
+    def estimands(self) -> tuple[Estimand, ...]:
+        """The task's, and the means of what the mitigation reports."""
+        return (*self.task.estimands, *reported(self.mitigation))
 
     @cached_property
     def inner_model(self) -> Model:
@@ -86,9 +94,9 @@ def describe(
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
     """
-    estimands = plan.task.estimands
+    estimands = plan.estimands
     missing = [e.name for e in estimands if not {e.metric, *e.given} <= known.keys()]
-    if len(missing) == len(estimands):
+    if len(missing) >= len(plan.task.estimands):
         raise HarnessError(
             f"the scorers {', '.join(plan.scorers)} give none of the metrics of task "
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"

@@ -57,7 +57,7 @@ def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
     """
     generations = scores[0].generations
     store, samples, n = generations.store, generations.samples, generations.n
-    metrics, estimands = list(asked.sources), samples.task.estimands
+    metrics, estimands = list(asked.sources), asked.estimands
     columns = _Columns(len(generations), metrics, _explained(estimands, metrics))
     parts = (scores_table(asked.keys, rows) for rows in columns.read(scores))
     store.write_parts("scores", scores_schema(asked.keys), parts)
@@ -180,7 +180,7 @@ def _of_headline(
     for row in estimates.filter(pc.is_null(estimates["by"])).to_pylist():
         if row["n"] and row["metric"] in failed and row["metric"] not in asked.nothing_where:
             yield row["n_failed"] / row["n"]
-    for estimand in asked.samples.task.estimands:
+    for estimand in asked.estimands:
         if estimand.by is None and estimand.metric in asked.nothing_where.keys() & failed.keys():
             chosen = failed[estimand.metric][facts.chosen(estimand)]
             if chosen.size:

@@ -29,6 +29,7 @@ from harness.statistics.correction import (
 from harness.statistics.correlation import Correlation
 from harness.statistics.curves import CurveOfMaxima
 from harness.statistics.differences import NOT_YET, PAIRED_RESAMPLES, Paired, detectable, paired
+from harness.statistics.diversity import CONVENTIONS, Diversity, distinct
 from harness.statistics.equating import Equated, Pairs
 from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
@@ -39,6 +40,7 @@ from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
 from harness.statistics.multiple import holm
 from harness.statistics.paired_data import Scale
+from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
@@ -50,8 +52,10 @@ from harness.statistics.scorer_differences import (
 )
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
+from harness.statistics.shrinkage import Shrunk, shrunk
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
+from harness.statistics.trade import entanglement, reduction, tph
 from harness.statistics.votes import Frequencies, MajorityVote
 from harness.statistics.worst_cases import (
     NEW_WORST_CASES,
@@ -64,6 +68,7 @@ from harness.statistics.worst_cases import (
 )
 
 __all__ = [
+    "CONVENTIONS",
     "FEW_CLUSTERS",
     "NEW_WORST_CASES",
     "NOT_YET",
@@ -71,6 +76,7 @@ __all__ = [
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "QUARTER",
+    "READINGS",
     "VERSION",
     "AnyAbove",
     "ClusterMeans",
@@ -79,6 +85,7 @@ __all__ = [
     "Correlation",
     "CurveOfMaxima",
     "Design",
+    "Diversity",
     "Ends",
     "Equated",
     "ExpectedMaximum",
@@ -97,10 +104,12 @@ __all__ = [
     "Paired",
     "Pairs",
     "PartlyLabelled",
+    "Perplexity",
     "Reduction",
     "Scale",
     "ScorerDifference",
     "Share",
+    "Shrunk",
     "SpreadOfMaxima",
     "Statistic",
     "accuracy",
@@ -115,6 +124,8 @@ __all__ = [
     "critical_value",
     "detectable",
     "difference_of",
+    "distinct",
+    "entanglement",
     "exact_share",
     "f1",
     "from_record",
@@ -134,12 +145,15 @@ __all__ = [
     "ranges_of",
     "rank_ranges",
     "recall",
+    "reduction",
     "resamples",
     "rogan_gladen",
+    "shrunk",
     "spearman",
     "spread_of",
     "spread_of_tail",
     "tail_limit",
+    "tph",
     "wilson",
     "worst_of_samples",
 ]

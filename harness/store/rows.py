@@ -22,6 +22,7 @@ GENERATIONS = pa.schema(
         "thinking": pa.string(),
         "choice_greedy": pa.list_(pa.bool_()),
         "choice_floor": pa.float64(),
+        "noted": pa.map_(pa.string(), pa.float64()),
     }
 )
 SCORES = pa.schema(
@@ -47,6 +48,7 @@ def generation_rows(generations: Sequence[Generation]) -> pa.Table:
         name: [getattr(generation, name) for generation in generations]
         for name in GENERATIONS.names
     }
+    columns["noted"] = [one and sorted(one.items()) for one in columns["noted"]]
     for name in ("text", "error", "thinking"):
         columns[name] = [storable(text) for text in columns[name]]
     return pa.table(columns, schema=GENERATIONS)
@@ -59,6 +61,8 @@ def to_generations(rows: pa.Table) -> list[Generation]:
         for name in ("choice_logprobs", "choice_greedy"):
             if row.get(name) is not None:
                 row[name] = tuple(row[name])
+        if row.get("noted") is not None:
+            row["noted"] = dict(row["noted"])
         generations.append(Generation(**row))
     return generations
 

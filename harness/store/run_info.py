@@ -25,6 +25,8 @@ class RunInfo:
     """The model's name."""
     mitigation: str = "none"
     """The mitigation's name."""
+    made_for: Sequence[str] = ()
+    """What the mitigation is meant to change, as it says."""
     scorers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The identity of each scorer."""
     scorer_ids: Mapping[str, str] = field(default_factory=dict)

@@ -44,10 +44,13 @@ def check_mitigation(mitigation: Mitigation, model: Model | None = None) -> None
         isinstance(mitigation, ChangesRequest | WrapsModel) or bool(hooks),
         f"a mitigation acts by apply, wrap, or one of {', '.join(HOOKS)}",
     )
+    aims = trait(mitigation, "made_for")
+    _hold(all(isinstance(aim, str) for aim in aims), "made_for names kinds of columns")
     if isinstance(mitigation, ChangesRequest):
         _check_requests(mitigation)
     if isinstance(mitigation, WrapsModel):
         check_model(mitigation.wrap(model or _Parrot()))
+        _check_wrap(mitigation, model or _Parrot())
     if hooks:
         _check_hooks(mitigation, hooks, model)
 
@@ -64,6 +67,29 @@ def _check_requests(mitigation: ChangesRequest) -> None:
         )
         _hold(changed.prompt != prompt, "a mitigation changes the prompt")
         _hold(changed == mitigation.apply(request), "a mitigation does the same each time")
+
+
+def _check_wrap(mitigation: Mitigation, model: Model) -> None:
+    """Leaves the model as it is, and notes of each answer all that it says it reports."""
+    requests = [Request("text", "Once upon a time", indices=(0, 1)), Request("empty", "")]
+    settings = GenerationConfig(max_new_tokens=8, temperature=1.0)
+    bare = _answers(model, requests, settings)
+    assert isinstance(mitigation, WrapsModel)
+    answers = _answers(mitigation.wrap(model), requests, settings)
+    reports = trait(mitigation, "reports")
+    for key, answer in answers.items():
+        noted = answer.noted or {}
+        for name, metric in reports.items():
+            value = noted.get(name)
+            _hold(
+                value is not None and metric.low <= value <= metric.high,
+                f"{key}: {name}={value} is reported, and lies in {metric.low:g} to {metric.high:g}",
+            )
+    again = _answers(model, requests, settings)
+    _hold(
+        all(_same_answer(bare[key], answer) for key, answer in again.items()),
+        "a mitigation leaves the bare model as it is",
+    )
 
 
 def _check_hooks(mitigation: Mitigation, hooks: Sequence[str], model: Model | None) -> None:

@@ -7,6 +7,7 @@ from harness.types.identity import (
     digest_files,
     fingerprint,
     machine,
+    peak_bytes,
     seed_of,
     weights_of,
 )
@@ -105,6 +106,7 @@ __all__ = [
     "notes_of",
     "opened_in",
     "parts_of",
+    "peak_bytes",
     "seed_of",
     "stands_in",
     "tokens_of_marks",

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import platform
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,6 +22,16 @@ def fingerprint(content: Mapping[str, object]) -> str:
 def machine() -> str:
     """Eight hex digits for this machine, by which its runs are told from others'."""
     return fingerprint({"node": platform.node(), "of": platform.machine(), "cpus": os.cpu_count()})
+
+
+def peak_bytes() -> int | None:
+    """The most memory that this process has held, a GPU's aside; None where no system says it."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def seed_of(seed: int, sample_id: str, index: int) -> int:

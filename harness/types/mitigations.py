@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from harness.types.measures import Metric
 from harness.types.plugins import Mitigation, Model
 from harness.types.records import Request
 from harness.types.traits import notes_of, trait
@@ -79,6 +80,21 @@ class Stack:
     def notes(self) -> Sequence[str]:
         """Each one's."""
         return notes_of(*self.parts.values())
+
+    @property
+    def made_for(self) -> Sequence[str]:
+        """All that any of them is meant to change."""
+        return list(dict.fromkeys(aim for p in self.parts.values() for aim in trait(p, "made_for")))
+
+    @property
+    def reports(self) -> Mapping[str, Metric]:
+        """Each one's; what several report alike multiplies, as calls within calls do."""
+        reports: dict[str, Metric] = {}
+        for part in self.parts.values():
+            for name, metric in trait(part, "reports").items():
+                high = reports[name].high if name in reports else 1.0
+                reports[name] = replace(metric, high=metric.high * high)
+        return reports
 
     @property
     def keep(self) -> bool:

@@ -105,6 +105,9 @@ class Generation:
     choice_floor: float | None = None
     """Natural logarithm of the most that a choice can have whose weight is minus infinity: of the
     likeliest tokens the least likely that was listed. None: nothing is left unlisted."""
+    noted: Mapping[str, float] | None = None
+    """What a mitigation counted of how the answer came about: `calls`, `call_tokens`, whether it
+    was `replaced`; None where none counts."""
     opened: str | None = None
     """The start mark of thinking that the rendered prompt ends with; not stored."""
 

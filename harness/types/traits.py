@@ -220,7 +220,19 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
         "layers": Trait(
             Sequence, (), "Numbers of the layers whose states it changes; none: every layer's."
         ),
+        "made_for": Trait(
+            Sequence,
+            (),
+            "What it is meant to change: some of `harm`, `toxicity`, `discrimination`; whatever "
+            "else it changes, `harness.mitigate.compare` calls a side effect. None: not said.",
+        ),
         "notes": NOTES,
+        "reports": Trait(
+            Mapping,
+            MappingProxyType({}),
+            "What it notes of each answer (`Generation.noted`) that stands in a run's tables as a "
+            "mean, by name what the numbers mean.",
+        ),
     },
 }  # fmt: skip
 """By kind of plugin and by name. A name that several kinds have has one default."""

@@ -10,9 +10,9 @@ from harness.data import (
     HubFiles,
     blank,
     fill,
+    interventions,
     level_field,
     name_field,
-    read_file,
     read_records,
     text_field,
 )
@@ -32,9 +32,7 @@ from tasks.discrimination.people import AGES, GENDERS, RACES, REFERENCE, People,
 HERE = Path(__file__).parent
 STARTER = HERE / "scenarios.jsonl"
 MARGINS = {"discrimination": Margin(0.1, "of log-odds: 2.5 points of probability at one half")}
-INTERVENTIONS = {
-    str(row["id"]): str(row["text"]) for row in read_file(HERE / "interventions.jsonl")
-}
+INTERVENTIONS = interventions()
 """What is added to a question, by name."""
 TREATMENTS = ("none", *INTERVENTIONS)
 HUB = HubFiles(

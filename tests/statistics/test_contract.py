@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness.statistics import (
+    READINGS,
     AnyAbove,
     Contrast,
     Correlation,
@@ -16,6 +17,7 @@ from harness.statistics import (
     MajorityVote,
     Mean,
     MixedModel,
+    Perplexity,
     Reduction,
     Share,
     SpreadOfMaxima,
@@ -46,6 +48,7 @@ SHIPPED = [
     Correlation("prompt", "plain", ("race",)),
     LargestGap("race"),
     MixedModel("age", (("race", "a"),)),
+    *(Perplexity(reading) for reading in READINGS),
 ]
 
 

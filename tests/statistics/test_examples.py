@@ -21,8 +21,8 @@ NAMES = {"np": np} | {
 }
 WITHOUT = {"Floats", "ONE_ANSWER", "ONE_SIDED_LEVEL", "PAIRED_RESAMPLES", "VERSION",
            "Level", "Measurement", "Missing", "Statistic", "Paired", "Scale", "Pairs", "NOT_YET",
-           "Corrected", "ScorerDifference", "as_record", "from_record", "NEW_WORST_CASES",
-           "QUARTER"}  # fmt: skip
+           "Corrected", "ScorerDifference", "CONVENTIONS", "READINGS", "Diversity", "Shrunk",
+           "as_record", "from_record", "NEW_WORST_CASES", "QUARTER"}  # fmt: skip
 """What the face opens that is no statistic and no function: types, constants and results."""
 
 

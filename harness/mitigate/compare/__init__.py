@@ -1,0 +1,1 @@
+"""`python -m harness.mitigate.compare`: mitigations of one model beside each other."""

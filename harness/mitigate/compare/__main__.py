@@ -1,0 +1,77 @@
+"""`python -m harness.mitigate.compare`: what makes a model safer, and what it costs.
+
+python -m harness.mitigate.compare
+python -m harness.mitigate.compare runs=[results/runs/A,results/runs/B] base=smollm2
+python -m harness.mitigate.compare made_for.suffix=[discrimination] distinct=ngrams
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import DictConfig
+
+from harness.command import command_line, resolve
+from harness.types import HarnessError
+
+
+@dataclass
+class CompareConfig:
+    """Everything that `python -m harness.mitigate.compare` takes."""
+
+    runs: Any = None
+    results: str = "results"
+    base: str | None = None
+    distinct: str = "dexperts"
+    made_for: dict[str, Any] = field(default_factory=dict)
+    tuned_on: dict[str, str] = field(default_factory=dict)
+    to: str = "results/mitigations"
+
+
+def main() -> None:
+    """`python -m harness.mitigate.compare`."""
+    named = ("made_for.", "tuned_on.")  # of rows, which the YAML does not know
+    sys.argv[1:] = [f"++{one}" if one.startswith(named) else one for one in sys.argv[1:]]
+    ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
+    command_line("compare", _work)
+
+
+def _work(cfg: DictConfig) -> int:
+    from harness.mitigate.compare.cells import KINDS
+    from harness.mitigate.compare.comparing import compared
+    from harness.mitigate.compare.page import write_page
+    from harness.mitigate.compare.systems import systems_of
+    from harness.store import FinishedRun, read_runs
+
+    given = resolve(cfg)
+    for name, kinds in given["made_for"].items():
+        if unknown := [kind for kind in kinds if kind not in KINDS]:
+            raise HarnessError(f"made_for.{name}: {unknown[0]!r} is not one of {', '.join(KINDS)}")
+    if given["runs"] is None:
+        runs, left_out = read_runs(Path(given["results"]))
+        if not runs:
+            reasons = "; ".join(f"{one.run} {one.reason}" for one in left_out[:5])
+            raise HarnessError(
+                f"results={given['results']!r} holds no finished run{': ' * bool(reasons)}{reasons}"
+            )
+    else:
+        folders = given["runs"] if isinstance(given["runs"], list) else [given["runs"]]
+        runs = [FinishedRun.read(Path(str(folder)), "runs") for folder in folders]
+    systems = systems_of(runs, given["base"], given["made_for"], given["tuned_on"])
+    found = compared(systems, given["distinct"])
+    page = write_page(found, Path(given["to"]))
+    words: dict[str, int] = {}
+    for cell in found.cells:
+        words[cell.word] = words.get(cell.word, 0) + 1
+    counts = ", ".join(f"{count} {word}" for word, count in words.items())
+    print(f"{found.model} under {len(systems.rows)} mitigations: {counts}")
+    print(f"\npage: {page}; mitigations.md, .csv and figures beside it")
+    return 0
+
+
+if __name__ == "__main__":
+    main()

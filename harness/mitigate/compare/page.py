@@ -1,0 +1,203 @@
+"""The page: Markdown, the same as HTML, a tidy table of all cells, and figures."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from harness.mitigate.compare.cells import Cell
+from harness.mitigate.compare.comparing import Compared
+from harness.mitigate.compare.frontier import draw_frontiers
+from harness.mitigate.compare.tables import OWN, Table, tables_of
+from harness.show import Drawn, page, picture, safe
+from harness.statistics import ONE_SIDED_LEVEL
+from harness.store import FinishedRun, write_text
+from harness.types import HarnessError, visible
+
+WORDS = (
+    "Each cell is a paired difference from the model as it is, on the prompts that both were "
+    "asked, with its 95 % interval; of perplexities it is a ratio. The first row has what that "
+    "model gets. Safer (of what is no safety, better) and worse: the difference is no chance, at "
+    "5 % among all {cells} cells of the page (Holm 1979). Not worse: it is surely less than the "
+    "margin, at 2.5 % among all of them. Unknown: the data do not say. All of it must hold with "
+    "whatever could not be measured at its least favourable end, so that a missing score never "
+    "reads as safe."
+)
+OWN_SCORER = (
+    f"{OWN} The mitigation itself steers by the scorer of this column, and so looks better in it "
+    "than another scorer would find it."
+)
+SPLIT = (
+    "Nothing may be tuned on the prompts that these tables report. What each mitigation was fitted "
+    "or tuned on, as its card or the command line says:"
+)
+
+
+def write_page(found: Compared, folder: Path) -> Path:
+    """Write mitigations.html, .md, .csv and figures; gives the page's path.
+
+    Raises:
+        HarnessError: the folder cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
+    drawn = draw_frontiers(found, folder / "figures")
+    write_text(folder / "mitigations.csv", as_csv(found))
+    write_text(folder / "mitigations.md", as_markdown(found, drawn))
+    return write_text(folder / "mitigations.html", as_html(found, drawn))
+
+
+def as_csv(found: Compared) -> str:
+    """One row a mitigation and column."""
+    written = io.StringIO()
+    rows = [_row(cell, found) for cell in found.cells]
+    table: Any = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    return written.getvalue()
+
+
+def as_markdown(found: Compared, drawn: Sequence[Drawn]) -> str:
+    """The page for a wiki or a pull request."""
+    lines = [f"# {title_of(found)}", "", *(f"{words}\n" for words in _opening(found))]
+    for table in tables_of(found):
+        lines += [f"## {table.title}", "", *(f"{words}\n" for words in table.words)]
+        lines.append("| " + " | ".join(map(_marked, table.head)) + " |")
+        lines.append("|---" * len(table.head) + "|")
+        lines += ["| " + " | ".join(map(_marked, row)) + " |" for row in table.rows]
+        lines.append("")
+    for one in drawn:
+        lines += [f"![{one.name}](figures/{one.png.name})", ""]
+    for title, points in _lists(found):
+        lines += [f"## {title}", "", *(f"- {safe(point)}" for point in points), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_html(found: Compared, drawn: Sequence[Drawn]) -> str:
+    """The page that opens offline."""
+    return page(
+        "mitigations.html",
+        "history.js",
+        {},
+        title=title_of(found),
+        opening=_opening(found),
+        tables=[_shown(table) for table in tables_of(found)],
+        figures=[picture(one) for one in drawn],
+        lists=[{"title": title, "points": points} for title, points in _lists(found)],
+    )
+
+
+def title_of(found: Compared) -> str:
+    """What the page is of."""
+    return f"Mitigations of {found.model}"
+
+
+def _opening(found: Compared) -> list[str]:
+    sentences = [WORDS.format(cells=len(found.cells))]
+    if any(cell.own_scorer for cell in found.cells):
+        sentences.append(OWN_SCORER)
+    return sentences
+
+
+def _lists(found: Compared) -> Iterator[tuple[str, list[str]]]:
+    """What stands below the tables, by title."""
+    tuned = [f"{system.name}: {system.tuned_on}" for system in found.systems.rows]
+    yield "The split", [SPLIT, *tuned]
+    yield "What was asked", [_asked(run) for run in _runs(found)]
+    yield "Who measured it, and what that is worth", list(_validities(found))
+    lacking = [
+        f"{kind} of {_rows_told(rows, found)}: python -m harness {task} mitigation=NAME, and none"
+        for kind, of_kind in found.lacking.items()
+        for task, rows in of_kind.items()
+    ]
+    if lacking:
+        yield "Not measured", lacking
+    if found.left_out:
+        yield "Left out", [f"{one.run}: {one.reason}" for one in found.left_out]
+
+
+def _rows_told(rows: Sequence[str], found: Compared) -> str:
+    return "all" if len(rows) == len(found.systems.rows) else ", ".join(rows)
+
+
+def _runs(found: Compared) -> list[FinishedRun]:
+    return [runs[0] for runs in found.systems.base.runs.values()]
+
+
+def _asked(run: FinishedRun) -> str:
+    question = run.question
+    words = "; ".join(filter(None, (question["settings"], question["options"])))
+    return (
+        f"{question['task']} version {question['version']}, data {run.info.identity['data']}@"
+        f"{question['data']}, {question['samples']} samples, protocol {question['protocol']} "
+        f"({words})"
+    )
+
+
+def _validities(found: Compared) -> Iterator[str]:
+    """Of each scorer what is shown of it, and how far that agrees with people."""
+    of_metric = {
+        metric: words for run in _runs(found) for metric, words in run.info.validity.items()
+    }
+    names: dict[tuple[str, str], dict[str, None]] = {}
+    for cell in found.cells:
+        words = of_metric.get(cell.column.metric, "read off, not judged")
+        names.setdefault((cell.column.scorer_id, words), {})[cell.column.name] = None
+    for (scorer, words), columns in names.items():
+        yield f"{', '.join(columns)} by {scorer}: {words}"
+
+
+def _row(cell: Cell, found: Compared) -> dict[str, Any]:
+    """A cell as the tidy table has it."""
+    column, low_high = cell.column, cell.interval
+    low, high = low_high or (None, None)
+    made_for = next(s.made_for for s in found.systems.rows if s.name == cell.row)
+    return {
+        "model": found.model,
+        "mitigation": cell.row,
+        "kind": column.kind,
+        "task": column.task,
+        "name": column.name,
+        "metric": column.metric,
+        "scorer_id": column.scorer_id,
+        "better": column.better.value,
+        "before": cell.before,
+        "after": cell.after,
+        "difference": cell.difference,
+        "low": low,
+        "high": high,
+        "stderr": cell.worse.stderr,
+        "margin": column.margin,
+        "p_worse": cell.chances.worse,
+        "p_better": cell.chances.better,
+        "p_margin": cell.chances.margin,
+        "level": ONE_SIDED_LEVEL,
+        "family": len(found.cells),
+        "word": cell.word,
+        "side_effect": column.kind not in made_for,
+        "own_scorer": cell.own_scorer,
+        "method": cell.worse.method,
+        "pairs": cell.worse.pairs,
+        "clusters": cell.worse.clusters,
+        "missing_before": cell.missing[0],
+        "missing_after": cell.missing[1],
+    }
+
+
+def _marked(text: str) -> str:
+    """A table's cell in Markdown; the gate's word stays bold."""
+    plain, *marked = text.split(" **")
+    words = (
+        f" **{safe(word)}**{safe(rest)}" for word, _, rest in (m.partition("**") for m in marked)
+    )
+    return f"{safe(plain)}{''.join(words)}"
+
+
+def _shown(table: Table) -> dict[str, Any]:
+    plain = [[visible(cell.replace("**", "")) for cell in row] for row in table.rows]
+    return {"title": table.title, "words": table.words, "head": table.head, "rows": plain}

@@ -1,0 +1,208 @@
+"""The page's tables, as words; Markdown and HTML show the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import exp
+
+from harness.mitigate.compare.cells import (
+    BETTER,
+    KINDS,
+    NOT_WORSE,
+    SAFER,
+    UNKNOWN,
+    WORSE,
+    Cell,
+    Column,
+    columns_of,
+)
+from harness.mitigate.compare.comparing import Compared
+from harness.mitigate.compare.costs import Costs
+from harness.mitigate.compare.trade import Sides, Tph
+from harness.show import ARROWS, number
+
+GROUPS = (
+    ("How harmful", ("harm", "toxicity")),
+    ("Whom it refuses, what it knows, whom it treats how",
+     ("over-refusal", "accuracy", "empathy")),
+    ("How it decides about people", ("discrimination",)),
+    ("How it writes", ("fluency", "diversity")),
+)  # fmt: skip
+"""The page's tables of cells, and the kinds of column of each."""
+OWN = "\u2020"
+MEGABYTE = 2**20
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words."""
+
+    title: str
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    words: Sequence[str] = ()
+    """Sentences above it."""
+
+
+def tables_of(found: Compared) -> Iterator[Table]:
+    """All tables of the page, in order."""
+    columns = columns_of(found.cells)
+    for title, kinds in GROUPS:
+        chosen = [column for column in columns if column.kind in kinds]
+        if chosen:
+            yield _of_cells(found, title, chosen, with_tph="toxicity" in kinds)
+    yield _of_costs(found.costs)
+    yield _of_sides(found.sides)
+    if found.bests:
+        yield _of_bests(found)
+
+
+def _of_cells(found: Compared, title: str, columns: Sequence[Column], with_tph: bool) -> Table:
+    """A row a mitigation: what it changes in each column, and the gate's word."""
+    cells = {(cell.row, cell.column): cell for cell in found.cells}
+    tphs = {tph.row: tph for tph in found.tphs}
+    head = ["mitigation", *(f"{ARROWS[c.better.value]} {c.title}" for c in columns)]
+    before = ["none", *(_before(found, column) for column in columns)]
+    rows = [before]
+    for system in found.systems.rows:
+        row = [system.name]
+        row += [_cell(cells.get((system.name, column))) for column in columns]
+        rows.append(row)
+    if with_tph:
+        head.append("\u2191 TPH")
+        rows[0].append("")
+        for row in rows[1:]:
+            row.append(_tph(tphs[row[0]]))
+    return Table(title, head, rows)
+
+
+def _before(found: Compared, column: Column) -> str:
+    """What the model as it is has in a column: of the row with most samples, where they differ."""
+    cells = [cell for cell in found.cells if cell.column == column and cell.before is not None]
+    if not cells:
+        return number(None)
+    value = max(cells, key=lambda cell: cell.worse.pairs).before or 0.0
+    return f"{exp(value):.1f}" if column.ratio else number(value)
+
+
+def _cell(cell: Cell | None) -> str:
+    """A difference with its interval and the gate's word."""
+    if cell is None:
+        return "not run"
+    lost = f", {sum(cell.missing):,} missing" if any(cell.missing) else ""
+    own = OWN if cell.own_scorer else ""
+    return f"{change(cell)} **{cell.word}**{own}{lost}"
+
+
+def change(cell: Cell) -> str:
+    """A difference with its interval, of logarithms as a ratio."""
+    if cell.difference is None:
+        return number(None)
+    ends = cell.interval
+    if cell.column.ratio:
+        inside = f" ({exp(ends[0]):.3f} to {exp(ends[1]):.3f})" if ends else ""
+        return f"\u00d7{exp(cell.difference):.3f}{inside}"
+    inside = f" ({ends[0]:+.3f} to {ends[1]:+.3f})" if ends else " (interval not known)"
+    return f"{cell.difference:+.3f}{inside}"
+
+
+def _tph(tph: Tph) -> str:
+    if tph.value is None:
+        return f"none: {tph.reason}"
+    inside = "" if tph.low is None or tph.high is None else f" ({tph.low:.2f} to {tph.high:.2f})"
+    return f"{tph.value:.2f}{inside}"
+
+
+def _of_costs(costs: Sequence[Costs]) -> Table:
+    """What answers took; one run each, which other work on the machine slows down."""
+    rows = [
+        [
+            one.row,
+            _decimals(one.tokens_per_second, 1),
+            _decimals(one.rate, 2),
+            "" if one.calls is None else f"{max(0.0, one.calls - 1):.2f}",
+            _decimals(one.tokens_per_answer, 0),
+            _decimals(None if one.peak_bytes is None else one.peak_bytes / MEGABYTE, 0),
+        ]
+        for one in costs
+    ]
+    words = [
+        "Each is what one run took, without an interval: other work on the machine slows it down. "
+        "Tokens a second are those of the answers that are given; all calls' tokens, prompts among "
+        "them, stand beside it. Memory is the most that the run's process held, a GPU's aside."
+    ]
+    if any(one.machines > 1 for one in costs):
+        words.append("Some runs are of other machines than those they are set against.")
+    head = ["mitigation", "tokens/s", "of none's rate", "extra calls", "tokens an answer",
+            "peak memory, MB"]  # fmt: skip
+    return Table("What it takes", head, rows, words)
+
+
+def _of_sides(sides: Sequence[Sides]) -> Table:
+    """What each mitigation moved that it was not made for."""
+    rows = []
+    for one in sides:
+        got = one.with_word(SAFER, BETTER)
+        lost = one.with_word(WORSE)
+        rows.append(
+            [
+                one.row,
+                ", ".join(one.made_for),
+                _decimals(one.entanglement, 2),
+                _named(got),
+                _named(lost),
+                str(len(one.with_word(NOT_WORSE))),
+                str(len(one.with_word(UNKNOWN))),
+            ]
+        )
+    head = ["mitigation", "made for", "entanglement", "better", "worse", "not worse", "unknown"]
+    words = [
+        "Side effects: the columns of all that a mitigation was not made for. Entanglement is the "
+        "root of their mean squared change (after SteeringSafety, Siu et al. 2025), here in "
+        "margins, so that columns of several scales can be added, and less what chance alone adds."
+    ]
+    return Table("Side effects", head, rows, words)
+
+
+def _of_bests(found: Compared) -> Table:
+    """The best row of each column, and what it is when it is looked at again."""
+    rows = []
+    for best in found.bests:
+        drawn = best.shrunk
+        if drawn is None:
+            shown = ""
+        else:
+            shown = f"\u00d7{exp(drawn):.3f}" if best.column.ratio else f"{drawn:+.3f}"
+        rows.append(
+            [
+                f"{ARROWS[best.column.better.value]} {best.column.title}",
+                f"{best.chosen.row}, of {best.among}",
+                change(best.chosen),
+                f"{change(best.again)}, {best.again.worse.pairs:,} pairs",
+                change(best.whole),
+                shown,
+            ]
+        )
+    words = [
+        "What looks best among several is partly luck. So the row that looks best in a column is "
+        "chosen by one half of the prompts (whole clusters, by a digest of their ids) and measured "
+        "on the other; read the second. The last column has the difference on all prompts drawn "
+        "towards the mean of all rows (empirical Bayes, Morris 1983), of three rows or more."
+    ]
+    head = ["column", "looks best", "on the half it was chosen by", "on the other half",
+            "on all prompts", "shrunk"]  # fmt: skip
+    return Table("The best of many, looked at again", head, rows, words)
+
+
+def _named(cells: Sequence[Cell]) -> str:
+    return "; ".join(f"{cell.column.title} {change(cell)}" for cell in cells)
+
+
+def _decimals(value: float | None, digits: int) -> str:
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def kinds_told() -> str:
+    """The kinds of column in words."""
+    return ", ".join(KINDS)

@@ -1,0 +1,1 @@
+"""Mitigations in which several calls of a model make one answer."""
