@@ -1,5 +1,6 @@
 """The records that flow through a run, and the protocols of what can be plugged into it."""
 
+from harness.types.declared import Misspelt, misspelt, notes_of, trait
 from harness.types.errors import HarnessError, NotAlike, NotFinished, Unreadable, Unrenderable
 from harness.types.identity import (
     cache_folder,
@@ -50,7 +51,7 @@ from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
-from harness.types.traits import TRAITS, Misspelt, Trait, misspelt, notes_of, trait
+from harness.types.traits import TRAITS, Trait
 from harness.types.whole_files import written_whole
 
 __all__ = [

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
+from harness.types.declared import notes_of, trait
 from harness.types.measures import Metric
 from harness.types.plugins import Mitigation, Model
 from harness.types.records import Request
-from harness.types.traits import notes_of, trait
 
 HOOKS = ("change_logits", "change_states", "change_weights")
 """Methods by which a mitigation acts inside a model; harness/models/hf/hooks.py says what each is

@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from harness.types.declared import trait
 from harness.types.errors import HarnessError
 from harness.types.identity import fingerprint
 from harness.types.measures import Metric
 from harness.types.plugins import Scorer
 from harness.types.records import Generation, Sample, Score
 from harness.types.text import first_sentence
-from harness.types.traits import trait
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from harness.models.openai.model import ServedModel
 from harness.models.openai.probing import BEGUN, QUESTION
 from harness.scorers.judged.harmfulness import HarmfulnessScorer
 from harness.testing import check_model
+from harness.types.declared import notes_of
 from harness.types.errors import HarnessError
 from harness.types.identity import seed_of
 from harness.types.records import Generation, Message, Request, Sample
 from harness.types.settings import GenerationConfig
-from harness.types.traits import notes_of
 
 SECRET = "sk-verysecret123"
 
