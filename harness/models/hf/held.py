@@ -16,6 +16,7 @@ from harness.models.checkpoints.templates import DAY, parse_day
 from harness.models.hf.encoder import set_template
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
+from harness.models.hf.trials import Trials
 from harness.types import Generation, GenerationConfig, Request, fingerprint
 
 
@@ -73,8 +74,9 @@ class HeldModel:
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
     ) -> Iterator[list[Generation]]:
         """Answer the requests; the model is as it was once that is over, or given up."""
+        trials = Trials({**self.identity, "device": self.device_used})
         with _lent(self.model):
-            loaded = LoadedModel(self.tokenizer, self.model, self.name, self.token_budget)
+            loaded = LoadedModel(self.tokenizer, self.model, self.name, self.token_budget, trials)
             yield from generate(loaded, requests, generation, seed)
 
 
