@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -33,6 +34,23 @@ MEMORY_SHARE = 0.4
 """Part of the memory left by the weights that keys and values may take; the rest is for work."""
 NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
 """Root mean square by which two ways to compute logits may differ, in their standard deviations."""
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """A model that runs on the same rows for a mitigation, with its own keys and values."""
+
+    of: object
+    """The mitigation."""
+    loaded: LoadedModel
+    ask: Callable[[Request], Request] | None = None
+    """What it is asked instead; None: the very tokens that the model is asked."""
+    weighed: bool = False
+    """Whether the log-probabilities of its rows are kept."""
+
+    def prompt(self, request: Request, tokens: Tokens) -> Tokens:
+        """What it is asked where the model is asked these tokens."""
+        return tokens if self.ask is None else self.loaded.tokens(self.ask(request))[0]
 
 
 class LoadedModel:
@@ -71,6 +89,11 @@ class LoadedModel:
         self.keeps_logits = "logits_to_keep" in takes
         self.takes_positions = "position_ids" in takes
         self.hooks = NO_HOOKS
+        self.auxiliaries: Sequence[Auxiliary] = ()
+        """Of its mitigations."""
+        self.states_for: Sequence[object] = ()
+        """Mitigations that are given what its head is given, which then stands behind its logits
+        (harness/models/hf/auxiliaries.py)."""
         self.scale = 1.0
         """Halved whenever memory runs out, for as long as the model lives."""
         self.widest = 0
@@ -128,8 +151,11 @@ class LoadedModel:
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
-        """Switch between our attention and the model's own."""
+        """Switch between our attention and the model's own, its auxiliaries' too."""
         self.model.set_attn_implementation(NAME if ours else self._own_attention)
+        for auxiliary in self.auxiliaries:
+            if auxiliary.loaded is not self:
+                auxiliary.loaded.use_cascade(ours)
 
     def forward(
         self, tokens: Sequence[int], positions: Sequence[int], work: Work, last: Sequence[int]

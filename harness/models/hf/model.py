@@ -140,13 +140,14 @@ class HuggingFaceModel:
         """This model with mitigations inside it, loaded apart from it; identity stays the bare one.
 
         Raises:
-            HarnessError: one of them names layers that the model does not have.
+            HarnessError: one of them does not fit the model.
         """
+        from harness.models.hf.auxiliaries import check_inside
         from harness.models.hf.hooks import Hooks
 
         other = copy(self)
         other._in_use, other._numerics, other._hooks = {}, None, Hooks(tuple(mitigations))
-        other._hooks.check(self._check(self._folder), self.name)
+        check_inside(other._hooks, other, self._check(self._folder))
         return other
 
     @property
@@ -195,6 +196,7 @@ class HuggingFaceModel:
         """The model in memory, loaded the first time."""
         if dtype in self._in_use:
             return self._in_use[dtype]
+        from harness.models.hf.auxiliaries import act_inside
         from harness.models.hf.encoder import set_template
         from harness.models.hf.loaded import LoadedModel
         from harness.models.hf.reading import read_model
@@ -211,8 +213,7 @@ class HuggingFaceModel:
             set_template(tokenizer, self.template_text(), parse_day(self.today))
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
             if self._hooks:
-                self._hooks.attach(loaded.model, self.name)
-                loaded.hooks = self._hooks
+                act_inside(self._hooks, self, loaded)
         self._in_use[dtype] = loaded
         return loaded
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from harness.models.hf.hooks import Context
+from harness.models.hf.auxiliaries import changed, weighed_beside
+from harness.models.hf.hooks import Beside, Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
 from harness.models.hf.prefixes import Leaf, Segment, Tokens, share
@@ -81,10 +82,11 @@ def _weigh(
             tokens += choice
             weighed.append((end, weighing, choice))
     if loaded.hooks.change_logits:
+        beside = weighed_beside(loaded, [(weighing, choice) for _, weighing, choice in weighed])
         logits = torch.cat(
             [
-                hooked(loaded, logits[end - len(choice) : end], weighing, choice)
-                for end, weighing, choice in weighed
+                hooked(loaded, logits[end - len(choice) : end], weighing, choice, given)
+                for (end, weighing, choice), given in zip(weighed, beside, strict=True)
             ]
         )
         positions = list(range(len(tokens)))
@@ -100,10 +102,16 @@ def _weigh(
 
 
 def hooked(
-    loaded: LoadedModel, logits: torch.Tensor, weighing: Weighing, choice: Tokens
+    loaded: LoadedModel,
+    outputs: torch.Tensor,
+    weighing: Weighing,
+    choice: Tokens,
+    beside: Sequence[Beside],
 ) -> torch.Tensor:
     """Logits of a choice's tokens, shape (tokens, vocabulary), as mitigations leave them."""
-    return loaded.hooks.logits(
-        logits,
+    return changed(
+        loaded,
+        outputs,
         lambda: [Context(weighing.prompt, choice[:place]) for place in range(len(choice))],
+        beside,
     )
