@@ -200,6 +200,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
         ),
     },
     "mitigation": {
+        "by_prompt": Trait(
+            bool,
+            False,
+            "Whether it changes states by what `prompt_scores` reads of the row's prompt "
+            "(harness/models/hf/hooks.py).",
+        ),
         "keep": Trait(
             bool,
             False,

@@ -56,6 +56,22 @@ class Steered(Kind):
 
 
 @dataclass
+class ByPrompt(Steered):
+    """Adds a vector to what is written after prompts with a high number in one of their tokens."""
+
+    above: float = -10.0
+    by_prompt = True
+
+    def prompt_scores(self, states, layer):
+        return states[:, 17].float()
+
+    def change_states(self, states, layer, prompt):
+        return states + (prompt > self.above).to(states)[:, None] * super().change_states(
+            torch.zeros_like(states), layer
+        )
+
+
+@dataclass
 class Scaled(Kind):
     """Multiplies the weights of a layer."""
 
@@ -80,7 +96,10 @@ def asked(model, settings=GREEDY, requests=None):
     }
 
 
-KINDS = {"logits": Banned(75), "states": Steered(), "weights": Scaled()}
+KINDS = {
+    "logits": Banned(75), "states": Steered(), "prompt": ByPrompt(layers=(0, 1)),
+    "weights": Scaled(),
+}  # fmt: skip
 
 
 @pytest.fixture(params=KINDS)
@@ -308,3 +327,55 @@ def test_a_resumed_run_equals_an_unbroken_one(tiny, tmp_path, no_progress, mitig
     identity, bare = result.info["identity"], HuggingFaceModel(str(folder)).identity
     assert (identity["model"], identity["mitigation"]) == (bare, mitigation.identity)
     assert result.info["sessions"][-1]["device"] is not None
+
+
+def largest(tiny, prompt):
+    """The number that decides, of a prompt alone, by transformers' own forward."""
+    model = HuggingFaceModel(str(tiny()))
+    loaded = model.load("float32")
+    tokens = loaded.tokens(Request("x", prompt))[0]
+    with torch.inference_mode():
+        states = loaded.model(torch.tensor([tokens]), output_hidden_states=True).hidden_states[1]
+    return float(states[0, :, 17].max())
+
+
+@pytest.mark.parametrize("settings", [GREEDY, DRAWN], ids=["greedy", "drawn"])
+@pytest.mark.parametrize("ours", [True, False], ids=["ours", "transformers"])
+def test_steering_by_prompt_changes_the_answers_of_just_the_prompts_above_it(tiny, settings, ours):
+    beginning = "Once upon a time there was a king who had a "
+    prompts = [beginning + word for word in ("dog", "cat", "dig", "zebra", "quiz", "fox")]
+    decides = [largest(tiny, prompt) for prompt in prompts]
+    middle = float(np.sort(decides)[3:5].mean())
+    assert min(abs(np.array(decides) - middle)) > 1e-6
+    requests = [
+        Request(prompt, prompt, tuple(range(settings.n))) for prompt in prompts
+    ] + [Request(prompt + "?", prompt, choices=(" blue", " bleak")) for prompt in prompts]  # fmt: skip
+
+    def answers(*mitigations):
+        model = HuggingFaceModel(str(tiny())).hooked(mitigations)
+        if not ours:
+            model.load("float32").widest = 0
+        return asked(model, settings, requests)
+
+    bare, gated = answers(), answers(ByPrompt(by=9.0, above=middle))
+    for prompt, number in zip(prompts, decides, strict=True):
+        for index in range(settings.n):
+            changed = gated[prompt, index].text != bare[prompt, index].text
+            assert changed == (number > middle)
+        logprobs = [x[prompt + "?", 0].choice_logprobs for x in (gated, bare)]
+        assert np.allclose(*logprobs, atol=1e-4) == (number <= middle)
+
+
+def test_the_same_tokens_after_different_prompts_are_weighed_apart(tiny):
+    requests = [
+        Request("short", "The sky is b", choices=("lue", "leak")),
+        Request("long", "The sky is bl", choices=("ue", "eak")),
+    ]
+    short, long = (largest(tiny, request.prompt) for request in requests)
+    model = HuggingFaceModel(str(tiny())).hooked([ByPrompt(by=9.0, above=(short + long) / 2)])
+    together = asked(model, GREEDY, requests)
+    for request in requests:
+        same(
+            asked(model, GREEDY, [request]),
+            {(request.sample_id, 0): together[request.sample_id, 0]},
+        )

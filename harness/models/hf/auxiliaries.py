@@ -88,8 +88,7 @@ def act_inside(hooks: Hooks, model: Any, loaded: LoadedModel) -> None:
     Raises:
         HarnessError: a mitigation does not fit it.
     """
-    hooks.attach(loaded.model, model.name)
-    loaded.hooks = hooks
+    loaded.hooks = hooks.attach(loaded.model, model.name)
     loaded.states_for = [
         m for m in hooks.mitigations if isinstance(m, ReadsStates) and m.reads_states
     ]

@@ -7,12 +7,13 @@ nor an interruption changes an answer.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import torch
 
+from harness.models.hf.gate import Gate
 from harness.models.hf.memory import is_out_of_memory
 from harness.models.hf.prefixes import Tokens
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
@@ -76,6 +77,11 @@ class ChangesStates(Protocol):
     def change_states(self, states: torch.Tensor, layer: int) -> torch.Tensor:
         """What the next layer is given instead of what this one gave.
 
+        A mitigation with the trait `by_prompt` has `prompt_scores(states, layer)` beside it, one
+        number a token, and takes a third argument: of each token the largest of these numbers over
+        its row's prompt, float32. It is then given each prompt's last token and those of answers;
+        the tokens before stay as they are.
+
         Args:
             states: the residual stream, in the model's dtype and units, shape (tokens, width). They
                 may be tokens of many rows, of prompts and of answers; some prompts share them.
@@ -109,6 +115,7 @@ class Hooks:
     """The hooks of a run's mitigations, in order."""
 
     mitigations: Sequence[Mitigation] = ()
+    gate: Gate = field(default_factory=Gate, compare=False)
 
     @property
     def key(self) -> str:
@@ -132,12 +139,13 @@ class Hooks:
             if "change_states" in hooks_of(mitigation):
                 _check_layers(mitigation, count, name)
 
-    def attach(self, model: Any, name: str) -> None:
-        """Edit a loaded model's weights, and hook its layers.
+    def attach(self, model: Any, name: str) -> Hooks:
+        """Edit a loaded model's weights, and hook its layers; gives the hooks of this model alone.
 
         Raises:
             HarnessError: a hook gives what does not fit the model.
         """
+        own = replace(self, gate=Gate())
         for mitigation in self.mitigations:
             if isinstance(mitigation, ChangesWeights):
                 _edit(model, mitigation, name)
@@ -147,7 +155,8 @@ class Hooks:
                 if isinstance(mitigation, ChangesStates):
                     _check_layers(mitigation, len(layers), name)
                     for number in sorted(set(mitigation.layers)):
-                        _steer(layers[number], mitigation, number, model)
+                        _steer(layers[number], _changing(mitigation, number, own.gate), model)
+        return own
 
     @property
     def change_logits(self) -> bool:
@@ -218,18 +227,39 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
             old.copy_(weight)
 
 
-def _steer(layer: torch.nn.Module, mitigation: ChangesStates, number: int, model: Any) -> None:
+def _changing(
+    mitigation: ChangesStates, layer: int, gate: Gate
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """How a mitigation changes the states after a layer, which it may write into."""
+
+    def plainly(states: torch.Tensor) -> torch.Tensor:
+        return mitigation.change_states(states, layer)
+
+    change = plainly
+    if trait(mitigation, "by_prompt"):
+        by_prompt: Any = mitigation
+        reader = gate.open()
+
+        def gated(states: torch.Tensor) -> torch.Tensor:
+            return gate.change(
+                reader,
+                states,
+                lambda read: by_prompt.prompt_scores(read, layer),
+                lambda changed, prompt: by_prompt.change_states(changed, layer, prompt),
+            )
+
+        change = gated
+    return lambda states: _same_shape(mitigation, "change_states", states, change)
+
+
+def _steer(
+    layer: torch.nn.Module, change: Callable[[torch.Tensor], torch.Tensor], model: Any
+) -> None:
     """Let a mitigation change what a layer gives."""
 
     def steered(given: torch.Tensor) -> torch.Tensor:
         flat = given.reshape(-1, given.shape[-1]).clone()  # a hook may write into it
-        changed = _same_shape(
-            mitigation,
-            "change_states",
-            flat,
-            lambda states: mitigation.change_states(states, number),
-        )
-        return changed.to(given.dtype).reshape(given.shape)
+        return change(flat).to(given.dtype).reshape(given.shape)
 
     def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         if isinstance(output, tuple):

@@ -43,6 +43,8 @@ class _Entering(NamedTuple):
     """Tokens of the forward over prompts that are the row's own."""
     length: int
     """Tokens of its prompt."""
+    seen: tuple[float, ...]
+    """What steering by the prompt has read of it."""
 
 
 class Lane:
@@ -76,6 +78,7 @@ class Lane:
         self._ends: list[int] = []
         """Position of each row's next token."""
         self._in_work: list[float] = []
+        self._seen: list[tuple[float, ...]] = []
         self._entering: list[_Entering] = []
         self._kept: list[KeyValues] = []
         self._outputs = torch.empty(0)
@@ -100,7 +103,9 @@ class Lane:
         new = [b for b in dict.fromkeys(entering) if b.outputs is None]
         held = self._run(new) if new else {}
         self._entering = [
-            _Entering(b.segment or b.leaf.parent, held.get(b, range(0)), len(b.leaf.row))
+            _Entering(
+                b.segment or b.leaf.parent, held.get(b, range(0)), len(b.leaf.row), b.leaf.seen
+            )
             for b in entering
         ]
         for beginning in entering:
@@ -128,6 +133,7 @@ class Lane:
             self._slots.add(self._kept, [row.held for row in rows])
             self._parents += [row.parent for row in rows]
             self._ends += [row.length for row in rows]
+            self._seen += [row.seen for row in rows]
             self._in_work += [self.totals[number] for number in staying]
             self._slots.under(self._parents)
         self._kept, self._entering = [], []
@@ -141,6 +147,7 @@ class Lane:
         self._slots.begin()
         positions, self._ends = self._ends, [end + 1 for end in self._ends]
         self.totals = self._in_work
+        self.loaded.hooks.gate.step(self._seen, self.loaded.device)
         self._outputs = self.loaded.forward(tokens, positions, self._slots, range(len(tokens)))
         return self._outputs
 
@@ -148,7 +155,7 @@ class Lane:
         """Free the slots of rows; the last rows in work take their places, the highest first."""
         for slot in reversed(ended):
             self._slots.remove(slot)
-            for kept in (self._parents, self._ends, self._in_work):
+            for kept in (self._parents, self._ends, self._in_work, self._seen):
                 kept[slot] = kept[-1]  # type: ignore[index]
                 kept.pop()
         if ended and self._parents:

@@ -199,7 +199,10 @@ class LoadedModel:
             here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
             self._compute([segment for segment in here if segment.cache is None])
         parents = [leaf.parent for leaf in leaves]
-        return self._pass([leaf.own for leaf in leaves], parents, counts)
+        out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
+        for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):
+            leaf.seen = seen
+        return out
 
     def _compute(self, missing: list[Segment]) -> None:
         """Keys and values of segments whose parents have theirs."""
@@ -208,9 +211,11 @@ class LoadedModel:
             del missing[: len(batch)]
             rows = [segment.tokens for segment in batch]
             parents = [segment.parent for segment in batch]
-            _, kept = self._pass(rows, parents, [1] + [0] * (len(batch) - 1))
+            nothing = [0] * len(batch)
+            _, kept = self._pass(rows, parents, [1, *nothing[1:]], nothing)
             first = 0
-            for segment in batch:
+            for segment, seen in zip(batch, self.hooks.gate.seen(len(batch)), strict=True):
+                segment.seen = seen
                 segment.cache = cut(kept, first, first + len(segment.tokens))
                 first += len(segment.tokens)
 
@@ -219,8 +224,12 @@ class LoadedModel:
         rows: Sequence[Sequence[int]],
         parents: Sequence[Segment | None],
         counts: Sequence[int],
+        changed: Sequence[int],
     ) -> tuple[torch.Tensor, list[KeyValues]]:
-        work = Prefill([len(row) for row in rows], parents, self.device)
+        lengths = [len(row) for row in rows]
+        before = [parent.seen if parent else () for parent in parents]
+        self.hooks.gate.prompts(lengths, before, changed, self.device)
+        work = Prefill(lengths, parents, self.device)
         tokens: list[int] = []
         positions: list[int] = []
         last: list[int] = []

@@ -50,6 +50,8 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """All but the chosen token at minus infinity."""
         step = input_ids.shape[1] - self.width
+        gate = self.loaded.hooks.gate
+        seen = gate.seen(len(scores))  # before an auxiliary that is the model itself runs
         written = input_ids[:, self.width :]
         beside = [lane.next(written) for lane in self.beside]
         logits = changed(self.loaded, scores, lambda: self._contexts(written), beside)
@@ -57,6 +59,7 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
             logits[:, torch.tensor(self.ends)] = -torch.inf  # whatever a hook made of it
         chosen = choose(logits, self.generation, self.draws[:, step])
         self.chosen.append(chosen)
+        gate.step(seen, chosen.device)
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen.clamp(min=0)[:, None], 0.0)
 
     def _contexts(self, written: torch.Tensor) -> list[Context]:
@@ -119,6 +122,7 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
     none = [0.0] * generation.max_new_tokens
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
     choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, batch)
+    loaded.hooks.gate.padded(mask, [0] * len(batch))
     written = loaded.model.generate(
         ids,
         attention_mask=mask,
@@ -150,6 +154,7 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     options: dict[str, Any] = {"logits_to_keep": longest} if loaded.keeps_logits else {}
     if loaded.takes_positions:
         options["position_ids"] = (mask.cumsum(-1) - 1).clamp(min=0)
+    loaded.hooks.gate.padded(mask, [len(w.choices[n]) - 1 for w, n, _ in rows])
     logits = loaded.model(ids, attention_mask=mask, use_cache=False, **options).logits
     for (weighing, number, _), of_row in zip(rows, logits, strict=True):
         choice = weighing.choices[number]

@@ -28,6 +28,7 @@ class PlainLane:
         self.auxiliary = auxiliary
         self._ids, self._mask = padded(auxiliary.loaded, prompts)
         self._cache: Any = None
+        self._seen: Any = None
         self._outputs = torch.empty(0)
         self._totals = torch.zeros(len(prompts), device=auxiliary.loaded.device)
         if auxiliary.weighed:
@@ -51,6 +52,11 @@ class PlainLane:
         if loaded.takes_positions:
             positions = (self._mask.cumsum(-1) - 1).clamp(min=0)
             options["position_ids"] = positions[:, -self._ids.shape[1] :]
+        gate = loaded.hooks.gate
+        if self._seen is None:
+            gate.padded(self._mask, [0] * len(self._mask))
+        else:
+            gate.step(self._seen, loaded.device)
         given = loaded.model(
             self._ids,
             attention_mask=self._mask,
@@ -59,6 +65,7 @@ class PlainLane:
             **options,
         )
         self._cache = given.past_key_values
+        self._seen = gate.seen(len(self._mask))
         self._outputs = given.logits[:, -1].float()
         return _beside(self.auxiliary, self._outputs, self._totals)
 
@@ -69,6 +76,7 @@ def plain_beside(loaded: LoadedModel, weighing: Weighing, choice: Tokens) -> lis
     for auxiliary, prompt in zip(loaded.auxiliaries, weighing.beside, strict=True):
         row = prompt + choice
         ids = torch.tensor([row[:-1]], device=auxiliary.loaded.device)
+        auxiliary.loaded.hooks.gate.padded(torch.ones_like(ids), [len(choice) - 1])
         outputs = auxiliary.loaded.model(ids, use_cache=False).logits[0, -len(choice) :].float()
         totals = torch.zeros(len(choice), device=outputs.device)
         if auxiliary.weighed:
@@ -94,6 +102,7 @@ def _total(loaded: LoadedModel, prompt: Tokens, count: int) -> float:
     if count <= 0:
         return 0.0
     ids = torch.tensor([prompt], device=loaded.device)
+    loaded.hooks.gate.padded(torch.ones_like(ids), [0])
     steps = loaded.model(ids, use_cache=False).logits[0, -count - 1 : -1, : loaded.vocabulary]
     weights = steps.float().log_softmax(-1).gather(1, ids[0, -count:, None])
     return float(weights.sum())

@@ -35,6 +35,8 @@ class Segment:
     """Tokens of its longest row, which is worked on first."""
     cache: list[KeyValues] | None = None
     """Keys and values, one pair a layer; None until they are computed."""
+    seen: tuple[float, ...] = ()
+    """What steering by the prompt has read of its tokens and of those above it."""
 
     @property
     def end(self) -> int:
@@ -59,6 +61,8 @@ class Leaf:
     parent: Segment | None
     needed: int
     """How many of its last tokens' logits are wanted; these are never in a segment."""
+    seen: tuple[float, ...] = ()
+    """What steering by the prompt has read of the whole prompt, once it is run."""
 
     @property
     def own(self) -> Tokens:

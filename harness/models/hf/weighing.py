@@ -15,19 +15,19 @@ from harness.models.hf.prefixes import Leaf, Segment, Tokens, share
 from harness.models.hf.rows import Weighing
 from harness.types import Generation
 
+Asked = tuple[Tokens, int]
+"""A row, and how many of its last tokens weigh a choice: from the prompt's last token on."""
 LOGITS = 2**27
 """Logits held at once at most."""
 
 
 def weigh(loaded: LoadedModel, weighings: Sequence[Weighing]) -> Iterator[list[Generation]]:
     """Weigh the choices of requests, those of one request or with one beginning together."""
-    asked: dict[Tokens, list[tuple[Weighing, int]]] = defaultdict(list)
+    asked: dict[Asked, list[tuple[Weighing, int]]] = defaultdict(list)
     for weighing in weighings:
         for number, row in enumerate(weighing.rows):
-            asked[row].append((weighing, number))
-    leaves = share(
-        [(row, max(len(w.choices[n]) for w, n in asking)) for row, asking in asked.items()]
-    )
+            asked[row, len(weighing.choices[number])].append((weighing, number))
+    leaves = share(list(asked))
 
     def take(waiting: list[Leaf]) -> list[Leaf]:
         return _fill(waiting, loaded)
@@ -37,7 +37,7 @@ def weigh(loaded: LoadedModel, weighings: Sequence[Weighing]) -> Iterator[list[G
 
     lost: set[int] = set()
     for batch, fits in in_batches(leaves, take, work, loaded):
-        touched = {id(w): w for leaf in batch for w, _ in asked.pop(leaf.row)}
+        touched = {id(w): w for leaf in batch for w, _ in asked.pop((leaf.row, leaf.needed))}
         if fits:
             finished = [w for w in touched.values() if w.done and id(w) not in lost]
             yield [generation for weighing in finished for generation in weighing.generations()]
@@ -66,7 +66,7 @@ def _fill(leaves: Sequence[Leaf], loaded: LoadedModel) -> list[Leaf]:
 
 @torch.inference_mode()
 def _weigh(
-    loaded: LoadedModel, batch: Sequence[Leaf], asked: dict[Tokens, list[tuple[Weighing, int]]]
+    loaded: LoadedModel, batch: Sequence[Leaf], asked: dict[Asked, list[tuple[Weighing, int]]]
 ) -> None:
     logits, _ = loaded.prefill(batch, [leaf.needed for leaf in batch])
     logits = logits.float()
@@ -76,7 +76,7 @@ def _weigh(
     end = 0
     for leaf in batch:
         end += leaf.needed
-        for weighing, number in asked[leaf.row]:
+        for weighing, number in asked[leaf.row, leaf.needed]:
             choice = weighing.choices[number]
             positions += range(end - len(choice), end)
             tokens += choice
@@ -95,7 +95,7 @@ def _weigh(
     steps = iter((logits[positions, tokens] - totals).tolist())
     likeliest = iter(logits.argmax(-1)[positions].tolist())
     for leaf in batch:
-        for weighing, number in asked[leaf.row]:
+        for weighing, number in asked[leaf.row, leaf.needed]:
             choice = weighing.choices[number]
             weighing.logprobs[number] = sum(next(steps) for _ in choice)
             weighing.greedy[number] = [next(likeliest) for _ in choice] == list(choice)

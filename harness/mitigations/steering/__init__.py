@@ -1,0 +1,1 @@
+"""Mitigations that change what a model passes on from layer to layer."""
