@@ -33,7 +33,7 @@ COMMANDS = {
     **{
         name: f"python -m harness.{name}"
         for name in ("report", "leaderboard", "regression", "score", "review", "agreement",
-                     "drift", "train")
+                     "drift", "train", "mitigate")
     },
     "mutate": "python -m harness.regression.mutate",
 }  # fmt: skip
@@ -42,6 +42,7 @@ GROUPS = {
     "scorer": "Scorers: scorer=[NAME,...]",
     "backend": "Backends: backend=NAME",
     "mitigation": "Mitigations: mitigation=NAME",
+    "method": "Methods of python -m harness.mitigate: method=NAME",
     "experiment": "Suites: experiment=NAME",
 }
 WHOLE = ("protocols", "suite")

@@ -136,7 +136,10 @@ def checkpoints_inside(folder):
     ("change", "said"),
     [
         (adapter, r"holds an adapter beside its weights .*merge_and_unload.*to ask the base"),
-        (adapter_alone, r"is an adapter of peft \(adapter_config\.json\).*merge it into its base"),
+        (
+            adapter_alone,
+            r"is an adapter (whose|of peft).*adapter_config\.json.*(names no|merge it into its) base",
+        ),
         (
             sharded,
             r"lacks 1 of the 2 files that model\.safetensors\.index\.json names: model-00002-of",

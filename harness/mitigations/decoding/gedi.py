@@ -96,13 +96,7 @@ class GeDi:
         for role, name in self.names.items():
             other = auxiliary_model(str(name), model.device)
             if other.name not in read:
-                read[other.name] = read_auxiliary(self, other, None, role)
-                if read[other.name].loaded.vocabulary != loaded.vocabulary:
-                    raise HarnessError(
-                        f"mitigation.{role}={other.name!r} has rows for "
-                        f"{read[other.name].loaded.vocabulary:,} tokens, and model={model.name!r} "
-                        f"for {loaded.vocabulary:,}: give one that was tuned from it"
-                    )
+                read[other.name] = read_auxiliary(self, other, loaded, role, headless=False)
             code = tuple(
                 model.tokenizer.encode(self.codes[role], add_special_tokens=False)
                 if self.codes[role]
@@ -136,4 +130,4 @@ class GeDi:
         sums = weighed.softmax(-1).gather(1, order).cumsum(-1)
         out = (sums < 1 - self.rho) & (ordered < math.log(self.tau) if self.tau else sums < -1)
         out[:, -1] = False  # one is left whatever the rounding of the sums
-        return weighed.masked_fill(out.zeros_like(out).scatter(1, order, out), -torch.inf)
+        return weighed.masked_fill(torch.zeros_like(out).scatter(1, order, out), -torch.inf)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.mitigations.decoding.checks import check_number, read_text
-from harness.types import HarnessError, digest_text
+from harness.types import HarnessError, fingerprint
 
 if TYPE_CHECKING:
     import torch
@@ -37,11 +37,10 @@ class VocabularyShift:
     @property
     def identity(self) -> Mapping[str, str]:
         """A digest of the words' log-odds, and how far."""
-        lines = "\n".join(f"{word}\t{shift!r}" for word, shift in self.shifts.items())
         return {
             "mitigation": "vocabulary_shift",
             "version": "1",
-            "shifts": digest_text(lines),
+            "shifts": fingerprint(self.shifts),
             "beta": repr(self.beta),
         }
 
@@ -52,7 +51,9 @@ class VocabularyShift:
         tokenizer = loaded.encoder.tokenizer
         numbers = list(range(min(loaded.vocabulary, len(tokenizer))))
         shifts = torch.zeros(loaded.vocabulary)
-        for number, piece in zip(numbers, tokenizer.batch_decode([[n] for n in numbers]), strict=True):
+        for number, piece in zip(
+            numbers, tokenizer.batch_decode([[n] for n in numbers]), strict=True
+        ):
             shifts[number] = self.shifts.get(piece.strip().lower(), 0.0)
         if not bool(shifts.any()) and self.shifts:
             raise HarnessError(

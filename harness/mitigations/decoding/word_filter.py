@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.mitigations.decoding.checks import read_text
-from harness.types import digest_text
+from harness.types import fingerprint
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class WordFilter:
         return {
             "mitigation": "word_filter",
             "version": "1",
-            "words": digest_text("\n".join(self.words)),
+            "words": fingerprint({"words": self.words}),
         }
 
     def auxiliaries(self, model: HuggingFaceModel, loaded: LoadedModel) -> Sequence[Auxiliary]:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from harness.models.hf.hooks import Beside, Context, Hooks
+from harness.models.hf.hooks import Beside, Context, Head, Hooks
 from harness.models.hf.lanes import Lane, weigh_rows
 from harness.models.hf.loaded import Auxiliary, LoadedModel
 from harness.models.hf.prefixes import Tokens, share
@@ -36,7 +36,7 @@ class RunsAuxiliaries(Protocol):
     """A mitigation that changes logits by what other models, or the same, say of the same rows."""
 
     def auxiliaries(self, model: Any, loaded: LoadedModel) -> Sequence[Auxiliary]:
-        """The models, loaded; those that it needs none of have no keys and values held for them.
+        """The models, loaded. Asked once, when the model itself is loaded.
 
         Args:
             model: the `HuggingFaceModel` that is asked.
@@ -102,6 +102,51 @@ def act_inside(hooks: Hooks, model: Any, loaded: LoadedModel) -> None:
     ]
 
 
+def read_auxiliary(
+    of: object, other: Any, loaded: LoadedModel, option: str, headless: bool = True
+) -> Auxiliary:
+    """An auxiliary model, read anew and held by nobody else.
+
+    Args:
+        of: the mitigation.
+        other: a `HuggingFaceModel`.
+        loaded: the model that is asked.
+        option: that names the other model.
+        headless: where it has the very head of the model that is asked, give states before it.
+
+    Raises:
+        HarnessError: it has rows for another number of tokens.
+    """
+    tokenizer, network = other.read(str(loaded.model.dtype).removeprefix("torch."))
+    read = LoadedModel(tokenizer, network, other.name, loaded.token_budget)
+    if read.vocabulary != loaded.vocabulary:
+        raise HarnessError(
+            f"mitigation.{option}={other.name!r} has rows for {read.vocabulary:,} tokens, and "
+            f"model={loaded.encoder.name!r} for {loaded.vocabulary:,}: give one that was tuned "
+            "from it"
+        )
+    return Auxiliary(of, read, head=_shared_head(read, loaded) if headless else None)
+
+
+@torch.inference_mode()
+def _shared_head(read: LoadedModel, loaded: LoadedModel) -> Head | None:
+    """Take the head off a model that has the very one of another; None: it is another."""
+    own, other = read.model.get_output_embeddings(), loaded.model.get_output_embeddings()
+    other = other.head if isinstance(other, WithStates) else other
+    plain = all(type(head) is torch.nn.Linear and head.bias is None for head in (own, other))
+    if not plain or not torch.equal(own.weight, other.weight):
+        return None
+    tokens = torch.arange(min(8, read.vocabulary), device=read.device)[None]
+    before = read.model(tokens).logits
+    read.model.set_output_embeddings(torch.nn.Identity())
+    states = read.model(tokens).logits
+    if states.shape[-1] == other.weight.shape[1] and torch.allclose(other(states), before):
+        head: Head = other
+        return head
+    read.model.set_output_embeddings(own)  # it changes what its head gives
+    return None
+
+
 def lanes_of(loaded: LoadedModel, rows: Sequence[Row]) -> list[Lane]:
     """A lane for each auxiliary, over what it is asked for these rows."""
     lanes = []
@@ -135,7 +180,8 @@ def changed(
     if loaded.states_for:
         states = outputs[..., loaded.vocabulary :]
         outputs = outputs[..., : loaded.vocabulary]
-        beside = [*(Beside(of, states) for of in loaded.states_for), *beside]
+        head = loaded.model.get_output_embeddings().head
+        beside = [*(Beside(of, states, head=head) for of in loaded.states_for), *beside]
     return loaded.hooks.logits(outputs, contexts, beside)
 
 
@@ -198,7 +244,7 @@ def _prompt_totals(
 def _beside(auxiliary: Auxiliary, outputs: torch.Tensor, totals: torch.Tensor | None) -> Beside:
     if auxiliary.loaded.states_for:  # an auxiliary that is the model itself
         outputs = outputs[..., : auxiliary.loaded.vocabulary]
-    return Beside(auxiliary.of, outputs, totals)
+    return Beside(auxiliary.of, outputs, totals, auxiliary.head)
 
 
 @torch.inference_mode()

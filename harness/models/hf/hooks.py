@@ -33,6 +33,10 @@ class Context:
     """Of the answer, or of the choice that is weighed."""
 
 
+Head = Callable[[torch.Tensor], torch.Tensor]
+"""From the last layer's states to logits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """What an auxiliary of a mitigation (harness/models/hf/auxiliaries.py) gives for the rows."""
@@ -43,6 +47,13 @@ class Beside:
     """Of its head, a row each: logits, or the states that the head would be given."""
     totals: torch.Tensor | None = None
     """Of each row the log-probability of its prompt and of what is written, where it is kept."""
+    head: Head | None = None
+    """What makes logits of states; of models that have the same head, the same object."""
+
+    def logits(self) -> torch.Tensor:
+        """Its logits, float32."""
+        made = self.outputs if self.head is None else self.head(self.outputs)
+        return made.float()
 
 
 @runtime_checkable

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from harness.models.checkpoints.weights import check_causal, refuse_unknown_tokens, writable
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
-from harness.models.hf.hooks import NO_HOOKS
+from harness.models.hf.hooks import NO_HOOKS, Head
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
@@ -45,12 +45,17 @@ class Auxiliary:
     loaded: LoadedModel
     ask: Callable[[Request], Request] | None = None
     """What it is asked instead; None: the very tokens that the model is asked."""
+    before: Tokens = ()
+    """What stands before all that it is asked."""
     weighed: bool = False
     """Whether the log-probabilities of its rows are kept."""
+    head: Head | None = None
+    """Makes logits of what it gives; None: it gives logits."""
 
     def prompt(self, request: Request, tokens: Tokens) -> Tokens:
         """What it is asked where the model is asked these tokens."""
-        return tokens if self.ask is None else self.loaded.tokens(self.ask(request))[0]
+        asked = tokens if self.ask is None else self.loaded.tokens(self.ask(request))[0]
+        return self.before + asked
 
 
 class LoadedModel:

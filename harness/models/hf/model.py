@@ -9,16 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
-from harness.models.checkpoints.checkpoint import (
-    check_checkpoint,
-    check_weight_files,
-    notes_on_head,
-)
+from harness.models.bundled import BUNDLED
+from harness.models.checkpoints.checkpoint import notes_on_head
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.checkpoints.templates import CLOCK, DAY, marks_of, parse_day, template_of
-from harness.models.hf.hub import from_hub
 from harness.models.hf.sizes import token_bytes, weight_bytes
+from harness.models.hf.source import Source
 from harness.types import (
     Generation,
     GenerationConfig,
@@ -26,19 +22,18 @@ from harness.types import (
     Mitigation,
     Request,
     digest_file,
-    digest_files,
     fingerprint,
 )
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from harness.models.hf.encoder import Encoder
     from harness.models.hf.hooks import Hooks
     from harness.models.hf.loaded import LoadedModel
 
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
-SMALL_FILES = ["*.json", "*.jinja", "*.model", "*.txt"]
-READ_FILES = {".json", ".jinja", ".model", ".txt", ".safetensors", ".py"}
 
 _loaded: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
 """Models in use, so that a model which judges itself is loaded once."""
@@ -48,7 +43,8 @@ class HuggingFaceModel:
     """A causal language model run by transformers, in batches filled by length.
 
     Args:
-        name: a bundled model (`smollm2`), the folder of a checkpoint, or a hub id.
+        name: a bundled model (`smollm2`), the folder of a checkpoint or of an adapter of peft, or
+            a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
             `bfloat16` or `float16`.
@@ -57,6 +53,7 @@ class HuggingFaceModel:
             holds. Halved, for the rest of the run, when memory runs out.
         chat_template: a Jinja file instead of the checkpoint's own template.
         today: the day that a chat template is told which writes it.
+        base: of an adapter, instead of the base that its config names; they are merged in memory.
         trust_remote_code: let a checkpoint run Python of its own.
         check_numerics: measure, once a run, how far the log-probabilities of the same requests
             move when they are computed in other company; run.json then holds it.
@@ -75,6 +72,7 @@ class HuggingFaceModel:
         trust_remote_code: bool = False,
         check_numerics: bool = False,
         today: str = DAY,
+        base: str | None = None,
     ) -> None:
         self.name = name
         self.revision = revision
@@ -85,6 +83,7 @@ class HuggingFaceModel:
         self.trust_remote_code = trust_remote_code
         self.check_numerics = check_numerics
         self.today = today
+        self.source = Source(name, revision, base)
         self._numerics: Mapping[str, Any] | None = None
         self._in_use: dict[str, LoadedModel] = {}
         self._hooks: Hooks | None = None
@@ -96,11 +95,10 @@ class HuggingFaceModel:
         Raises:
             HarnessError: there is no such model, or it is not one that can be run.
         """
-        folder = self._folder
-        config = self._check(folder)
+        config, folder = self._check(), self.source.tokenizer_folder
         identity = {
             "backend": "hf",
-            "weights": self._weights(folder),
+            "weights": self.source.weights,
             "dtype": self._dtype(config),
             "engine": "2",
         }
@@ -147,7 +145,7 @@ class HuggingFaceModel:
 
         other = copy(self)
         other._in_use, other._numerics, other._hooks = {}, None, Hooks(tuple(mitigations))
-        check_inside(other._hooks, other, self._check(self._folder))
+        check_inside(other._hooks, other, self._check())
         return other
 
     @property
@@ -158,7 +156,7 @@ class HuggingFaceModel:
     @property
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
-        config = self._check(self._folder)
+        config = self._check()
         return [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
 
     @property
@@ -189,17 +187,15 @@ class HuggingFaceModel:
 
     def memory(self) -> tuple[int | None, int | None]:
         """Bytes of the weights, and of the keys and values of one token."""
-        folder, dtype = self._folder, self.identity["dtype"]
-        return weight_bytes(folder, dtype), token_bytes(self._check(folder), dtype)
+        dtype = self.identity["dtype"]
+        return weight_bytes(self.source.folder, dtype), token_bytes(self._check(), dtype)
 
     def load(self, dtype: str) -> LoadedModel:
         """The model in memory, loaded the first time."""
         if dtype in self._in_use:
             return self._in_use[dtype]
         from harness.models.hf.auxiliaries import act_inside
-        from harness.models.hf.encoder import set_template
         from harness.models.hf.loaded import LoadedModel
-        from harness.models.hf.reading import read_model
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
@@ -208,14 +204,26 @@ class HuggingFaceModel:
         )
         loaded = _loaded.get(key)
         if loaded is None:
-            where = (self.weights_folder(), self.name, dtype, self.device, self.trust_remote_code)
-            tokenizer, model = read_model(*where)
-            set_template(tokenizer, self.template_text(), parse_day(self.today))
+            tokenizer, model = self.read(dtype)
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
             if self._hooks:
                 act_inside(self._hooks, self, loaded)
         self._in_use[dtype] = loaded
         return loaded
+
+    def read(self, dtype: str) -> tuple[Any, Any]:
+        """A tokenizer and a model of transformers, read anew and held by nobody else."""
+        from harness.models.hf.encoder import set_template
+        from harness.models.hf.reading import read_model
+
+        tokenizer, model = read_model(self.source, dtype, self.device, self.trust_remote_code)
+        set_template(tokenizer, self.template_text(), parse_day(self.today))
+        return tokenizer, model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Of its texts, without the model; not to be changed."""
+        return self._encoder.tokenizer
 
     @cached_property
     def _encoder(self) -> Encoder:
@@ -225,7 +233,7 @@ class HuggingFaceModel:
         from harness.models.hf.encoder import Encoder, set_template
 
         tokenizer = AutoTokenizer.from_pretrained(
-            self._folder, trust_remote_code=self.trust_remote_code
+            self.source.tokenizer_folder, trust_remote_code=self.trust_remote_code
         )
         set_template(tokenizer, self.template_text(), parse_day(self.today))
         return Encoder(tokenizer, self.name)
@@ -235,53 +243,20 @@ class HuggingFaceModel:
         return self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
 
     @cached_property
-    def _folder(self) -> Path:
-        if self.name in BUNDLED:
-            return bundled_folder(self.name)
-        return (
-            Path(self.name) if self._is_local else from_hub(self.name, self.revision, SMALL_FILES)
-        )
-
-    def weights_folder(self) -> Path:
-        """The checkpoint's folder, its weights fetched where they are not here yet."""
-        if self._is_local:
-            return self._folder
-        folder = from_hub(self.name, self.revision, [*SMALL_FILES, "*.safetensors"])
-        check_weight_files(folder, self.name)
-        return folder
-
-    @property
-    def _is_local(self) -> bool:
-        try:
-            return self.name in BUNDLED or Path(self.name).exists()
-        except OSError:  # a name that no file can have
-            return False
-
-    @cached_property
     def _endings(self) -> Endings:
         """Where texts and answers end; a bundled model declares its ends."""
         if self.name in BUNDLED and not self.chat_template:
             return Endings()
-        return endings_of(self._folder, self.name, self.template_text(), self.trust_remote_code)
+        folder = self.source.tokenizer_folder
+        return endings_of(folder, self.name, self.template_text(), self.trust_remote_code)
 
-    def _check(self, folder: Path) -> Mapping[str, Any]:
+    def _check(self) -> Mapping[str, Any]:
         """Refuse now what would only fail minutes later; gives the model's config."""
         if self.dtype not in DTYPES:
             raise HarnessError(f"backend.dtype={self.dtype!r} is not one of {', '.join(DTYPES)}")
         if self.token_budget is not None and self.token_budget < 1:
             raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
-        config = check_checkpoint(folder, self.name, self.trust_remote_code)
-        if self._is_local:
-            check_weight_files(folder, self.name)
-        return config
-
-    def _weights(self, folder: Path) -> str:
-        if self.name in BUNDLED:
-            return bundled_weights(self.name)
-        if not self._is_local:
-            return f"hub:{self.name}@{folder.name}"
-        files = [path for path in folder.iterdir() if path.suffix in READ_FILES]
-        return f"sha256:{digest_files(files)}"
+        return self.source.check(self.trust_remote_code)
 
     def _dtype(self, config: Mapping[str, Any]) -> str:
         if self.dtype != "auto":

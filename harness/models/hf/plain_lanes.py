@@ -111,4 +111,4 @@ def _total(loaded: LoadedModel, prompt: Tokens, count: int) -> float:
 def _beside(auxiliary: Auxiliary, outputs: torch.Tensor, totals: torch.Tensor) -> Beside:
     if auxiliary.loaded.states_for:
         outputs = outputs[:, : auxiliary.loaded.vocabulary]
-    return Beside(auxiliary.of, outputs, totals if auxiliary.weighed else None)
+    return Beside(auxiliary.of, outputs, totals if auxiliary.weighed else None, auxiliary.head)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,17 +10,17 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenize
 
 from harness.models.checkpoints.weights import REPORTED, check_weights, refuse_other_weights
 from harness.models.hf.memory import best_device
+from harness.models.hf.source import Source
 from harness.types import HarnessError
 
 
 def read_model(
-    folder: Path, name: str, dtype: str, device: str, trust_remote_code: bool
+    source: Source, dtype: str, device: str, trust_remote_code: bool
 ) -> tuple[PreTrainedTokenizerBase, Any]:
-    """The tokenizer and the model of a checkpoint, the model on its device.
+    """The tokenizer and the model of a checkpoint, the model on its device, adapters merged.
 
     Args:
-        folder: of the checkpoint.
-        name: what the user called it.
+        source: where its files are.
         dtype: of weights and activations.
         device: `auto`, or as torch writes it.
         trust_remote_code: whether the checkpoint may run Python of its own.
@@ -32,21 +31,37 @@ def read_model(
     transformers.utils.logging.disable_progress_bar()
     try:
         place = torch.device(best_device() if device == "auto" else device)
-        tokenizer, model = _read(folder, name, dtype, trust_remote_code)
+        tokenizer, model = _read(source, dtype, trust_remote_code)
         return tokenizer, model.to(place).eval()
     except HarnessError:
         raise
     except Exception as error:
         said = [type(error).__name__, *str(error).strip().splitlines()[:1]]
         raise HarnessError(
-            f"model={name!r} cannot be loaded by transformers {transformers.__version__} on "
+            f"model={source.name!r} cannot be loaded by transformers {transformers.__version__} on "
             f"device {device!r} in {dtype}: {', '.join(said)[:300]}"
         ) from error
 
 
-def _read(folder: Path, name: str, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
+def _read(source: Source, dtype: str, trust_remote_code: bool) -> tuple[Any, Any]:
     """The tokenizer and the model of a checkpoint whose weights are all there."""
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trust_remote_code)
+    folder, name = source.weights_folder(), source.name
+    if source.base:
+        from harness.models.hf.adapted import merged
+
+        tokenizer, model = _read(source.base, dtype, trust_remote_code)
+        model = merged(model, folder, name, source.base.name)
+        if source.tokenizer_folder == source.base.tokenizer_folder:
+            return tokenizer, model
+        tokenizer = _tokenizer(source, trust_remote_code)
+        rows = model.get_input_embeddings().weight.shape[0]
+        if len(tokenizer) > rows:
+            raise HarnessError(
+                f"model={name!r} is an adapter whose tokenizer has {len(tokenizer)} tokens, and "
+                f"its base {source.base.name!r} has rows for {rows}; give its own base with "
+                "backend.base=MODEL"
+            )
+        return tokenizer, model
     check_weights(folder, name, trust_remote_code)
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
@@ -55,4 +70,10 @@ def _read(folder: Path, name: str, dtype: str, trust_remote_code: bool) -> tuple
         **REPORTED,
     )
     refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
-    return tokenizer, model
+    return _tokenizer(source, trust_remote_code), model
+
+
+def _tokenizer(source: Source, trust_remote_code: bool) -> Any:
+    return AutoTokenizer.from_pretrained(
+        source.tokenizer_folder, trust_remote_code=trust_remote_code
+    )

@@ -147,6 +147,11 @@ class VllmModel:
         for name, value in self.settings.items():
             if value is not None and value < 1 and name != "gpu_memory_utilization":
                 raise HarnessError(f"backend.{name}={value} must be at least 1")
+        if self._checkpoint.source.base:
+            raise HarnessError(
+                f"model={self.name!r} is an adapter, which backend=vllm does not apply; ask it "
+                "with backend=hf, or merge it into its base with peft's merge_and_unload()"
+            )
         if not isinstance(self.options, Mapping):
             raise HarnessError(f"backend.options={self.options!r} must be a mapping of names")
         if fixed := sorted(self.options.keys() & {*FIXED, *self.settings, "dtype"}):
@@ -162,7 +167,7 @@ class VllmModel:
         engine = _loaded.get(key)
         if engine is None:
             engine = _loaded[key] = Engine(
-                self._checkpoint.weights_folder(),
+                self._checkpoint.source.weights_folder(),
                 self.name,
                 self._checkpoint.template_text(),
                 parse_day(self._checkpoint.today),

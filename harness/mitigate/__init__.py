@@ -1,0 +1,1 @@
+"""`python -m harness.mitigate`: makes a model safer and writes what it made, with a card."""

@@ -1,0 +1,1 @@
+"""Mitigations that act on a model's weights, and the methods that make them."""

@@ -1,0 +1,114 @@
+"""Adapters of peft: what one is by its files, and the base that it belongs to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.models.checkpoints.checkpoint import TOKENIZER_FILES
+from harness.types import HarnessError
+
+CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
+SOFT = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "XLORA",
+        "ADAPTION_PROMPT", "CARTRIDGE", "POLY")  # fmt: skip
+"""Kinds that change no weight, or not the same way for every token: they cannot be merged."""
+TASKS = (None, "CAUSAL_LM")
+CARDS = "mitigation.yaml"
+"""What `python -m harness.mitigate` writes beside what it made."""
+
+
+def adapter_config(folder: Path, name: str) -> Mapping[str, Any] | None:
+    """The config of an adapter that can be merged; None: the folder is none, or holds more.
+
+    Args:
+        folder: of small files.
+        name: what the user called it.
+
+    Raises:
+        HarnessError: it is an adapter of another kind.
+    """
+    whole = [path for path in folder.glob("*.safetensors") if not path.name.startswith("adapter")]
+    if not (folder / CONFIG).is_file() or (folder / "config.json").is_file() or whole:
+        return None
+    try:
+        config: Mapping[str, Any] = dict(json.loads((folder / CONFIG).read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise HarnessError(f"model={name!r} has no readable {CONFIG}; copy it anew") from error
+    kind, task = config.get("peft_type"), config.get("task_type")
+    if kind in SOFT:
+        raise HarnessError(
+            f"model={name!r} is an adapter of peft's {kind}, which cannot be merged into weights; "
+            "LoRA, DoRA, IA3 and others that change weights can"
+        )
+    if task not in TASKS:
+        raise HarnessError(
+            f"model={name!r} is an adapter for {task} ({CONFIG}), which writes no text; give one "
+            "of a causal language model"
+        )
+    return config
+
+
+def check_adapter_files(folder: Path, name: str) -> None:
+    """Look whether the adapter's weights are there in a form that runs no code.
+
+    Raises:
+        HarnessError: they are not.
+    """
+    if not (folder / WEIGHTS).is_file():
+        others = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
+        raise HarnessError(
+            f"model={name!r} is an adapter without {WEIGHTS} (there: {others}); save it with "
+            "save_pretrained, for other weight files can run code when they are read"
+        )
+
+
+def base_named(config: Mapping[str, Any], name: str) -> str:
+    """The base that an adapter's config names.
+
+    Raises:
+        HarnessError: it names none.
+    """
+    base = config.get("base_model_name_or_path")
+    if not base:
+        raise HarnessError(
+            f"model={name!r} is an adapter whose {CONFIG} names no base; give it with "
+            "backend.base=MODEL"
+        )
+    return str(base)
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a tokenizer was saved beside the adapter."""
+    return any((folder / file).is_file() for file in TOKENIZER_FILES)
+
+
+def check_base(folder: Path, name: str, base: str, weights: str) -> None:
+    """Hold the base against the one that an adapter of ours was made on, as its card says.
+
+    Args:
+        folder: of the adapter.
+        name: what the user called it.
+        base: what the base is called.
+        weights: the base's, as an identity has them.
+
+    Raises:
+        HarnessError: it was made on other weights.
+    """
+    try:
+        lines = (folder / CARDS).read_text("utf-8").splitlines()
+    except OSError:
+        return
+    made_on = next((json.loads(of[1]) for of in map(_parted, lines) if of[0] == "base_weights"), "")
+    if made_on and made_on != weights:
+        raise HarnessError(
+            f"model={name!r} is an adapter of other weights than those of {base!r}: it was made on "
+            f"{made_on[:40]}, and these are {weights[:40]}; give its own base with "
+            "backend.base=MODEL"
+        )
+
+
+def _parted(line: str) -> tuple[str, str]:
+    key, _, value = line.partition(": ")
+    return key, value

@@ -1,0 +1,130 @@
+"""Where a model's files are: bundled, in a folder, or on a hub; an adapter's and its base's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
+from harness.models.checkpoints.adapter import (
+    adapter_config,
+    base_named,
+    check_adapter_files,
+    check_base,
+    has_tokenizer,
+)
+from harness.models.checkpoints.checkpoint import check_checkpoint, check_weight_files
+from harness.models.hf.hub import from_hub
+from harness.types import HarnessError, digest_files
+
+SMALL_FILES = ["*.json", "*.jinja", "*.model", "*.txt", "mitigation.yaml"]
+READ_FILES = {".json", ".jinja", ".model", ".txt", ".safetensors", ".py"}
+
+
+class Source:
+    """A model by its name, and where that is an adapter of peft, its base beside it.
+
+    Args:
+        name: a bundled model, the folder of a checkpoint or an adapter, or a hub id.
+        revision: branch, tag or commit of a hub id; None: the newest.
+        base_name: of an adapter, instead of the base that its config names.
+    """
+
+    def __init__(self, name: str, revision: str | None, base_name: str | None = None) -> None:
+        self.name = name
+        self.revision = revision
+        self.base_name = base_name
+
+    @cached_property
+    def base(self) -> Source | None:
+        """What an adapter is merged into; None: this is no adapter.
+
+        Raises:
+            HarnessError: it is an adapter of a kind that cannot be merged, or has no base.
+        """
+        if self.name in BUNDLED:
+            config: Mapping[str, Any] | None = None
+        else:
+            config = adapter_config(self._own, self.name)
+        if config is None:
+            if self.base_name:
+                raise HarnessError(
+                    f"backend.base={self.base_name!r} is for adapters, and model={self.name!r} is "
+                    "none; leave it out"
+                )
+            return None
+        name = self.base_name or base_named(config, self.name)
+        base = Source(name, None if self.base_name else config.get("revision"))
+        if not base._is_local and Path(name).is_absolute():
+            raise HarnessError(
+                f"model={self.name!r} is an adapter whose base {name!r} is not here; give it with "
+                "backend.base=MODEL"
+            )
+        return base
+
+    @cached_property
+    def folder(self) -> Path:
+        """The checkpoint's folder, an adapter's base's; its small files are there."""
+        return self.base.folder if self.base else self._own
+
+    @cached_property
+    def tokenizer_folder(self) -> Path:
+        """The adapter's, where a tokenizer was saved beside it."""
+        if self.base is None or has_tokenizer(self._own):
+            return self._own
+        return self.base.tokenizer_folder
+
+    def weights_folder(self) -> Path:
+        """The folder of the name's own weights, fetched where they are not here yet."""
+        if self._is_local:
+            return self._own
+        folder = from_hub(self.name, self.revision, [*SMALL_FILES, "*.safetensors"])
+        if self.base is None:
+            check_weight_files(folder, self.name)
+        return folder
+
+    def check(self, trust_remote_code: bool) -> Mapping[str, Any]:
+        """The config of the checkpoint, whose files are those of a model that writes text.
+
+        Raises:
+            HarnessError: it is something else, or an adapter of another base.
+        """
+        if self.base:
+            if self._is_local:
+                check_adapter_files(self._own, self.name)
+            config = self.base.check(trust_remote_code)
+            check_base(self._own, self.name, self.base.name, self.base.weights)
+            return config
+        config = check_checkpoint(self._own, self.name, trust_remote_code)
+        if self._is_local:
+            check_weight_files(self._own, self.name)
+        return config
+
+    @cached_property
+    def weights(self) -> str:
+        """What identifies the weights: a digest or a commit, an adapter's after its base's."""
+        if self.name in BUNDLED:
+            return bundled_weights(self.name)
+        if not self._is_local:
+            own = f"hub:{self.name}@{self._own.name}"
+        else:
+            files = [path for path in self._own.iterdir() if path.suffix in READ_FILES]
+            own = f"sha256:{digest_files(files)}"
+        return f"{self.base.weights} + adapter {own}" if self.base else own
+
+    @cached_property
+    def _own(self) -> Path:
+        if self.name in BUNDLED:
+            return bundled_folder(self.name)
+        if self._is_local:
+            return Path(self.name)
+        return from_hub(self.name, self.revision, SMALL_FILES)
+
+    @property
+    def _is_local(self) -> bool:
+        try:
+            return self.name in BUNDLED or Path(self.name).exists()
+        except OSError:  # a name that no file can have
+            return False

@@ -1,0 +1,273 @@
+"""Mitigations of the next token: their formulas, their equalities, and auxiliary models."""
+
+import math
+
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from harness.mitigations.decoding.contrastive import Contrastive
+from harness.mitigations.decoding.describing import DESCRIPTION, described
+from harness.mitigations.decoding.distributions import capped, likely
+from harness.mitigations.decoding.experts import Experts
+from harness.mitigations.decoding.gedi import GeDi
+from harness.mitigations.decoding.self_debias import SelfDebias
+from harness.mitigations.decoding.vocabulary_shift import VocabularyShift
+from harness.mitigations.decoding.word_filter import WordFilter
+from harness.models.hf.model import HuggingFaceModel
+from harness.testing import check_mitigation
+from harness.types.errors import HarnessError
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
+
+GREEDY = GenerationConfig(max_new_tokens=6)
+DRAWN = GenerationConfig(n=3, max_new_tokens=6, temperature=1.0, top_p=0.9)
+SHIFTS = "o\t1.0\nx\t-0.5"
+
+
+def asked(model, settings=GREEDY, requests=None):
+    indices = tuple(range(settings.n))
+    requests = requests or [
+        *(Request(text, text, indices) for text in ("Once upon a time", "Once upon", "So")),
+        Request("c", "The sky is", choices=(" blue", " bleak", " red")),
+    ]
+    return {
+        (answer.sample_id, answer.index): answer
+        for finished in model.generate(requests, settings, 3)
+        for answer in finished
+    }
+
+
+def texts(answers):
+    return {key: answer.text for key, answer in answers.items() if answer.text is not None}
+
+
+def same(one, other):
+    assert texts(one) == texts(other)
+    for key, answer in one.items():
+        if answer.choice_logprobs is not None:
+            assert answer.choice_logprobs == pytest.approx(
+                other[key].choice_logprobs, rel=1e-3, abs=1e-3
+            )
+
+
+@pytest.fixture
+def three(tiny, rewrite):
+    """A checkpoint, and two that were tuned from it: their heads are its own."""
+    names = [str(tiny(name=name)) for name in ("base", "clean", "toxic")]
+    for seed, name in enumerate(names[1:]):
+        noise = torch.Generator().manual_seed(seed)
+
+        def tuned(weights, noise=noise):
+            return {
+                key: weight + 0.05 * torch.randn(weight.shape, generator=noise)
+                if "self_attn" in key else weight
+                for key, weight in weights.items()
+            }  # fmt: skip
+
+        rewrite(tiny_path(name), tuned)
+    return names
+
+
+def tiny_path(name):
+    from pathlib import Path
+
+    return Path(name)
+
+
+def everything(three, strength=1.0):
+    base, clean, toxic = three
+    return {
+        "experts": Experts(clean, toxic, 2.0 * strength),
+        "expert": Experts(expert=clean, alpha=2.0 * strength),
+        "anti_expert": Experts(anti_expert=toxic, alpha=2.0 * strength, top_p=1.0),
+        "gedi": GeDi(clean, toxic, weight=30.0 * strength),
+        "gedi codes": GeDi(clean, None, "good", "bad one", weight=30.0 * strength),
+        "contrastive": Contrastive(alpha=1.0 * strength),
+        "self_debias": SelfDebias(decay=5000.0 * strength, least=1e-9),
+        "self_debias twice": SelfDebias(("Bad:", "Worse:"), 5000.0 * strength, 1e-9),
+        "word_filter": WordFilter("a\nlu\n# none" if strength else ""),
+        "vocabulary_shift": VocabularyShift(SHIFTS, 2.0 * strength),
+    }
+
+
+NAMES = ("experts", "expert", "anti_expert", "gedi", "gedi codes", "contrastive", "self_debias",
+         "self_debias twice", "word_filter", "vocabulary_shift")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_both_ways_to_compute_and_any_batch_and_order_give_the_same(three, name):
+    mitigation = everything(three)[name]
+    model = HuggingFaceModel(three[0]).hooked([mitigation])
+    answers = asked(model, DRAWN)
+    assert answers != asked(HuggingFaceModel(three[0]), DRAWN)
+    same(answers, asked(HuggingFaceModel(three[0], token_budget=1).hooked([mitigation]), DRAWN))
+    indices = tuple(range(DRAWN.n))
+    alone = [Request("So", "So", indices[1:2]), Request("Once upon", "Once upon", indices[::-1])]
+    part = asked(model, DRAWN, alone)
+    same(part, {key: answers[key] for key in part})
+    loaded = model.load("float32")
+    assert loaded.misfit is None
+    loaded.widest = 0  # transformers' own generation takes everything
+    same(answers, asked(model, DRAWN))
+
+
+@pytest.mark.parametrize("settings", [GREEDY, DRAWN], ids=["greedy", "drawn"])
+@pytest.mark.parametrize("name", NAMES)
+def test_no_strength_changes_nothing(three, name, settings):
+    bare = HuggingFaceModel(three[0])
+    hooked = bare.hooked([everything(three, 0.0)[name]])
+    assert asked(hooked, settings) == asked(bare, settings)
+    assert not hooked.load("float32").auxiliaries
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_keeps_the_contract(three, name):
+    check_mitigation(everything(three)[name], HuggingFaceModel(three[0]))
+
+
+def logits_of(folder, tokens):
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    with torch.inference_mode():
+        return model(torch.tensor([tokens])).logits[0]
+
+
+def greedy(folder, prompt, change, steps=6):
+    """Greedy decoding without keys and values, one row: what the engine is held against."""
+    tokenizer = HuggingFaceModel(folder).tokenizer
+    tokens = tokenizer.encode(prompt)
+    for step in range(steps):
+        token = int(change(tokens, step).argmax())
+        tokens.append(token)
+        if token == tokenizer.eos_token_id:
+            break
+    return tokenizer.decode(tokens[-step - 1 :], skip_special_tokens=True)
+
+
+def test_experts_are_the_paper_s_formula(three):
+    base, clean, toxic = three
+
+    def ensemble(tokens, step):
+        z, good, bad = (logits_of(folder, tokens)[-1] for folder in three)
+        ordered, order = z.softmax(-1).sort(descending=True)
+        z[order[ordered.cumsum(-1) - ordered >= 0.5]] = -torch.inf
+        return z + 2.0 * (good - bad)
+
+    model = HuggingFaceModel(base).hooked([Experts(clean, toxic, 2.0, top_p=0.5)])
+    requests = [Request(text, text) for text in ("Once upon", "The sky")]
+    for (text, _), answer in asked(model, GREEDY, requests).items():
+        assert answer.text == greedy(base, text, ensemble)
+    assert model.load("float32").auxiliaries[0].head is not None
+
+
+def test_gedi_is_the_paper_s_formula(three):
+    base, clean, toxic = three
+
+    def weighed(tokens, step):
+        per_token = []
+        for folder in (clean, toxic):
+            steps = logits_of(folder, tokens).log_softmax(-1)
+            total = sum(float(steps[n, token]) for n, token in enumerate(tokens[1:]))
+            per_token.append((total + steps[-1]) / (len(tokens) + 1))
+        posterior = torch.stack(per_token).log_softmax(0)[0]
+        z = logits_of(base, tokens)[-1].log_softmax(-1) + 30 * posterior
+        order = posterior.argsort()
+        out = (z.softmax(-1)[order].cumsum(-1) < 0.8) & (posterior[order] < math.log(0.8))
+        z[order[out]] = -torch.inf
+        return z
+
+    model = HuggingFaceModel(base).hooked([GeDi(clean, toxic)])
+    requests = [Request(text, text) for text in ("Once upon", "The sky")]
+    for (text, _), answer in asked(model, GREEDY, requests).items():
+        assert answer.text == greedy(base, text, weighed)
+
+
+def test_an_auxiliary_of_the_model_itself_is_asked_after_the_description(three):
+    def contrast(tokens, step):
+        tokenizer = HuggingFaceModel(three[0]).tokenizer
+        before = tokenizer.encode(f"{DESCRIPTION}\n")
+        z, other = logits_of(three[0], tokens)[-1], logits_of(three[0], before + tokens)[-1]
+        moved = 2 * z - other
+        return moved.masked_fill(z.softmax(-1) < 0.1 * z.softmax(-1).max(), -torch.inf)
+
+    model = HuggingFaceModel(three[0]).hooked([Contrastive(alpha=1.0)])
+    answers = asked(model, GREEDY, [Request("a", "Once upon"), Request("b", "Once")])
+    assert answers["a", 0].text == greedy(three[0], "Once upon", contrast)
+    chat = described(Request("a", (Message("system", "Be brief."), Message("user", "Hi"))), "Bad:")
+    assert chat.prompt[0] == Message("system", "Be brief.\n\nBad:")
+
+
+def test_what_a_description_makes_likelier_decays():
+    class Given:
+        def __init__(self, *probabilities):
+            self.made = torch.tensor([probabilities]).log()
+
+        def logits(self):
+            return self.made
+
+    made = SelfDebias(decay=10.0).change_logits(
+        Given(0.5, 0.3, 0.2).logits(), [], [Given(0.2, 0.4, 0.4), Given(0.1, 0.1, 0.8)]
+    )
+    expected = [0.5, 0.3 * math.exp(-10 * 0.1), 0.2 * max(math.exp(-10 * 0.6), 0.01)]
+    assert made.exp()[0].tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_listed_word_is_never_written(three):
+    model = HuggingFaceModel(three[0])
+    written = asked(model, GREEDY, [Request("a", "Once upon a time")])["a", 0].text
+    word = written[1:3]
+    filtered = asked(model.hooked([WordFilter(word)]), GREEDY, [Request("a", "Once upon a time")])
+    assert word in written
+    assert word not in filtered["a", 0].text
+
+
+def test_the_nucleus_holds_the_likeliest_tokens_up_to_its_probability():
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05], [0.05, 0.05, 0.1, 0.8]]).log()
+    assert likely(logits, 0.75).tolist() == [[1, 1, 0, 0], [0, 0, 0, 1]]
+    assert likely(logits, 1.0, 3).tolist() == [[1, 1, 1, 0], [1, 1, 1, 1]]  # a tie stays
+    assert likely(logits) is None
+    flat = torch.zeros(1, 9000)
+    assert likely(flat, 0.9).all()
+    steps = torch.arange(9000)[None] * -1e-4
+    ordered = steps.softmax(-1)
+    assert int(likely(steps, 0.9).sum()) == int((ordered.cumsum(-1) - ordered < 0.9).sum())
+
+
+def test_what_is_cut_off_goes_to_tokens_below_their_caps():
+    even = capped(torch.tensor([[0.6, 0.3, 0.1]]), torch.tensor([[0.4, 0.35, 1.0]]))
+    assert even[0].tolist() == pytest.approx([0.4, 0.35, 0.25], abs=1e-5)
+    full = capped(torch.tensor([[0.6, 0.3, 0.1]]), torch.tensor([[0.1, 0.2, 0.1]]))
+    assert full[0].tolist() == pytest.approx([0.25, 0.5, 0.25], abs=1e-5)
+    free = torch.tensor([[0.6, 0.3, 0.1]])
+    assert torch.equal(capped(free, torch.ones(1, 3)), free)
+
+
+def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):
+    base = HuggingFaceModel(three[0])
+    other = str(tiny(tiny.tokenizer(words=("more",)), name="other"))
+    wrong = [
+        (Experts(), "needs mitigation.expert=CHECKPOINT"),
+        (Experts(other), r"expert='.*other' has another tokenizer than model="),
+        (GeDi(), "needs mitigation.wanted=CHECKPOINT"),
+        (GeDi(three[1]), "is both classes' model"),
+        (GeDi(three[1], other), r"unwanted='.*other' has another tokenizer"),
+    ]
+    for mitigation, reason in wrong:
+        with pytest.raises(HarnessError, match=reason):
+            base.hooked([mitigation])
+    assert not base._in_use
+    wide = str(tiny(rows=300, name="wide"))
+    with pytest.raises(HarnessError, match="wide' has rows for 300 tokens"):
+        asked(base.hooked([Experts(wide)]))
+    with pytest.raises(HarnessError, match=r"mitigation\.alpha=-1 must be at least 0"):
+        Experts(alpha=-1)
+    with pytest.raises(HarnessError, match="cannot be read"):
+        WordFilter("@nowhere.txt")
+
+
+def test_identities_tell_experts_and_words_apart(three):
+    one, other = Experts(three[1], three[2]).identity, Experts(three[2], three[1]).identity
+    assert one != other
+    assert one["expert"] == other["anti_expert"]
+    assert WordFilter("a").identity != WordFilter("b").identity
+    assert VocabularyShift("a\t1").identity != VocabularyShift("a\t2").identity
