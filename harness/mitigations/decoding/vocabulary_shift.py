@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from harness.mitigations.decoding.checks import check_number, read_text
+from harness.mitigations.decoding.log_odds import log_odds
+from harness.mitigations.fitting.texts import split
 from harness.types import HarnessError, fingerprint
 
 if TYPE_CHECKING:
     import torch
 
+    from harness.mitigations.fitting.method import Fit
     from harness.models.hf.hooks import Context
     from harness.models.hf.loaded import Auxiliary, LoadedModel
     from harness.models.hf.model import HuggingFaceModel
 
 SHIFTS = Path(__file__).with_name("shifts.tsv")
+FILE = "shifts.tsv"
 
 
 class VocabularyShift:
     """z - beta * toxicity(token), the toxicity a log-odds of its word (after Gehman et al. 2020).
+
+    As a method it learns the log-odds from texts.
 
     Args:
         shifts: a word and its log-odds a line, with a tab between; `@FILE`: of a file; None: those
@@ -28,7 +34,14 @@ class VocabularyShift:
         beta: how far; 0: the model as it is.
     """
 
-    def __init__(self, shifts: str | None = None, beta: float = 3.0) -> None:
+    starter: ClassVar[Path] = Path(__file__).parents[1] / "weights" / "texts.jsonl"
+    use: ClassVar[str] = "mitigation=vocabulary_shift mitigation.shifts=@{out}/shifts.tsv"
+    paper: ClassVar[str] = (
+        "Gehman et al. (2020, arXiv 2009.11462), who learn two numbers a token by affect; here one, "
+        "the log-odds of a word in toxic against harmless text"
+    )
+
+    def __init__(self, shifts: str | None = None, beta: float = 1.0) -> None:
         text = SHIFTS.read_text(encoding="utf-8") if shifts is None else read_text("shifts", shifts)
         self.shifts = dict(_read(text))
         self.beta = check_number("beta", beta, 0)
@@ -43,6 +56,19 @@ class VocabularyShift:
             "shifts": fingerprint(self.shifts),
             "beta": repr(self.beta),
         }
+
+    def fit(self, fit: Fit) -> Mapping[str, object]:
+        """Count words in toxic and in harmless texts, and write their log-odds.
+
+        Raises:
+            HarnessError: there are none of a kind.
+        """
+        clean, toxic = split(fit.texts, "vocabulary_shift")
+        ratios = log_odds((text.text for text in toxic), (text.text for text in clean))
+        lines = (f"{word}\t{ratio}\n" for word, ratio in ratios.items())
+        (fit.out / FILE).write_text("".join(lines), encoding="utf-8")
+        fit.told(f"{len(ratios)} words differ surely")
+        return {"words": len(ratios), "toxic_texts": len(toxic), "clean_texts": len(clean)}
 
     def auxiliaries(self, model: HuggingFaceModel, loaded: LoadedModel) -> Sequence[Auxiliary]:
         """None; the words become tokens here."""
