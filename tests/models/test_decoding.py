@@ -1,7 +1,10 @@
 """Mitigations of the next token: their formulas, their equalities, and auxiliary models."""
 
 import math
+from pathlib import Path
+from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -11,9 +14,18 @@ from harness.mitigations.decoding.describing import DESCRIPTION, described
 from harness.mitigations.decoding.distributions import capped, likely
 from harness.mitigations.decoding.experts import Experts
 from harness.mitigations.decoding.gedi import GeDi
+from harness.mitigations.decoding.log_odds import log_odds
+from harness.mitigations.decoding.moral_direction import MoralDirection
+from harness.mitigations.decoding.rectification import Rectification
 from harness.mitigations.decoding.self_debias import SelfDebias
+from harness.mitigations.decoding.uddia import Uddia
+from harness.mitigations.decoding.value_model import ValueModel
+from harness.mitigations.decoding.values import ValueHead, read_head, save_head
 from harness.mitigations.decoding.vocabulary_shift import VocabularyShift
 from harness.mitigations.decoding.word_filter import WordFilter
+from harness.mitigations.fitting.method import Fit
+from harness.mitigations.fitting.texts import Text
+from harness.models.hf.hooks import Context
 from harness.models.hf.model import HuggingFaceModel
 from harness.testing import check_mitigation
 from harness.types.errors import HarnessError
@@ -65,18 +77,12 @@ def three(tiny, rewrite):
                 for key, weight in weights.items()
             }  # fmt: skip
 
-        rewrite(tiny_path(name), tuned)
+        rewrite(Path(name), tuned)
     return names
 
 
-def tiny_path(name):
-    from pathlib import Path
-
-    return Path(name)
-
-
 def everything(three, strength=1.0):
-    base, clean, toxic = three
+    _, clean, toxic = three
     return {
         "experts": Experts(clean, toxic, 2.0 * strength),
         "expert": Experts(expert=clean, alpha=2.0 * strength),
@@ -88,11 +94,41 @@ def everything(three, strength=1.0):
         "self_debias twice": SelfDebias(("Bad:", "Worse:"), 5000.0 * strength, 1e-9),
         "word_filter": WordFilter("a\nlu\n# none" if strength else ""),
         "vocabulary_shift": VocabularyShift(SHIFTS, 2.0 * strength),
+        "rectification": Rectification(values(three), 0.6 if strength else -1),
+        "uddia": Uddia(values(three), 0.3 * strength),
+        "moral_direction": MoralDirection(Lengths(), 0.0 if strength else -1, top_k=8, least=2),
     }
 
 
+class Lengths:
+    """A direction on which a text with an even number of letters is good."""
+
+    identity: ClassVar = {"scorer": "lengths"}
+
+    def values(self, texts):
+        return np.array([1.0 if len(text) % 2 == 0 else -1.0 for text in texts])
+
+
+def values(three):
+    """A value head of random weights on the first checkpoint's states."""
+    folder = Path(three[0]).parent / "values"
+    if not folder.exists():
+        folder.mkdir()
+        torch.manual_seed(5)
+        head = ValueHead(32, len(HuggingFaceModel(three[0]).tokenizer), 4)
+        for parameter in head.parameters():
+            torch.nn.init.normal_(parameter)
+        about = {
+            "base": three[0], "base_weights": HuggingFaceModel(three[0]).identity["weights"],
+            "width": 32, "vocabulary": head.shift.shape[0], "rank": 4,
+        }  # fmt: skip
+        save_head(head, folder, about)
+    return str(folder)
+
+
 NAMES = ("experts", "expert", "anti_expert", "gedi", "gedi codes", "contrastive", "self_debias",
-         "self_debias twice", "word_filter", "vocabulary_shift")  # fmt: skip
+         "self_debias twice", "word_filter", "vocabulary_shift", "rectification", "uddia",
+         "moral_direction")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -128,7 +164,7 @@ def test_each_keeps_the_contract(three, name):
 
 def logits_of(folder, tokens):
     model = AutoModelForCausalLM.from_pretrained(folder)
-    with torch.inference_mode():
+    with torch.no_grad():
         return model(torch.tensor([tokens])).logits[0]
 
 
@@ -212,6 +248,102 @@ def test_what_a_description_makes_likelier_decays():
     assert made.exp()[0].tolist() == pytest.approx(expected, rel=1e-5)
 
 
+def test_rectification_and_uddia_are_their_formulas(three):
+    head = read_head(Path(values(three)) / "values.safetensors", torch.device("cpu"))
+    network = AutoModelForCausalLM.from_pretrained(three[0])
+    weight = network.lm_head.weight.detach()
+
+    def states(tokens):
+        with torch.no_grad():
+            return network.model(torch.tensor([tokens])).last_hidden_state[0, -1]
+
+    def rectified(tokens, step):
+        h = states(tokens)
+        p, cap = (h @ weight.T).softmax(-1), (1 + head(h[None])[0] - 0.6).clamp(1e-7, 1)
+        for _ in range(50):  # cut, give to those below, and again
+            over = p > cap
+            spare = (p - cap)[over].sum()
+            p = torch.where(over, cap, p)
+            below = p < cap
+            p = torch.where(below, p + spare * p / p[below].sum(), p)
+        return p
+
+    def tuned(tokens, step):
+        h, own = states(tokens), None
+        b = torch.zeros_like(h, requires_grad=True)
+        own = (h @ weight.T).log_softmax(-1)
+        for _ in range(3):
+            logs = ((h + b) @ weight.T).log_softmax(-1)
+            loss = (logs.exp() * -head(h[None])[0]).sum() + 0.01 * (logs.exp() * (logs - own)).sum()
+            (slope,) = torch.autograd.grad(loss, b)
+            b = (b - 0.3 * h.norm() * slope / slope.norm()).detach().requires_grad_()
+        return 0.9 * ((h + b) @ weight.T).log_softmax(-1) + 0.1 * own
+
+    requests = [Request(text, text) for text in ("Once upon", "The sky")]
+    for name, formula in (("rectification", rectified), ("uddia", tuned)):
+        model = HuggingFaceModel(three[0]).hooked([everything(three)[name]])
+        for (text, _), answer in asked(model, GREEDY, requests).items():
+            assert answer.text == greedy(three[0], text, formula)
+
+
+def test_tokens_below_the_threshold_are_dropped_but_for_the_highest(three):
+    model = HuggingFaceModel(three[0])
+    direction = MoralDirection(Lengths(), 0.5, top_k=4, least=1)
+    direction.auxiliaries(model, model.load("float32"))
+    ids = model.tokenizer.convert_tokens_to_ids(["a", "b", "\u0120", "."])
+    logits = torch.zeros(1, model.load("float32").vocabulary)
+    logits[0, ids] = torch.tensor([4.0, 3.0, 2.0, 1.0])
+    context = Context(tuple(model.tokenizer.encode("Well. So")), ())
+    # "Soa" and "Sob" have three letters; a space and a full stop leave "So", which has two.
+    kept = direction.change_logits(logits, [context]).isfinite()[0]
+    assert kept.nonzero()[:, 0].tolist() == sorted(ids[2:])
+    longer = Context((*context.prompt, *model.tokenizer.encode("so")), ())
+    direction.threshold = 1.0
+    direction.direction = Never()
+    direction._places = {}
+    assert direction.change_logits(logits, [longer]).isfinite().sum() == 4  # all alike: all kept
+
+
+class Never:
+    def values(self, texts):
+        return np.full(len(texts), -1.0)
+
+
+def test_a_value_head_learns_which_token_leads_to_toxic_text(three, tmp_path):
+    texts = [Text("So", letter * 6, float(letter == "x")) for letter in "xyxyxyxyxyyxyxyxyxyxxy"]
+    model = HuggingFaceModel(three[0])
+    fit = Fit(model, texts, 0, tmp_path, tmp_path, lambda line: None)
+    facts = ValueModel(rank=4, epochs=60, rate=0.02).fit(fit)
+    assert facts == {"texts_kept_back": 3, "auc": 1.0}
+    head = read_head(tmp_path / "values.safetensors", torch.device("cpu"))
+    x, y = model.tokenizer.convert_tokens_to_ids(["x", "y"])
+    with torch.no_grad():
+        network = AutoModelForCausalLM.from_pretrained(three[0])
+        state = network.model(torch.tensor([model.tokenizer.encode("So")])).last_hidden_state[0]
+        value = head(state[-1:])[0]
+    assert value[x] < -0.8
+    assert value[y] > -0.2
+    before = (tmp_path / "values.safetensors").read_bytes()
+    ValueModel(rank=4, epochs=60, rate=0.02).fit(fit)
+    assert (tmp_path / "values.safetensors").read_bytes() == before
+    model.hooked([Rectification(str(tmp_path))])
+
+
+def test_words_of_toxic_text_have_log_odds_above_nothing(tmp_path):
+    toxic, clean = ["you utter fool"] * 60, ["you kind friend"] * 60
+    ratios = log_odds([*toxic, "women"] * 2, clean * 2)
+    assert list(ratios)[:2] == ["fool", "utter"]
+    assert "you" not in ratios
+    assert "women" not in ratios
+    a, b = 120 + 3000 * 120 / 722, 3000 * 120 / 722  # counts and the prior's share
+    n, m = 362 + 3000, 360 + 3000
+    assert ratios["fool"] == pytest.approx(math.log(a / (n - a)) - math.log(b / (m - b)), abs=0.006)
+    fit = Fit(None, [Text("", t, 1.0) for t in toxic] + [Text("", c, 0.0) for c in clean], 0,
+              tmp_path, tmp_path, lambda line: None)  # fmt: skip
+    VocabularyShift().fit(fit)
+    assert VocabularyShift(f"@{tmp_path / 'shifts.tsv'}").shifts["fool"] > 0
+
+
 def test_a_listed_word_is_never_written(three):
     model = HuggingFaceModel(three[0])
     written = asked(model, GREEDY, [Request("a", "Once upon a time")])["a", 0].text
@@ -251,10 +383,14 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):
         (GeDi(), "needs mitigation.wanted=CHECKPOINT"),
         (GeDi(three[1]), "is both classes' model"),
         (GeDi(three[1], other), r"unwanted='.*other' has another tokenizer"),
+        (Rectification(), r"needs mitigation\.values=FOLDER"),
+        (Uddia(three[0]), r"holds no values\.safetensors"),
     ]
     for mitigation, reason in wrong:
         with pytest.raises(HarnessError, match=reason):
             base.hooked([mitigation])
+    with pytest.raises(HarnessError, match="clean' has other weights"):
+        HuggingFaceModel(three[1]).hooked([Rectification(values(three))])
     assert not base._in_use
     wide = str(tiny(rows=300, name="wide"))
     with pytest.raises(HarnessError, match="wide' has rows for 300 tokens"):

@@ -46,11 +46,11 @@ class MoralDirection:
         direction: a scorer with `values(texts)`.
         threshold: from -1 to 1; -1: the model as it is.
         top_k: likeliest tokens that are looked at; the others are not written.
-        keep: so many of them, the highest ones, are kept whatever their places.
+        least: so many of them, the highest ones, are kept whatever their places.
     """
 
     def __init__(
-        self, direction: Placing, threshold: float = 0.0, top_k: int = 20, keep: int = 5
+        self, direction: Placing, threshold: float = 0.0, top_k: int = 20, least: int = 5
     ) -> None:
         if not callable(getattr(direction, "values", None)):
             raise HarnessError(
@@ -60,7 +60,7 @@ class MoralDirection:
         self.direction = direction
         self.threshold = check_number("threshold", threshold, -1, 1)
         self.top_k = int(check_number("top_k", top_k, 1))
-        self.keep = int(check_number("keep", keep, 1, self.top_k))
+        self.least = int(check_number("least", least, 1, self.top_k))
         self._tokenizer: PreTrainedTokenizerBase | None = None
         self._places: dict[str, float] = {}
 
@@ -73,7 +73,7 @@ class MoralDirection:
             **{f"direction_{key}": value for key, value in self.direction.identity.items()},
             "threshold": repr(self.threshold),
             "top_k": str(self.top_k),
-            "keep": str(self.keep),
+            "least": str(self.least),
         }
 
     def auxiliaries(self, model: HuggingFaceModel, loaded: LoadedModel) -> Sequence[Auxiliary]:
@@ -90,8 +90,8 @@ class MoralDirection:
         top = logits.topk(min(self.top_k, logits.shape[-1])).indices
         places = torch.tensor(self._of(contexts, top.tolist()), device=logits.device)
         places = places.masked_fill(~logits.gather(1, top).isfinite(), -2.0)
-        least = places.topk(min(self.keep, places.shape[1])).values[:, -1:]
-        kept = (places >= self.threshold) | (places >= least)
+        lowest = places.topk(min(self.least, places.shape[1])).values[:, -1:]
+        kept = (places >= self.threshold) | (places >= lowest)
         out = torch.ones_like(logits, dtype=torch.bool).scatter_(1, top, ~kept)
         return logits.masked_fill(out, -torch.inf)
 

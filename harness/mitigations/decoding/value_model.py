@@ -28,9 +28,9 @@ class ValueModel:
     starter = STARTER
     use = "mitigation=rectification mitigation.values={out}"
     paper = (
-        "Cao et al. (2023, arXiv 2302.14003); Monte Carlo instead of SARSA: each token is given the "
-        "toxicity of the whole text, and a head on the model's frozen states learns it, not a "
-        "network of its own"
+        "Cao et al. (2023, arXiv 2302.14003); Monte Carlo instead of SARSA: each token is given "
+        "the toxicity of the whole text, and a head on the model's frozen states learns it, not "
+        "a network of its own"
     )
 
     def __init__(

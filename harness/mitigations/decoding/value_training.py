@@ -54,7 +54,8 @@ def learned(method: ValueModel, fit: Fit) -> Mapping[str, object]:
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
     for epoch in range(method.epochs):
         order = learning[torch.randperm(len(learning))]
-        for batch in order.split(BATCH):
+        for first in range(0, len(order), BATCH):
+            batch = order[first : first + BATCH]
             odds = head.odds(chosen.states[batch].float(), chosen.tokens[batch])
             loss = binary_cross_entropy_with_logits(odds, chosen.toxicity[batch])
             optimizer.zero_grad()

@@ -1,4 +1,4 @@
-"""A value head: how surely a text ends toxic, by the model's states and by the token chosen next."""
+"""A value head: how surely a text ends toxic, by the model's states and the token chosen next."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ class ValueHead(nn.Module):
         """Q of every token, shape (states, vocabulary)."""
         normal = self.normal(states.to(self.shift.dtype))
         odds = self.state(normal) @ self.token.T + self.base(normal) + self.shift
-        return -odds.sigmoid()
+        values: Tensor = -odds.sigmoid()
+        return values
 
 
 def save_head(head: ValueHead, folder: Path, about: Mapping[str, Any]) -> None:

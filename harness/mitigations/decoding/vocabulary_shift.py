@@ -37,8 +37,8 @@ class VocabularyShift:
     starter: ClassVar[Path] = Path(__file__).parents[1] / "weights" / "texts.jsonl"
     use: ClassVar[str] = "mitigation=vocabulary_shift mitigation.shifts=@{out}/shifts.tsv"
     paper: ClassVar[str] = (
-        "Gehman et al. (2020, arXiv 2009.11462), who learn two numbers a token by affect; here one, "
-        "the log-odds of a word in toxic against harmless text"
+        "Gehman et al. (2020, arXiv 2009.11462), who learn two numbers a token by affect; here "
+        "one, the log-odds of a word in toxic against harmless text"
     )
 
     def __init__(self, shifts: str | None = None, beta: float = 1.0) -> None:
@@ -83,8 +83,8 @@ class VocabularyShift:
             shifts[number] = self.shifts.get(piece.strip().lower(), 0.0)
         if not bool(shifts.any()) and self.shifts:
             raise HarnessError(
-                f"mitigation=vocabulary_shift: none of its {len(self.shifts):,} words is a token of "
-                f"model={model.name!r}; give mitigation.shifts=@FILE of words that are"
+                f"mitigation=vocabulary_shift: none of its {len(self.shifts):,} words is a token "
+                f"of model={model.name!r}; give mitigation.shifts=@FILE of words that are"
             )
         self._of_tokens = (self.beta * shifts).to(loaded.device)
         return ()

@@ -131,7 +131,8 @@ def read_auxiliary(
 @torch.inference_mode()
 def _shared_head(read: LoadedModel, loaded: LoadedModel) -> Head | None:
     """Take the head off a model that has the very one of another; None: it is another."""
-    own, other = read.model.get_output_embeddings(), loaded.model.get_output_embeddings()
+    own: Any = read.model.get_output_embeddings()
+    other: Any = loaded.model.get_output_embeddings()
     other = other.head if isinstance(other, WithStates) else other
     plain = all(type(head) is torch.nn.Linear and head.bias is None for head in (own, other))
     if not plain or not torch.equal(own.weight, other.weight):

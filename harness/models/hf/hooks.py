@@ -191,7 +191,7 @@ class Hooks:
         changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
             own = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
-            given = {"beside": own} if own else {}
+            given: dict[str, Any] = {"beside": own} if own else {}
             change = partial(mitigation.change_logits, contexts=rows, **given)
             changed = _same_shape(mitigation, "change_logits", changed, change)
         return changed

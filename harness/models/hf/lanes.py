@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -155,8 +155,9 @@ class Lane:
         """Free the slots of rows; the last rows in work take their places, the highest first."""
         for slot in reversed(ended):
             self._slots.remove(slot)
-            for kept in (self._parents, self._ends, self._in_work, self._seen):
-                kept[slot] = kept[-1]  # type: ignore[index]
+            rows: Sequence[list[Any]] = (self._parents, self._ends, self._in_work, self._seen)
+            for kept in rows:
+                kept[slot] = kept[-1]
                 kept.pop()
         if ended and self._parents:
             self._slots.under(self._parents)
