@@ -338,7 +338,7 @@ def test_words_of_toxic_text_have_log_odds_above_nothing(tmp_path):
     a, b = 120 + 3000 * 120 / 722, 3000 * 120 / 722  # counts and the prior's share
     n, m = 362 + 3000, 360 + 3000
     assert ratios["fool"] == pytest.approx(math.log(a / (n - a)) - math.log(b / (m - b)), abs=0.006)
-    fit = Fit(None, [Text("", t, 1.0) for t in toxic] + [Text("", c, 0.0) for c in clean], 0,
+    fit = Fit(None, [Text("", t, 1.0) for t in toxic * 5] + [Text("", c, 0.0) for c in clean * 5], 0,
               tmp_path, tmp_path, lambda line: None)  # fmt: skip
     VocabularyShift().fit(fit)
     assert VocabularyShift(f"@{tmp_path / 'shifts.tsv'}").shifts["fool"] > 0
