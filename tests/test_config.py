@@ -55,6 +55,11 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 """Plugins whose documents are on a hub; tests/tasks/test_lm_eval.py has some of its own."""
 
 
+INSIDE_A_MODEL = {
+    ("mitigation", name) for name in ("steering", "sparse_features", "transport")
+}  # fmt: skip
+
+
 def make(group: str, option: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
     cfg = compose("config", [choice, *(echoed(option) if group == "scorer" else ())])
@@ -95,6 +100,8 @@ def marks(choice):
         return [pytest.mark.long]
     if choice == ("scorer", "guard"):
         return [pytest.mark.skip(reason="it has no weights; test_guard.py makes small ones")]
+    if choice in INSIDE_A_MODEL:
+        return [pytest.mark.skip(reason="it acts inside a model; models/ has a small one for it")]
     if choice in ON_A_HUB:
         return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     return []

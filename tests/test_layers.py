@@ -61,7 +61,12 @@ WIDE: set[str] = set()
 """Functions that are longer than they should be; this list only shrinks."""
 HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib", "ray",
          "vllm"}  # fmt: skip
-LATE = ("harness.models.hf", "harness.models.vllm", "harness.models.ray",
+LATE = ("harness.mitigations.steering.autoencoders",
+        "harness.mitigations.steering.directions", "harness.mitigations.steering.fitted",
+        "harness.mitigations.steering.lineas", "harness.mitigations.steering.residual",
+        "harness.mitigations.steering.sparse_autoencoder",
+        "harness.mitigations.steering.training",
+        "harness.models.hf", "harness.models.vllm", "harness.models.ray",
         "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
         "harness.mitigations.fitting.base", "harness.mitigations.fitting.states",
         "harness.mitigations.fitting.training", "harness.mitigations.weights.editing",

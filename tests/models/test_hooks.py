@@ -347,9 +347,8 @@ def test_steering_by_prompt_changes_the_answers_of_just_the_prompts_above_it(tin
     decides = [largest(tiny, prompt) for prompt in prompts]
     middle = float(np.sort(decides)[3:5].mean())
     assert min(abs(np.array(decides) - middle)) > 1e-6
-    requests = [
-        Request(prompt, prompt, tuple(range(settings.n))) for prompt in prompts
-    ] + [Request(prompt + "?", prompt, choices=(" blue", " bleak")) for prompt in prompts]  # fmt: skip
+    requests = [Request(prompt, prompt, tuple(range(settings.n))) for prompt in prompts]
+    requests += [Request(prompt + "?", prompt, choices=(" blue", " bleak")) for prompt in prompts]
 
     def answers(*mitigations):
         model = HuggingFaceModel(str(tiny())).hooked(mitigations)
@@ -375,7 +374,5 @@ def test_the_same_tokens_after_different_prompts_are_weighed_apart(tiny):
     model = HuggingFaceModel(str(tiny())).hooked([ByPrompt(by=9.0, above=(short + long) / 2)])
     together = asked(model, GREEDY, requests)
     for request in requests:
-        same(
-            asked(model, GREEDY, [request]),
-            {(request.sample_id, 0): together[request.sample_id, 0]},
-        )
+        alone = asked(model, GREEDY, [request])
+        same(alone, {key: together[key] for key in alone})

@@ -14,14 +14,10 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 
 from harness.models.hf.gate import Gate
-from harness.models.hf.memory import is_out_of_memory
 from harness.models.hf.prefixes import Tokens
+from harness.models.hf.sizes import shape_of
+from harness.models.hf.unfit import FAULTS, fault, named, same_shape
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
-
-LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
-"""What a checkpoint's config calls the number of its layers."""
-FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeError)
-"""What a hook raises whose tensors do not fit the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +140,7 @@ class Hooks:
         Raises:
             HarnessError: a layer is named that there is not, or none.
         """
-        text = {**config, **(config.get("text_config") or {})}
-        count = next((int(text[key]) for key in LAYERS if text.get(key)), None)
+        count, _ = shape_of(config)
         for mitigation in self.mitigations:
             if "change_states" in hooks_of(mitigation):
                 _check_layers(mitigation, count, name)
@@ -161,7 +156,7 @@ class Hooks:
             if isinstance(mitigation, ChangesWeights):
                 _edit(model, mitigation, name)
         if any(isinstance(mitigation, ChangesStates) for mitigation in self.mitigations):
-            layers = _layers_of(model, name)
+            layers = layers_of(model, name)
             for mitigation in self.mitigations:
                 if isinstance(mitigation, ChangesStates):
                     _check_layers(mitigation, len(layers), name)
@@ -193,7 +188,7 @@ class Hooks:
             own = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
             given: dict[str, Any] = {"beside": own} if own else {}
             change = partial(mitigation.change_logits, contexts=rows, **given)
-            changed = _same_shape(mitigation, "change_logits", changed, change)
+            changed = same_shape(mitigation, "change_logits", changed, change)
         return changed
 
 
@@ -213,7 +208,7 @@ def _check_layers(mitigation: object, count: int | None, name: str) -> None:
         return
     most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"
     raise HarnessError(
-        f"{_named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
+        f"{named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
     )
 
 
@@ -223,15 +218,15 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
     try:
         edited = dict(mitigation.change_weights({n: w.detach() for n, w in weights.items()}))
     except FAULTS as error:
-        raise HarnessError(_fault(mitigation, "change_weights", error)) from error
+        raise HarnessError(fault(mitigation, "change_weights", error)) from error
     if not edited:
-        raise HarnessError(f"{_named(mitigation)} changes none of the weights of model={name!r}")
+        raise HarnessError(f"{named(mitigation)} changes none of the weights of model={name!r}")
     for key, weight in edited.items():
         old = weights.get(key)
         if old is None or old.shape != weight.shape:
             there = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
             raise HarnessError(
-                f"{_named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
+                f"{named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
                 f"model={name!r} {there}"
             )
         with torch.no_grad():
@@ -260,7 +255,7 @@ def _changing(
             )
 
         change = gated
-    return lambda states: _same_shape(mitigation, "change_states", states, change)
+    return lambda states: same_shape(mitigation, "change_states", states, change)
 
 
 def _steer(
@@ -282,7 +277,7 @@ def _steer(
     layer.register_forward_hook(hook)
 
 
-def _layers_of(model: Any, name: str) -> torch.nn.ModuleList:
+def layers_of(model: Any, name: str) -> torch.nn.ModuleList:
     """The decoder's layers.
 
     Raises:
@@ -296,38 +291,3 @@ def _layers_of(model: Any, name: str) -> torch.nn.ModuleList:
         f"model={name!r} ({type(model).__name__}) keeps no list of its {count} layers, so that no "
         "mitigation can change its states"
     )
-
-
-def _same_shape(
-    mitigation: object, method: str, given: torch.Tensor,
-    change: Callable[[torch.Tensor], torch.Tensor],
-) -> torch.Tensor:  # fmt: skip
-    """What a hook makes of a tensor.
-
-    Raises:
-        HarnessError: it is of another shape, or cannot be had.
-    """
-    try:
-        changed = change(given)
-    except FAULTS as error:
-        if is_out_of_memory(error):
-            raise
-        raise HarnessError(_fault(mitigation, method, error)) from error
-    if not isinstance(changed, torch.Tensor) or changed.shape != given.shape:
-        shape = tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed
-        raise HarnessError(
-            f"{_named(mitigation)}: {method} gave {shape!r} for a tensor of shape "
-            f"{tuple(given.shape)}; it gives the same shape"
-        )
-    return changed
-
-
-def _fault(mitigation: object, method: str, error: BaseException) -> str:
-    words = " ".join(str(error).split())[:200]
-    return (
-        f"{_named(mitigation)}: {method} does not fit this model ({type(error).__name__}: {words})"
-    )
-
-
-def _named(mitigation: object) -> str:
-    return f"mitigation {type(mitigation).__name__}"

@@ -8,6 +8,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
+"""What a checkpoint's config calls the number of its layers."""
+WIDTHS = ("hidden_size", "n_embd", "d_model")
+"""What it calls the width of its states."""
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -33,6 +37,15 @@ def token_bytes(config: Mapping[str, Any], dtype: str) -> int | None:
         return 2 * int(text["num_hidden_layers"]) * kept * size * BYTES.get(dtype, 4)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def shape_of(config: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """How many layers a checkpoint has and how wide its states are; None where it does not say."""
+    text = {**config, **(config.get("text_config") or {})}
+    count, width = (
+        next((int(text[key]) for key in names if text.get(key)), None) for names in (LAYERS, WIDTHS)
+    )
+    return count, width
 
 
 def _parameters(path: Path) -> int:
