@@ -56,7 +56,10 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 
 
 INSIDE_A_MODEL = {
-    ("mitigation", name) for name in ("steering", "sparse_features", "transport")
+    ("mitigation", name)
+    for name in ("steering", "sparse_features", "transport", "word_filter", "vocabulary_shift",
+                 "experts", "gedi", "rectification", "contrastive", "self_debias",
+                 "moral_direction", "uddia")
 }  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 import math
 from pathlib import Path
+from types import MappingProxyType
 from typing import ClassVar
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModelForCausalLM
@@ -27,9 +29,14 @@ from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import Text
 from harness.models.hf.hooks import Context
 from harness.models.hf.model import HuggingFaceModel
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.statistics.means import Mean
 from harness.testing import check_mitigation
 from harness.types.errors import HarnessError
-from harness.types.records import Message, Request
+from harness.types.measures import Direction, Estimand, Metric
+from harness.types.records import Message, Records, Request, Sample, Score
+from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 
 GREEDY = GenerationConfig(max_new_tokens=6)
@@ -337,8 +344,10 @@ def test_words_of_toxic_text_have_log_odds_above_nothing(tmp_path):
     assert "women" not in ratios
     a, b = 120 + 3000 * 120 / 722, 3000 * 120 / 722  # counts and the prior's share
     n, m = 362 + 3000, 360 + 3000
-    assert ratios["fool"] == pytest.approx(math.log(a / (n - a)) - math.log(b / (m - b)), abs=0.006)
-    fit = Fit(None, [Text("", t, 1.0) for t in toxic * 5] + [Text("", c, 0.0) for c in clean * 5], 0,
+    expected = math.log(a / (n - a)) - math.log(b / (m - b))
+    assert ratios["fool"] == pytest.approx(expected, abs=0.006)
+    learned = [Text("", t, 1.0) for t in toxic * 5] + [Text("", c, 0.0) for c in clean * 5]
+    fit = Fit(None, learned, 0,
               tmp_path, tmp_path, lambda line: None)  # fmt: skip
     VocabularyShift().fit(fit)
     assert VocabularyShift(f"@{tmp_path / 'shifts.tsv'}").shifts["fool"] > 0
@@ -407,3 +416,50 @@ def test_identities_tell_experts_and_words_apart(three):
     assert one["expert"] == other["anti_expert"]
     assert WordFilter("a").identity != WordFilter("b").identity
     assert VocabularyShift("a\t1").identity != VocabularyShift("a\t2").identity
+
+
+class Texts:
+    """Six texts to be continued."""
+
+    name = "texts"
+    version = "1"
+    estimands = (Estimand("length", "length", Mean()),)
+
+    def records(self):
+        return Records("starter", [{"n": n} for n in range(6)])
+
+    def samples(self, records):
+        return [Sample(f"s{row['n']}", "Once upon a time " * row["n"]) for row in records.rows]
+
+
+class Length:
+    metrics = MappingProxyType({"length": Metric(0.0, 1000.0, Direction.LOWER)})
+    identity = MappingProxyType({"version": "1"})
+
+    def score(self, samples, generations):
+        return [[Score("length", float(len(g.text)))] for g in generations]
+
+
+def test_a_resumed_run_equals_an_unbroken_one_and_stands_apart_from_its_base(
+    three, tmp_path, no_progress
+):
+    def stored(mitigation, name, limits):
+        for limit in limits:
+            plan = Plan(
+                task=Texts(), model=HuggingFaceModel(three[0]),
+                scorers=ScorerRegistry({"length": Length()}), generation=DRAWN, protocol="fast",
+                seed=0, results=tmp_path / name, options={}, limit=limit, mitigation=mitigation,
+                mitigation_name="m" if mitigation else "none",
+            )  # fmt: skip
+            result = run(plan, no_progress)
+        rows = pq.ParquetDataset(result.folder / "generations").read().to_pylist()
+        return result, {(row["sample_id"], row["index"]): row["text"] for row in rows}
+
+    gedi = GeDi(three[1], three[2])
+    result, parts = stored(gedi, "parts", (2, 5, None))
+    _, whole = stored(gedi, "whole", (None,))
+    base, bare = stored(None, "parts", (None,))
+    assert parts == whole
+    assert parts != bare
+    assert base.folder != result.folder
+    assert base.info["identity"] != result.info["identity"]

@@ -56,4 +56,4 @@ class ValueModel:
         from harness.mitigations.decoding.value_training import learned
 
         split(fit.texts, "value_model")
-        return learned(self, fit)
+        return learned(fit, self.rank, self.epochs, self.rate, self.decay)

@@ -14,7 +14,6 @@ from harness.mitigations.fitting.base import Base, by_length
 from harness.mitigations.fitting.states import PASS_TOKENS, fast_halves
 
 if TYPE_CHECKING:
-    from harness.mitigations.decoding.value_model import ValueModel
     from harness.mitigations.fitting.method import Fit
 
 BATCH = 512
@@ -35,8 +34,16 @@ class Chosen(NamedTuple):
     """Numbers of these."""
 
 
-def learned(method: ValueModel, fit: Fit) -> Mapping[str, object]:
-    """Train a head and write it; gives how well it tells texts apart that were kept back."""
+def learned(fit: Fit, rank: int, epochs: int, rate: float, decay: float) -> Mapping[str, object]:
+    """Train a head and write it; gives how well it tells texts apart that were kept back.
+
+    Args:
+        fit: the model and the texts.
+        rank: of the head.
+        epochs: over all tokens.
+        rate: of Adam, falling to 0.
+        decay: of its weights.
+    """
     base = Base(fit.model)
     rows = base.rows(fit.texts)
     if fit.forecast:
@@ -45,14 +52,14 @@ def learned(method: ValueModel, fit: Fit) -> Mapping[str, object]:
     chosen = _read(base, fit)
     torch.manual_seed(fit.seed)
     vocabulary = base.network.get_output_embeddings().weight.shape[0]
-    head = ValueHead(chosen.states.shape[1], vocabulary, method.rank)
+    head = ValueHead(chosen.states.shape[1], vocabulary, rank)
     torch.nn.init.normal_(head.token, std=0.02)
     back = chosen.texts % KEPT_BACK == 0
     learning = (~back).nonzero()[:, 0]
-    optimizer = torch.optim.AdamW(head.parameters(), method.rate, weight_decay=method.decay)
-    steps = -(-len(learning) // BATCH) * method.epochs
+    optimizer = torch.optim.AdamW(head.parameters(), rate, weight_decay=decay)
+    steps = -(-len(learning) // BATCH) * epochs
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, steps)
-    for epoch in range(method.epochs):
+    for epoch in range(epochs):
         order = learning[torch.randperm(len(learning))]
         for first in range(0, len(order), BATCH):
             batch = order[first : first + BATCH]
@@ -62,13 +69,13 @@ def learned(method: ValueModel, fit: Fit) -> Mapping[str, object]:
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-        fit.told(f"epoch {epoch + 1} of {method.epochs}")
+        fit.told(f"epoch {epoch + 1} of {epochs}")
     about = {
         "base": fit.model.name,
         "base_weights": fit.model.identity["weights"],
         "width": chosen.states.shape[1],
         "vocabulary": vocabulary,
-        "rank": method.rank,
+        "rank": rank,
     }
     save_head(head, fit.out, about)
     return {

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from safetensors import SafetensorError, safe_open
 
 from harness.types import HarnessError, digest_file
 
@@ -45,8 +49,6 @@ def check_values(mitigation: str, values: str | None, model: HuggingFaceModel) -
     Raises:
         HarnessError: there is none, or it is another model's.
     """
-    from harness.mitigations.decoding.values import about_head
-
     about = about_head(values_path(mitigation, values))
     weights = model.identity["weights"]
     if about.get("base_weights") != weights:
@@ -56,3 +58,26 @@ def check_values(mitigation: str, values: str | None, model: HuggingFaceModel) -
             f"({weights[:40]}); make one of its own with python -m harness.mitigate "
             "method=value_model"
         )
+
+
+def about_head(path: Path) -> Mapping[str, Any]:
+    """What a head was learned on; reads no tensor.
+
+    Raises:
+        HarnessError: there is none.
+    """
+    try:
+        with safe_open(path, "np") as file:
+            about: dict[str, Any] = json.loads((file.metadata() or {})["harness"])
+            return about
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise HarnessError(unreadable(path, error)) from error
+
+
+def unreadable(path: Path, error: Exception) -> str:
+    """What is said of a file that holds no value head."""
+    reason = " ".join(str(error).split())[:160]
+    return (
+        f"mitigation.values: {str(path)!r} holds no value head ({type(error).__name__}: {reason}); "
+        "make one with python -m harness.mitigate method=value_model"
+    )

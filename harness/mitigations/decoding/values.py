@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from harness.mitigations.decoding.valued import FILE
+from harness.mitigations.decoding.valued import FILE, about_head, unreadable
 from harness.types import HarnessError
 
 
@@ -57,20 +57,6 @@ def save_head(head: ValueHead, folder: Path, about: Mapping[str, Any]) -> None:
     save_file(tensors, folder / FILE, {"harness": json.dumps(about, sort_keys=True)})
 
 
-def about_head(path: Path) -> Mapping[str, Any]:
-    """What a head was learned on; reads no tensor.
-
-    Raises:
-        HarnessError: there is none.
-    """
-    try:
-        with safe_open(path, "pt") as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {})["harness"])
-            return about
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise HarnessError(_unreadable(path, error)) from error
-
-
 def read_head(path: Path, device: torch.device) -> ValueHead:
     """A head in float32.
 
@@ -84,13 +70,5 @@ def read_head(path: Path, device: torch.device) -> ValueHead:
             names = head.state_dict()
             head.load_state_dict({name: file.get_tensor(name).float() for name in names})
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
-        raise HarnessError(_unreadable(path, error)) from error
+        raise HarnessError(unreadable(path, error)) from error
     return head.to(device).eval().requires_grad_(False)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    reason = " ".join(str(error).split())[:160]
-    return (
-        f"mitigation.values: {str(path)!r} holds no value head ({type(error).__name__}: {reason}); "
-        "make one with python -m harness.mitigate method=value_model"
-    )
