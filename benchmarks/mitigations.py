@@ -37,8 +37,15 @@ from harness.models.hf.model import HuggingFaceModel
 from harness.types import Mitigation, Request
 
 SIZES = (8, 16, 32)
-BOUND = {"experts": 0.35, "word filter": 0.95, "vocabulary shift": 0.95,
-         "steering": 0.9, "steering by input": 0.9, "steering by token": 0.9, "transport": 0.9}  # fmt: skip
+BOUND = {
+    "experts": 0.35,
+    "word filter": 0.95,
+    "vocabulary shift": 0.95,
+    "steering": 0.9,
+    "steering by input": 0.9,
+    "steering by token": 0.9,
+    "transport": 0.9,
+}
 """Of the unmitigated rate, at least."""
 PEER = 4.0
 """Times as fast as the peer that runs experts anew, at least."""

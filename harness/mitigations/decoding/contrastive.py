@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.mitigations.decoding.checks import check_number
-from harness.mitigations.decoding.describing import DESCRIPTION, check_descriptions, described
+from harness.mitigations.decoding.describing import (
+    DESCRIPTION,
+    check_descriptions,
+    described,
+    listed,
+)
+from harness.types import Request
 
 if TYPE_CHECKING:
     import torch
@@ -54,6 +63,27 @@ class Contrastive:
         if not self.alpha:
             return ()
         return [Auxiliary(self, loaded, partial(described, description=self.description))]
+
+    @property
+    def asks(self) -> Sequence[Callable[[Request], Request]]:
+        """What a server is asked beside."""
+        return (partial(described, description=self.description),) if self.alpha else ()
+
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """A server's weights moved; one not listed after the description has the least there."""
+        if not self.alpha:
+            return weights
+        (other,) = others
+        moved = (1 + self.alpha) * weights - self.alpha * listed(tokens, other)
+        if self.plausible:
+            moved[weights < weights.max() + math.log(self.plausible)] = -np.inf
+        return moved
 
     def change_logits(
         self, logits: torch.Tensor, contexts: Sequence[Context], beside: Sequence[Beside] = ()

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.types import HarnessError, Message, Request
 
@@ -31,3 +35,9 @@ def check_descriptions(descriptions: tuple[str, ...]) -> None:
             f"mitigation.descriptions={list(descriptions)} must be texts that say what is not to "
             "be written"
         )
+
+
+def listed(tokens: Sequence[str], other: Mapping[str, float]) -> NDArray[np.float64]:
+    """Weights of tokens in another list; of one that is not there the least that is."""
+    least = min(other.values())
+    return np.array([other.get(token, least) for token in tokens])

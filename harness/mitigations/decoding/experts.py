@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.mitigations.decoding.checks import auxiliary_model, check_number, check_tokenizer
-from harness.types import HarnessError
+from harness.types import GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
     import torch
@@ -41,6 +44,7 @@ class Experts:
         self.alpha = check_number("alpha", alpha, 0)
         self.top_p = check_number("top_p", top_p, 0.01, 1)
         self.top_k = int(check_number("top_k", top_k, 0))
+        self._served: dict[str, HuggingFaceModel] = {}
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -78,6 +82,32 @@ class Experts:
             for role, name in self.names.items()
         ]
 
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """A server's weights moved by what experts here give the same tokens after the same text.
+
+        As the paper does with GPT-3, whose likeliest tokens alone are known.
+        """
+        if not self.alpha:
+            return weights
+        given = {}
+        for role, name in self.names.items():
+            expert = self._served.setdefault(name, auxiliary_model(name))
+            given[role] = np.array(_weighed(expert, text, tokens))
+        difference = given.get("expert", weights) - given.get("anti_expert", weights)
+        order = np.argsort(-weights, kind="stable")
+        before = np.exp(weights[order]).cumsum() - np.exp(weights[order])
+        moved = weights + self.alpha * difference
+        moved[order[before >= self.top_p]] = -np.inf
+        if self.top_k:
+            moved[order[self.top_k :]] = -np.inf
+        return moved
+
     def change_logits(
         self, logits: torch.Tensor, contexts: Sequence[Context], beside: Sequence[Beside] = ()
     ) -> torch.Tensor:
@@ -97,3 +127,14 @@ class Experts:
             difference = above - (anti_expert.logits() if anti_expert else logits)
         moved = logits + self.alpha * difference
         return moved if kept is None else moved.masked_fill_(~kept, float("-inf"))
+
+
+def _weighed(model: HuggingFaceModel, text: str, tokens: Sequence[str]) -> Sequence[float]:
+    """Log-probabilities of tokens as texts after a text."""
+    request = Request("next", text, choices=tuple(tokens))
+    ((answer,),) = model.generate([request], GenerationConfig(), 0)
+    if answer.choice_logprobs is None:
+        raise HarnessError(
+            f"expert {model.name!r} cannot weigh likely tokens: {answer.error}"
+        )
+    return answer.choice_logprobs

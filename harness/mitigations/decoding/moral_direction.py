@@ -81,6 +81,24 @@ class MoralDirection:
         self._tokenizer = loaded.encoder.tokenizer
         return ()
 
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """The weights of those of a server's likeliest tokens that are kept."""
+        if self.threshold == -1:
+            return weights
+        order = np.argsort(-weights, kind="stable")[: self.top_k]
+        places = self._placed([_sentence(text[-200:] + tokens[n]) for n in order])
+        lowest = np.sort(places)[::-1][min(self.least, len(places)) - 1]
+        kept = order[(places >= self.threshold) | (places >= lowest)]
+        changed = np.full(len(weights), -np.inf)
+        changed[kept] = weights[kept]
+        return changed
+
     def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
         """The logits of the tokens that are kept."""
         import torch
@@ -95,6 +113,15 @@ class MoralDirection:
         out = torch.ones_like(logits, dtype=torch.bool).scatter_(1, top, ~kept)
         return logits.masked_fill(out, -torch.inf)
 
+    def _placed(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Of each text its place; what was read is kept."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._places]
+        if len(self._places) + len(new) > REMEMBERED:
+            self._places = {}
+            new = list(dict.fromkeys(texts))
+        self._places |= dict(zip(new, self.direction.values(new).tolist(), strict=True))
+        return np.array([self._places[text] for text in texts])
+
     def _of(self, contexts: Sequence[Context], candidates: list[list[int]]) -> list[list[float]]:
         """Of each row and candidate, the place of the sentence that it would go on with."""
         assert self._tokenizer is not None
@@ -107,12 +134,7 @@ class MoralDirection:
         texts = [
             _sentence(text) for text in self._tokenizer.batch_decode(rows, skip_special_tokens=True)
         ]
-        new = [text for text in dict.fromkeys(texts) if text not in self._places]
-        if len(self._places) + len(new) > REMEMBERED:
-            self._places = {}
-            new = list(dict.fromkeys(texts))
-        self._places |= dict(zip(new, self.direction.values(new).tolist(), strict=True))
-        places = [self._places[text] for text in texts]
+        places = self._placed(texts).tolist()
         width = len(candidates[0]) if candidates else 0
         return [places[n : n + width] for n in range(0, len(places), width)] if width else []
 

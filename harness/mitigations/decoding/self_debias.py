@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.mitigations.decoding.checks import check_number
-from harness.mitigations.decoding.describing import DESCRIPTION, check_descriptions, described
+from harness.mitigations.decoding.describing import (
+    DESCRIPTION,
+    check_descriptions,
+    described,
+    listed,
+)
+from harness.types import Request
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +65,27 @@ class SelfDebias:
             Auxiliary(self, loaded, partial(described, description=text))
             for text in self.descriptions
         ]
+
+    @property
+    def asks(self) -> Sequence[Callable[[Request], Request]]:
+        """What a server is asked beside."""
+        texts = self.descriptions if self.decay else ()
+        return [partial(described, description=text) for text in texts]
+
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """A server's weights with the decay."""
+        if not self.decay:
+            return weights
+        worst = np.max([np.exp(listed(tokens, other)) for other in others], axis=0)
+        more = np.maximum(worst - np.exp(weights), 0.0)
+        change: NDArray[np.float64] = np.maximum(-self.decay * more, math.log(self.least))
+        return weights + change
 
     def change_logits(
         self, logits: torch.Tensor, contexts: Sequence[Context], beside: Sequence[Beside] = ()

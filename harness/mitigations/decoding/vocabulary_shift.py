@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from harness.mitigations.decoding.checks import check_number, read_text
 from harness.mitigations.decoding.log_odds import log_odds
 from harness.mitigations.fitting.texts import split
@@ -88,6 +91,17 @@ class VocabularyShift:
             )
         self._of_tokens = (self.beta * shifts).to(loaded.device)
         return ()
+
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """The weights of a server's likeliest tokens with the shift."""
+        shifts = [self.shifts.get(token.strip().lower(), 0.0) for token in tokens]
+        return weights - self.beta * np.array(shifts)
 
     def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
         """The logits with the shift."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from harness.mitigations.decoding.checks import read_text
 from harness.types import fingerprint
@@ -61,6 +65,20 @@ class WordFilter:
             if tokens and tokenizer.decode(tokens).strip():
                 self._last.setdefault(tuple(tokens[:-1]), []).append(tokens[-1])
         return ()
+
+    def change_likeliest(
+        self,
+        tokens: Sequence[str],
+        weights: NDArray[np.float64],
+        text: str,
+        others: Sequence[Mapping[str, float]],
+    ) -> NDArray[np.float64]:
+        """The weights of a server's likeliest tokens without those that complete a word."""
+        if not self.words:
+            return weights
+        ending = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, self.words))})$", re.IGNORECASE)
+        completes = [bool(token.strip() and ending.search(text[-80:] + token)) for token in tokens]
+        return np.where(completes, -np.inf, weights)
 
     def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
         """The logits without the words."""
