@@ -106,7 +106,8 @@ class Experts:
         moved[order[before >= self.top_p]] = -np.inf
         if self.top_k:
             moved[order[self.top_k :]] = -np.inf
-        return moved
+        changed: NDArray[np.float64] = moved
+        return changed
 
     def change_logits(
         self, logits: torch.Tensor, contexts: Sequence[Context], beside: Sequence[Beside] = ()
