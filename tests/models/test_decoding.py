@@ -383,6 +383,13 @@ def test_what_is_cut_off_goes_to_tokens_below_their_caps():
     assert torch.equal(capped(free, torch.ones(1, 3)), free)
 
 
+def test_its_numerics_are_measured_with_its_auxiliaries(three):
+    model = HuggingFaceModel(three[0], check_numerics=True)
+    hooked = model.hooked([Contrastive(plausible=0.0), Experts(three[1], top_p=1.0)])
+    asked(hooked)
+    assert hooked.told["numerics"]["max"] < 1e-3
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):
     base = HuggingFaceModel(three[0])
     other = str(tiny(tiny.tokenizer(words=("more",)), name="other"))

@@ -135,7 +135,5 @@ def _weighed(model: HuggingFaceModel, text: str, tokens: Sequence[str]) -> Seque
     request = Request("next", text, choices=tuple(tokens))
     ((answer,),) = model.generate([request], GenerationConfig(), 0)
     if answer.choice_logprobs is None:
-        raise HarnessError(
-            f"expert {model.name!r} cannot weigh likely tokens: {answer.error}"
-        )
+        raise HarnessError(f"expert {model.name!r} cannot weigh likely tokens: {answer.error}")
     return answer.choice_logprobs

@@ -100,6 +100,8 @@ def act_inside(hooks: Hooks, model: Any, loaded: LoadedModel) -> None:
         if isinstance(mitigation, RunsAuxiliaries)
         for auxiliary in mitigation.auxiliaries(model, loaded)
     ]
+    if loaded.auxiliaries and model.token_budget is None:
+        loaded.token_budget = loaded.fitting_tokens()  # of what their weights have left
 
 
 def read_auxiliary(

@@ -111,7 +111,7 @@ class LoadedModel:
         """Why our attention does not fit; None where it does."""
         if self.misfit:
             logger.warning("%s runs by transformers' own, slower generation: %s", name, self.misfit)
-        self.token_budget = token_budget or self._fitting_tokens()
+        self.token_budget = token_budget or self.fitting_tokens()
 
     def tokens(self, request: Request) -> tuple[Tokens, tuple[Tokens, ...]]:
         """A request's prompt and its choices in tokens.
@@ -285,7 +285,8 @@ class LoadedModel:
         self.widest = min(work.window or self.context, chunk or self.context, self.context)
         return None
 
-    def _fitting_tokens(self) -> int:
+    def fitting_tokens(self) -> int:
+        """As many tokens as free memory holds."""
         if not self.token_bytes:
             return PLAIN_TOKENS
         return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)
