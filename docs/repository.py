@@ -15,7 +15,13 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).resolve().parent.parent
 LINK = re.compile(r"(?<=\]\()(?!https?://|#)([^)#\s]+)")
-CARDS = ("tasks/*/README.md", "harness/scorers/**/*.md", "results/README.md", "notebooks/README.md")
+CARDS = (
+    "tasks/*/README.md",
+    "harness/scorers/**/*.md",
+    "harness/mitigations/**/*.md",
+    "results/README.md",
+    "notebooks/README.md",
+)
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -25,6 +25,7 @@ from harness.types import (
     TakesHooks,
     WrapsModel,
     hooks_of,
+    trait,
 )
 
 
@@ -68,6 +69,10 @@ def _check_requests(mitigation: ChangesRequest) -> None:
 def _check_hooks(mitigation: Mitigation, hooks: Sequence[str], model: Model | None) -> None:
     """Keeps a model's contract, changes something, and leaves the bare model as it is."""
     names = ", ".join(hooks)
+    _hold(
+        not trait(mitigation, "by_prompt") or callable(getattr(mitigation, "prompt_scores", None)),
+        "a mitigation that goes by the prompt has prompt_scores(states, layer)",
+    )
     if model is None or not isinstance(model, TakesHooks):
         raise AssertionError(
             f"a mitigation with {names} is checked on a model that has hooks: give one as `model`"

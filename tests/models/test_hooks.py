@@ -245,6 +245,10 @@ class Unfit(Steered):
         return states + torch.ones(7)
 
 
+class Unread(ByPrompt):
+    prompt_scores = None
+
+
 class Nothing(Scaled):
     def change_weights(self, weights):
         return {}
@@ -270,6 +274,7 @@ class FewLogits(Kind):
     [
         (Narrow(), r"Narrow: change_states gave \(1, 31\) for a tensor of shape \(1, 32\)"),
         (Unfit(), r"Unfit: change_states does not fit this model \(RuntimeError"),
+        (Unread(), r"Unread: change_states does not fit this model \(TypeError"),
         (Nothing(), "Nothing changes none of the weights"),
         (Strange(), r"'model.nothing' of shape \(2,\); .* has no such weight"),
         (Short(), r"of shape \(31, 32\); .* has \(32, 32\) there"),

@@ -15,7 +15,7 @@ from harness.mitigations.steering.sparse_autoencoder import SparseAutoencoder
 from harness.mitigations.steering.training import Training, states_of, train
 from harness.types import GenerationConfig, Request
 
-OWN = 4
+OWN = 2
 """Texts of its own that a model writes after each of the contrast's."""
 LENGTH = 32
 """Tokens of one."""

@@ -55,10 +55,10 @@ class TrainsAutoencoder:
         layer: int | None = None,
         features: int = 1024,
         active: int = 16,
-        steps: int = 600,
+        steps: int = 400,
         batch: int = 512,
         rate: float = 1e-3,
-        own: int = 4,
+        own: int = 2,
     ) -> None:
         self.layer = layer
         self.features = features

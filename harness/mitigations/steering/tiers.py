@@ -46,6 +46,7 @@ class Shift:
         self.scores = scores
         self._vector, self._tier, self._threshold = vector, tier, threshold
         self._none = not bool(vector.any())
+        self._placed: dict[tuple[torch.dtype, torch.device], torch.Tensor] = {}
 
     def __call__(self, states: torch.Tensor, prompt: torch.Tensor | None) -> torch.Tensor:
         """The states, some of them shifted.
@@ -56,7 +57,10 @@ class Shift:
         """
         if self._none:
             return states
-        vector = self._vector = self._vector.to(states)
+        key = (states.dtype, states.device)
+        if key not in self._placed:
+            self._placed[key] = self._vector.to(states)
+        vector = self._placed[key]
         if self._tier == "constant":
             return states + vector
         scores = prompt if self._tier == "input" and prompt is not None else self.scores(states)

@@ -39,7 +39,7 @@ class Training:
     features: int = 1024
     active: int = 16
     """Features of a state, on average."""
-    steps: int = 600
+    steps: int = 400
     batch: int = 512
     rate: float = 1e-3
     seed: int = 0

@@ -33,7 +33,7 @@ class Transport:
     def __init__(
         self,
         model: Model,
-        strength: float = 1.0,
+        strength: float = 0.5,
         layers: Sequence[int] | None = None,
         texts: str = "starter",
         n: int = 32,

@@ -122,8 +122,8 @@ class Gate:
             change: from states, and what was read of each one's prompt, to other states.
         """
         parts = self._parts
-        if parts is None:
-            return change(states, states.new_zeros(len(states), dtype=torch.float32))
+        if parts is None:  # tried, before there is a forward
+            return change(states, scores(states).float())
         largest = self._before(reader, parts, states.device)
         if parts.read is None:
             self._largest[reader] = largest
