@@ -99,7 +99,9 @@ class Level:
         self._index: Tensor | None = None
         self._bias: Tensor | None = None
         if len(groups) == 1:
-            self.layers = [tuple(x.transpose(0, 1)[None] for x in pair) for pair in caches[0]]
+            self.layers = [
+                tuple(x.transpose(0, 1)[None].contiguous() for x in pair) for pair in caches[0]
+            ]
             return
         shape = caches[0][0][0]
         empty = shape.new_zeros(0, *shape.shape[1:])

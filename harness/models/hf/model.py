@@ -196,7 +196,8 @@ class HuggingFaceModel:
         if dtype in self._in_use:
             return self._in_use[dtype]
         from harness.models.hf.encoder import set_template
-        from harness.models.hf.loaded import LoadedModel
+        from harness.models.hf.loaded import NOISE, LoadedModel
+        from harness.models.hf.packed import pack
         from harness.models.hf.reading import read_model
 
         weights = fingerprint({**self.identity, "used": dtype})
@@ -213,6 +214,7 @@ class HuggingFaceModel:
             if self._hooks:
                 self._hooks.attach(loaded.model, self.name)
                 loaded.hooks = self._hooks
+            pack(loaded.model, NOISE.get(loaded.model.dtype, 1e-3))
         self._in_use[dtype] = loaded
         return loaded
 
