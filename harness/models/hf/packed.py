@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 ROWS = 64
 """Tokens that a layout is made for; the same layout is the best one tried from 4 to 700."""
+DTYPES = (torch.bfloat16,)
+"""Not float32: oneDNN adds up a whole row where MKL adds up parts of it, so that each product is
+off by 1.5 to 2 times as much, and log-probabilities move as much more between batches."""
 COPIED_SHARE = 0.05
 """Part of the free memory that weights which are needed plain, too, may take once more."""
 
@@ -81,17 +84,13 @@ def _is_packable(module: torch.nn.Module) -> bool:
     """Whether a module multiplies by a plain weight of its own, and does nothing else."""
     if type(module) is not torch.nn.Linear or "forward" in vars(module):
         return False
-    weight = module.weight
-    takes = torch.backends.mkldnn.is_available() and (
-        weight.dtype == torch.float32
-        or (weight.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported())
-    )
+    weight, bias = module.weight, module.bias
+    fits = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     plain = type(weight) is torch.nn.Parameter and weight.layout == torch.strided
-    bias = module.bias is None or module.bias.dtype == weight.dtype
+    of_dtype = weight.dtype in DTYPES and (bias is None or bias.dtype == weight.dtype)
     # What runs before it may put another weight in (weight normalisation of old does).
-    return (
-        takes and plain and bias and weight.device.type == "cpu" and not module._forward_pre_hooks
-    )
+    alone = weight.device.type == "cpu" and not module._forward_pre_hooks
+    return bool(fits and plain and of_dtype and alone)
 
 
 def _needed_plain(model: Any, shared: Mapping[int, object]) -> dict[int, torch.nn.Parameter]:
