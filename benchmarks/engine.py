@@ -90,9 +90,11 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
         print(f"{work.name}: {lines[-1]['ratios']}", file=sys.stderr)
     if vllm:
         vllm.end()
-    print(f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads: "
-          f"matrix products at {rate / 1e9:.0f} GFLOP/s" + (f"; vLLM {vllm.version}" if vllm else "")
-          + ("; quick: little work, so rough ratios" if asked.quick else ""))  # fmt: skip
+    said = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
+    said += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
+    said += [f"vLLM {vllm.version}"] * (vllm is not None)
+    said += ["quick: little work, so rough ratios"] * asked.quick
+    print("; ".join(said))
     show(lines)
     return {"dtype": dtype, "quick": asked.quick, "works": lines}
 
