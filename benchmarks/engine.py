@@ -29,7 +29,7 @@ import transformers
 from engine_bound import operations, product_rate
 from engine_peers import Ways, peers
 from engine_vllm import Vllm
-from engine_watch import Answers, Measured, run
+from engine_watch import CLOCKS, Answers, Measured, run
 from engine_work import Work, all_work
 from rich.console import Console
 from rich.table import Table
@@ -53,6 +53,8 @@ def main() -> None:
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="WAY",
                         choices=["HFLM", "generate", "continuous"])  # fmt: skip
     parser.add_argument("--only", default="", help="kinds of work whose name holds this")
+    parser.add_argument("--clock", default="wall", choices=CLOCKS,
+                        help="cpu (of one thread: OMP_NUM_THREADS=1) on a busy machine")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="a little of each, once: rough")
     asked = parser.parse_args()
@@ -75,7 +77,8 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
     logging.disable(logging.WARNING)
     vllm = None
     if asked.vllm:
-        vllm = Vllm(asked.vllm, ours.weights_folder(), dtype, torch.get_num_threads())
+        threads = torch.get_num_threads()
+        vllm = Vllm(asked.vllm, ours.weights_folder(), dtype, threads, asked.clock)
     rate = product_rate(loaded)
     peer = as_transformers_loads_it(ours, loaded)
     lines = []
@@ -84,19 +87,20 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
         ways |= peers(work, peer, sizes=SIZES[1:2] if asked.quick else SIZES)
         ways = {name: way for name, way in ways.items() if name not in asked.leave_out}
         apart = {"vLLM": lambda work=work: vllm.measure(work, loaded)} if vllm else {}
-        measured = measure(ways, apart, asked.rounds)
+        measured = measure(ways, apart, asked.rounds, asked.clock)
         bound = operations(work, loaded, measured["ours"].answers) / rate
         lines.append(line(work, measured, bound))
         print(f"{work.name}: {lines[-1]['ratios']}", file=sys.stderr)
     if vllm:
         vllm.end()
     said = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
+    said += ["CPU seconds"] * (asked.clock == "cpu")
     said += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
     said += [f"vLLM {vllm.version}"] * (vllm is not None)
     said += ["quick: little work, so rough ratios"] * asked.quick
     print("; ".join(said))
     show(lines)
-    return {"dtype": dtype, "quick": asked.quick, "works": lines}
+    return {"dtype": dtype, "clock": asked.clock, "quick": asked.quick, "works": lines}
 
 
 def as_transformers_loads_it(ours: HuggingFaceModel, loaded: LoadedModel) -> LoadedModel:
@@ -164,7 +168,7 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 
 def measure(
-    ways: Ways, apart: dict[str, Callable[[], Measured]], rounds: int
+    ways: Ways, apart: dict[str, Callable[[], Measured]], rounds: int, clock: str
 ) -> dict[str, Measured]:
     """Run every way in turn: in the first round at all batch sizes, then at the best one.
 
@@ -172,13 +176,14 @@ def measure(
         ways: in this process.
         apart: in another one, which measures itself.
         rounds: of all of them.
+        clock: by which time is measured.
     """
     measured: dict[str, Measured] = {}
     for _ in range(rounds):
         done: dict[str, Measured] = {}
         for name, by_size in ways.items():
             known = measured.get(name)
-            tried = [run(work, size) for size, work in by_size.items()
+            tried = [run(work, size, clock) for size, work in by_size.items()
                      if known is None or size == known.size]  # fmt: skip
             done[name] = min(tried, key=lambda way: way.least)
         done |= {name: work() for name, work in apart.items()}

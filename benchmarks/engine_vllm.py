@@ -35,9 +35,12 @@ class Vllm:
         folder: of the checkpoint.
         dtype: of weights and activations.
         threads: that ours has, too.
+        clock: by which time is measured, `wall` or `cpu`.
     """
 
-    def __init__(self, python: str, folder: Path, dtype: str, threads: int) -> None:
+    def __init__(
+        self, python: str, folder: Path, dtype: str, threads: int, clock: str = "wall"
+    ) -> None:
         environment = os.environ | {
             "VLLM_CPU_KVCACHE_SPACE": SPACE,
             "VLLM_CPU_OMP_THREADS_BIND": f"0-{threads - 1}",
@@ -48,7 +51,7 @@ class Vllm:
         }
         environment.pop("PYTHONPATH", None)
         self._process = subprocess.Popen(
-            [python, __file__, str(folder), dtype],
+            [python, __file__, str(folder), dtype, clock],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -100,7 +103,7 @@ class Vllm:
         raise SystemExit("vLLM's process ended; what it says above tells why")
 
 
-def serve(folder: str, dtype: str) -> None:
+def serve(folder: str, dtype: str, clock: str) -> None:
     """Answer line by line, until there are no more."""
     import vllm
 
@@ -111,7 +114,7 @@ def serve(folder: str, dtype: str) -> None:
     for line in sys.stdin:
         asked = json.loads(line)
         engine.reset_prefix_cache()
-        done = run(lambda asked=asked: answer(engine, **asked), 0)
+        done = run(lambda asked=asked: answer(engine, **asked), 0, clock)
         told = {"seconds": done.seconds[0], "peak": done.peak, "answers": done.answers}
         print(json.dumps(told), flush=True)
 
