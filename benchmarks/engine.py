@@ -54,7 +54,7 @@ def main() -> None:
                         choices=["HFLM", "generate", "continuous"])  # fmt: skip
     parser.add_argument("--only", default="", help="kinds of work whose name holds this")
     parser.add_argument("--clock", default="wall", choices=CLOCKS,
-                        help="cpu (of one thread: OMP_NUM_THREADS=1) on a busy machine")  # fmt: skip
+                        help="cpu (OMP_NUM_THREADS=1) on a busy machine")  # fmt: skip
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--quick", action="store_true", help="a little of each, once: rough")
     asked = parser.parse_args()
