@@ -126,10 +126,7 @@ class HuggingFaceModel:
         writing = [request for request in requests if not request.choices]
         weighing = [request for request in requests if request.choices]
         dtype = self.identity["dtype"]
-        for some, used in (
-            (writing, dtype),
-            (weighing, self.identity.get("choices_dtype", dtype)),
-        ):
+        for some, used in ((writing, dtype), (weighing, self.identity.get("choices_dtype", dtype))):
             if some:
                 loaded = self.load(used)
                 if self.check_numerics and self._numerics is None:
@@ -196,7 +193,7 @@ class HuggingFaceModel:
         if dtype in self._in_use:
             return self._in_use[dtype]
         from harness.models.hf.encoder import set_template
-        from harness.models.hf.loaded import NOISE, LoadedModel
+        from harness.models.hf.loaded import LoadedModel
         from harness.models.hf.packed import pack
         from harness.models.hf.reading import read_model
 
@@ -214,7 +211,7 @@ class HuggingFaceModel:
             if self._hooks:
                 self._hooks.attach(loaded.model, self.name)
                 loaded.hooks = self._hooks
-            pack(loaded.model, NOISE.get(loaded.model.dtype, 1e-3))
+            pack(loaded.model)
         self._in_use[dtype] = loaded
         return loaded
 

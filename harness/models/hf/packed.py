@@ -15,7 +15,8 @@ from typing import Any
 import torch
 from torch.nn.functional import linear
 
-from harness.models.hf.memory import free_bytes
+from harness.models.hf.loaded import NOISE
+from harness.models.hf.memory import free_bytes, release
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +43,11 @@ class PackedLinear(torch.nn.Linear):
 
 
 @torch.no_grad()
-def pack(model: Any, noise: float) -> int:
+def pack(model: Any) -> int:
     """Lay out the weights of every plain linear layer, if the model still says the same then.
 
     Args:
         model: with its own attention, and whatever changes its weights already done.
-        noise: root mean square by which logits may differ, in their standard deviations.
 
     Returns:
         How many layers are packed.
@@ -66,14 +66,15 @@ def pack(model: Any, noise: float) -> int:
     expected = model(tokens, use_cache=False).logits.float()
     for layers in shared.values():
         _set_weight(layers, torch.ops.mkldnn._reorder_linear_weight(layers[0].weight, ROWS))
+    release()
     try:
         logits = model(tokens, use_cache=False).logits.float()
         difference = float((logits - expected).square().mean().sqrt() / expected.std())
-        fault = "" if difference <= noise else f"its logits differ by {difference:.3g} deviations"
+        if difference <= NOISE.get(model.dtype, 1e-3):
+            return sum(map(len, shared.values()))
+        fault = f"its logits differ by {difference:.3g} deviations"
     except (RuntimeError, TypeError, ValueError, AttributeError) as error:
         fault = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
-    if not fault:
-        return sum(map(len, shared.values()))
     logger.info("weights are multiplied as they are: %s", fault)
     for key, layers in shared.items():
         _set_weight(layers, plain[key] if key in plain else layers[0].weight.to_dense())
@@ -85,7 +86,7 @@ def _is_packable(module: torch.nn.Module) -> bool:
     if type(module) is not torch.nn.Linear or "forward" in vars(module):
         return False
     weight, bias = module.weight, module.bias
-    fits = torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    fits = torch._C._has_mkldnn and torch.ops.mkldnn._is_mkldnn_bf16_supported()
     plain = type(weight) is torch.nn.Parameter and weight.layout == torch.strided
     of_dtype = weight.dtype in DTYPES and (bias is None or bias.dtype == weight.dtype)
     # What runs before it may put another weight in (weight normalisation of old does).
