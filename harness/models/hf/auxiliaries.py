@@ -10,6 +10,7 @@ import torch
 from harness.models.hf.hooks import Beside, Context, Head, Hooks
 from harness.models.hf.lanes import Lane, weigh_rows
 from harness.models.hf.loaded import Auxiliary, LoadedModel
+from harness.models.hf.packed import pack
 from harness.models.hf.prefixes import Tokens, share
 from harness.models.hf.rows import Row, Weighing
 from harness.types import HarnessError
@@ -127,7 +128,9 @@ def read_auxiliary(
             f"model={loaded.encoder.name!r} for {loaded.vocabulary:,}: give one that was tuned "
             "from it"
         )
-    return Auxiliary(of, read, head=_shared_head(read, loaded) if headless else None)
+    head = _shared_head(read, loaded) if headless else None
+    pack(read.model)
+    return Auxiliary(of, read, head=head)
 
 
 @torch.inference_mode()

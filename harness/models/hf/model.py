@@ -124,10 +124,7 @@ class HuggingFaceModel:
         writing = [request for request in requests if not request.choices]
         weighing = [request for request in requests if request.choices]
         dtype = self.identity["dtype"]
-        for some, used in (
-            (writing, dtype),
-            (weighing, self.identity.get("choices_dtype", dtype)),
-        ):
+        for some, used in ((writing, dtype), (weighing, self.identity.get("choices_dtype", dtype))):
             if some:
                 loaded = self.load(used)
                 if self.check_numerics and self._numerics is None:
@@ -196,6 +193,7 @@ class HuggingFaceModel:
             return self._in_use[dtype]
         from harness.models.hf.auxiliaries import act_inside
         from harness.models.hf.loaded import LoadedModel
+        from harness.models.hf.packed import pack
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
@@ -208,6 +206,7 @@ class HuggingFaceModel:
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, self.token_budget)
             if self._hooks:
                 act_inside(self._hooks, self, loaded)
+            pack(loaded.model)
         self._in_use[dtype] = loaded
         return loaded
 
