@@ -11,12 +11,13 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.models.openai.asking import Asker
+from harness.models.openai.bodies import Parameters
 from harness.models.openai.faults import UnansweredError
 from harness.models.openai.reading import choices_of
 from harness.models.openai.spellings import likeliest
@@ -29,9 +30,6 @@ from harness.types import (
     Request,
     hooks_of,
 )
-
-if TYPE_CHECKING:
-    from harness.models.openai.model import ServedModel
 
 ENDS = re.compile(r"(<\|?[^>]*(end|eos|eot)[^>]*>|</s>|)", re.IGNORECASE)
 """What servers write for the token that ends an answer."""
@@ -64,6 +62,26 @@ class ChangesLikeliest(Protocol):
         ...
 
 
+class Served(Protocol):
+    """What is used of a served model (`ServedModel`)."""
+
+    name: str
+    base_url: str
+    api_key_env: str
+    concurrency: int
+    retries: int
+    timeout: float
+    continues: bool
+    parameters: Parameters
+    notes: list[str]
+    told: dict[str, Any]
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """Of the server and the model's name there."""
+        ...
+
+
 class SteppingModel:
     """Writes token by token what a server's likeliest tokens and mitigations make of it.
 
@@ -79,7 +97,7 @@ class SteppingModel:
     weighs_choices = False
     asks_each = True
 
-    def __init__(self, model: ServedModel, mitigations: Sequence[Mitigation]) -> None:
+    def __init__(self, model: Served, mitigations: Sequence[Mitigation]) -> None:
         self.acting = [_acting(mitigation, model.name) for mitigation in mitigations]
         self.model = model
         self.name = model.name
