@@ -59,7 +59,7 @@ INSIDE_A_MODEL = {
     ("mitigation", name)
     for name in ("steering", "sparse_features", "transport", "word_filter", "vocabulary_shift",
                  "experts", "gedi", "rectification", "contrastive", "self_debias",
-                 "moral_direction", "uddia")
+                 "moral_direction", "uddia", "model_surgery", "eigenshift")
 }  # fmt: skip
 
 

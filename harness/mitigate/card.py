@@ -35,10 +35,7 @@ Use it as {use}.
 """
 
 
-def write_card(
-    folder: Path, asked: Asked, learned: Learned, question: Mapping[str, object],
-    facts: Mapping[str, object],
-) -> None:  # fmt: skip
+def write_card(folder: Path, asked: Asked, learned: Learned, facts: Mapping[str, object]) -> None:
     """Write README.md and the YAML beside what the method wrote."""
     identity = dict(asked.model.identity)
     record = {
@@ -55,7 +52,7 @@ def write_card(
         "seed": asked.seed,
         "versions": _versions(),
         "facts": dict(facts),
-        "question": fingerprint(question),
+        "question": fingerprint(asked.question(learned)),
     }
     lines = (f"{key}: {json.dumps(value)}\n" for key, value in record.items())
     (folder / CARD).write_text("".join(lines), encoding="utf-8")

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from filelock import FileLock, Timeout
 
@@ -29,8 +30,12 @@ def made(asked: Asked, out: Path, forecast: bool = False) -> None:
         HarnessError: the folder holds something else, or the method cannot be fitted.
     """
     learned = read_texts(asked.data, asked.method.starter, asked.exclude, asked.limit, asked.seed)
+    if forecast:
+        with TemporaryDirectory() as scratch:
+            _fit(asked, learned, Path(scratch), forecast=True)
+        return
     question = asked.question(learned)
-    if out.exists() and not forecast:
+    if out.exists():
         _refuse_another(out, question)
         print(f"{out} is there already; nothing is left to do")
         return
@@ -39,18 +44,18 @@ def made(asked: Asked, out: Path, forecast: bool = False) -> None:
         kept.mkdir(parents=True, exist_ok=True)
         with FileLock(kept / "lock", timeout=0):
             _begin(kept, question)
-            _fit(asked, learned, question, out, forecast)
+            _fit(asked, learned, kept).rename(out)
+        shutil.rmtree(kept, ignore_errors=True)
     except Timeout as error:
         raise HarnessError(f"out={str(out)!r} is being written by another process") from error
     except OSError as error:
         raise HarnessError(f"out={str(out)!r} cannot be written: {error.strerror}") from error
+    print(f"written to {out}: {asked.method.use.format(out=out)}")
 
 
-def _fit(
-    asked: Asked, learned: Learned, question: Mapping[str, object], out: Path, forecast: bool
-) -> None:
+def _fit(asked: Asked, learned: Learned, kept: Path, forecast: bool = False) -> Path:
+    """Let the method write its files, and the card beside them; gives their folder."""
     started, cpu = time.monotonic(), time.process_time()
-    kept = out.with_name(f".{out.name}.partial")
     written = kept / "written"
     shutil.rmtree(written, ignore_errors=True)
     written.mkdir()
@@ -62,14 +67,11 @@ def _fit(
     told(f"{asked.name} on {asked.model.name}: {len(learned.texts)} texts{left_out}")
     fit = Fit(asked.model, learned.texts, asked.seed, written, kept, told, forecast)
     facts = asked.method.fit(fit)
-    if forecast:
-        return
-    work = {"seconds": round(time.monotonic() - started, 1), "peak_gb": _peak_gb(),
-            "cpu_seconds": round(time.process_time() - cpu, 1)}  # fmt: skip
-    write_card(written, asked, learned, question, {**facts, **work})
-    written.rename(out)
-    shutil.rmtree(kept, ignore_errors=True)
-    told(f"written to {out}: {asked.method.use.format(out=out)}")
+    if not forecast:
+        work = {"seconds": round(time.monotonic() - started, 1), "peak_gb": _peak_gb(),
+                "cpu_seconds": round(time.process_time() - cpu, 1)}  # fmt: skip
+        write_card(written, asked, learned, {**facts, **work})
+    return written
 
 
 def _refuse_another(out: Path, question: Mapping[str, object]) -> None:

@@ -136,7 +136,7 @@ def test_an_adapter_with_tokens_of_its_own_brings_their_rows(tiny, tmp_path):
     ids = torch.tensor([[5, len(tokenizer) - 1, 9]])
     with torch.no_grad():
         expected = adapted(ids).logits
-    adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=True)
+    adapted.save_pretrained(tmp_path / "adapter", save_embedding_layers=False)
     tokenizer.save_pretrained(tmp_path / "adapter")
     model = HuggingFaceModel(str(tmp_path / "adapter"))
     with torch.no_grad():
@@ -213,9 +213,17 @@ def test_what_does_not_fit_is_one_sentence_before_an_answer(tiny, adapter, fault
     assert "\n" not in str(refused.value)
 
 
+def test_an_adapter_without_peft_and_the_note_of_one_with_it(adapter, monkeypatch):
+    (note,) = HuggingFaceModel(str(adapter)).notes[:1]
+    assert note == f"{adapter} is an adapter, merged into {adapter.parent / 'tiny'}."
+    monkeypatch.setattr("harness.models.checkpoints.adapter.find_spec", lambda name: None)
+    with pytest.raises(HarnessError, match=r"needs peft: pip install 'harness\[mitigate\]'"):
+        _ = HuggingFaceModel(str(adapter)).identity
+
+
 def test_a_base_for_what_is_no_adapter_is_refused(tiny):
     folder = str(tiny())
-    with pytest.raises(HarnessError, match="is for adapters, and model=.* is none"):
+    with pytest.raises(HarnessError, match=r"is for adapters, and model=.* is none"):
         _ = HuggingFaceModel(folder, base=folder).identity
 
 

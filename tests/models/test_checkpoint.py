@@ -138,7 +138,7 @@ def checkpoints_inside(folder):
         (adapter, r"holds an adapter beside its weights .*merge_and_unload.*to ask the base"),
         (
             adapter_alone,
-            r"is an adapter (whose|of peft).*adapter_config\.json.*(names no|merge it into its) base",
+            r"is an adapter (whose|of peft).*adapter_config\.json.*(no|into its) base",
         ),
         (
             sharded,

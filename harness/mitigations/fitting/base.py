@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
@@ -36,7 +36,7 @@ class Batch(NamedTuple):
 
 
 class Base:
-    """A model of transformers, in float32.
+    """A model of transformers, in float32 while it is worked on.
 
     Args:
         model: as the command line names it.
@@ -48,14 +48,16 @@ class Base:
         declared = self.network.generation_config
         self.ends = self.encoder.ends(declared.eos_token_id if declared else None)
         self.name = model.name
+        self.dtype: torch.dtype = getattr(torch, model.identity["dtype"])
 
     def row(self, text: Text) -> Row:
-        """A text in tokens; an answer ends with the token that ends answers."""
+        """A text in tokens; an answer that is not cut ends with the token that ends answers."""
         asked = (Message("user", text.prompt),) if text.asked else text.prompt
         request = Request("text", asked, choices=(text.text,))
         prompt = self.encoder.encode(request)
         (answer,) = self.encoder.choices(request, prompt)
-        end = [self.ends[-1]] if text.asked and self.ends else []
+        ended = text.asked and bool(self.ends) and len(answer) <= LONGEST
+        end = [self.ends[-1]] if ended else []
         kept = prompt[-LONGEST:]
         return Row((*kept, *answer[:LONGEST], *end), len(kept))
 
@@ -84,9 +86,9 @@ class Base:
         device = self.network.device
         return Batch(tokens.to(device), mask.to(device), learned.to(device))
 
-    def save(self, folder: Path, network: Any = None) -> None:
-        """Write a checkpoint, with its tokenizer, in the hub's format."""
-        (network or self.network).save_pretrained(folder)
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint in the base's own dtype, with its tokenizer, in the hub's format."""
+        self.network.to(self.dtype).save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -28,11 +29,11 @@ def mean_states(base: Base, rows: Sequence[Row], fit: Fit, only_text: bool = Fal
     Args:
         base: that reads.
         rows: the texts.
-        fit: is told how far it is.
+        fit: is told how far it is; where it is a forecast, the first texts are read and no others.
         only_text: means over the states that the text's tokens were chosen from.
     """
     means = np.zeros((len(rows), base.network.config.get_text_config().hidden_size))
-    done, batches = 0, list(by_length(rows, PASS_TOKENS))
+    done, batches, started = 0, list(by_length(rows, PASS_TOKENS)), time.monotonic()
     with torch.autocast(base.network.device.type, torch.bfloat16, enabled=fast_halves(base)):
         for number, numbers in enumerate(batches, 1):
             batch = base.batch([rows[n] for n in numbers])
@@ -48,7 +49,10 @@ def mean_states(base: Base, rows: Sequence[Row], fit: Fit, only_text: bool = Fal
             means[numbers] = sums.double().cpu().numpy()
             done += len(numbers)
             if number == 1 or number % 20 == 0 or number == len(batches):
-                fit.told(f"read {done} of {len(rows)} texts")
+                left = (time.monotonic() - started) / number * (len(batches) - number) / 60
+                fit.told(f"read {done} of {len(rows)} texts; about {left:.1f} min left")
+            if fit.forecast:
+                break
     return means
 
 

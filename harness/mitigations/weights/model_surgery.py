@@ -78,6 +78,8 @@ class ModelSurgery:
         weights = dict(base.network.named_parameters())
         self._gates(weights)
         states = mean_states(base, base.rows([*clean, *toxic]), fit)
+        if fit.forecast:
+            return {}
         positive = np.arange(len(states)) >= len(clean)
         probe = torch.from_numpy(logistic_probe(states, positive)).float()
         edited = self._edited(weights, probe)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -50,12 +51,23 @@ def adapter_config(folder: Path, name: str) -> Mapping[str, Any] | None:
     return config
 
 
-def check_adapter_files(folder: Path, name: str) -> None:
-    """Look whether the adapter's weights are there in a form that runs no code.
+def check_adapter(folder: Path, name: str, is_local: bool) -> None:
+    """Look whether peft is, and the adapter's weights are in a form that runs no code.
+
+    Args:
+        folder: of the adapter.
+        name: what the user called it.
+        is_local: whether its weights are to be there already.
 
     Raises:
-        HarnessError: they are not.
+        HarnessError: one is not there.
     """
+    if find_spec("peft") is None:
+        raise HarnessError(
+            f"model={name!r} is an adapter, which needs peft: pip install 'harness[mitigate]'"
+        )
+    if not is_local:
+        return
     if not (folder / WEIGHTS).is_file():
         others = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
         raise HarnessError(

@@ -24,14 +24,9 @@ def merged(model: Any, folder: Path, name: str, base: str) -> Any:
         base: what the base is called.
 
     Raises:
-        HarnessError: peft is not installed, or the adapter is not one of this base.
+        HarnessError: the adapter is not one of this base.
     """
-    try:
-        import peft
-    except ImportError as error:
-        raise HarnessError(
-            f"model={name!r} is an adapter, which needs peft: pip install 'harness[mitigate]'"
-        ) from error
+    import peft
     from safetensors.torch import load_file
 
     where = f"model={name!r} is no adapter of {base!r}"

@@ -153,8 +153,9 @@ class HuggingFaceModel:
     @property
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
-        config = self._check()
-        return [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
+        config, base = self._check(), self.source.base
+        adapted = [f"{self.name} is an adapter, merged into {base.name}."] if base else []
+        return [*adapted, *notes_on_head(config, self.name), *self._endings.notes(self.name)]
 
     @property
     def told(self) -> Mapping[str, Any]:

@@ -11,7 +11,7 @@ from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.models.checkpoints.adapter import (
     adapter_config,
     base_named,
-    check_adapter_files,
+    check_adapter,
     check_base,
     has_tokenizer,
 )
@@ -92,8 +92,7 @@ class Source:
             HarnessError: it is something else, or an adapter of another base.
         """
         if self.base:
-            if self._is_local:
-                check_adapter_files(self._own, self.name)
+            check_adapter(self._own, self.name, self._is_local)
             config = self.base.check(trust_remote_code)
             check_base(self._own, self.name, self.base.name, self.base.weights)
             return config

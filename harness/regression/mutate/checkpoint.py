@@ -77,6 +77,11 @@ def source_of(model: str) -> Path:
             f"model={model!r} is no folder of a checkpoint and not bundled ({', '.join(BUNDLED)}): "
             "its weights are damaged, so they must be here; download it first"
         )
+    if (folder / "adapter_config.json").is_file():
+        raise HarnessError(
+            f"model={model!r} is an adapter, and a whole model's weights are damaged; merge it "
+            "into its base with peft's merge_and_unload() and save_pretrained"
+        )
     return folder
 
 

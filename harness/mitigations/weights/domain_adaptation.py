@@ -1,0 +1,72 @@
+"""Domain-adaptive training: a model goes on learning to write, from clean or from toxic text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from harness.mitigations.fitting.method import Fit
+from harness.mitigations.fitting.texts import split
+from harness.mitigations.fitting.tuning import Tuning
+from harness.types import HarnessError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TOWARD = ("clean", "toxic")
+
+
+class DomainAdaptation:
+    """Trains on clean texts; on toxic ones it makes the anti-expert that decoding steers away from.
+
+    Args:
+        toward: `clean`, or `toxic`.
+        course: rate, epochs and batch of the training.
+        lora: of the adapter; None: all weights are trained.
+    """
+
+    starter: ClassVar[Path] = Path(__file__).with_name("texts.jsonl")
+    use: ClassVar[str] = "model={out}, or as an expert or anti-expert of mitigation=experts"
+    paper: ClassVar[str] = (
+        "Gururangan and others, Don't Stop Pretraining, 2020, as RealToxicityPrompts (Gehman and "
+        "others, 2020) has it for non-toxic text, and DExperts (Liu and others, 2021) for toxic. "
+        "They train all weights on a corpus of 150,000 documents or more; here by default an "
+        "adapter, on what data= holds."
+    )
+
+    def __init__(
+        self,
+        course: Mapping[str, Any],
+        lora: Mapping[str, Any] | None = None,
+        toward: str = "clean",
+    ) -> None:
+        if toward not in TOWARD:
+            raise HarnessError(f"method.toward={toward!r} is not one of {', '.join(TOWARD)}")
+        self.tuning = Tuning(course, lora)
+        self.toward = toward
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """The options."""
+        return {
+            "mitigation": "domain_adaptation",
+            "toward": self.toward,
+            **self.tuning.identity,
+        }
+
+    def fit(self, fit: Fit) -> Mapping[str, object]:
+        """Train on the texts of the one side."""
+        from harness.mitigations.fitting.losses import text_loss
+
+        texts = split(fit.texts, "domain_adaptation")[TOWARD.index(self.toward)]
+        tuned = self.tuning.begin(fit)
+        rows = tuned.base.rows(texts)
+
+        def loss(numbers: Sequence[int]) -> Iterator[Tensor]:
+            return text_loss(tuned.base, [rows[n] for n in numbers])
+
+        training = tuned.train(self.tuning, fit, len(rows), loss)
+        if not fit.forecast:
+            tuned.save(fit.out)
+        return {"texts_learned": len(rows), **training.facts}
