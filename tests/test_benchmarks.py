@@ -28,10 +28,21 @@ def benchmark(name, *args, cwd):
 def test_the_engine_benchmark_ends_in_ratios(tmp_path):
     *printed, last = benchmark("engine.py", "--quick", "--only", "choices", cwd=tmp_path)
     names = ["choices, 80 % common", "choices, half common"]
-    assert list(json.loads(last)["ratios"]) == names
-    for name in names:
-        (line,) = (line for line in printed if name in line)
-        assert "5/5" in line  # the same choices as the peer's
+    (measured,) = json.loads(last)
+    assert [line["work"] for line in measured["works"]] == names
+    for line in measured["works"]:
+        assert line["equal"] == {"ours": "5/5", "HFLM": "5/5", "generate": "5/5"}
+        assert set(line["ratios"]) == {"HFLM", "generate"}
+        assert sum(line["work"] in shown for shown in printed) == 2  # of ratios, and of seconds
+
+
+@pytest.mark.slow
+def test_the_profile_of_the_engine_adds_up(tmp_path):
+    options = "--only", "half common", "--dtype", "bfloat16"
+    *_, last = benchmark("engine_profile.py", *options, cwd=tmp_path)
+    (row,) = json.loads(last)
+    assert sum(row["shares"].values()) == pytest.approx(1, abs=0.005)
+    assert max(row["shares"], key=row["shares"].get) == "products"
 
 
 @pytest.mark.slow

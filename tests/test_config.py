@@ -57,8 +57,10 @@ ON_A_HUB = {("task", "lm_eval"), ("scorer", "lm_eval")}
 
 INSIDE_A_MODEL = {
     ("mitigation", name)
-    for name in ("model_surgery", "eigenshift", "steering", "sparse_features", "transport")
-}
+    for name in ("steering", "sparse_features", "transport", "word_filter", "vocabulary_shift",
+                 "experts", "gedi", "rectification", "contrastive", "self_debias",
+                 "moral_direction", "uddia", "model_surgery", "eigenshift")
+}  # fmt: skip
 
 
 def make(group: str, option: str):

@@ -62,7 +62,9 @@ WIDE: set[str] = set()
 """Functions that are longer than they should be; this list only shrinks."""
 HEAVY = {"torch", "transformers", "datasets", "pandas", "detoxify", "lm_eval", "matplotlib", "ray",
          "vllm"}  # fmt: skip
-LATE = ("harness.mitigations.steering.autoencoders",
+LATE = ("harness.mitigations.decoding.distributions",
+        "harness.mitigations.decoding.value_training", "harness.mitigations.decoding.values",
+        "harness.mitigations.steering.autoencoders",
         "harness.mitigations.steering.directions", "harness.mitigations.steering.fitted",
         "harness.mitigations.steering.lineas", "harness.mitigations.steering.residual",
         "harness.mitigations.steering.sparse_autoencoder",

@@ -99,7 +99,9 @@ class Level:
         self._index: Tensor | None = None
         self._bias: Tensor | None = None
         if len(groups) == 1:
-            self.layers = [tuple(x.transpose(0, 1)[None] for x in pair) for pair in caches[0]]
+            self.layers = [
+                tuple(x.transpose(0, 1)[None].contiguous() for x in pair) for pair in caches[0]
+            ]
             return
         shape = caches[0][0][0]
         empty = shape.new_zeros(0, *shape.shape[1:])
@@ -193,6 +195,8 @@ class Prefill:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
+        if query.dtype == torch.float32:
+            return self._fused(layer, *rows)  # in .75 to .87 of the time; bfloat16's takes longer
         return self._joined(layer, *rows)
 
     def _in_parts(

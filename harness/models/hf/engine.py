@@ -41,8 +41,8 @@ def _answers(
     generation: GenerationConfig,
 ) -> Iterator[list[Generation]]:
     """Answer by our attention; by the model's own what does not fit ours, or broke in it."""
-    ours = [row for row in rows if row.width <= loaded.widest]
-    ours_weighed = [weighing for weighing in weighings if weighing.width <= loaded.widest]
+    ours = [row for row in rows if _fits(loaded, row)]
+    ours_weighed = [weighing for weighing in weighings if _fits(loaded, weighing)]
     broken: set[tuple[str, int]] = set()
     if ours or ours_weighed:
         loaded.use_cascade(True)
@@ -51,13 +51,22 @@ def _answers(
         lost = [g for g in some if (g.error or "").startswith(NO_NUMBERS)]
         broken |= {(g.sample_id, g.index) for g in lost}
         yield [g for g in some if g not in lost] if lost else some
-    left = [r for r in rows if r.width > loaded.widest or (r.sample_id, r.index) in broken]
+    left = [r for r in rows if not _fits(loaded, r) or (r.sample_id, r.index) in broken]
     names = {sample_id for sample_id, _ in broken}
-    weighed = [w for w in weighings if w.width > loaded.widest or w.request.sample_id in names]
+    weighed = [w for w in weighings if not _fits(loaded, w) or w.request.sample_id in names]
     if left or weighed:
         loaded.use_cascade(False)
     yield from plain.write(loaded, left, generation)
     yield from plain.weigh(loaded, weighed)
+
+
+def _fits(loaded: LoadedModel, item: Row | Weighing) -> bool:
+    """Whether our attention is right for it, of the model and of its auxiliaries."""
+    longer = (len(asked) - len(item.prompt) for asked in item.beside)
+    return item.width <= loaded.widest and all(
+        item.width + more <= auxiliary.loaded.widest
+        for auxiliary, more in zip(loaded.auxiliaries, longer, strict=True)
+    )
 
 
 def _refusal(loaded: LoadedModel, item: Row | Weighing) -> str | None:
@@ -67,6 +76,13 @@ def _refusal(loaded: LoadedModel, item: Row | Weighing) -> str | None:
             f"{item.width} tokens (prompt and answer) exceed the model's context of "
             f"{loaded.context}"
         )
+    for auxiliary, asked in zip(loaded.auxiliaries, item.beside, strict=True):
+        width = item.width - len(item.prompt) + len(asked)
+        if width > auxiliary.loaded.context:
+            return (
+                f"{width} tokens (prompt and answer) exceed the context of "
+                f"{auxiliary.loaded.context} of auxiliary {auxiliary.loaded.encoder.name!r}"
+            )
     return no_token(item.request.choices, item.choices) if isinstance(item, Weighing) else None
 
 
@@ -75,8 +91,9 @@ def _items(
 ) -> list[Row] | list[Weighing]:
     """A request in tokens: its choices, or a row for each of its generations."""
     prompt, choices = loaded.tokens(request)
+    beside = tuple(auxiliary.prompt(request, prompt) for auxiliary in loaded.auxiliaries)
     if choices:
-        return [Weighing(request, prompt, choices)]
+        return [Weighing(request, prompt, choices, beside=beside)]
     steps = generation.max_new_tokens
     drawn = generation.temperature > 0
     return [
@@ -87,6 +104,7 @@ def _items(
             len(prompt) + steps,
             uniforms(seed, request.sample_id, index, steps) if drawn else None,
             opened=loaded.encoder.opened(request),
+            beside=beside,
         )
         for index in request.indices
     ]

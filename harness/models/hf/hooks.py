@@ -29,12 +29,37 @@ class Context:
     """Of the answer, or of the choice that is weighed."""
 
 
+Head = Callable[[torch.Tensor], torch.Tensor]
+"""From the last layer's states to logits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What an auxiliary of a mitigation (harness/models/hf/auxiliaries.py) gives for the rows."""
+
+    of: object
+    """The mitigation."""
+    outputs: torch.Tensor
+    """Of its head, a row each: logits, or the states that the head would be given."""
+    totals: torch.Tensor | None = None
+    """Of each row the log-probability of its prompt and of what is written, where it is kept."""
+    head: Head | None = None
+    """What makes logits of states; of models that have the same head, the same object."""
+
+    def logits(self) -> torch.Tensor:
+        """Its logits, float32."""
+        made = self.outputs if self.head is None else self.head(self.outputs)
+        return made.float()
+
+
 @runtime_checkable
 class ChangesLogits(Protocol):
     """Decoding: how probable each next token is."""
 
     def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
         """The logits to choose from instead, before temperature, top-k and top-p.
+
+        Where the mitigation has auxiliaries, what they give is a third argument, `beside`.
 
         Args:
             logits: unnormalised natural logarithms, float32, shape (rows, vocabulary).
@@ -145,7 +170,10 @@ class Hooks:
         return any(isinstance(mitigation, ChangesLogits) for mitigation in self.mitigations)
 
     def logits(
-        self, logits: torch.Tensor, contexts: Callable[[], Sequence[Context]]
+        self,
+        logits: torch.Tensor,
+        contexts: Callable[[], Sequence[Context]],
+        beside: Sequence[Beside] = (),
     ) -> torch.Tensor:
         """The logits as the mitigations leave them; the very same where none changes any.
 
@@ -157,7 +185,9 @@ class Hooks:
             return logits
         changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
-            change = partial(mitigation.change_logits, contexts=rows)
+            own = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
+            given: dict[str, Any] = {"beside": own} if own else {}
+            change = partial(mitigation.change_logits, contexts=rows, **given)
             changed = same_shape(mitigation, "change_logits", changed, change)
         return changed
 

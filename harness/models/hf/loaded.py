@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -15,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from harness.models.checkpoints.weights import check_causal, refuse_unknown_tokens, writable
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
-from harness.models.hf.hooks import NO_HOOKS
+from harness.models.hf.hooks import NO_HOOKS, Head
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
 from harness.models.hf.slots import Slots
@@ -36,6 +37,28 @@ MEMORY_SHARE = 0.4
 """Part of the memory left by the weights that keys and values may take; the rest is for work."""
 NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
 """Root mean square by which two ways to compute logits may differ, in their standard deviations."""
+
+
+@dataclass(frozen=True)
+class Auxiliary:
+    """A model that runs on the same rows for a mitigation, with its own keys and values."""
+
+    of: object
+    """The mitigation."""
+    loaded: LoadedModel
+    ask: Callable[[Request], Request] | None = None
+    """What it is asked instead; None: the very tokens that the model is asked."""
+    before: Tokens = ()
+    """What stands before all that it is asked."""
+    weighed: bool = False
+    """Whether the log-probabilities of its rows are kept."""
+    head: Head | None = None
+    """Makes logits of what it gives; None: it gives logits."""
+
+    def prompt(self, request: Request, tokens: Tokens) -> Tokens:
+        """What it is asked where the model is asked these tokens."""
+        asked = tokens if self.ask is None else self.loaded.tokens(self.ask(request))[0]
+        return self.before + asked
 
 
 class LoadedModel:
@@ -78,6 +101,11 @@ class LoadedModel:
         self.hooks = NO_HOOKS
         self._beginnings: dict[Tokens, list[KeyValues]] = {}
         """Keys and values of what earlier requests began with, the last ones last."""
+        self.auxiliaries: Sequence[Auxiliary] = ()
+        """Of its mitigations."""
+        self.states_for: Sequence[object] = ()
+        """Mitigations that are given what its head is given, which then stands behind its logits
+        (harness/models/hf/auxiliaries.py)."""
         self.scale = 1.0
         """Halved whenever memory runs out, for as long as the model lives."""
         self.widest = 0
@@ -97,7 +125,7 @@ class LoadedModel:
                 trials.keep(Passed(self.widest, self.token_bytes))
         if self.misfit:
             logger.warning("%s runs by transformers' own, slower generation: %s", name, self.misfit)
-        self.token_budget = token_budget or self._fitting_tokens()
+        self.token_budget = token_budget or self.fitting_tokens()
 
     def tokens(self, request: Request) -> tuple[Tokens, tuple[Tokens, ...]]:
         """A request's prompt and its choices in tokens.
@@ -143,8 +171,11 @@ class LoadedModel:
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
-        """Switch between our attention and the model's own."""
+        """Switch between our attention and the model's own, its auxiliaries' too."""
         self.model.set_attn_implementation(NAME if ours else self._own_attention)
+        for auxiliary in self.auxiliaries:
+            if auxiliary.loaded is not self:
+                auxiliary.loaded.use_cascade(ours)
 
     def forward(
         self, tokens: Sequence[int], positions: Sequence[int], work: Work, last: Sequence[int]
@@ -283,7 +314,8 @@ class LoadedModel:
         self.widest = min(work.window or self.context, chunk or self.context, self.context)
         return None
 
-    def _fitting_tokens(self) -> int:
+    def fitting_tokens(self) -> int:
+        """As many tokens as free memory holds."""
         if not self.token_bytes:
             return PLAIN_TOKENS
         return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -67,7 +69,9 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def release() -> None:
-    """Give unused memory back to the device."""
+    """Give unused memory back to the device, and to the system."""
+    with suppress(OSError, AttributeError):  # only glibc keeps freed memory and can be asked for it
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
     if torch.accelerator.is_available():
         torch.accelerator.empty_cache()
 

@@ -26,6 +26,8 @@ from harness.types import (
 )
 
 if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
     from harness.models.hf.encoder import Encoder
     from harness.models.hf.hooks import Hooks
     from harness.models.hf.loaded import LoadedModel
@@ -122,10 +124,7 @@ class HuggingFaceModel:
         writing = [request for request in requests if not request.choices]
         weighing = [request for request in requests if request.choices]
         dtype = self.identity["dtype"]
-        for some, used in (
-            (writing, dtype),
-            (weighing, self.identity.get("choices_dtype", dtype)),
-        ):
+        for some, used in ((writing, dtype), (weighing, self.identity.get("choices_dtype", dtype))):
             if some:
                 loaded = self.load(used)
                 if self.check_numerics and self._numerics is None:
@@ -136,13 +135,14 @@ class HuggingFaceModel:
         """This model with mitigations inside it, loaded apart from it; identity stays the bare one.
 
         Raises:
-            HarnessError: one of them names layers that the model does not have.
+            HarnessError: one of them does not fit the model.
         """
+        from harness.models.hf.auxiliaries import check_inside
         from harness.models.hf.hooks import Hooks
 
         other = copy(self)
         other._in_use, other._numerics, other._hooks = {}, None, Hooks(tuple(mitigations))
-        other._hooks.check(self._check(), self.name)
+        check_inside(other._hooks, other, self._check())
         return other
 
     @property
@@ -192,7 +192,9 @@ class HuggingFaceModel:
         """The model in memory, loaded the first time."""
         if dtype in self._in_use:
             return self._in_use[dtype]
+        from harness.models.hf.auxiliaries import act_inside
         from harness.models.hf.loaded import LoadedModel
+        from harness.models.hf.packed import pack
         from harness.models.hf.reading import read_model
         from harness.models.hf.trials import Trials
 
@@ -214,7 +216,8 @@ class HuggingFaceModel:
             tokenizer, budget = self._encoder.tokenizer, self.token_budget
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, budget, trials)
             if self._hooks:
-                loaded.hooks = self._hooks.attach(loaded.model, self.name)
+                act_inside(self._hooks, self, loaded)
+            pack(loaded.model)
         self._in_use[dtype] = loaded
         return loaded
 
@@ -228,6 +231,11 @@ class HuggingFaceModel:
         model = read_model(self.source, dtype, self.device, trusted)
         set_template(tokenizer, self.template_text(), parse_day(self.today))
         return tokenizer, model
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """Of its texts, without the model; not to be changed."""
+        return self._encoder.tokenizer
 
     @cached_property
     def _encoder(self) -> Encoder:

@@ -42,9 +42,11 @@ def measure(loaded: LoadedModel, requests: Sequence[Request]) -> Mapping[str, fl
 
 def _weighing(loaded: LoadedModel, request: Request) -> Weighing:
     prompt, choices = loaded.tokens(request)
+    beside = tuple(auxiliary.prompt(request, prompt) for auxiliary in loaded.auxiliaries)
     if choices:
-        return Weighing(request, prompt, choices)
-    return Weighing(request, prompt[:-LAST], (prompt[-LAST:],))
+        return Weighing(request, prompt, choices, beside=beside)
+    begun = tuple(asked[:-LAST] for asked in beside)
+    return Weighing(request, prompt[:-LAST], (prompt[-LAST:],), beside=begun)
 
 
 def _logprobs(

@@ -9,10 +9,11 @@ import torch
 import transformers
 from transformers import LogitsProcessor, LogitsProcessorList
 
+from harness.models.hf.auxiliaries import changed
 from harness.models.hf.hooks import Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
-from harness.models.hf.prefixes import Tokens
+from harness.models.hf.plain_lanes import PlainLane, padded, plain_beside
 from harness.models.hf.rows import Row, Weighing
 from harness.models.hf.sampling import NO_TOKEN, choose
 from harness.models.hf.weighing import hooked
@@ -29,14 +30,18 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
         draws: torch.Tensor,
         width: int,
         loaded: LoadedModel,
-        prompts: Sequence[Tokens],
+        rows: Sequence[Row],
     ) -> None:
         self.chosen: list[torch.Tensor] = []
         """Of each step, the rows' tokens."""
         self.generation = generation
-        self.hooks = loaded.hooks
+        self.loaded = loaded
         self.ends = list(loaded.ends)
-        self.prompts = prompts
+        self.rows = rows
+        self.beside = [
+            PlainLane(auxiliary, [row.beside[n] for row in rows], [len(row.prompt) for row in rows])
+            for n, auxiliary in enumerate(loaded.auxiliaries)
+        ]
         self.draws = draws
         """Shape (rows, steps)."""
         self.width = width
@@ -45,18 +50,21 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """All but the chosen token at minus infinity."""
         step = input_ids.shape[1] - self.width
-        logits = self.hooks.logits(scores, lambda: self._contexts(input_ids))
-        if self.hooks.change_logits and step < self.generation.min_new_tokens and self.ends:
+        gate = self.loaded.hooks.gate
+        seen = gate.seen(len(scores))  # before an auxiliary that is the model itself runs
+        written = input_ids[:, self.width :]
+        beside = [lane.next(written) for lane in self.beside]
+        logits = changed(self.loaded, scores, lambda: self._contexts(written), beside)
+        if self.loaded.hooks.change_logits and step < self.generation.min_new_tokens and self.ends:
             logits[:, torch.tensor(self.ends)] = -torch.inf  # whatever a hook made of it
         chosen = choose(logits, self.generation, self.draws[:, step])
         self.chosen.append(chosen)
-        self.hooks.gate.step(self.hooks.gate.seen(len(chosen)), chosen.device)
+        gate.step(seen, chosen.device)
         return torch.full_like(scores, -torch.inf).scatter(-1, chosen.clamp(min=0)[:, None], 0.0)
 
-    def _contexts(self, input_ids: torch.Tensor) -> list[Context]:
-        written = input_ids[:, self.width :].tolist()
-        pairs = zip(self.prompts, written, strict=True)
-        return [Context(prompt, tuple(tokens)) for prompt, tokens in pairs]
+    def _contexts(self, written: torch.Tensor) -> list[Context]:
+        pairs = zip(self.rows, written.tolist(), strict=True)
+        return [Context(row.prompt, tuple(tokens)) for row, tokens in pairs]
 
 
 def write(
@@ -110,11 +118,10 @@ def _widest_first(
 
 @torch.inference_mode()
 def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConfig) -> None:
-    ids, mask = _padded(loaded, [row.prompt for row in batch])
+    ids, mask = padded(loaded, [row.prompt for row in batch])
     none = [0.0] * generation.max_new_tokens
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
-    prompts = [row.prompt for row in batch]
-    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, prompts)
+    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, batch)
     loaded.hooks.gate.padded(mask, [0] * len(batch))
     written = loaded.model.generate(
         ids,
@@ -142,7 +149,7 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
 @torch.inference_mode()
 def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     rows = [(w, n, row) for w in batch for n, row in enumerate(w.rows)]
-    ids, mask = _padded(loaded, [row for _, _, row in rows])
+    ids, mask = padded(loaded, [row for _, _, row in rows])
     longest = max(len(choice) for weighing in batch for choice in weighing.choices)
     options: dict[str, Any] = {"logits_to_keep": longest} if loaded.keeps_logits else {}
     if loaded.takes_positions:
@@ -151,16 +158,8 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     logits = loaded.model(ids, attention_mask=mask, use_cache=False, **options).logits
     for (weighing, number, _), of_row in zip(rows, logits, strict=True):
         choice = weighing.choices[number]
-        steps = hooked(loaded, of_row[-len(choice) :].float(), weighing, choice).log_softmax(-1)
+        beside = plain_beside(loaded, weighing, choice)
+        last = of_row[-len(choice) :].float()
+        steps = hooked(loaded, last, weighing, choice, beside).log_softmax(-1)
         weighing.greedy[number] = steps.argmax(-1).tolist() == list(choice)
         weighing.logprobs[number] = float(steps[range(len(choice)), list(choice)].sum())
-
-
-def _padded(
-    loaded: LoadedModel, rows: Sequence[Sequence[int]]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and attention mask, shape (rows, longest), padded on the left."""
-    width = max(map(len, rows))
-    ids = torch.tensor([[loaded.pad] * (width - len(row)) + list(row) for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    return ids.to(loaded.device), mask.to(loaded.device)

@@ -8,7 +8,7 @@ from math import inf, isnan
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.models.hf.prefixes import Segment, Tokens
+from harness.models.hf.prefixes import Tokens
 from harness.types import Generation, Request
 
 NO_NUMBERS = "the model's logits are not numbers"
@@ -28,12 +28,16 @@ class Row:
     """One for each step; None where the most probable token is taken."""
     tokens: list[int] = field(default_factory=list)
     """What is written so far."""
-    parent: Segment | None = None
-    """The lowest segment above the row's own tokens."""
-    seen: tuple[float, ...] = ()
-    """What steering by the prompt has read of it."""
     opened: str | None = None
     """The mark of thinking that the prompt ends with."""
+    beside: tuple[Tokens, ...] = ()
+    """What each auxiliary model is asked."""
+
+    @property
+    def widest(self) -> int:
+        """Tokens of prompt and answer at most, of whichever model is asked most."""
+        longest = max(map(len, self.beside), default=0)
+        return self.width + max(0, longest - len(self.prompt))
 
     def failed(self, reason: str) -> list[Generation]:
         """What is said of an answer that could not be had."""
@@ -51,6 +55,8 @@ class Weighing:
     """Of each choice that is done."""
     greedy: dict[int, bool] = field(default_factory=dict)
     """Of each choice that is done whether greedy decoding would write it."""
+    beside: tuple[Tokens, ...] = ()
+    """What each auxiliary model is asked."""
 
     @property
     def width(self) -> int:

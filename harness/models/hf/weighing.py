@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from harness.models.hf.hooks import Context
+from harness.models.hf.auxiliaries import changed, share_of, weighed_beside
+from harness.models.hf.hooks import Beside, Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
 from harness.models.hf.prefixes import Leaf, Segment, Tokens, share
@@ -50,15 +51,17 @@ def weigh(loaded: LoadedModel, weighings: Sequence[Weighing]) -> Iterator[list[G
 def _fill(leaves: Sequence[Leaf], loaded: LoadedModel) -> list[Leaf]:
     """As many leaves as one forward takes, with the segments above them in memory."""
     own = logits = 0
+    models = 1 + len(loaded.auxiliaries)
+    room = loaded.held_tokens * share_of(loaded)
     segments: set[Segment] = set()
     for count, leaf in enumerate(leaves):
         own += len(leaf.own)
-        logits += leaf.needed * loaded.vocabulary
+        logits += leaf.needed * loaded.vocabulary * models
         segments.update(leaf.parent.chain() if leaf.parent else [])
         # Segments of several groups are laid side by side, which takes their room once more.
         held = own + 2 * sum(len(segment.tokens) for segment in segments)
         full = own > loaded.pass_tokens or logits > LOGITS * loaded.scale
-        if count and (full or held > loaded.held_tokens):
+        if count and (full or held > room):
             return list(leaves[:count])
     return list(leaves)
 
@@ -81,10 +84,11 @@ def _weigh(
             tokens += choice
             weighed.append((end, weighing, choice))
     if loaded.hooks.change_logits:
+        beside = weighed_beside(loaded, [(weighing, choice) for _, weighing, choice in weighed])
         logits = torch.cat(
             [
-                hooked(loaded, logits[end - len(choice) : end], weighing, choice)
-                for end, weighing, choice in weighed
+                hooked(loaded, logits[end - len(choice) : end], weighing, choice, given)
+                for (end, weighing, choice), given in zip(weighed, beside, strict=True)
             ]
         )
         positions = list(range(len(tokens)))
@@ -100,10 +104,16 @@ def _weigh(
 
 
 def hooked(
-    loaded: LoadedModel, logits: torch.Tensor, weighing: Weighing, choice: Tokens
+    loaded: LoadedModel,
+    outputs: torch.Tensor,
+    weighing: Weighing,
+    choice: Tokens,
+    beside: Sequence[Beside],
 ) -> torch.Tensor:
     """Logits of a choice's tokens, shape (tokens, vocabulary), as mitigations leave them."""
-    return loaded.hooks.logits(
-        logits,
+    return changed(
+        loaded,
+        outputs,
         lambda: [Context(weighing.prompt, choice[:place]) for place in range(len(choice))],
+        beside,
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import torch
 
+from harness.models.hf.auxiliaries import beside_of, changed, lanes_of, share_of
 from harness.models.hf.hooks import Context
-from harness.models.hf.loaded import LoadedModel, cut
+from harness.models.hf.lanes import Lane
+from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import is_out_of_memory, release
-from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens, share
+from harness.models.hf.prefixes import Tokens
 from harness.models.hf.rows import NO_NUMBERS, Row
 from harness.models.hf.sampling import NO_TOKEN, choose
-from harness.models.hf.slots import Slots
 from harness.types import Generation, GenerationConfig
 
 
@@ -46,20 +46,6 @@ def write(
             row.tokens.clear()
 
 
-@dataclass(eq=False, slots=True)
-class Prompt:
-    """A distinct prompt and the rows that are still to be begun with it."""
-
-    leaf: Leaf
-    rows: deque[Row]
-    repeated: bool
-    """Whether several rows begin with it, which then share its keys and values."""
-    logits: torch.Tensor | None = None
-    """Of its last token; None until it is run."""
-    segment: Segment | None = None
-    """Holds its own tokens where it is repeated."""
-
-
 class Writer:
     """One batch whose rows come and go.
 
@@ -78,18 +64,19 @@ class Writer:
         """Rows in work: those of the slots in use, in order."""
         self.entering: list[Row] = []
         """Rows that are being begun."""
-        self._slots = Slots(loaded.device)
+        self.lane = Lane(loaded, [row.prompt for row in rows])
+        self.beside = lanes_of(loaded, rows)
+        """Of its auxiliary models."""
         by_prompt: dict[Tokens, deque[Row]] = {}
         for row in rows:
             by_prompt.setdefault(row.prompt, deque()).append(row)
-        leaves = share([(prompt, 1) for prompt in by_prompt])
-        self._waiting = deque(
-            Prompt(leaf, by_prompt[leaf.row], len(by_prompt[leaf.row]) > 1) for leaf in leaves
-        )
+        self._waiting = deque(by_prompt[prompt] for prompt in self.lane.order)
+        """Rows of each distinct prompt that are still to be begun."""
+        self._share = share_of(loaded)
 
     def unfinished(self) -> list[Row]:
         """Rows that have not ended."""
-        waiting = (row for prompt in self._waiting for row in prompt.rows)
+        waiting = (row for rows in self._waiting for row in rows)
         return [*self.trying, *self.entering, *waiting]
 
     @torch.inference_mode()
@@ -102,89 +89,70 @@ class Writer:
             if self.trying and (ended := self._step()):
                 yield ended
 
-    def _take(self) -> list[tuple[Prompt, Row]]:
+    def _take(self) -> list[Row]:
         """Rows that may enter, where there is room for enough of them to be worth a forward."""
-        loaded, taken, tokens = self.loaded, list[tuple[Prompt, Row]](), 0
+        loaded, taken, tokens = self.loaded, list[Row](), 0
         if self.trying and len(self.trying) > loaded.most_rows * 3 // 4:
             return taken
-        widest = max((row.width for row in self.trying), default=0)
+        widest = max((row.widest for row in self.trying), default=0)
         while self._waiting:
-            prompt = self._waiting[0]
-            tokens += len(prompt.leaf.own) if prompt.logits is None else 0
-            widest = max(widest, prompt.rows[0].width)
-            room = min(loaded.most_rows, loaded.held_tokens // widest)
+            rows = self._waiting[0]
+            tokens += self.lane.unread(rows[0].prompt)
+            widest = max(widest, rows[0].widest)
+            room = min(loaded.most_rows, int(loaded.held_tokens * self._share) // widest)
             room -= len(self.trying) + len(taken)
             if not self.trying and not taken:
                 room = max(room, 1)
             elif tokens > loaded.pass_tokens:
                 break
-            while room > 0 and prompt.rows:
-                taken.append((prompt, prompt.rows.popleft()))
+            while room > 0 and rows:
+                taken.append(rows.popleft())
                 room -= 1
-            if prompt.rows:
+            if rows:
                 break
             self._waiting.popleft()
-        self.entering = [row for _, row in taken]
+        self.entering = taken
         return taken
 
-    def _begin(self, taken: Sequence[tuple[Prompt, Row]]) -> list[Generation]:
+    def _begin(self, taken: Sequence[Row]) -> list[Generation]:
         """Run the prompts of rows that enter, and write their first tokens."""
-        new = [p for p in dict.fromkeys(prompt for prompt, _ in taken) if p.logits is None]
-        kept: list[KeyValues] = []
-        held: dict[Prompt, range] = {}
-        if new:
-            logits, kept = self.loaded.prefill([p.leaf for p in new], [1] * len(new))
-            first = 0
-            for prompt, of_last in zip(new, logits, strict=True):
-                own, parent = prompt.leaf.own, prompt.leaf.parent
-                prompt.logits, end = of_last, first + len(own)
-                if prompt.repeated:
-                    start = parent.end if parent else 0
-                    cache = cut(kept, first, end)
-                    prompt.segment = Segment(own, start, parent, len(prompt.leaf.row), cache)
-                else:
-                    held[prompt] = range(first, end)
-                first = end
-        for prompt, row in taken:
-            row.parent = prompt.segment or prompt.leaf.parent
-            row.seen = prompt.leaf.seen
-        ended = self._append(
-            self.entering,
-            torch.stack([prompt.logits for prompt, _ in taken if prompt.logits is not None]),
-        )
+        outputs = self.lane.begin([row.prompt for row in taken])
+        others = [
+            lane.begin([row.beside[number] for row in taken])
+            for number, lane in enumerate(self.beside)
+        ]
+        ended = self._append(taken, outputs, others)
         staying = [number for number in range(len(taken)) if number not in ended]
-        read = [answer(self.loaded, self.entering[number], self.generation) for number in ended]
-        if staying:
-            self._slots.add(kept, [held.get(taken[number][0], range(0)) for number in staying])
-            self.trying += [self.entering[number] for number in staying]
-            self._slots.under([row.parent for row in self.trying])
+        read = [answer(self.loaded, taken[number], self.generation) for number in ended]
+        for lane in (self.lane, *self.beside):
+            lane.enter(staying)
+        self.trying += [taken[number] for number in staying]
         self.entering = []
         return read
 
     def _step(self) -> list[Generation]:
         """Write one more token of every row."""
-        self._slots.begin()
-        self.loaded.hooks.gate.step([row.seen for row in self.trying], self.loaded.device)
-        logits = self.loaded.forward(
-            [row.tokens[-1] for row in self.trying],
-            [len(row.prompt) + len(row.tokens) - 1 for row in self.trying],
-            self._slots,
-            range(len(self.trying)),
-        )
-        ended = self._append(self.trying, logits)
+        tokens = [row.tokens[-1] for row in self.trying]
+        outputs = self.lane.step(tokens)
+        ended = self._append(self.trying, outputs, [lane.step(tokens) for lane in self.beside])
         read = [answer(self.loaded, self.trying[slot], self.generation) for slot in ended]
+        for lane in (self.lane, *self.beside):
+            lane.leave(ended)
         for slot in reversed(ended):
-            self._slots.remove(slot)
             self.trying[slot] = self.trying[-1]
             self.trying.pop()
-        if ended and self.trying:
-            self._slots.under([row.parent for row in self.trying])
         return read
 
-    def _append(self, rows: Sequence[Row], logits: torch.Tensor) -> list[int]:
+    def _append(
+        self, rows: Sequence[Row], outputs: torch.Tensor, others: Sequence[torch.Tensor]
+    ) -> list[int]:
         """Choose each row's next token; gives which rows have ended."""
-        logits = self.loaded.hooks.logits(
-            logits, lambda: [Context(row.prompt, tuple(row.tokens)) for row in rows]
+        given = zip(self.beside, self.loaded.auxiliaries, others, strict=True)
+        logits = changed(
+            self.loaded,
+            outputs,
+            lambda: [Context(row.prompt, tuple(row.tokens)) for row in rows],
+            [beside_of(lane, auxiliary, output) for lane, auxiliary, output in given],
         )
         early = [
             i for i, row in enumerate(rows) if len(row.tokens) < self.generation.min_new_tokens
@@ -195,8 +163,11 @@ class Writer:
             [0.0 if row.draws is None else row.draws[len(row.tokens)] for row in rows],
             device=logits.device,
         )
-        for row, token in zip(rows, choose(logits, self.generation, draws).tolist(), strict=True):
+        tokens = choose(logits, self.generation, draws).tolist()
+        for row, token in zip(rows, tokens, strict=True):
             row.tokens.append(token)
+        for lane in self.beside:
+            lane.chose(tokens)
         return [i for i, row in enumerate(rows) if self._has_ended(row)]
 
     def _has_ended(self, row: Row) -> bool:

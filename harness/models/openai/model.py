@@ -17,7 +17,14 @@ from harness.models.openai.probing import look, probe_of
 from harness.models.openai.reading import read_all, unanswered
 from harness.models.openai.refusals import Refusals
 from harness.models.openai.spellings import MARKS
-from harness.types import Generation, GenerationConfig, HarnessError, Request
+from harness.types import (
+    Generation,
+    GenerationConfig,
+    HarnessError,
+    Mitigation,
+    Model,
+    Request,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -161,6 +168,16 @@ class ServedModel:
         finally:
             loop.run_until_complete(_end(tasks, asker))
             loop.close()
+
+    def hooked(self, mitigations: Sequence[Mitigation]) -> Model:
+        """This model, its tokens chosen here one by one, among those that it lists as likeliest.
+
+        Raises:
+            HarnessError: a mitigation needs more of a model than that.
+        """
+        from harness.models.openai.stepping import SteppingModel
+
+        return SteppingModel(self, mitigations)
 
     def _asked(self, request: Request) -> list[tuple[int, ...]]:
         """Which generations are asked for in one request."""
