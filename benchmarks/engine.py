@@ -96,7 +96,7 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
     said = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
     said += ["CPU seconds"] * (asked.clock == "cpu")
     said += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
-    said += [f"vLLM {vllm.version}"] * (vllm is not None)
+    said += [f"vLLM {vllm.version}"] if vllm else []
     said += ["quick: little work, so rough ratios"] * asked.quick
     print("; ".join(said))
     show(lines)

@@ -195,8 +195,6 @@ class Prefill:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
-        if query.dtype == torch.float32:
-            return self._fused(layer, *rows)  # in .75 to .87 of the time; bfloat16's takes longer
         return self._joined(layer, *rows)
 
     def _in_parts(
