@@ -70,13 +70,13 @@ def judge(
 ) -> Verdicts:
     """Verdicts on all, window by window."""
     values: Verdicts = []
-    loaded._beginnings.clear()
+    loaded.beginnings.clear()
     for first in range(0, len(samples), window):
         part = samples[first : first + window]
         answers = [Generation(s.id, 0, f"You ask this: {asked(s.prompt)}") for s in part]
         values += [of_one[0].value for of_one in scorer.score(part, answers)]
         if not kept:
-            loaded._beginnings.clear()
+            loaded.beginnings.clear()
     return values
 
 

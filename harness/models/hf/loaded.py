@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -14,12 +14,12 @@ import transformers
 from transformers import PreTrainedTokenizerBase
 
 from harness.models.checkpoints.weights import check_causal, refuse_unknown_tokens, writable
+from harness.models.hf.beginnings import MOST_TOKENS, Beginnings
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.hooks import NO_HOOKS, Head
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
-from harness.models.hf.slots import Slots
 from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
@@ -29,14 +29,10 @@ MOST_ROWS = 256
 """Rows written together; beyond, a step takes longer as fast as it has more rows."""
 PASS_TOKENS = 1536
 """Tokens of one forward over prompts; beyond, it takes longer as fast as it has more tokens."""
-BEGINNING_TOKENS = 2048
-"""Tokens of beginnings that are held from one call to the next."""
 PLAIN_TOKENS = 16384
 """Token budget where the keys and values of a token have not been measured."""
 MEMORY_SHARE = 0.4
 """Part of the memory left by the weights that keys and values may take; the rest is for work."""
-NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
-"""Root mean square by which two ways to compute logits may differ, in their standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +95,7 @@ class LoadedModel:
         self.keeps_logits = "logits_to_keep" in takes
         self.takes_positions = "position_ids" in takes
         self.hooks = NO_HOOKS
-        self._beginnings: dict[Tokens, list[KeyValues]] = {}
-        """Keys and values of what earlier requests began with, the last ones last."""
+        self.beginnings = Beginnings()
         self.auxiliaries: Sequence[Auxiliary] = ()
         """Of its mitigations."""
         self.states_for: Sequence[object] = ()
@@ -120,7 +115,7 @@ class LoadedModel:
         else:
             check_causal(self.model, name)
             self.misfit = self._try_cascade()
-            self._beginnings.clear()  # the trial's; hooks may change the model yet
+            self.beginnings.clear()  # the trial's; hooks may change the model yet
             if trials and not self.misfit:
                 trials.keep(Passed(self.widest, self.token_bytes))
         if self.misfit:
@@ -167,7 +162,7 @@ class LoadedModel:
     def halve(self) -> None:
         """Do with half of the memory from now on."""
         self.scale /= 2
-        self._beginnings.clear()
+        self.beginnings.clear()
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
@@ -218,25 +213,15 @@ class LoadedModel:
         for depth in range(max(map(len, chains), default=0)):
             here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
             if depth == 0:
-                for segment in here:
-                    segment.cache = segment.cache or self._beginnings.get(segment.tokens)
+                self.beginnings.give(here)
             self._compute([segment for segment in here if segment.cache is None])
             if depth == 0:
-                self._keep(here)
+                self.beginnings.keep(here, MOST_TOKENS * self.scale)
         parents = [leaf.parent for leaf in leaves]
         out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
         for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):
             leaf.seen = seen
         return out
-
-    def _keep(self, beginnings: Iterable[Segment]) -> None:
-        """Hold the last beginnings for the next requests: a judge's rubric, for example."""
-        for segment in beginnings:
-            if segment.cache is not None:
-                self._beginnings.pop(segment.tokens, None)
-                self._beginnings[segment.tokens] = segment.cache
-        while sum(map(len, self._beginnings)) > BEGINNING_TOKENS * self.scale:
-            del self._beginnings[next(iter(self._beginnings))]
 
     def _compute(self, missing: list[Segment]) -> None:
         """Keys and values of segments whose parents have theirs."""
@@ -274,45 +259,11 @@ class LoadedModel:
             last += range(len(tokens) - count, len(tokens))
         return self.forward(tokens, positions, work, last), work.kept
 
-    @torch.inference_mode()
     def _try_cascade(self) -> str | None:
-        """Compare our attention with the model's own, on tokens that use all of its parts.
+        """Why our attention does not fit; None where it does."""
+        from harness.models.hf.trying import try_cascade
 
-        Returns:
-            Why it does not fit, or None.
-        """
-        if not getattr(self.model, "_supports_attention_backend", False):
-            return "it does not take another attention"
-        kinds = set(getattr(self.model.config.get_text_config(), "layer_types", None) or ())
-        if others := {kind for kind in kinds if "attention" not in kind or "linear" in kind}:
-            return f"it has layers of another kind ({', '.join(sorted(others))})"
-        drawn = torch.randint(self.vocabulary, (40,), generator=torch.Generator().manual_seed(0))
-        tokens = tuple(drawn.tolist())
-        shared = Segment(tokens[:16], 0, None, 24)
-        leaves = [Leaf((*shared.tokens, *tokens[16:n]), shared, 1) for n in (24, 19)]
-        work = Slots(self.device)
-        try:
-            expected = [self.model(drawn[None, :n].to(self.device)).logits[0] for n in (25, 20)]
-            self.use_cascade(ours=True)
-            seen, kept = self.prefill(leaves, [2, 2])
-            work.add(kept, [range(8), range(8, 11)])
-            work.under([shared, shared])
-            work.begin()
-            step = self.forward([tokens[24], tokens[19]], [24, 19], work, [0, 1])
-        except (NotImplementedError, TypeError, ValueError, AttributeError, IndexError) as error:
-            self.use_cascade(ours=False)
-            return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
-        ours = torch.stack([seen[0], seen[1], step[0], seen[2], seen[3], step[1]]).float()
-        theirs = torch.cat([logits[-3:] for logits in expected]).float()
-        difference = float((ours - theirs).square().mean().sqrt() / theirs.std())
-        self.use_cascade(ours=False)
-        if not difference <= NOISE.get(self.model.dtype, 1e-3):
-            return f"its logits come out otherwise, by {difference:.3g} standard deviations"
-        self.token_bytes = sum(x[0].numel() * x.element_size() for pair in kept for x in pair)
-        text_config = self.model.config.get_text_config()
-        chunk = getattr(text_config, "attention_chunk_size", None)
-        self.widest = min(work.window or self.context, chunk or self.context, self.context)
-        return None
+        return try_cascade(self)
 
     def fitting_tokens(self) -> int:
         """As many tokens as free memory holds."""

@@ -15,8 +15,8 @@ from typing import Any
 import torch
 from torch.nn.functional import linear
 
-from harness.models.hf.loaded import NOISE
 from harness.models.hf.memory import free_bytes, release
+from harness.models.hf.trying import NOISE
 
 logger = logging.getLogger(__name__)
 

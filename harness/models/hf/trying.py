@@ -1,0 +1,57 @@
+"""Whether our attention does for a model what its own does, on tokens that use all of its parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.models.hf.prefixes import Leaf, Segment
+from harness.models.hf.slots import Slots
+
+if TYPE_CHECKING:
+    from harness.models.hf.loaded import LoadedModel
+
+NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
+"""Root mean square by which two ways to compute logits may differ, in their standard deviations."""
+
+
+@torch.inference_mode()
+def try_cascade(loaded: LoadedModel) -> str | None:
+    """Compare our attention with the model's own, on tokens that use all of its parts.
+
+    Returns:
+        Why it does not fit, or None.
+    """
+    if not getattr(loaded.model, "_supports_attention_backend", False):
+        return "it does not take another attention"
+    kinds = set(getattr(loaded.model.config.get_text_config(), "layer_types", None) or ())
+    if others := {kind for kind in kinds if "attention" not in kind or "linear" in kind}:
+        return f"it has layers of another kind ({', '.join(sorted(others))})"
+    drawn = torch.randint(loaded.vocabulary, (40,), generator=torch.Generator().manual_seed(0))
+    tokens = tuple(drawn.tolist())
+    shared = Segment(tokens[:16], 0, None, 24)
+    leaves = [Leaf((*shared.tokens, *tokens[16:n]), shared, 1) for n in (24, 19)]
+    work = Slots(loaded.device)
+    try:
+        expected = [loaded.model(drawn[None, :n].to(loaded.device)).logits[0] for n in (25, 20)]
+        loaded.use_cascade(ours=True)
+        seen, kept = loaded.prefill(leaves, [2, 2])
+        work.add(kept, [range(8), range(8, 11)])
+        work.under([shared, shared])
+        work.begin()
+        step = loaded.forward([tokens[24], tokens[19]], [24, 19], work, [0, 1])
+    except (NotImplementedError, TypeError, ValueError, AttributeError, IndexError) as error:
+        loaded.use_cascade(ours=False)
+        return f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+    ours = torch.stack([seen[0], seen[1], step[0], seen[2], seen[3], step[1]]).float()
+    theirs = torch.cat([logits[-3:] for logits in expected]).float()
+    difference = float((ours - theirs).square().mean().sqrt() / theirs.std())
+    loaded.use_cascade(ours=False)
+    if not difference <= NOISE.get(loaded.model.dtype, 1e-3):
+        return f"its logits come out otherwise, by {difference:.3g} standard deviations"
+    loaded.token_bytes = sum(x[0].numel() * x.element_size() for pair in kept for x in pair)
+    text_config = loaded.model.config.get_text_config()
+    chunk = getattr(text_config, "attention_chunk_size", None)
+    loaded.widest = min(work.window or loaded.context, chunk or loaded.context, loaded.context)
+    return None
