@@ -381,3 +381,17 @@ def test_the_same_tokens_after_different_prompts_are_weighed_apart(tiny):
     for request in requests:
         alone = asked(model, GREEDY, [request])
         same(alone, {key: together[key] for key in alone})
+
+
+def test_what_an_earlier_call_began_with_decides_as_it_did_then(tiny):
+    beginning = "Once upon a time there was a king who had a "
+    model = HuggingFaceModel(str(tiny())).hooked([ByPrompt(by=9.0, above=-100.0)])
+    decides = largest(tiny, beginning)
+    ends = [w for w in ("dog", "cat", "dig", "zebra") if largest(tiny, beginning + w) <= decides]
+    assert len(ends) >= 2, "the number that decides must stand in what is shared"
+    above = ByPrompt(by=9.0, above=decides - 1e-4)
+    model = HuggingFaceModel(str(tiny())).hooked([above])
+    requests = [Request(word, beginning + word) for word in ends]
+    first = asked(model, GREEDY, requests)
+    assert len(model.load("float32").beginnings)
+    same(first, asked(model, GREEDY, requests))
