@@ -107,6 +107,8 @@ def marks(choice):
         ]
     if choice[0] == "scorer" and ("offline" in choice[1] or choice[1] in READ_BY_A_NETWORK):
         return [pytest.mark.long]
+    if choice == ("scorer", "text_likelihood"):
+        return [pytest.mark.skip(reason="it reads weights alone; test_likelihood.py has some")]
     if choice == ("scorer", "guard"):
         return [pytest.mark.skip(reason="it has no weights; test_guard.py makes small ones")]
     if choice in INSIDE_A_MODEL:

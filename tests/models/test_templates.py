@@ -49,11 +49,9 @@ def test_whatever_a_template_raises_is_one_sentence(tiny_tokenizer, template, re
 @pytest.mark.parametrize(
     ("template", "lost"),
     [
-        (TURNS.replace("messages %}", "messages if m.role != 'system' %}"), "system"),
         (TURNS.replace("messages %}", "messages[1:] %}"), "system"),
         (TURNS.replace("m.content", "m.content[0]['text']"), "system"),  # for content in parts
         (TURNS.replace("m.content", "m.content | upper"), "system"),
-        (TURNS.replace("messages %}", "messages[:1] %}"), "user"),
     ],
 )
 def test_a_template_that_leaves_a_message_out_is_refused(tiny_tokenizer, template, lost):
@@ -62,6 +60,57 @@ def test_a_template_that_leaves_a_message_out_is_refused(tiny_tokenizer, templat
         HarnessError, match=f"leaves out or changes what was asked: the {lost} mess"
     ):
         encoder.encode(ASK)
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        TURNS.replace("messages %}", "messages if m.role != 'system' %}"),
+        "{% if messages[0].role == 'system' %}{{ raise_exception('none') }}{% endif %}" + TURNS,
+    ],
+)
+def test_a_system_text_without_a_place_goes_before_the_user_s_and_that_is_said(
+    tiny_tokenizer, template
+):
+    encoder = Encoder(tiny_tokenizer(template=template + ASSISTANT), "it")
+    assert encoder.render(ALONE) == "<|user|>How?<|end|><|assistant|>"
+    assert encoder.notes == []
+    assert encoder.render(ASK) == "<|user|>Be brief.\n\nHow?<|end|><|assistant|>"
+    assert "no place for a system text" in encoder.notes[0]
+
+
+THINKS = "{% if enable_thinking is not defined or enable_thinking %}<think>{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("value", "written"), [(True, "<think>"), (False, ""), (None, ""), ({"a": [1, "x"]}, "<think>")]
+)
+def test_a_variable_of_a_template_is_set(tiny_tokenizer, value, written):
+    tokenizer = tiny_tokenizer(template=TURNS + ASSISTANT + THINKS)
+    set_template(tokenizer, None, date(2025, 1, 1), {"enable_thinking": value}, "it")
+    assert Encoder(tokenizer, "it").render(ALONE) == f"<|user|>How?<|end|><|assistant|>{written}"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        ({"enable_thinkin": True}, r"reads no 'enable_thinkin'; .* nearest are enable_thinking"),
+        ({"messages": []}, "would hide what is asked"),
+        ({"enable_thinking": {1}}, "is neither text, a number"),
+    ],
+)
+def test_a_variable_that_a_template_cannot_be_given_is_refused(tiny_tokenizer, args, words):
+    tokenizer = tiny_tokenizer(template=TURNS + ASSISTANT + THINKS)
+    with pytest.raises(HarnessError, match=words):
+        set_template(tokenizer, None, date(2025, 1, 1), args, "it")
+
+
+def test_a_template_that_has_no_second_turn_is_refused(tiny_tokenizer):
+    first = TURNS.replace("messages %}", "messages[:1] %}")
+    encoder = Encoder(tiny_tokenizer(template=first + ASSISTANT), "it")
+    turns = [Message("user", "How?"), Message("assistant", "So."), Message("user", "Why?")]
+    with pytest.raises(HarnessError, match=r"assistant message 'So\.' is not in the prompt"):
+        encoder.render(Request("a", tuple(turns)))
 
 
 def test_special_tokens_in_what_was_asked_are_broken_and_not_lost(tiny_tokenizer):

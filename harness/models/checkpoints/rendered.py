@@ -53,6 +53,14 @@ def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
     )
 
 
+def without_system(turns: Sequence[Turn]) -> list[Turn] | None:
+    """The turns with the system text before the first user's; None where they have no such two."""
+    if len(turns) < 2 or (turns[0]["role"], turns[1]["role"]) != ("system", "user"):
+        return None
+    content = f"{turns[0]['content']}\n\n{turns[1]['content']}"
+    return [{"role": "user", "content": content}, *turns[2:]]
+
+
 def written_after(turns: Sequence[Turn], text: str) -> str:
     """What a template wrote after the messages, and before a last one that the model continues.
 

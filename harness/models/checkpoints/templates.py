@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
+from difflib import get_close_matches
 from pathlib import Path
 
 from harness.types import HarnessError, named_in
@@ -16,6 +18,8 @@ CLOCK = "strftime_now"
 """By what templates ask for the day; transformers offers nothing else."""
 DIRECTIVES = "aAbBcdeHIjklmMpPsSuUwWxXyYGVCDFRTDhnrtzZ"
 """Letters that say in a format what is written of a time."""
+OF_THE_PROMPT = {"messages", "tools", "documents", "add_generation_prompt", "strftime_now"}
+"""Variables of a template that hold what is asked."""
 BEFORE_MODEL = b'"normalizer"'
 """What follows the added tokens in a tokenizer.json, before its vocabulary."""
 
@@ -87,6 +91,55 @@ def with_fixed_day(template: str, today: date) -> str:
     steps = "".join(f".replace({key!r}, {value!r})" for key, value in written.items())
     body = f"format.replace('%%', '\\0'){steps}.replace('\\0', '%')"
     return f"{{%- macro {CLOCK}(format) -%}}{{{{- {body} -}}}}{{%- endmacro %}}\n{template}"
+
+
+def with_args(template: str, args: Mapping[str, object], name: str) -> str:
+    """The template with variables of its own set: `enable_thinking`, for example.
+
+    Args:
+        template: the text.
+        args: by the variable's name; text, numbers, yes and no, lists and mappings of them.
+        name: what the user called the model, for messages.
+
+    Raises:
+        HarnessError: the template does not read a variable, or is given what it is to be asked.
+    """
+    lines = []
+    for variable, value in args.items():
+        where = f"backend.template_args.{variable}"
+        if variable in OF_THE_PROMPT:
+            raise HarnessError(f"{where} would hide what is asked; leave it away")
+        if not variable.isidentifier() or not re.search(rf"\b{variable}\b", template):
+            raise HarnessError(
+                f"{where}: the chat template of model={name!r} reads no {variable!r}; of its words "
+                f"nearest are {', '.join(_near(variable, template)) or 'none'}"
+            )
+        lines.append(f"{{%- set {variable} = {_literal(value, where)} -%}}")
+    return "".join([*lines, template])
+
+
+def _near(variable: str, template: str) -> list[str]:
+    return get_close_matches(variable, set(re.findall(r"[a-z_]{4,}", template)), n=3, cutoff=0.5)
+
+
+def _literal(value: object, where: str) -> str:
+    """A value in Jinja's own writing.
+
+    Raises:
+        HarnessError: there is none for it.
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float | str):
+        return json.dumps(value)
+    if isinstance(value, Mapping):
+        pairs = (f"{json.dumps(str(k))}: {_literal(v, where)}" for k, v in value.items())
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(_literal(part, where) for part in value)}]"
+    raise HarnessError(f"{where}={value!r} is neither text, a number, yes or no, nor a list")
 
 
 def _unescaped(content: bytes) -> str:

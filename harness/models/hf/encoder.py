@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
 from harness.models.checkpoints.endings import after_answer, appended, end_of_turn
-from harness.models.checkpoints.rendered import Turn, check_open_thought, check_rendered, opened_by
-from harness.models.checkpoints.templates import with_fixed_day
+from harness.models.checkpoints.rendered import (
+    Turn,
+    check_open_thought,
+    check_rendered,
+    opened_by,
+    without_system,
+)
+from harness.models.checkpoints.templates import with_args, with_fixed_day
 from harness.models.checkpoints.vendor import vendor_text, with_vendor_text
 from harness.models.lm_eval import tokens as lm_eval_tokens
 from harness.types import HarnessError, Prompt, Request, Unrenderable, tokens_of_marks, well_formed
@@ -37,6 +45,8 @@ class Encoder:
     def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
         self.tokenizer = tokenizer
         self.name = name
+        self.notes: list[str] = []
+        """What was found of the template while prompts were rendered."""
         self._appended = {special: appended(tokenizer, (), special) for special in (True, False)}
         special = [str(token) for token in tokenizer.added_tokens_decoder.values() if token.special]
         self._special = re.compile("|".join(map(re.escape, special))) if special else None
@@ -147,9 +157,31 @@ class Encoder:
         turns: list[Turn] = [{"role": m.role, "content": self._plain(m.content)} for m in prompt]
         if prompt[0].after_vendor and (vendor := self.vendor_text()):
             turns = with_vendor_text(turns, vendor, self._apply)
-        text = self._apply(turns)
-        check_rendered(turns, text, f"the chat template of model={self.name!r}")
-        return text, opened_by(turns, text)
+        text, rendered = self._whole(turns)
+        return text, opened_by(rendered, text)
+
+    def _whole(self, turns: Sequence[Turn]) -> tuple[str, Sequence[Turn]]:
+        """The rendered turns; a system text goes before the first user's where it has no place.
+
+        Raises:
+            Unrenderable: a message is left out or changed all the same.
+        """
+        what = f"the chat template of model={self.name!r}"
+        try:
+            text = self._apply(turns)
+            check_rendered(turns, text, what)
+            return text, turns
+        except Unrenderable as error:
+            if (folded := without_system(turns)) is None:
+                raise
+            with suppress(Unrenderable):
+                text = self._apply(folded)
+                check_rendered(folded, text, what)
+                self.notes = [
+                    f"{what} has no place for a system text, which went before the first user turn"
+                ]
+                return text, folded
+            raise error
 
     def _apply(self, turns: Sequence[Turn]) -> str:
         continues = turns[-1]["role"] == "assistant"
@@ -208,7 +240,7 @@ class Encoder:
 
     def _ids(self, text: str, special: bool) -> list[int]:
         """The tokens of a text, without an end that the tokenizer puts after it."""
-        tokens = list(self.tokenizer(text, add_special_tokens=special)["input_ids"])
+        tokens = list(self.tokenizer(well_formed(text), add_special_tokens=special)["input_ids"])
         end = self._appended[special]
         return tokens[: -len(end)] if end and tokens[-len(end) :] == end else tokens
 
@@ -218,14 +250,39 @@ def _begun(prompt: Prompt) -> bool:
     return not isinstance(prompt, str) and prompt[-1].role == "assistant"
 
 
-def set_template(tokenizer: PreTrainedTokenizerBase, chosen: str | None, today: date) -> None:
-    """Give a tokenizer the template that was chosen, if any, and that one a fixed day."""
+def set_template(
+    tokenizer: PreTrainedTokenizerBase,
+    chosen: str | None,
+    today: date,
+    args: Mapping[str, object] = MappingProxyType({}),
+    name: str = "",
+) -> None:
+    """Give a tokenizer the template that was chosen, if any, and that one a fixed day.
+
+    Args:
+        tokenizer: that is changed.
+        chosen: the text of a template instead of its own.
+        today: the day that the template is told.
+        args: variables of the template that are set.
+        name: what the user called the model, for messages.
+
+    Raises:
+        HarnessError: the template does not read one of the variables.
+    """
     template = chosen or tokenizer.chat_template
     if isinstance(template, dict):
-        named = {name: with_fixed_day(text, today) for name, text in template.items()}
-        tokenizer.chat_template = named
+        texts = {
+            of: with_args(text, args if of == "default" else {}, name)
+            for of, text in template.items()
+        }
+        tokenizer.chat_template = {of: with_fixed_day(text, today) for of, text in texts.items()}
     elif template:
-        tokenizer.chat_template = with_fixed_day(template, today)
+        tokenizer.chat_template = with_fixed_day(with_args(template, args, name), today)
+    elif args:
+        raise HarnessError(
+            f"backend.template_args is for a chat template, and model={name!r} has none; give one "
+            "with backend.chat_template=FILE"
+        )
 
 
 def no_token(choices: Sequence[str], encoded: Sequence[Sequence[int]]) -> str | None:

@@ -73,6 +73,7 @@ class HuggingFaceModel:
         check_numerics: bool = False,
         today: str = DAY,
         base: str | None = None,
+        template_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.name = name
         self.revision = revision
@@ -83,6 +84,7 @@ class HuggingFaceModel:
         self.trust_remote_code = trust_remote_code
         self.check_numerics = check_numerics
         self.today = today
+        self.template_args = dict(template_args or {})
         self.source = Source(name, revision, base)
         self._numerics: Mapping[str, Any] | None = None
         self._in_use: dict[str, LoadedModel] = {}
@@ -106,6 +108,8 @@ class HuggingFaceModel:
             identity["choices_dtype"] = self._choices_dtype(config)
         if self.chat_template:
             identity["chat_template"] = self._template_digest()
+        if self.template_args:
+            identity["template_args"] = fingerprint(self.template_args)
         identity |= self._endings.identity()
         day, template = parse_day(self.today), template_of(folder, self.chat_template)
         if CLOCK in template:
@@ -155,7 +159,9 @@ class HuggingFaceModel:
         """What its files do not say outright: of its head, and where texts and answers end."""
         config, base = self._check(), self.source.base
         adapted = [f"{self.name} is an adapter, merged into {base.name}."] if base else []
-        return [*adapted, *notes_on_head(config, self.name), *self._endings.notes(self.name)]
+        folded = self._encoder.notes if "_encoder" in vars(self) else []
+        of_files = [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
+        return [*adapted, *of_files, *folded]
 
     @property
     def told(self) -> Mapping[str, Any]:
@@ -223,13 +229,12 @@ class HuggingFaceModel:
 
     def read(self, dtype: str) -> tuple[Any, Any]:
         """A tokenizer and a model of transformers, read anew and held by nobody else."""
-        from harness.models.hf.encoder import set_template
         from harness.models.hf.reading import read_model, read_tokenizer
 
         folder, trusted = self.source.tokenizer_folder, self.trust_remote_code
         tokenizer = read_tokenizer(folder, self.name, trusted)
         model = read_model(self.source, dtype, self.device, trusted)
-        set_template(tokenizer, self.template_text(), parse_day(self.today))
+        self._set_template(tokenizer)
         return tokenizer, model
 
     @property
@@ -241,13 +246,19 @@ class HuggingFaceModel:
     def _encoder(self) -> Encoder:
         """The tokenizer without the model."""
         from harness.models.hf import put_off  # noqa: F401 - before what imports transformers
-        from harness.models.hf.encoder import Encoder, set_template
+        from harness.models.hf.encoder import Encoder
         from harness.models.hf.reading import read_tokenizer
 
         folder = self.source.tokenizer_folder
         tokenizer = read_tokenizer(folder, self.name, self.trust_remote_code)
-        set_template(tokenizer, self.template_text(), parse_day(self.today))
+        self._set_template(tokenizer)
         return Encoder(tokenizer, self.name)
+
+    def _set_template(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        from harness.models.hf.encoder import set_template
+
+        chosen, day = self.template_text(), parse_day(self.today)
+        set_template(tokenizer, chosen, day, self.template_args, self.name)
 
     def template_text(self) -> str | None:
         """The template that was chosen instead of the checkpoint's; None: none was."""

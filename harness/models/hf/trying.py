@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 import torch
 
 from harness.models.hf.prefixes import Leaf, Segment
 from harness.models.hf.slots import Slots
 
-if TYPE_CHECKING:
-    from harness.models.hf.loaded import LoadedModel
-
 NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
 """Root mean square by which two ways to compute logits may differ, in their standard deviations."""
 
 
 @torch.inference_mode()
-def try_cascade(loaded: LoadedModel) -> str | None:
+def try_cascade(loaded: Any) -> str | None:
     """Compare our attention with the model's own, on tokens that use all of its parts.
+
+    Args:
+        loaded: a `LoadedModel`; its longest row and the bytes of a token are set.
 
     Returns:
         Why it does not fit, or None.
