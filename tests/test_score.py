@@ -115,7 +115,7 @@ def test_turns_come_back_as_turns(tmp_path):
     [
         (["scorer=[refusal]"], "name what to score: run=FOLDER of a run, or answers=FILE"),
         (["scorer=[refusal]", "run=nowhere"], "run='nowhere' has no run.json: it is no run"),
-        (["scorer=[refusal]", "answers=none.csv"], "there is no data file 'none.csv'"),
+        (["scorer=[refusal]", "answers=none.csv"], "there is no file or folder 'none.csv'"),
         (["answers=a.csv"], "no scorer is chosen"),
         (["scorer=[refusal]", "answers=a.csv", "columns.answer=x"], "has no column x; it has"),
         (["scorer=[refusal]", "answers=a.csv", "by=x"], "by='x' is no column"),

@@ -30,6 +30,7 @@ class RunConfig:
     model: str = "smollm2"
     protocol: str = "fast"
     limit: int | None = None
+    system: str | None = None
     seed: int = 0
     results: str = "results"
     max_unmeasured: float = 0.05

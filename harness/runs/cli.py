@@ -144,6 +144,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
         HarnessError: a reference leads nowhere, or something cannot be made.
     """
     from harness.runs.plan import Plan
+    from harness.runs.system import UnderSystem
 
     cfg = composed.cfg
     resolved = resolve(cfg)
@@ -156,8 +157,11 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
             parts[key] = make(where, node, kind)
         return parts[key]
 
-    task = make("task", cfg.task, Task)
+    task: Task = make("task", cfg.task, Task)
+    if cfg.system is not None:
+        task = UnderSystem(task, cfg.system)
     thinking: Thinking = OmegaConf.to_object(cfg.thinking)  # type: ignore[assignment]
+    under = {} if cfg.system is None else {"system": cfg.system}
     aside = {"data", "_target_", *trait(task, "reporting")}
     return Plan(
         task=task,
@@ -170,7 +174,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
         seed=cfg.seed,
         limit=cfg.limit,
         results=Path(cfg.results),
-        options={k: v for k, v in resolved["task"].items() if k not in aside},
+        options={k: v for k, v in resolved["task"].items() if k not in aside} | under,
         thinking=thinking,
         retry_failed=cfg.retry == "failed",
         config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]

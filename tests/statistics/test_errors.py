@@ -102,7 +102,7 @@ def test_errors_resamples_quantiles_and_corrections_stand_in_one_place():
             "contracts.py",
             "equating.py",
             "detection.py",
-        },  # an order, a check's, prompts of a damaged model, what another scorer may have given
+        },  # imputations, an order, a check's, prompts of a damaged model, what another scorer may have given
         "ndtri": {"intervals.py", "equating.py"},
         "stdtrit": {"intervals.py"},
         "1.9599": set(),
