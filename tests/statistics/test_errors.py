@@ -97,12 +97,13 @@ def test_errors_resamples_quantiles_and_corrections_stand_in_one_place():
     homes = {
         "default_rng": {
             "bootstrap.py",
+            "bounded.py",
             "gaps.py",
             "rows.py",
             "contracts.py",
             "equating.py",
             "detection.py",
-        },  # imputations, an order, a check's, prompts of a damaged model, what another scorer may have given
+        },  # imputations, an order, a check's, damaged models, what another scorer may have given
         "ndtri": {"intervals.py", "equating.py"},
         "stdtrit": {"intervals.py"},
         "1.9599": set(),
