@@ -119,9 +119,9 @@ def _scores(keys: dict[str, str], values: dict[str, Any]) -> Any:
         columns = {
             "sample_id": [*map(str, range(n))], "index": [0] * n, "scorer": ["judge"] * n,
             "scorer_id": ["judge-00000000"] * n, "metric": [metric] * n,
-            "value": pa.array(flat, from_pandas=True), "error": [None] * n,
-            "explanation": [None] * n,
+            "value": pa.array(flat, from_pandas=True),
         }  # fmt: skip
+        columns |= dict.fromkeys(SCORE_COLUMNS.keys() - columns.keys(), [None] * n)
         parts.append(pa.table({k: pa.array(columns[k], t) for k, t in SCORE_COLUMNS.items()}))
     return scores_table(keys, pa.concat_tables(parts))
 

@@ -56,7 +56,7 @@ def served():
     async def start():
         app = web.Application()
         app.router.add_post("/v1/completions", server.answer)
-        runner = web.AppRunner(app)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
@@ -75,7 +75,7 @@ def served():
     model = ServedModel("m", f"http://127.0.0.1:{server.port}/v1", top_logprobs=3, retries=0)
     yield model, server
     loop.call_soon_threadsafe(loop.stop)
-    thread.join(10)
+    thread.join(60)
     loop.close()
 
 
