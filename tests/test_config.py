@@ -118,7 +118,15 @@ def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
 
 
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
+DOMAIN = Sample(
+    "q", "Which?",
+    metadata={
+        "labels": "no|yes", "label_number": 1, "text": "It is late. No.", "explanation": "It is late.",
+        "spans": "[]",
+    },
+)  # fmt: skip
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+ASKED |= {name: [[DOMAIN]] for name in ("labels", "overlap", "rationale", "spans")}
 """What scorers that need more of a sample than its prompt are asked about."""
 
 
