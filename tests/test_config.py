@@ -121,8 +121,8 @@ QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanatio
 DOMAIN = Sample(
     "q", "Which?",
     metadata={
-        "labels": "no|yes", "label_number": 1, "text": "It is late. No.", "explanation": "It is late.",
-        "spans": "[]",
+        "labels": "no|yes", "label_number": 1, "text": "It is late. No.",
+        "explanation": "It is late.", "spans": "[]",
     },
 )  # fmt: skip
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}

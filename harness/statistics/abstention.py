@@ -10,10 +10,13 @@ import numpy as np
 
 from harness.statistics.arrays import Columns, Floats, counts_of
 from harness.statistics.bootstrap import times_drawn
+from harness.statistics.intervals import Interval
 from harness.statistics.labels import interval_of
 from harness.types import Direction, Estimate, Metric
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from harness.types import Labels
 
 
@@ -62,14 +65,15 @@ class AccuracyAtCoverage:
             if not len(known):
                 rows[f"{coverage:g}"] = Estimate.unknown(counts)
                 continue
-            interval = (None, None, None)
+            interval = Interval()
             if drawn is not None:
                 interval = interval_of(drawn[:, i], float(measured[i]), counts.clusters)
-            bounds = (float(end[i]) for end in ends)
-            rows[f"{coverage:g}"] = Estimate(float(measured[i]), *interval, *bounds, *counts)
+            worst, best = (float(end[i]) for end in ends)
+            value = float(measured[i])
+            rows[f"{coverage:g}"] = Estimate(value, *interval, worst, best, *counts)
         return rows
 
-    def _resampled(self, values: Floats, units: np.ndarray) -> Floats | None:  # type: ignore[type-arg]
+    def _resampled(self, values: Floats, units: NDArray[np.intp]) -> Floats | None:
         count = int(units.max()) + 1 if len(units) else 0
         if count < 2:
             return None
@@ -88,8 +92,9 @@ class AccuracyAtCoverage:
 def _at(values: Floats, coverages: Sequence[float]) -> Floats:
     sureness, order = np.unique(-np.abs(values), return_inverse=True)
     total = np.bincount(order, minlength=len(sureness)).astype(float)
-    right = np.bincount(order, weights=values > 0, minlength=len(sureness))
-    return _kept(total[None], right[None], coverages)[0]
+    right = np.bincount(order, weights=values > 0, minlength=len(sureness)).astype(float)
+    shares: Floats = _kept(total[None], right[None], coverages)[0]
+    return shares
 
 
 def _kept(total: Floats, right: Floats, coverages: Sequence[float]) -> Floats:

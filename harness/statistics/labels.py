@@ -98,8 +98,8 @@ class LabelMeasure:
 
     The metric is the number of the label given (0: an answer, but none of the labels) and the
     metadata `target` that of the right one; with `several` both are sums of powers of two, one for
-    each label (-1: an answer that names nothing). With `each` there is a row for each label, against
-    the others, else one for each value of the metadata `groups`.
+    each label (-1: an answer that names nothing). With `each` there is a row for each label,
+    against the others, else one for each value of the metadata `groups`.
 
     95 % percentile interval over resampled clusters. Worst and best: each missing answer as none of
     the labels, and as right.
@@ -216,7 +216,9 @@ class LabelMeasure:
         """The measure of summed hits, shape (..., rows)."""
         both, given, right = np.split(sums[..., :-1], 3, axis=-1)
         hits = Hits(both, given, right, sums[..., -1], n)
-        return EACH[self.measure](hits) if self.each else MEASURES[self.measure](hits)[..., None]
+        if self.each:  # of a label that neither is right nor was given there is nothing to say
+            return np.where(_occurring(hits), EACH[self.measure](hits), np.nan)
+        return MEASURES[self.measure](hits)[..., None]
 
     def _intervals(
         self, given: Floats, targets: Floats, clusters: NDArray[np.generic], measured: Floats

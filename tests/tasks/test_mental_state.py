@@ -110,7 +110,7 @@ def test_a_published_file_is_asked_the_questions_that_it_has_labels_for(tmp_path
     task = task_of("mental_state", data=str(path), questions=["risk"])
     with pytest.raises(HarnessError, match="has no label in"):
         list(task.samples(task.records()))
-    with pytest.raises(HarnessError, match="task.questions='mood' is not one of stress"):
+    with pytest.raises(HarnessError, match=r"task\.questions='mood' is not one of stress"):
         task_of("mental_state", questions=["mood"])
-    with pytest.raises(HarnessError, match="task.variants=4 must be from 1 to 3"):
+    with pytest.raises(HarnessError, match=r"task\.variants=4 must be from 1 to 3"):
         task_of("mental_state", variants=4)

@@ -34,8 +34,8 @@ def read_spans(answer: str, text: str, kinds: Mapping[str, Sequence[str]]) -> li
     same text named twice is its second place, where it has one.
 
     >>> text = "Rash after penicillin."
-    >>> read_spans("drug: penicillin\\neffect: rash", text, {"drug": ["drug"], "effect": ["effect"]})
-    [Span(kind='drug', start=11, end=21), Span(kind='effect', start=0, end=4)]
+    >>> read_spans("drug: penicillin", text, {"drug": ["drug"]})
+    [Span(kind='drug', start=11, end=21)]
     >>> read_spans("none", text, {"drug": ["drug"]})
     []
 
@@ -65,7 +65,7 @@ def read_spans(answer: str, text: str, kinds: Mapping[str, Sequence[str]]) -> li
 
 
 def _items(value: str) -> list[str]:
-    """The texts of a value: those in quotation marks, else what stands between commas or on lines."""
+    """The texts of a value: those in quotation marks, else those between commas or on lines."""
     value = value.strip()
     quoted = [first or second for first, second in PAIR.findall(value)]
     if quoted:

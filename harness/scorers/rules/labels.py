@@ -23,14 +23,14 @@ class LabelsScorer:
 
     `label`: its number from 1, missing where no single one can be read; `label_strict`: the same,
     and 0 for an answer that is none of them. `label_right`: 1 where it is the sample's, 0 where
-    another; `label_right_strict` counts what could not be read as wrong. `label_parsed`: 1 where one
-    was read. `label_target`: the number of the right one. `label_confidence`: the share of the
+    another; `label_right_strict` counts what could not be read as wrong. `label_parsed`: 1 where
+    one was read. `label_target`: the number of the right one. `label_confidence`: the share of the
     labels' probability that the likeliest holds, below zero where that is wrong, -1 to 1;
     `label_mass`: what all of them hold, 0 to 1; of a written answer neither is known.
 
     Where a sample can have several labels (its metadata `several`) the number is the sum of
-    2^(n - 1) over the labels n, 0 for none of them, and -1 in `label_strict` for what names nothing;
-    it is right where the whole set is.
+    2^(n - 1) over the labels n, 0 for none of them, and -1 in `label_strict` for what names
+    nothing; it is right where the whole set is.
 
     >>> sample = Sample("1", "?", metadata={"labels": "no|yes", "label_number": 2})
     >>> (scores,) = LabelsScorer().score([sample], [Generation("1", 0, "Answer: yes")])

@@ -21,8 +21,8 @@ class OverlapScorer:
     """Gives BLEU and ROUGE of an answer against the reference in the sample's metadata, 0 to 1.
 
     `bleu`: sacrebleu's of one sentence, with the orders that it has (`effective_order`), over the
-    words of `words_of`: each character is one in Chinese. `rouge_1`, `rouge_2`, `rouge_longest`: the
-    F1 of words, pairs of words and their longest common subsequence, by rouge-score, no stemmer.
+    words of `words_of`: each character is one in Chinese. `rouge_1`, `rouge_2`, `rouge_longest`:
+    the F1 of words, of pairs of words and of their longest common subsequence, by rouge-score.
     `holds_reference`: 1 where the words of the reference stand in the answer, in one piece.
 
     None says whether an answer is right: a wrong one in the reference's words is near.
@@ -87,7 +87,7 @@ class OverlapScorer:
     @cached_property
     def _libraries(self) -> tuple[Any, Any]:
         from rouge_score.rouge_scorer import RougeScorer
-        from sacrebleu.metrics import BLEU
+        from sacrebleu.metrics.bleu import BLEU
 
         bleu = BLEU(tokenize="none", effective_order=True)
         return bleu, RougeScorer(list(ROUGE.values()), tokenizer=_Words())

@@ -17,22 +17,26 @@ LINE = re.compile(
     re.IGNORECASE,
 )
 QUOTED = re.compile(r"[\"\u201c]([^\"\u201c\u201d\n]{2,})[\"\u201d]")
+METRICS = (
+    "rationale_f1", "rationale_precision", "rationale_recall", "rationale_iou",
+    "rationale_covered", "rationale_verbatim", "rationale_quoted",
+)  # fmt: skip
 MOST_READ = 20_000
 """Characters of an answer that are read."""
 
 
 class RationaleScorer:
-    """Gives the overlap of an answer's quote with the metadata `explanation`, by words.
+    r"""Gives the overlap of an answer's quote with the metadata `explanation`, by words.
 
     `rationale_precision`, `rationale_recall` and `rationale_f1` count words without case, each as
     often as it stands there; `rationale_iou` is the share of all different words of both that both
     hold. `rationale_covered`: 1 where more than half of the marked words are quoted, which is how
-    WellDunn counts attention overlap. `rationale_verbatim`: 1 where the quote stands in the metadata
-    `text`. All 0 to 1, and missing where nothing is quoted or marked. `rationale_quoted`: 1 where
-    something is quoted, 0 where nothing is.
+    WellDunn counts attention overlap. `rationale_verbatim`: 1 where the quote stands in the
+    metadata `text`. All 0 to 1, and missing where nothing is quoted or marked. `rationale_quoted`:
+    1 where something is quoted, 0 where nothing is.
 
     >>> facts = {"text": "I sleep badly and miss my friends.", "explanation": "miss my friends"}
-    >>> answer = Generation("1", 0, 'Answer: social\\nQuote: "my friends"')
+    >>> answer = Generation("1", 0, 'Answer: social\nQuote: "my friends"')
     >>> (scores,) = RationaleScorer().score([Sample("1", "?", metadata=facts)], [answer])
     >>> {score.metric: score.value for score in scores}["rationale_f1"]
     0.8
@@ -41,8 +45,8 @@ class RationaleScorer:
         reference: the metadata that holds the words which people marked.
     """
 
-    metrics: Mapping[str, Metric] = dict.fromkeys(("rationale_f1", "rationale_precision", "rationale_recall", "rationale_iou", "rationale_covered", "rationale_verbatim", "rationale_quoted"), SHARE)  # fmt: skip
-    asides = tuple(metrics)
+    metrics: Mapping[str, Metric] = dict.fromkeys(METRICS, SHARE)
+    asides = METRICS
     device = None
     exact = True
 
@@ -84,9 +88,9 @@ class RationaleScorer:
 
 
 def quoted(answer: str) -> str | None:
-    """What an answer quotes: behind "Quote:", or between the last quotation marks.
+    r"""What an answer quotes: behind "Quote:", or between the last quotation marks.
 
-    >>> quoted("It is social: she writes \\u201cno friends\\u201d.")
+    >>> quoted("It is social: she writes \u201cno friends\u201d.")
     'no friends'
 
     Args:

@@ -16,7 +16,7 @@ KINDS: Mapping[str, Sequence[str]] = {
 
 
 class SpansScorer:
-    """Gives F1 of the spans that an answer names, of a sample whose metadata has `text` and `spans`.
+    """Gives F1 of the spans that an answer names, of a sample with metadata `text` and `spans`.
 
     `span_strict`: a span is right where its kind and both its ends are; `span_lenient`: where its
     kind is and it shares a character with one that is right. Both are the F1 of one answer, 0 to 1,
@@ -108,9 +108,9 @@ def _touch(one: Span, other: Span) -> bool:
 def _counts(
     given: Sequence[Span], right: Sequence[Span], kinds: Mapping[str, object], same: object
 ) -> dict[str, list[int]]:
-    """Of each kind: given and right, given, right and found, right; a span named twice counts twice.
+    """Of each kind: given and right, given, right and found, right.
 
-    Of two given spans that are one right span only the first is right.
+    A span that is named twice is given twice; as a whole span it is right once.
     """
     counts = {}
     for kind in kinds:
