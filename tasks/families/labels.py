@@ -15,6 +15,11 @@ from tasks.families.domain import check_groups, check_one_of, domain_records, ga
 LETTERS = "ABCDEFGHIJ"
 ANSWERS = {"weighed": "labels are weighed", "written": "the answer is written, and parsed"}
 FIRST_MEASURES = ("balanced accuracy",)
+RATIONALE = {
+    "F1": "f1", "precision": "precision", "recall": "recall", "overlap (IoU)": "iou",
+    "more than half of the words": "covered", "verbatim": "verbatim", "there": "quoted",
+}  # fmt: skip
+"""What is estimated of a quote, and the metric of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +152,10 @@ class LabelledTexts:
                 f"{', '.join(self.questions)}"
             )
 
+    def weighs(self, question: Question) -> bool:
+        """Whether the labels of a question are weighed, rather than written."""
+        return self.answer == "weighed" and not question.several and not question.quotes
+
     def _worked_examples(self, key: str) -> list[Message]:
         if not self.shots:
             return []
@@ -182,7 +191,7 @@ class LabelledTexts:
         question, where = self.questions[key], f"record {number} of {records.name!r}"
         name = name_field(row, "id", f"{records.name}-{number}")
         code, target = _target(question, row, where)
-        weighed = self.answer == "weighed" and not question.several and not question.quotes
+        weighed = self.weighs(question)
         text = text_field(row, self.domain.text, where)
         parts = [f"{self.domain.title}: {text}", "", self.domain.context[self.framing]]
         parts += [_ask(question, variant, weighed)]
@@ -295,11 +304,16 @@ def estimands(task: LabelledTexts) -> tuple[Estimand, ...]:
             )
             for name in domain.each
         ]  # fmt: skip
-    if domain.coverages:
-        one = {"several": False}
-        rows.append(
-            Estimand("accuracy at coverage", "label_confidence", AccuracyAtCoverage(), where=one)
-        )
+    for key, question in task.questions.items():
+        where = {"question": key}
+        if domain.coverages and task.weighs(question):
+            name = f"accuracy at coverage, {key}"
+            rows.append(Estimand(name, "label_confidence", AccuracyAtCoverage(), where=where))
+        if question.quotes:
+            rows += [
+                Estimand(f"{name} of the quote", f"rationale_{metric}", Mean(), where=where)
+                for name, metric in RATIONALE.items()
+            ]
     if task.variants > 1:
         measure = LabelMeasure(domain.measures[0], groups="question")
         rows += [
