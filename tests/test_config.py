@@ -31,7 +31,10 @@ def judges(node, place: str):
                 yield from judges(node[name], f"{place}.{name}")
 
 
-ANSWERS = {"fine_grained": "#irrelevant: none #wrong: none #missing: 0"}
+ANSWERS = {
+    "answer_quality": "#score: 7",
+    "fine_grained": "#irrelevant: none #wrong: none #missing: 0",
+}
 """What a judge must write for there to be scores, where no digit is weighed."""
 
 
@@ -68,7 +71,7 @@ def test_every_judge_is_found_in_the_yaml():
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
-        "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
+        "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
         "harmfulness_second", "preferred",
     ]  # fmt: skip
 
@@ -125,7 +128,7 @@ DOMAIN = Sample(
         "explanation": "It is late.", "spans": "[]",
     },
 )  # fmt: skip
-ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+ASKED = {name: [[QUESTION]] for name in ("choice", "choice_where", "justification", "preferred")}
 ASKED |= {name: [[DOMAIN]] for name in ("labels", "overlap", "rationale", "spans")}
 """What scorers that need more of a sample than its prompt are asked about."""
 

@@ -23,11 +23,11 @@ def test_a_quote_is_read_however_it_is_given(answer, expected):
 
 
 def test_words_are_counted_as_often_as_they_stand_there():
-    values = overlap("my my friends".split(), "miss my friends".split())
+    values = overlap(["my", "my", "friends"], ["miss", "my", "friends"])
     assert values["precision"] == values["recall"] == values["f1"] == pytest.approx(2 / 3)
     assert values["iou"] == pytest.approx(2 / 3)
     assert values["covered"] == 1
-    assert overlap(["my"], "miss my friends and all".split())["covered"] == 0
+    assert overlap(["my"], ["miss", "my", "friends", "and", "all"])["covered"] == 0
 
 
 def test_what_is_not_quoted_is_missing_and_what_is_invented_is_not_verbatim():

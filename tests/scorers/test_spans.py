@@ -53,7 +53,9 @@ def test_strict_wants_both_ends_and_lenient_one_character():
 
 def seqeval_like(gold, given):
     """Micro precision, recall and F1 of whole spans, each of a sentence once, as in seqeval."""
-    both = sum(len(set(map(tuple, g)) & set(map(tuple, p))) for g, p in zip(gold, given, strict=True))
+    both = sum(
+        len(set(map(tuple, g)) & set(map(tuple, p))) for g, p in zip(gold, given, strict=True)
+    )
     precision, recall = both / sum(map(len, given)), both / sum(map(len, gold))
     return precision, recall, 2 * precision * recall / (precision + recall)
 

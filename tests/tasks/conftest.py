@@ -69,7 +69,9 @@ def answered(tmp_path, no_progress):
             results=tmp_path / str(len(list(tmp_path.iterdir()))),
             options={},
         )
-        rows = run(plan, no_progress).estimates.to_pylist()
+        result = run(plan, no_progress)
+        answer.unmeasured = result.info["unmeasured"]
+        rows = result.estimates.to_pylist()
         return {(row["name"], row["group"]): row for row in rows}
 
     return answer

@@ -26,6 +26,7 @@ def test_the_starter_set_has_its_size_and_each_quote_stands_in_its_post():
 
 def test_a_perfect_answerer_gets_1_at_every_coverage_and_of_every_quote(answered):
     rows = answered("wellness", perfect)
+    assert answered.unmeasured == 0
     for question in ("dimensions", "aspect", "quoted"):
         assert rows["macro F1", question]["estimate"] == 1
         assert rows["macro MCC", question]["estimate"] == 1

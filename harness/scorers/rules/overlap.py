@@ -13,6 +13,7 @@ from harness.types import Direction, Generation, HarnessError, Metric, Sample, S
 
 SHARE = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
 ROUGE = {"rouge_1": "rouge1", "rouge_2": "rouge2", "rouge_longest": "rougeL"}
+ASKED = "overlap_asked"
 MOST_READ = 10_000
 """Characters of an answer that are compared."""
 
@@ -24,6 +25,8 @@ class OverlapScorer:
     words of `words_of`: each character is one in Chinese. `rouge_1`, `rouge_2`, `rouge_longest`:
     the F1 of words, of pairs of words and of their longest common subsequence, by rouge-score.
     `holds_reference`: 1 where the words of the reference stand in the answer, in one piece.
+    `overlap_asked`: 1 where the sample has a reference, 0 where it has none: the others are then
+    missing, and nothing has failed.
 
     None says whether an answer is right: a wrong one in the reference's words is near.
 
@@ -39,7 +42,8 @@ class OverlapScorer:
         HarnessError: sacrebleu is not there.
     """
 
-    metrics: Mapping[str, Metric] = dict.fromkeys(("bleu", *ROUGE, "holds_reference"), SHARE)
+    metrics: Mapping[str, Metric] = dict.fromkeys(("bleu", *ROUGE, "holds_reference", ASKED), SHARE)
+    nothing_where = ASKED
     device = None
     exact = True
 
@@ -63,24 +67,26 @@ class OverlapScorer:
     ) -> list[list[Score]]:
         """Compare every answer with its sample's reference; where either is empty it is missing."""
         return [
-            self._score(
-                well_formed(generation.text or "")[:MOST_READ],
-                str(sample.metadata.get(self.reference) or ""),
-            )
+            self._score(generation, str(sample.metadata.get(self.reference) or ""))
             for sample, generation in zip(samples, generations, strict=True)
         ]
 
-    def _score(self, answer: str, reference: str) -> list[Score]:
+    def _score(self, generation: Generation, reference: str) -> list[Score]:
+        answer = well_formed(generation.text or "")[:MOST_READ]
         words, wanted = words_of(answer), words_of(reference)
         if not words or not wanted:
             reason = "no words to compare" if answer.strip() else "empty answer"
             reason = reason if wanted else f"the sample has no {self.reference}"
-            return [Score.missing(metric, reason) for metric in self.metrics]
+            scores = [Score.missing(metric, reason) for metric in self.metrics]
+            if answer.strip() or generation.choice_logprobs is not None:
+                scores[-1] = Score(ASKED, float(bool(wanted and answer.strip())))
+            return scores
         plain, right = " ".join(words), " ".join(wanted)
         bleu, scorer = self._libraries
         rouge = scorer.score(reference, answer)
         values = {metric: float(rouge[name].fmeasure) for metric, name in ROUGE.items()}
         values["bleu"] = min(1.0, bleu.sentence_score(plain, [right]).score / 100)
+        values[ASKED] = 1.0
         values["holds_reference"] = float(f" {right} " in f" {plain} ")
         return [Score(metric, values[metric]) for metric in self.metrics]
 
