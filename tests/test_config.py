@@ -71,8 +71,8 @@ def test_every_judge_is_found_in_the_yaml():
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
-        "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
-        "harmfulness_second", "preferred",
+        "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
+        "harmfulness_panel", "harmfulness_second", "preferred",
     ]  # fmt: skip
 
 

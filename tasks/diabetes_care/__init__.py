@@ -96,9 +96,12 @@ class DiabetesCare:
             prompt=(asked, Message("assistant", "Answer:")) if weighed else (asked,),
             target=target,
             choices=tuple(f" {mark}" for mark in letters) if weighed else (),
-            metadata=_facts("mcq", "", "")
-            | {"options": len(options), "target_letter": target}
-            | {f"option_{mark}": text for mark, text in zip(letters, options, strict=True)},
+            metadata={
+                **_facts("mcq", "", ""),
+                "options": len(options),
+                "target_letter": target,
+                **{f"option_{mark}": text for mark, text in zip(letters, options, strict=True)},
+            },
         )
 
 

@@ -16,8 +16,8 @@ KINDS = {
 }  # fmt: skip
 """What published files call the kinds of spans."""
 ASKED = (
-    "Which drugs does this sentence name, and which adverse events does it say that they caused? Copy "
-    "the words exactly. Write one line for each:\ndrug: ...\neffect: ...\n"
+    "Which drugs does this sentence name, and which adverse events does it say that they caused? "
+    "Copy the words exactly. Write one line for each:\ndrug: ...\neffect: ...\n"
     'If it names neither, write "none".'
 )
 EXAMPLES = (

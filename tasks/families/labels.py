@@ -20,6 +20,7 @@ RATIONALE = {
     "more than half of the words": "covered", "verbatim": "verbatim", "there": "quoted",
 }  # fmt: skip
 """What is estimated of a quote, and the metric of it."""
+WEIGHED = {"weighed": True}
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +202,7 @@ class LabelledTexts:
             "label_number": code,
             "several": question.several,
             "variant": variant + 1,
+            "weighed": weighed,
             **{column: c.read(row, records, where) for column, c in self.columns.items()},
             **self._explanation(row, records, where, text, question),
         }
@@ -270,16 +272,20 @@ def _ask(question: Question, variant: int, weighed: bool) -> str:
 def estimands(task: LabelledTexts) -> tuple[Estimand, ...]:
     """Accuracy twice, the measures of each question, and what needs no reading of the text."""
     domain, right = task.domain, Share(at_least=1)
+    weighs = any(map(task.weighs, task.questions.values()))
     rows = [
         Estimand("accuracy", "label_right", right),
         Estimand("accuracy, unparsed is wrong", "label_right_strict", right),
         Estimand("parsed", "label_parsed", right),
-        Estimand("mass of the labels", "label_mass", Mean()),
+        *([Estimand("mass of the labels", "label_mass", Mean(), where=WEIGHED)] if weighs else []),
         Estimand("accuracy", "label_right", right, "question"),
         *(Estimand("accuracy", "label_right", right, name) for name in domain.by),
     ]
     for several in sorted({question.several for question in task.questions.values()}):
-        where = {"several": several}
+        where: Metadata = {"several": several}
+        commonest = LabelMeasure("accuracy", groups="question", several=several, always="commonest")
+        name = "accuracy, always the commonest label"
+        rows.append(Estimand(name, "label_target", commonest, where=where))
         for name in domain.measures:
             if several and name == "MCC":
                 continue  # of one class among several; macro MCC is there
@@ -293,7 +299,7 @@ def estimands(task: LabelledTexts) -> tuple[Estimand, ...]:
                     f"{name}, always the {always} label", "label_target",
                     replace(plain, always=always), where=where,
                 )
-                for always in ("commonest", "first")
+                for always in ("commonest", "first")[: 1 + (name == domain.measures[0])]
             ]  # fmt: skip
     for key, question in task.questions.items():
         rows += [

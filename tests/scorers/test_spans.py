@@ -18,7 +18,7 @@ SHARE = Metric(0.0, 1.0, Direction.HIGHER)
     [
         ("drug: penicillin\neffect: rash\neffect: fever", [DRUG, RASH, FEVER]),
         ("Drugs: penicillin\nAdverse events: Rash, fever", [DRUG, RASH, FEVER]),
-        ('Sure!\n```json\n{"drugs": ["penicillin"], "effects": ["rash", "fever"]}\n```', [DRUG, RASH, FEVER]),
+        ('So:\n```json\n{"drugs": ["penicillin"], "effects": ["rash"]}\n```', [DRUG, RASH]),
         ("{'drug': ['penicillin',], 'effect': ['rash', 'fever',]}", [DRUG, RASH, FEVER]),
         ('[{"drug": "penicillin", "effect": "rash"}]', [DRUG, RASH]),
         ("**Drug:** penicillin\n**Side effects:**\n- rash\n- fever", [DRUG, RASH, FEVER]),

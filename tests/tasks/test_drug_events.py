@@ -58,8 +58,9 @@ def test_rows_of_one_sentence_are_one_sample_in_each_published_layout(tmp_path):
     path.write_text("".join(json.dumps(row) + "\n" for row in relations))
     (sample,) = samples(data=str(path))
     assert sample.target == "effect: Rash\neffect: fever\ndrug: penicillin"
-    tokens = {"tokens": text.split(), "entities": [
-        {"type": "Adverse-Effect", "start": 0, "end": 1}, {"type": "Drug", "start": 4, "end": 5}]}  # fmt: skip
+    effect = {"type": "Adverse-Effect", "start": 0, "end": 1}
+    drug = {"type": "Drug", "start": 4, "end": 5}
+    tokens = {"tokens": text.split(), "entities": [effect, drug]}
     path.write_text(json.dumps(tokens) + "\n")
     (sample,) = samples(data=str(path))
     assert json.loads(sample.metadata["spans"]) == [["effect", 0, 4], ["drug", 21, 32]]
