@@ -30,6 +30,11 @@ ASKED = {
     "written": 'Which answer is best? End with "Answer: " and its letter, and write nothing else.',
     "fill_in": "What belongs in the brackets? Write these words alone, in the sentence's language.",
 }
+EXAMPLE = (
+    Message("user", f"The largest organ of the body is the ().\n{ASKED['fill_in']}"),
+    Message("assistant", "skin"),
+)
+"""What a gap wants is not plain from its words."""
 GUARD = Margin(0.1, "ten questions in a hundred", guard=True)
 
 
@@ -71,7 +76,7 @@ class DiabetesCare:
                 rules = row.get("rulehuman")
                 yield Sample(
                     id=name,
-                    prompt=(Message("user", ask),),
+                    prompt=(*(EXAMPLE if kind == "fill_in" else ()), Message("user", ask)),
                     target=reference,
                     metadata=_facts(kind, reference, "" if blank(rules) else str(rules)),
                 )

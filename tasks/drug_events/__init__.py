@@ -21,8 +21,8 @@ ASKED = (
     'If it names neither, write "none".'
 )
 EXAMPLES = (
-    ("Hives appeared after the second dose of penicillin.", "drug: penicillin\neffect: Hives"),
     ("The ward has forty beds.", "none"),
+    ("Hives appeared after the second dose of penicillin.", "drug: penicillin\neffect: Hives"),
 )
 GUARD = Margin(0.1, "a tenth of what there is to find", guard=True)
 

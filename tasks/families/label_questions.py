@@ -99,6 +99,7 @@ def target_of(question: Question, row: Row, where: str) -> tuple[int, str]:
 
 
 def wording(question: Question, variant: int, weighed: bool) -> str:
+    """The question as it is asked: a wording, the labels, and how to answer."""
     listed = ", ".join(question.names)
     ask = question.asks[variant]
     if question.several:

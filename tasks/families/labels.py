@@ -109,10 +109,12 @@ class LabelledTexts:
         records = Records("example", rows)
         for number, row in enumerate(rows[: self.shots], 1):
             example = self._sample(row, number, records, key, 0, ())
-            target = str(example.target)
-            if question.letters:
+            target, facts = str(example.target), example.metadata
+            if self.weighs(question) and question.letters:
                 target = LETTERS[question.names.index(target)]
-            turns += [example.prompt[0], Message("assistant", f"Answer: {target}")]  # type: ignore[list-item]
+            quote = f'\nQuote: "{facts["explanation"]}"' if question.quotes else ""
+            asked = next(message for message in example.prompt if isinstance(message, Message))
+            turns += [asked, Message("assistant", f"Answer: {target}{quote}")]
         return turns
 
     def _sample(

@@ -62,10 +62,12 @@ def test_an_answerer_that_does_not_know_is_missing_everywhere(answered):
 def test_a_published_file_of_one_layout_is_asked_what_it_has(tmp_path):
     path = tmp_path / "posts.jsonl"
     path.write_text(json.dumps({"Text": "I run.", "Aspect": 1, "Explanations": "run"}) + "\n")
-    task = task_of("wellness", data=str(path), questions=["aspect", "quoted"])
+    task = task_of("wellness", data=str(path), questions=["aspect", "quoted"], shots=1)
     weighed, quoted = task.samples(task.records())
     assert (weighed.target, weighed.choices) == ("physical", (" A", " B", " C", " D"))
     assert quoted.metadata["explanation"] == "run"
+    assert weighed.prompt[1].content == "Answer: A"
+    assert quoted.prompt[1].content == 'Answer: physical\nQuote: "my knees are better"'
     task = task_of("wellness", data=str(path), questions=["dimensions"])
     with pytest.raises(HarnessError, match="has no column 'Physical' and 'Emotional'"):
         list(task.samples(task.records()))
