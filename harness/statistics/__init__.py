@@ -1,5 +1,6 @@
 """From scores to estimates with their uncertainty; arrays in, numbers out."""
 
+from harness.statistics.abstention import AccuracyAtCoverage
 from harness.statistics.agreement import (
     Measurement,
     Statistic,
@@ -35,6 +36,7 @@ from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, differenc
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
+from harness.statistics.labels import LabelMeasure
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -53,9 +55,11 @@ from harness.statistics.scorer_differences import (
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.shrinkage import Shrunk, shrunk
+from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
 from harness.statistics.trade import entanglement, reduction, tph
+from harness.statistics.variants import SpreadOverVariants
 from harness.statistics.votes import Frequencies, MajorityVote
 from harness.statistics.worst_cases import (
     NEW_WORST_CASES,
@@ -78,6 +82,7 @@ __all__ = [
     "QUARTER",
     "READINGS",
     "VERSION",
+    "AccuracyAtCoverage",
     "AnyAbove",
     "ClusterMeans",
     "Contrast",
@@ -93,6 +98,7 @@ __all__ = [
     "Floats",
     "Frequencies",
     "Grid",
+    "LabelMeasure",
     "LargestGap",
     "Level",
     "Limits",
@@ -110,7 +116,9 @@ __all__ = [
     "ScorerDifference",
     "Share",
     "Shrunk",
+    "SpanMeasure",
     "SpreadOfMaxima",
+    "SpreadOverVariants",
     "Statistic",
     "accuracy",
     "accuracy_difference",

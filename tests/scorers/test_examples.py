@@ -11,7 +11,8 @@ from harness.types.records import Generation, Sample
 MODULES = [
     "justification.scorer", "justification.words", "languages", "reading.fields", "reading.marks",
     "reading.naming", "reading.verdicts", "reading.winners", "reading.written_choice",
-    "rules.choice", "rules.guidance", "rules.yes_no",
+    "reading.written_labels", "reading.written_spans", "rules.choice", "rules.guidance",
+    "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}
 """What only other functions call, and what gives a digest."""

@@ -1,8 +1,14 @@
 """What several tests of tasks need."""
 
+import math
 from functools import partial
 
 import pytest
+
+from harness.command import configured, make
+from harness.runs.flow import run
+from harness.runs.plan import Plan
+from harness.types import Generation, GenerationConfig, Scorer, ScorerRegistry, Task
 
 
 @pytest.fixture
@@ -12,3 +18,60 @@ def own_tasks_alone(monkeypatch):
 
     alone = partial(TaskManager, include_defaults=False)
     monkeypatch.setattr("lm_eval.tasks.TaskManager", alone)
+
+
+class Answerer:
+    """A model that answers each sample of a task by a rule: a text, or the number of a choice."""
+
+    weighs_choices = True
+    device = device_used = None
+
+    def __init__(self, samples, rule):
+        self.name = "answerer"
+        self.samples = {sample.id: sample for sample in samples}
+        self.rule = rule
+        self.identity = {"rule": repr(id(rule))}
+
+    def generate(self, requests, generation, seed):
+        for request in requests:
+            yield [self._answer(request, index) for index in request.indices]
+
+    def _answer(self, request, index):
+        said = self.rule(self.samples[request.sample_id])
+        if not request.choices:
+            return Generation(request.sample_id, index, said)
+        rest = 0.1 / (len(request.choices) - 1)
+        weights = [math.log(0.9 if i == said else rest) for i in range(len(request.choices))]
+        return Generation(
+            request.sample_id, index, finish_reason="choices", choice_logprobs=tuple(weights)
+        )
+
+
+@pytest.fixture
+def answered(tmp_path, no_progress):
+    """The estimates of a task by name and group, of answers by a rule."""
+
+    def answer(name, rule, scorers=None, **options):
+        cfg = configured(name)
+        for option, value in options.items():
+            cfg.task[option] = value
+        task = make("task", cfg.task, Task)
+        chosen = scorers or {
+            key: make(f"scorers.{key}", node, Scorer) for key, node in cfg.scorers.items()
+        }
+        plan = Plan(
+            task=task,
+            model=Answerer(task.samples(task.records()), rule),
+            scorers=ScorerRegistry(chosen),
+            generation=GenerationConfig(max_new_tokens=8),
+            protocol="fast",
+            seed=0,
+            results=tmp_path / str(len(list(tmp_path.iterdir()))),
+            options={},
+        )
+        result = run(plan, no_progress)
+        answer.unmeasured = result.info["unmeasured"]
+        rows = result.estimates.to_pylist()
+        return {(row["name"], row["group"]): row for row in rows}
+
+    return answer
