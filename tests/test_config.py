@@ -119,6 +119,7 @@ def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
 
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 """What scorers that need more of a sample than its prompt are asked about."""
 
 

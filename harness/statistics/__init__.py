@@ -17,6 +17,7 @@ from harness.statistics.agreement import (
 )
 from harness.statistics.arrays import Floats, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.calibration import CalibrationError, Reliability, calibration_pair
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import (
@@ -33,6 +34,7 @@ from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, differenc
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
+from harness.statistics.label_scores import ClassScores, LabelScores, label_pairs
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -61,6 +63,8 @@ __all__ = [
     "PAIRED_RESAMPLES",
     "VERSION",
     "AnyAbove",
+    "CalibrationError",
+    "ClassScores",
     "ClusterMeans",
     "Contrast",
     "Corrected",
@@ -74,6 +78,7 @@ __all__ = [
     "Floats",
     "Frequencies",
     "Grid",
+    "LabelScores",
     "LargestGap",
     "Level",
     "MajorityVote",
@@ -85,6 +90,7 @@ __all__ = [
     "Pairs",
     "PartlyLabelled",
     "Reduction",
+    "Reliability",
     "Scale",
     "ScorerDifference",
     "Share",
@@ -96,6 +102,7 @@ __all__ = [
     "auc",
     "auc_difference",
     "bootstrap_difference",
+    "calibration_pair",
     "combine",
     "could_show",
     "critical_value",
@@ -108,6 +115,7 @@ __all__ = [
     "interval",
     "kappa",
     "krippendorff_alpha",
+    "label_pairs",
     "mean_of_rows",
     "paired",
     "pearson",

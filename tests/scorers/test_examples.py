@@ -10,8 +10,9 @@ from harness.types.records import Generation, Sample
 
 MODULES = [
     "justification.scorer", "justification.words", "languages", "reading.fields", "reading.marks",
-    "reading.naming", "reading.verdicts", "reading.winners", "reading.written_choice",
-    "rules.choice", "rules.guidance", "rules.yes_no",
+    "reading.naming", "reading.numbers", "reading.structured", "reading.verdicts",
+    "reading.winners", "reading.written_choice", "rules.choice", "rules.effects", "rules.guidance",
+    "rules.trial_results", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}
 """What only other functions call, and what gives a digest."""
