@@ -9,10 +9,10 @@ import pytest
 from harness.types.records import Generation, Sample
 
 MODULES = [
-    "justification.scorer", "justification.words", "languages", "reading.fields", "reading.marks",
-    "reading.naming", "reading.numbers", "reading.structured", "reading.verdicts",
-    "reading.winners", "reading.written_choice", "rules.choice", "rules.effects", "rules.guidance",
-    "rules.trial_results", "rules.yes_no",
+    "justification.scorer", "justification.words", "languages", "reading.fields",
+    "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
+    "reading.verdicts", "reading.winners", "reading.written_choice", "rules.answers",
+    "rules.choice", "rules.effects", "rules.guidance", "rules.trial_results", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}
 """What only other functions call, and what gives a digest."""
