@@ -120,6 +120,7 @@ def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
 ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "options": 4})]]
+ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 """What scorers that need more of a sample than its prompt are asked about."""
 

@@ -163,8 +163,10 @@ def _rows(
     count = len(np.unique(codes))
     counts = Counts(len(predicted), int(present.sum()), int((~present).sum()), count)
     titles = [*names, "macro", "micro"]
+    worst, best = _bounds(truth, predicted, present, measure)
     if not counts.n_scored:
-        return {title: Estimate.unknown(counts) for title in titles}
+        ends = zip(titles, worst, best, strict=True)
+        return {t: Estimate.unknown(counts, _known(low), _known(high)) for t, low, high in ends}
     cells = _cells(truth[present].astype(np.float64), predicted[present])
     of_clusters = np.zeros((count, *cells.shape[1:]))
     np.add.at(of_clusters, codes, cells)
@@ -175,7 +177,6 @@ def _rows(
         for times in (times_drawn(count, RESAMPLES) if count > 1 else ())
     ]
     resampled = np.concatenate(drawn) if drawn else np.full((2, len(titles)), np.nan)
-    worst, best = _bounds(truth, predicted, present, measure)
     return {
         title: _estimate(values[i], resampled[:, i], worst[i], best[i], counts)
         for i, title in enumerate(titles)

@@ -12,7 +12,8 @@ MODULES = [
     "justification.scorer", "justification.words", "languages", "reading.fields",
     "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
     "reading.verdicts", "reading.winners", "reading.written_choice", "rules.answers",
-    "rules.choice", "rules.effects", "rules.guidance", "rules.trial_results", "rules.yes_no",
+    "rules.choice", "rules.effects", "rules.guidance", "rules.trial_results",
+    "rules.yes_fields", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}
 """What only other functions call, and what gives a digest."""

@@ -1,0 +1,186 @@
+"""The task drug_toxicity: which organs a drug harms, from its structure and what it acts on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from harness.data import (
+    blank,
+    file_at,
+    name_field,
+    nested,
+    read_records,
+    text_field,
+    truth_field,
+)
+from harness.statistics import Contrast, LabelScores, Mean, Share
+from harness.types import (
+    Direction,
+    Estimand,
+    HarnessError,
+    Margin,
+    Message,
+    Records,
+    Sample,
+    with_margins,
+)
+
+Row = Mapping[str, object]
+STARTER = "pkg://tasks/drug_toxicity/drugs.jsonl"
+ORGANS = {
+    "cardio": ("cardio", "Cardio", "cardiotoxicity", "Cardiotoxicity"),
+    "hematological": ("hematological", "Hematological", "hematological_toxicity"),
+    "infertility": ("infertility", "Infertility"),
+    "liver": ("liver", "Liver", "liver_toxicity"),
+    "pulmonary": ("pulmonary", "Pulmonary", "pulmonary_toxicity"),
+    "renal": ("renal", "Renal", "renal_toxicity"),
+}
+"""Each organ, and the columns that may say whether it is harmed."""
+FORMS = {"smiles": "SMILES", "iupac": "IUPAC name", "name": "Name"}
+COLUMNS = {
+    "smiles": ("smiles", "SMILES"),
+    "iupac": ("iupac", "iupac_name", "IUPAC"),
+    "name": ("name", "drug"),
+}
+REASONING = ("none", "chain")
+MEASURES = ("F1", "precision", "recall")
+
+
+class DrugToxicity:
+    """Six organs of each drug, once for each form in which the drug is written.
+
+    Args:
+        data: `starter`, or a file with the columns of its data.
+        written_as: forms of a drug: `smiles`, `iupac`, `name`; each is asked of each drug.
+        context: tell the pathways and gene ontology terms too.
+        reasoning: `none`, or `chain`: a chain of thought before the labels.
+
+    Raises:
+        HarnessError: an option has no such value.
+    """
+
+    name = "drug_toxicity"
+    version = "1"
+    labels = {"written_as": FORMS}  # noqa: RUF012
+
+    def __init__(
+        self,
+        data: str = "starter",
+        written_as: Sequence[str] = ("smiles", "iupac"),
+        context: bool = True,
+        reasoning: str = "none",
+    ) -> None:
+        forms = tuple(written_as) if not isinstance(written_as, str) else (written_as,)
+        if not forms or len(set(forms)) < len(forms) or not set(forms) <= FORMS.keys():
+            raise HarnessError(
+                f"task.written_as={list(forms)} must be some of {', '.join(FORMS)}, each once"
+            )
+        if reasoning not in REASONING:
+            raise HarnessError(f"task.reasoning={reasoning!r} is not one of {', '.join(REASONING)}")
+        self.data = data
+        self.written_as = forms
+        self.context = context
+        self.reasoning = reasoning
+        self.estimands = estimands(forms)
+
+    def records(self) -> Records:
+        """The starter set or the user's file."""
+        return read_records(self.data, file_at(STARTER))
+
+    def samples(self, records: Records) -> Iterator[Sample]:
+        """One sample for each drug and form; those of a drug are a cluster."""
+        for number, row in enumerate(records.rows, 1):
+            where = f"record {number} of {records.name!r}"
+            drug = name_field(row, "id", name_field(row, "name", f"{records.name}-{number}"))
+            truth = {organ: _harmed(row, organ, where) for organ in ORGANS}
+            for form in self.written_as:
+                text = self._asked(row, form, where)
+                yield Sample(
+                    id=f"{drug}-{form}",
+                    prompt=(Message("user", text),),
+                    target=json.dumps(truth),
+                    cluster=drug,
+                    metadata={"written_as": form, "source": name_field(row, "source", "")},
+                )
+
+    def _asked(self, row: Row, form: str, where: str) -> str:
+        lines = [f"{FORMS[form]}: {text_field(row, COLUMNS[form], where)}"]
+        if self.context:
+            for title, column in (("Pathways", "pathways"), ("Gene ontology terms", "go_terms")):
+                terms = _terms(row.get(column))
+                lines += [f"{title}: {'; '.join(terms)}"] if terms else []
+        first = (
+            "Think step by step, from the structure and what it acts on to each organ, in a few "
+            "sentences, and end with"
+            if self.reasoning == "chain"
+            else "Answer with nothing but"
+        )
+        form_of_answer = ", ".join(f'"{organ}": 0' for organ in ORGANS)
+        return "\n".join(
+            [
+                "Which organs does this drug harm in people who take it, so that its prescribing "
+                "information warns of it?",
+                "",
+                *lines,
+                "",
+                f"{first} one JSON object, with 1 for an organ that is harmed and 0 for one that "
+                f"is not: {{{form_of_answer}}}",
+            ]
+        )
+
+
+def _harmed(row: Row, organ: str, where: str) -> int:
+    for column in ORGANS[organ]:
+        if (truth := truth_field(row, column, where)) is not None:
+            return int(truth)
+    raise HarnessError(
+        f"{where} does not say whether {organ} is harmed; give 0 or 1 in a column "
+        f"{' or '.join(map(repr, ORGANS[organ]))}"
+    )
+
+
+def _terms(value: Any) -> list[str]:
+    """The terms of a list, which a CSV has as text."""
+    if isinstance(value, str):
+        value = nested(value) or value
+    if blank(value):
+        return []
+    return [str(term) for term in value] if isinstance(value, list) else [str(value)]
+
+
+def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
+    """F1 of each organ with its baseline, and what the form of a drug changes."""
+    organs, whole = tuple(ORGANS), Share(at_least=1)
+    rows = [
+        *(Estimand("organs", "labels_right", LabelScores(organs, "organ", m)) for m in MEASURES),
+        Estimand("organs right", "labels_right", Mean()),
+        Estimand("organs right, unparsed is wrong", "labels_right_strict", Mean()),
+        Estimand("all six right", "labels_all", whole),
+        Estimand("all six right, unparsed is wrong", "labels_all_strict", whole),
+        Estimand("answers read", "labels_read", whole),
+        Estimand("organs said to be harmed", "labels_yes", Mean()),
+        Estimand("organs that are", "labels_true", Mean()),
+    ]
+    if len(forms) > 1:
+        scores = LabelScores(organs, "organ")
+        rows += [
+            Estimand(f"organs, from {FORMS[form]}", "labels_right", scores,
+                     where={"written_as": form}, better=Direction.HIGHER)
+            for form in forms
+        ]  # fmt: skip
+        rows.append(Estimand("organs right", "labels_right", Contrast("written_as", forms[0])))
+        rows.append(Estimand("organs right", "labels_right", Mean(), "written_as"))
+    margins = {
+        "organs right": Margin(0.1, "a tenth of six organs", guard=True),
+        "organs right, unparsed is wrong": Margin(0.1, "likewise, with what nobody can read"),
+    }
+    return _with_margins(rows, margins)
+
+
+def _with_margins(rows: Sequence[Estimand], margins: Mapping[str, Margin]) -> tuple[Estimand, ...]:
+    """A difference between forms bears its estimate's name, and no margin."""
+    compared = [row for row in rows if isinstance(row.statistic, Contrast)]
+    plain = [row for row in rows if row not in compared]
+    return (*with_margins(plain, margins), *compared)
