@@ -1,3 +1,4 @@
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,8 @@ def marks(choice):
         return [pytest.mark.long]
     if choice == ("scorer", "guard"):
         return [pytest.mark.skip(reason="it has no weights; test_guard.py makes small ones")]
+    if choice == ("scorer", "molecule_repair") and find_spec("rdkit") is None:
+        return [pytest.mark.skip(reason='RDKit is not installed: pip install ".[chemistry]"')]
     if choice in ON_A_HUB:
         return [pytest.mark.skip(reason="its documents are on a hub; test_lm_eval.py has some")]
     return []
@@ -121,6 +124,7 @@ QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanatio
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
 ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "options": 4})]]
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
+ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 """What scorers that need more of a sample than its prompt are asked about."""
 

@@ -30,19 +30,35 @@ from harness.types import (
 Row = Mapping[str, object]
 STARTER = "pkg://tasks/drug_toxicity/drugs.jsonl"
 ORGANS = {
-    "cardio": ("cardio", "Cardio", "cardiotoxicity", "Cardiotoxicity"),
-    "hematological": ("hematological", "Hematological", "hematological_toxicity"),
-    "infertility": ("infertility", "Infertility"),
-    "liver": ("liver", "Liver", "liver_toxicity"),
-    "pulmonary": ("pulmonary", "Pulmonary", "pulmonary_toxicity"),
-    "renal": ("renal", "Renal", "renal_toxicity"),
+    "cardio": (
+        "cardio",
+        "Cardio",
+        "cardiotoxicity",
+        "Cardiotoxicity",
+        "cardio_toxicity_binary_rating_0_1",
+    ),
+    "hematological": (
+        "hematological",
+        "Hematological",
+        "hematological_toxicity",
+        "hematological_binary_rating_0_1",
+    ),
+    "infertility": ("infertility", "Infertility", "infertility_binary_rating_0_1"),
+    "liver": ("liver", "Liver", "liver_toxicity", "liver_toxicity_binary_rating_0_1"),
+    "pulmonary": (
+        "pulmonary",
+        "Pulmonary",
+        "pulmonary_toxicity",
+        "pulmonary_toxicity_binary_rating_0_1",
+    ),
+    "renal": ("renal", "Renal", "renal_toxicity", "renal_toxicity_binary_rating_0_1"),
 }
 """Each organ, and the columns that may say whether it is harmed."""
 FORMS = {"smiles": "SMILES", "iupac": "IUPAC name", "name": "Name"}
 COLUMNS = {
     "smiles": ("smiles", "SMILES"),
     "iupac": ("iupac", "iupac_name", "IUPAC"),
-    "name": ("name", "drug"),
+    "name": ("name", "drug", "generic_name"),
 }
 REASONING = ("none", "chain")
 MEASURES = ("F1", "precision", "recall")
@@ -93,7 +109,7 @@ class DrugToxicity:
         """One sample for each drug and form; those of a drug are a cluster."""
         for number, row in enumerate(records.rows, 1):
             where = f"record {number} of {records.name!r}"
-            drug = name_field(row, "id", name_field(row, "name", f"{records.name}-{number}"))
+            drug = _drug(row, f"{records.name}-{number}")
             truth = {organ: _harmed(row, organ, where) for organ in ORGANS}
             for form in self.written_as:
                 text = self._asked(row, form, where)
@@ -129,6 +145,13 @@ class DrugToxicity:
                 f"is not: {{{form_of_answer}}}",
             ]
         )
+
+
+def _drug(row: Row, otherwise: str) -> str:
+    """What a drug is called."""
+    for column in ("generic_name", "name", "id"):
+        otherwise = name_field(row, column, otherwise)
+    return otherwise
 
 
 def _harmed(row: Row, organ: str, where: str) -> int:

@@ -78,6 +78,19 @@ def test_labels_are_read_as_models_write_them(text, right):
     assert found["labels_read"] == (right is not None)
 
 
+def test_the_authors_columns_are_read(tmp_path):
+    path = tmp_path / "drugs.csv"
+    names = ("cardio_toxicity", "hematological", "infertility", "liver_toxicity",
+             "pulmonary_toxicity", "renal_toxicity")  # fmt: skip
+    header = ",".join(f"{name}_binary_rating_0_1" for name in names)
+    path.write_text(f"generic_name,smiles,{header}\nETHANOL,CCO,0,1,0,1.0,0,0\n")
+    (sample,) = samples(data=str(path), written_as=["smiles"])
+    assert sample.id == "ETHANOL-smiles"
+    assert [organ for organ, yes in json.loads(sample.target).items() if yes] == [
+        "hematological", "liver",
+    ]  # fmt: skip
+
+
 def test_a_file_that_lacks_an_organ_is_refused(tmp_path):
     path = tmp_path / "drugs.jsonl"
     path.write_text(json.dumps({"smiles": "CCO", "iupac": "ethanol", "cardio": 0}))
