@@ -31,8 +31,8 @@ TOLERANCE = 0.01
 MOST_OPTIONS = 26
 ASKED = {
     "letters": "One option is right, or several are. Give the letter of each that is, with commas "
-    "between them, as [ANSWER]A[/ANSWER] or [ANSWER]A,B[/ANSWER].",
-    "number": "Give the number alone, without its unit, as [ANSWER]12.5[/ANSWER].",
+    "between them, after [ANSWER] and before [/ANSWER].",
+    "number": "Give the number alone, without its unit, after [ANSWER] and before [/ANSWER].",
     "weighed": "Which option is right? Give its letter.",
     "sure": 'In a second line state how sure you are that all of this is right, as "Confidence: " '
     "and a level from 1 (a guess) to 5 (certain).",
@@ -100,7 +100,10 @@ class ChemistrySafety:
             ),
             target=target,
             choices=() if written else tuple(f" {letter}" for letter in letters),
-            metadata=_metadata(row, kind, options, where),
+            metadata={
+                **_metadata(row, kind, options, where),
+                "answered": "written" if written else "letters",
+            },
         )
 
     def _written(self, kind: str) -> bool:
@@ -152,12 +155,12 @@ def estimands(answer: str) -> tuple[Estimand, ...]:
         Estimand("guessing", "chance", Mean()),
         Estimand("always the commonest answer", "constant", right),
         *(Estimand("all correct", "all_correct", right, by) for by in ("kind", "topic")),
-        Estimand("options wrong, of a right one", "hamming", Mean(), "kind"),
+        Estimand("options wrong, of a right one", "hamming", Mean(), where={"kind": "several"}),
     ]
     kinds = ("stated", "letter") if answer == "letters" else ("stated",)
     for kind in kinds:
         title = "stated confidence" if kind == "stated" else "confidence by letters"
-        where: Metadata = {"kind": "one"} if kind == "letter" else {}
+        where: Metadata = {"answered": "written" if kind == "stated" else "letters"}
         pairs = f"{kind}_confidence"
         rows += [
             Estimand(title, pairs, Mean(), where=where),

@@ -133,7 +133,7 @@ class DrugToxicity:
             if self.reasoning == "chain"
             else "Answer with nothing but"
         )
-        form_of_answer = ", ".join(f'"{organ}": 0' for organ in ORGANS)
+        form_of_answer = ", ".join(f'"{organ}": 0 or 1' for organ in ORGANS)
         return "\n".join(
             [
                 "Which organs does this drug harm in people who take it, so that its prescribing "

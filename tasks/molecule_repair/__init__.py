@@ -109,8 +109,8 @@ class MoleculeRepair:
                 "Keep it drug-like (QED at least 0.5), easy to make, within the rule of five and "
                 "similar to the original. Every SMILES must be valid for RDKit.",
                 f"Give {self.candidates} changed molecules and nothing else, on one line as "
-                '"MODIFIED_SMILES: SMILES; SMILES; ...", or "MODIFIED_SMILES: none" where none '
-                "can be had.",
+                '"MODIFIED_SMILES: SMILES; SMILES; ...", or "none" in place of them where none can '
+                "be had.",
             ]
         )
 

@@ -8,11 +8,17 @@ from harness.command import task_of
 from harness.scorers.molecules import chemistry
 from harness.scorers.molecules.endpoints import Neighbours
 from harness.scorers.molecules.repair import STEPS, MoleculeRepairScorer, read_candidates
+from harness.scorers.rules.answers import AnswersScorer
+from harness.scorers.rules.trial_results import TrialResultsScorer
+from harness.scorers.rules.yes_fields import YesFieldsScorer
 from harness.testing import check_scorer, check_task
 from harness.types.errors import HarnessError
 from harness.types.records import Generation, Sample
 
 SHARE = "share >= 1"
+SCORERS = {
+    "yes_fields": YesFieldsScorer, "answers": AnswersScorer, "trial_results": TrialResultsScorer,
+}  # fmt: skip
 NITRO = "O=C(Nc1ccc(cc1)[N+](=O)[O-])c1ccccc1"
 CYANO = "O=C(Nc1ccc(cc1)C#N)c1ccccc1"
 SAMPLE = Sample("q", "?", metadata={"smiles": NITRO, "task": "ames"})
@@ -158,3 +164,15 @@ class TestWithRdkit:
         row = silent["repaired", SHARE, None]
         assert (row["estimate"], row["n_failed"], row["worst"]) == (None, 24, 0)
         assert silent["repaired, unparsed is not", SHARE, None]["estimate"] == 0
+
+
+def test_an_echo_of_what_is_asked_is_no_answer(estimates_of):
+    for name, scorer, metric in (
+        ("drug_toxicity", "yes_fields", "answers read"),
+        ("chemistry_safety", "answers", "answers read"),
+        ("trial_results", "trial_results", "numbers read"),
+    ):
+        task = task_of(name, **({"answer": "written"} if name == "chemistry_safety" else {}))
+        scorers = {scorer: SCORERS[scorer]()}
+        rows = estimates_of(task, scorers, lambda s: s.prompt[0].content.split("\n\n")[-1])
+        assert rows[metric, SHARE, None]["estimate"] == 0, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 from harness.scorers.molecules import chemistry
 from harness.types import HarnessError
@@ -18,7 +18,6 @@ class Prediction(NamedTuple):
     why: str
 
 
-@runtime_checkable
 class Endpoint(Protocol):
     """Predicts whether a candidate is safe where the molecule that it is to replace is not."""
 

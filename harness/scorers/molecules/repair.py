@@ -66,10 +66,11 @@ class MoleculeRepairScorer:
         similarity: float = 0.4,
     ) -> None:
         self.endpoint = StructuralAlerts() if endpoint is None else endpoint
-        if not isinstance(self.endpoint, Endpoint) or most < 1:
+        kind = type(self.endpoint)  # of its class, since an identity may load RDKit
+        if not (hasattr(kind, "identity") and hasattr(kind, "predict")) or most < 1:
             raise HarnessError(
                 f"scorers.molecule_repair needs an endpoint with identity and predict, and most "
-                f"of at least 1; it has {type(endpoint).__name__} and {most}"
+                f"of at least 1; it has {kind.__name__} and {most}"
             )
         self.most = most
         self.drug_likeness = drug_likeness

@@ -26,6 +26,7 @@ NO = re.compile(
     r"(?i)\W*(?:0(?:\.0)?|no|false|none|non[- ]?toxic|not toxic|negative|absent|low)\b"
     r"(?!\W*(?:or|/|data|information|evidence|known)\b).*"
 )
+MOST_LABELS = 20
 SHORT = 200
 """Letters of a value; what is longer is prose."""
 UNIT = Metric(0.0, 1.0, Direction.HIGHER)
@@ -53,8 +54,8 @@ class YesFieldsScorer:
         "labels_read": UNIT,
         "labels_all": UNIT,
         "labels_all_strict": UNIT,
-        "labels_yes": Metric(0.0, 100.0, Direction.LOWER),
-        "labels_true": Metric(0.0, 100.0, Direction.LOWER),
+        "labels_yes": Metric(0.0, MOST_LABELS, Direction.LOWER),
+        "labels_true": Metric(0.0, MOST_LABELS, Direction.LOWER),
     }
     device = None
     """None: reading fields needs none."""
