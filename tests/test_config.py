@@ -32,7 +32,10 @@ def judges(node, place: str):
                 yield from judges(node[name], f"{place}.{name}")
 
 
-ANSWERS = {"fine_grained": "#irrelevant: none #wrong: none #missing: 0"}
+ANSWERS = {
+    "answer_quality": "#score: 7",
+    "fine_grained": "#irrelevant: none #wrong: none #missing: 0",
+}
 """What a judge must write for there to be scores, where no digit is weighed."""
 
 
@@ -69,8 +72,8 @@ def test_every_judge_is_found_in_the_yaml():
         "backend@scorers.harmfulness_panel.members.judge.judge_backend=echo"
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
-        "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
-        "harmfulness_second", "preferred",
+        "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
+        "harmfulness_panel", "harmfulness_second", "preferred",
     ]  # fmt: skip
 
 
@@ -121,7 +124,15 @@ def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
 
 
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
-ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+DOMAIN = Sample(
+    "q", "Which?",
+    metadata={
+        "labels": "no|yes", "label_number": 1, "text": "It is late. No.",
+        "explanation": "It is late.", "spans": "[]",
+    },
+)  # fmt: skip
+ASKED = {name: [[QUESTION]] for name in ("choice", "choice_where", "justification", "preferred")}
+ASKED |= {name: [[DOMAIN]] for name in ("labels", "overlap", "rationale", "spans")}
 ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "options": 4})]]
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]

@@ -1,5 +1,6 @@
 """From scores to estimates with their uncertainty; arrays in, numbers out."""
 
+from harness.statistics.abstention import AccuracyAtCoverage
 from harness.statistics.agreement import (
     Measurement,
     Statistic,
@@ -35,6 +36,7 @@ from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
 from harness.statistics.label_scores import ClassScores, LabelScores, label_pairs
+from harness.statistics.labels import LabelMeasure
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -51,8 +53,10 @@ from harness.statistics.scorer_differences import (
 )
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
+from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
+from harness.statistics.variants import SpreadOverVariants
 from harness.statistics.votes import Frequencies, MajorityVote
 
 __all__ = [
@@ -62,6 +66,7 @@ __all__ = [
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
     "VERSION",
+    "AccuracyAtCoverage",
     "AnyAbove",
     "CalibrationError",
     "ClassScores",
@@ -78,6 +83,7 @@ __all__ = [
     "Floats",
     "Frequencies",
     "Grid",
+    "LabelMeasure",
     "LabelScores",
     "LargestGap",
     "Level",
@@ -94,7 +100,9 @@ __all__ = [
     "Scale",
     "ScorerDifference",
     "Share",
+    "SpanMeasure",
     "SpreadOfMaxima",
+    "SpreadOverVariants",
     "Statistic",
     "accuracy",
     "accuracy_difference",

@@ -11,8 +11,9 @@ from harness.types.records import Generation, Sample
 MODULES = [
     "justification.scorer", "justification.words", "languages", "reading.fields",
     "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
-    "reading.verdicts", "reading.winners", "reading.written_choice", "rules.answers",
-    "rules.choice", "rules.effects", "rules.guidance", "rules.trial_results",
+    "reading.verdicts", "reading.winners", "reading.written_choice", "reading.written_labels",
+    "reading.written_spans", "rules.answers", "rules.choice", "rules.effects", "rules.guidance",
+    "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.trial_results",
     "rules.yes_fields", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}

@@ -6,11 +6,10 @@ from functools import partial
 import pyarrow.parquet as pq
 import pytest
 
+from harness.command import configured, make
 from harness.runs.flow import run
 from harness.runs.plan import Plan
-from harness.types.records import Generation
-from harness.types.registry import ScorerRegistry
-from harness.types.settings import GenerationConfig
+from harness.types import Generation, GenerationConfig, Scorer, ScorerRegistry, Task
 
 
 @pytest.fixture
@@ -23,31 +22,32 @@ def own_tasks_alone(monkeypatch):
 
 
 class Answerer:
-    """Answers each sample as a function of it says: a text, or the letter that it is sure of."""
+    """A model that answers each sample of a task by a rule: a text, or a choice or its number."""
 
     weighs_choices = True
-    device_used = None
+    device = device_used = None
 
-    def __init__(self, task, answer):
+    def __init__(self, samples, rule):
         self.name = "answerer"
-        self.identity = {"backend": "answerer"}
-        self.samples = {sample.id: sample for sample in task.samples(task.records())}
-        self.answer = answer
+        self.samples = {sample.id: sample for sample in samples}
+        self.rule = rule
+        self.identity = {"rule": repr(id(rule))}
 
     def generate(self, requests, generation, seed):
         for request in requests:
-            answer = self.answer(self.samples[request.sample_id])
-            yield [self._made(request, index, answer) for index in request.indices]
+            yield [self._answer(request, index) for index in request.indices]
 
-    def _made(self, request, index, answer):
+    def _answer(self, request, index):
+        said = self.rule(self.samples[request.sample_id])
         if not request.choices:
-            return Generation(request.sample_id, index, answer)
-        sure, rest = 0.97, 0.02 / (len(request.choices) - 1)
-        weights = tuple(
-            math.log(sure if choice.strip() == answer else rest) for choice in request.choices
-        )
+            return Generation(request.sample_id, index, said)
+        rest = 0.1 / (len(request.choices) - 1)
+        weights = [
+            math.log(0.9 if said in (place, choice.strip()) else rest)
+            for place, choice in enumerate(request.choices)
+        ]
         return Generation(
-            request.sample_id, index, finish_reason="choices", choice_logprobs=weights
+            request.sample_id, index, finish_reason="choices", choice_logprobs=tuple(weights)
         )
 
 
@@ -57,7 +57,8 @@ def estimates_of(tmp_path, no_progress):
 
     def run_it(task, scorers, answer, n=1):
         plan = Plan(
-            task=task, model=Answerer(task, answer), scorers=ScorerRegistry(scorers),
+            task=task, model=Answerer(task.samples(task.records()), answer),
+            scorers=ScorerRegistry(scorers),
             generation=GenerationConfig(n=n, temperature=float(n > 1)), protocol="fast", seed=0,
             results=tmp_path / f"{len(list(tmp_path.iterdir()))}", options={},
         )  # fmt: skip
@@ -66,3 +67,33 @@ def estimates_of(tmp_path, no_progress):
         return {(row["name"], row["statistic"], row["group"]): row for row in rows}
 
     return run_it
+
+
+@pytest.fixture
+def answered(tmp_path, no_progress):
+    """The estimates of a task by name and group, of answers by a rule."""
+
+    def answer(name, rule, scorers=None, **options):
+        cfg = configured(name)
+        for option, value in options.items():
+            cfg.task[option] = value
+        task = make("task", cfg.task, Task)
+        chosen = scorers or {
+            key: make(f"scorers.{key}", node, Scorer) for key, node in cfg.scorers.items()
+        }
+        plan = Plan(
+            task=task,
+            model=Answerer(task.samples(task.records()), rule),
+            scorers=ScorerRegistry(chosen),
+            generation=GenerationConfig(max_new_tokens=8),
+            protocol="fast",
+            seed=0,
+            results=tmp_path / str(len(list(tmp_path.iterdir()))),
+            options={},
+        )
+        result = run(plan, no_progress)
+        answer.unmeasured = result.info["unmeasured"]
+        rows = result.estimates.to_pylist()
+        return {(row["name"], row["group"]): row for row in rows}
+
+    return answer
