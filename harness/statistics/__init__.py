@@ -35,7 +35,6 @@ from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, differenc
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
-from harness.statistics.label_scores import ClassScores, LabelScores, label_pairs
 from harness.statistics.labels import LabelMeasure
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
@@ -69,7 +68,6 @@ __all__ = [
     "AccuracyAtCoverage",
     "AnyAbove",
     "CalibrationError",
-    "ClassScores",
     "ClusterMeans",
     "Contrast",
     "Corrected",
@@ -84,7 +82,6 @@ __all__ = [
     "Frequencies",
     "Grid",
     "LabelMeasure",
-    "LabelScores",
     "LargestGap",
     "Level",
     "MajorityVote",
@@ -123,7 +120,6 @@ __all__ = [
     "interval",
     "kappa",
     "krippendorff_alpha",
-    "label_pairs",
     "mean_of_rows",
     "paired",
     "pearson",

@@ -15,13 +15,13 @@ from harness.data import (
     text_field,
     truth_field,
 )
-from harness.statistics import Contrast, LabelScores, Mean, Share
+from harness.statistics import Contrast, LabelMeasure, Mean, Share
 from harness.types import (
-    Direction,
     Estimand,
     HarnessError,
     Margin,
     Message,
+    Metadata,
     Records,
     Sample,
     with_margins,
@@ -111,6 +111,7 @@ class DrugToxicity:
             where = f"record {number} of {records.name!r}"
             drug = _drug(row, f"{records.name}-{number}")
             truth = {organ: _harmed(row, organ, where) for organ in ORGANS}
+            bits = sum(2**place for place, harmed in enumerate(truth.values()) if harmed)
             for form in self.written_as:
                 text = self._asked(row, form, where)
                 yield Sample(
@@ -118,7 +119,11 @@ class DrugToxicity:
                     prompt=(Message("user", text),),
                     target=json.dumps(truth),
                     cluster=drug,
-                    metadata={"written_as": form, "source": name_field(row, "source", "")},
+                    metadata={
+                        "label_number": bits,
+                        "written_as": form,
+                        "source": name_field(row, "source", ""),
+                    },
                 )
 
     def _asked(self, row: Row, form: str, where: str) -> str:
@@ -177,7 +182,12 @@ def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
     """F1 of each organ with its baseline, and what the form of a drug changes."""
     organs, whole = tuple(ORGANS), Share(at_least=1)
     rows = [
-        *(Estimand("organs", "labels_right", LabelScores(organs, "organ", m)) for m in MEASURES),
+        *_scores("organs", organs, {}, MEASURES),
+        Estimand(
+            "organs, all said to be harmed",
+            "labels_said",
+            LabelMeasure("macro F1", several=True, always="all"),
+        ),
         Estimand("organs right", "labels_right", Mean()),
         Estimand("organs right, unparsed is wrong", "labels_right_strict", Mean()),
         Estimand("all six right", "labels_all", whole),
@@ -187,12 +197,8 @@ def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
         Estimand("organs that are", "labels_true", Mean()),
     ]
     if len(forms) > 1:
-        scores = LabelScores(organs, "organ")
-        rows += [
-            Estimand(f"organs, from {FORMS[form]}", "labels_right", scores,
-                     where={"written_as": form}, better=Direction.HIGHER)
-            for form in forms
-        ]  # fmt: skip
+        for form in forms:
+            rows += _scores(f"organs, from {FORMS[form]}", organs, {"written_as": form}, ("F1",))
         rows.append(Estimand("organs right", "labels_right", Contrast("written_as", forms[0])))
         rows.append(Estimand("organs right", "labels_right", Mean(), "written_as"))
     margins = {
@@ -200,6 +206,18 @@ def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
         "organs right, unparsed is wrong": Margin(0.1, "likewise, with what nobody can read"),
     }
     return _with_margins(rows, margins)
+
+
+def _scores(
+    name: str, organs: tuple[str, ...], where: Metadata, measures: Sequence[str]
+) -> list[Estimand]:
+    """Each measure of each organ, of their unweighted mean, and of all decisions together."""
+    rows: list[Estimand] = []
+    for measure in measures:
+        kinds = [LabelMeasure(measure, each=organs, several=True)]
+        kinds += [LabelMeasure(f"{over} {measure}", several=True) for over in ("macro", "micro")]
+        rows += [Estimand(name, "labels_said", kind, where=where) for kind in kinds]
+    return rows
 
 
 def _with_margins(rows: Sequence[Estimand], margins: Mapping[str, Margin]) -> tuple[Estimand, ...]:

@@ -16,7 +16,7 @@ from harness.data import (
     read_records,
     text_field,
 )
-from harness.statistics import ClassScores, Frequencies, Mean, Share
+from harness.statistics import Frequencies, LabelMeasure, Mean, Share
 from harness.types import (
     Direction,
     Estimand,
@@ -121,7 +121,7 @@ class TrialResults:
             lines.append("Which type is this outcome of, as the text reports it?")
             lines += [f"{letter}. {text}" for letter, text in KINDS.items()]
             lines.append("Answer with the letter alone.")
-            metadata |= {"options": len(KINDS)}
+            metadata |= {"options": len(KINDS), "label_number": TYPES.index(kind) + 1}
             metadata |= {f"option_{letter}": text.split(":")[0] for letter, text in KINDS.items()}
         else:
             lines.append(_numbers_asked(kind))
@@ -132,7 +132,7 @@ class TrialResults:
             target=LETTERS[kind] if asked == "type" else _reference(row, kind),
             choices=tuple(f" {letter}" for letter in KINDS) if weighed else (),
             cluster=name_field(row, "pmcid", name),
-            metadata={"options": None} | metadata,
+            metadata={"options": None, "label_number": None} | metadata,
         )
 
 
@@ -173,12 +173,17 @@ def estimands(ask: str) -> tuple[Estimand, ...]:
 def _of_types() -> tuple[Estimand, ...]:
     asked, right = {"asked": "type"}, Share(at_least=1)
     classes = tuple((kind, float(n)) for n, kind in enumerate(TYPES, 1))
+    measures = (
+        LabelMeasure("F1", each=(*TYPES, "unknown")),
+        LabelMeasure("macro F1"),
+        LabelMeasure("accuracy", always="commonest"),
+    )
     said = Frequencies((*classes, ("unknown", 3.0)), "type")
     return (
         Estimand("outcome type right", "accuracy", right, where=asked),
         Estimand("outcome type right, unparsed is wrong", "accuracy_strict", right, where=asked),
         Estimand("outcome type read", "parsed", right, where=asked),
-        Estimand("outcome type", "position", ClassScores("outcome_type", classes), where=asked),
+        *(Estimand("outcome type", "position", measure, where=asked) for measure in measures),
         Estimand("said to be", "position", said, where=asked),
         Estimand(
             "always answering this is right", "target_position", Frequencies(classes, "type"),

@@ -1,14 +1,11 @@
 import numpy as np
 import pytest
-from sklearn.metrics import brier_score_loss, f1_score, precision_score, recall_score
+from sklearn.metrics import brier_score_loss
 
 from harness.statistics import (
     CalibrationError,
-    ClassScores,
-    LabelScores,
     Reliability,
     calibration_pair,
-    label_pairs,
 )
 from harness.types import Direction, Metric
 
@@ -64,43 +61,3 @@ def test_a_reliability_figure_has_a_row_a_bin_and_one_for_what_is_lost():
         "0.200 (0.1 to 0.2)": (0.0, 2), "0.550 (0.5 to 0.6)": (1.0, 1),
         "0.950 (0.9 to 1)": (0.5, 2), "not known": (None, 1),
     }  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("measure", "theirs"),
-    [("F1", f1_score), ("precision", precision_score), ("recall", recall_score)],
-)
-def test_labels_score_as_scikit_learn_has_it(measure, theirs):
-    random = np.random.default_rng(4)
-    truth, said = random.random((2, 60, 3)) < 0.4
-    names = ("a", "b", "c")
-    values = np.array(
-        [[label_pairs(dict(zip(names, t, strict=True)), dict(zip(names, s, strict=True)))]
-         for t, s in zip(truth, said, strict=True)], object,
-    )  # fmt: skip
-    clusters = [str(n) for n in range(60)]
-    rows = LabelScores(names, "organ", measure).compare(values, {}, clusters, UNIT)
-    for place, name in enumerate(names):
-        assert rows[name].estimate == pytest.approx(theirs(truth[:, place], said[:, place]))
-    for average in ("macro", "micro"):
-        assert rows[average].estimate == pytest.approx(theirs(truth, said, average=average))
-    kinds = np.array(names)[random.integers(0, 3, (2, 60))]
-    codes = np.array([[names.index(kind) + 1.0] for kind in kinds[1]])
-    classes = tuple((name, place + 1.0) for place, name in enumerate(names))
-    found = ClassScores("k", classes, measure).compare(
-        codes, {"k": kinds[0].tolist()}, clusters, UNIT
-    )
-    for average in ("macro", "micro"):
-        expected = theirs(kinds[0], kinds[1], average=average)
-        assert found[average].estimate == pytest.approx(expected)
-
-
-def test_an_answer_without_labels_is_missing_and_bounds_what_is_known():
-    truth = {"liver": True}
-    said = [label_pairs(truth, truth), label_pairs(truth, None)]
-    rows = LabelScores(("liver",), "organ").compare(
-        np.array(said, object)[:, None], {}, ["a", "b"], UNIT
-    )
-    row = rows["liver"]
-    assert (row.estimate, row.n_failed, row.best) == (1.0, 1, 1.0)
-    assert row.worst == pytest.approx(2 / 3)

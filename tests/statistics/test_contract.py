@@ -7,7 +7,6 @@ import pytest
 
 from harness.statistics import (
     AnyAbove,
-    ClassScores,
     Contrast,
     Correlation,
     CurveOfMaxima,
@@ -40,7 +39,6 @@ SHIPPED = [
     SpreadOfMaxima(2),
     MajorityVote(),
     Frequencies((("none", 0.0), ("all", 1.0)), "choice"),
-    ClassScores("race", (("a", 1.0), ("b", 0.0))),
     CurveOfMaxima((1, 2, 3)),
     CurveOfMaxima((1, 2), pooled=True),
     Contrast("race", "a"),

@@ -165,6 +165,8 @@ def test_the_published_outcome_types_come_out(shared_data, tmp_path, estimates_o
     assert found["said to be", "share", "unknown"]["estimate"] * 656 == pytest.approx(155)
     majority = found["always answering this is right", "share", "continuous"]["estimate"]
     assert majority == pytest.approx(0.7393, abs=5e-5)
+    constant = found["outcome type", "accuracy of the commonest label", "all"]["estimate"]
+    assert constant == pytest.approx(majority)
     truth = [r["outcome_type"] for r in rows]
     said = [{"A": "binary", "B": "continuous"}.get(r["output"][0], "unknown") for r in rows]
     for kind, value in (("binary", 0.7354838710), ("continuous", 0.8358913814)):
@@ -194,7 +196,7 @@ def test_who_is_perfect_has_all_and_who_knows_nothing_the_floor(estimates_of):
         assert perfect[name, share, None]["estimate"] == 1
         assert perfect[name, share, None]["n_failed"] == 0
     assert perfect["error of the log odds ratio", "mean", None]["estimate"] == 0
-    assert perfect["outcome type", "F1", "macro"]["estimate"] == 1
+    assert perfect["outcome type", "macro F1", "all"]["estimate"] == 1
     unknown = estimates_of(task, SCORERS, answer_unknown)
     assert unknown["exact match", share, None]["estimate"] == 0
     floor = unknown["always answering unknown is an exact match", share, None]["estimate"]
@@ -203,7 +205,7 @@ def test_who_is_perfect_has_all_and_who_knows_nothing_the_floor(estimates_of):
     assert unknown["error of the log odds ratio", "mean", None]["estimate"] is None
     majority = estimates_of(task, SCORERS, answer_by_majority)
     assert majority["outcome type right", share, None]["estimate"] == 0.5
-    assert majority["outcome type", "F1", "macro"]["estimate"] == pytest.approx(1 / 3)
+    assert majority["outcome type", "macro F1", "all"]["estimate"] == pytest.approx(1 / 3)
     assert majority["exact match", share, None]["estimate"] == 1
 
 

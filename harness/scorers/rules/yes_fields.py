@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness.scorers.reading.structured import read_fields
-from harness.statistics import label_pairs
 from harness.types import Direction, Generation, Metric, Sample, Score
 
 ENDINGS = ("", "_toxicity", "_toxic", "_prediction", "_label", "_answer", "_value", "_result")
@@ -35,17 +34,17 @@ UNIT = Metric(0.0, 1.0, Direction.HIGHER)
 class YesFieldsScorer:
     """Gives which labels of a sample an answer says yes to; `target` is JSON of label to 0 or 1.
 
-    `labels_right`: the share of the labels that are as they should be, 0 to 1, with each one's
-    truth and prediction as its explanation, which `LabelScores` reads; missing where any label
-    cannot be read, and 0 in `labels_right_strict`. `labels_read`: 1 where all can. `labels_all`: 1
-    where all are right, `labels_all_strict` likewise. `labels_yes`, `labels_true`: how many are
-    said to hold, and do.
+    `labels_right`: the share of the labels that are as they should be, 0 to 1; missing where any
+    label cannot be read, and 0 in `labels_right_strict`. `labels_all`: 1 where all are right,
+    `labels_all_strict` likewise. `labels_read`: 1 where all can be read. `labels_said`: those that
+    are said to hold as a sum of powers of two, the first label's being 1, which `LabelMeasure`
+    reads. `labels_yes`, `labels_true`: how many are said to hold, and do.
 
     >>> sample = Sample("1", "?", target='{"liver": 1, "renal": 0}')
     >>> answer = Generation("1", 0, "{'Liver toxicity': 'Yes', 'renal': 'yes'}")
     >>> (scores,) = YesFieldsScorer().score([sample], [answer])
     >>> scores[0].value, scores[0].explanation
-    (0.5, '{"liver": [1, 1], "renal": [0, 1]}')
+    (0.5, 'yes: liver, renal')
     """
 
     metrics: Mapping[str, Metric] = {
@@ -54,6 +53,7 @@ class YesFieldsScorer:
         "labels_read": UNIT,
         "labels_all": UNIT,
         "labels_all_strict": UNIT,
+        "labels_said": Metric(0.0, 2.0**MOST_LABELS, Direction.HIGHER),
         "labels_yes": Metric(0.0, MOST_LABELS, Direction.LOWER),
         "labels_true": Metric(0.0, MOST_LABELS, Direction.LOWER),
     }
@@ -81,10 +81,8 @@ class YesFieldsScorer:
             reason = "the sample's target is no JSON object of labels"
             return [Score.missing(metric, reason) for metric in self.metrics]
         if not text.strip():
-            nothing = label_pairs(truth, None)
-            return [Score.missing(metric, "empty answer", nothing) for metric in self.metrics]
+            return [Score.missing(metric, "empty answer") for metric in self.metrics]
         said, reason = _read(text, list(truth))
-        pairs = label_pairs(truth, said)
         values = {
             "labels_right_strict": 0.0,
             "labels_read": 0.0,
@@ -97,10 +95,12 @@ class YesFieldsScorer:
             values |= {"labels_right": right, "labels_right_strict": right, "labels_read": 1.0}
             values |= {"labels_all": whole, "labels_all_strict": whole}
             values["labels_yes"] = float(sum(said.values()))
+            values["labels_said"] = float(sum(2**n for n, name in enumerate(truth) if said[name]))
+            reason = f"yes: {', '.join(name for name in truth if said[name]) or 'none'}"
         return [
-            Score(metric, values[metric], explanation=pairs)
+            Score(metric, values[metric], explanation=reason)
             if metric in values
-            else Score.missing(metric, reason, pairs)
+            else Score.missing(metric, reason)
             for metric in self.metrics
         ]
 
