@@ -184,7 +184,7 @@ def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
     rows = [
         *_scores("organs", organs, {}, MEASURES),
         Estimand(
-            "organs, all said to be harmed",
+            "macro F1 of organs, all said to be harmed",
             "labels_said",
             LabelMeasure("macro F1", several=True, always="all"),
         ),
@@ -198,7 +198,7 @@ def estimands(forms: Sequence[str]) -> tuple[Estimand, ...]:
     ]
     if len(forms) > 1:
         for form in forms:
-            rows += _scores(f"organs, from {FORMS[form]}", organs, {"written_as": form}, ("F1",))
+            rows += _scores(f"organs from {FORMS[form]}", organs, {"written_as": form}, ("F1",))
         rows.append(Estimand("organs right", "labels_right", Contrast("written_as", forms[0])))
         rows.append(Estimand("organs right", "labels_right", Mean(), "written_as"))
     margins = {
@@ -216,7 +216,10 @@ def _scores(
     for measure in measures:
         kinds = [LabelMeasure(measure, each=organs, several=True)]
         kinds += [LabelMeasure(f"{over} {measure}", several=True) for over in ("macro", "micro")]
-        rows += [Estimand(name, "labels_said", kind, where=where) for kind in kinds]
+        rows += [
+            Estimand(f"{kind.measure} of {name}", "labels_said", kind, where=where)
+            for kind in kinds
+        ]
     return rows
 
 

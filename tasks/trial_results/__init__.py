@@ -183,7 +183,10 @@ def _of_types() -> tuple[Estimand, ...]:
         Estimand("outcome type right", "accuracy", right, where=asked),
         Estimand("outcome type right, unparsed is wrong", "accuracy_strict", right, where=asked),
         Estimand("outcome type read", "parsed", right, where=asked),
-        *(Estimand("outcome type", "position", measure, where=asked) for measure in measures),
+        *(
+            Estimand(f"{measure.name} of the outcome type", "position", measure, where=asked)
+            for measure in measures
+        ),
         Estimand("said to be", "position", said, where=asked),
         Estimand(
             "always answering this is right", "target_position", Frequencies(classes, "type"),

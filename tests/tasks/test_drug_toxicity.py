@@ -104,19 +104,21 @@ def test_the_perfect_the_majority_and_the_unknowing_get_what_they_deserve(estima
     task = task_of("drug_toxicity")
     truth = [json.loads(sample.target) for sample in samples()]
     perfect = estimates_of(task, SCORERS, lambda s: s.target)
-    assert perfect["organs", "macro F1", "all"]["estimate"] == 1
+    assert perfect["macro F1 of organs", "macro F1", "all"]["estimate"] == 1
     assert perfect["organs right", "difference from smiles", "iupac"]["estimate"] == 0
     most = {organ: int(sum(t[organ] for t in truth) > 40) for organ in ORGANS}
     majority = estimates_of(task, SCORERS, lambda s: json.dumps(most))
     for organ in ORGANS:
         theirs = f1_score([t[organ] for t in truth], [most[organ]] * 80, zero_division=0)
-        assert majority["organs", "F1", organ]["estimate"] == pytest.approx(theirs)
-    always = majority["organs, all said to be harmed", "macro F1 of all labels", "all"]["estimate"]
+        assert majority["F1 of organs", "F1", organ]["estimate"] == pytest.approx(theirs)
+    always = majority["macro F1 of organs, all said to be harmed", "macro F1 of all labels", "all"][
+        "estimate"
+    ]
     theirs = [f1_score([t[organ] for t in truth], [1] * 80) for organ in ORGANS]
     assert always == pytest.approx(sum(theirs) / 6)
-    assert majority["organs", "macro F1", "all"]["estimate"] < always
+    assert majority["macro F1 of organs", "macro F1", "all"]["estimate"] < always
     unknown = estimates_of(task, SCORERS, lambda s: json.dumps(dict.fromkeys(ORGANS, "N/A")))
-    row = unknown["organs", "macro F1", "all"]
+    row = unknown["macro F1 of organs", "macro F1", "all"]
     assert (row["estimate"], row["n_failed"], row["worst"], row["best"]) == (None, 80, 0, 1)
     assert unknown["organs right, unparsed is wrong", "mean", None]["estimate"] == 0
     assert unknown["answers read", SHARE, None]["estimate"] == 0

@@ -19,6 +19,7 @@ FIELDS = (
     "intervention_events", "intervention_group_size", "comparator_events", "comparator_group_size",
 )  # fmt: skip
 TARGET = json.dumps(dict(zip(FIELDS, ("11", "1,525", "x", "0"), strict=True)))
+COMMONEST = "accuracy of the commonest label of the outcome type"
 SAMPLE = Sample("q", "?", target=TARGET, metadata={"asked": "numbers"})
 
 
@@ -165,12 +166,12 @@ def test_the_published_outcome_types_come_out(shared_data, tmp_path, estimates_o
     assert found["said to be", "share", "unknown"]["estimate"] * 656 == pytest.approx(155)
     majority = found["always answering this is right", "share", "continuous"]["estimate"]
     assert majority == pytest.approx(0.7393, abs=5e-5)
-    constant = found["outcome type", "accuracy of the commonest label", "all"]["estimate"]
+    constant = found[COMMONEST, "accuracy of the commonest label", "all"]["estimate"]
     assert constant == pytest.approx(majority)
     truth = [r["outcome_type"] for r in rows]
     said = [{"A": "binary", "B": "continuous"}.get(r["output"][0], "unknown") for r in rows]
     for kind, value in (("binary", 0.7354838710), ("continuous", 0.8358913814)):
-        assert found["outcome type", "F1", kind]["estimate"] == pytest.approx(value)
+        assert found["F1 of the outcome type", "F1", kind]["estimate"] == pytest.approx(value)
         theirs = f1_score(truth, said, labels=[kind], average=None)[0]
         assert theirs == pytest.approx(value)
 
@@ -196,7 +197,7 @@ def test_who_is_perfect_has_all_and_who_knows_nothing_the_floor(estimates_of):
         assert perfect[name, share, None]["estimate"] == 1
         assert perfect[name, share, None]["n_failed"] == 0
     assert perfect["error of the log odds ratio", "mean", None]["estimate"] == 0
-    assert perfect["outcome type", "macro F1", "all"]["estimate"] == 1
+    assert perfect["macro F1 of the outcome type", "macro F1", "all"]["estimate"] == 1
     unknown = estimates_of(task, SCORERS, answer_unknown)
     assert unknown["exact match", share, None]["estimate"] == 0
     floor = unknown["always answering unknown is an exact match", share, None]["estimate"]
@@ -205,7 +206,9 @@ def test_who_is_perfect_has_all_and_who_knows_nothing_the_floor(estimates_of):
     assert unknown["error of the log odds ratio", "mean", None]["estimate"] is None
     majority = estimates_of(task, SCORERS, answer_by_majority)
     assert majority["outcome type right", share, None]["estimate"] == 0.5
-    assert majority["outcome type", "macro F1", "all"]["estimate"] == pytest.approx(1 / 3)
+    assert majority["macro F1 of the outcome type", "macro F1", "all"]["estimate"] == pytest.approx(
+        1 / 3
+    )
     assert majority["exact match", share, None]["estimate"] == 1
 
 
