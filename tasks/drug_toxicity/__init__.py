@@ -61,6 +61,12 @@ COLUMNS = {
     "name": ("name", "drug", "generic_name"),
 }
 REASONING = ("none", "chain")
+EXAMPLE: Row = {
+    "smiles": "NC(=O)NO", "iupac": "hydroxyurea", "name": "hydroxycarbamide",
+    "pathways": ["ribonucleotide reductase"], "go_terms": ["DNA replication"],
+    "hematological": 1, "infertility": 1, "pulmonary": 1,
+}  # fmt: skip
+"""A drug with its labels that is shown before, and is none of those that are asked about."""
 MEASURES = ("F1", "precision", "recall")
 
 
@@ -72,6 +78,7 @@ class DrugToxicity:
         written_as: forms of a drug: `smiles`, `iupac`, `name`; each is asked of each drug.
         context: tell the pathways and gene ontology terms too.
         reasoning: `none`, or `chain`: a chain of thought before the labels.
+        shots: 1: a drug with its labels is shown before, for models that would not keep the form.
 
     Raises:
         HarnessError: an option has no such value.
@@ -87,6 +94,7 @@ class DrugToxicity:
         written_as: Sequence[str] = ("smiles", "iupac"),
         context: bool = True,
         reasoning: str = "none",
+        shots: int = 0,
     ) -> None:
         forms = tuple(written_as) if not isinstance(written_as, str) else (written_as,)
         if not forms or len(set(forms)) < len(forms) or not set(forms) <= FORMS.keys():
@@ -95,7 +103,10 @@ class DrugToxicity:
             )
         if reasoning not in REASONING:
             raise HarnessError(f"task.reasoning={reasoning!r} is not one of {', '.join(REASONING)}")
+        if shots not in (0, 1) or (shots and reasoning == "chain"):
+            raise HarnessError(f"task.shots={shots} must be 0, or 1 without a chain of thought")
         self.data = data
+        self.shots = shots
         self.written_as = forms
         self.context = context
         self.reasoning = reasoning
@@ -116,7 +127,7 @@ class DrugToxicity:
                 text = self._asked(row, form, where)
                 yield Sample(
                     id=f"{drug}-{form}",
-                    prompt=(Message("user", text),),
+                    prompt=(*self._shown(form), Message("user", text)),
                     target=json.dumps(truth),
                     cluster=drug,
                     metadata={
@@ -125,6 +136,12 @@ class DrugToxicity:
                         "source": name_field(row, "source", ""),
                     },
                 )
+
+    def _shown(self, form: str) -> list[Message]:
+        """The worked example, where one is wanted."""
+        labels = json.dumps({organ: EXAMPLE.get(organ, 0) for organ in ORGANS})
+        turns = [Message("user", self._asked(EXAMPLE, form, "the example"))]
+        return [*turns, Message("assistant", labels)] if self.shots else []
 
     def _asked(self, row: Row, form: str, where: str) -> str:
         lines = [f"{FORMS[form]}: {text_field(row, COLUMNS[form], where)}"]

@@ -27,7 +27,9 @@ def values(text):
     return {score.metric: score.value for score in row}
 
 
-@pytest.mark.parametrize("options", [{}, {"written_as": ["name"], "reasoning": "chain"}])
+@pytest.mark.parametrize(
+    "options", [{}, {"written_as": ["name"], "reasoning": "chain", "shots": 0}]
+)
 def test_the_contract(options):
     check_task(task_of("drug_toxicity", **options))
 
@@ -46,7 +48,7 @@ def test_the_starter_set_has_forty_drugs_each_with_sources_and_some_that_harm_no
     }  # fmt: skip
     assert sum(not any(row[organ] for organ in ORGANS) for row in rows) == 4
     assert Counter(s.metadata["written_as"] for s in samples()) == {"smiles": 40, "iupac": 40}
-    assert not any(row["name"] in s.prompt[0].content for row in rows[:9] for s in samples()[:18])
+    assert not any(row["name"] in s.prompt[-1].content for row in rows[:9] for s in samples()[:18])
 
 
 def test_every_structure_can_be_parsed():
@@ -76,6 +78,15 @@ def test_labels_are_read_as_models_write_them(text, right):
     assert found["labels_right"] == right
     assert found["labels_right_strict"] == (right or 0)
     assert found["labels_read"] == (right is not None)
+
+
+def test_a_worked_example_is_shown_before_and_is_none_of_the_drugs():
+    (first, answer, asked) = samples(shots=1)[0].prompt
+    assert (first.role, answer.role, asked.role) == ("user", "assistant", "user")
+    assert list(json.loads(answer.content).values()) == [0, 1, 1, 0, 1, 0]
+    assert not any(s.prompt[-1].content == first.content for s in samples())
+    with pytest.raises(HarnessError, match="without a chain of thought"):
+        task_of("drug_toxicity", shots=1, reasoning="chain")
 
 
 def test_the_authors_columns_are_read(tmp_path):

@@ -174,5 +174,5 @@ def test_an_echo_of_what_is_asked_is_no_answer(estimates_of):
     ):
         task = task_of(name, **({"answer": "written"} if name == "chemistry_safety" else {}))
         scorers = {scorer: SCORERS[scorer]()}
-        rows = estimates_of(task, scorers, lambda s: s.prompt[0].content.split("\n\n")[-1])
+        rows = estimates_of(task, scorers, lambda s: s.prompt[-1].content.split("\n\n")[-1])
         assert rows[metric, SHARE, None]["estimate"] == 0, name
