@@ -46,6 +46,22 @@ TEXT = ("abstract", "text")
 ASK = {"both": ("type", "numbers"), "type": ("type",), "numbers": ("numbers",)}
 ANSWER = ("letters", "written")
 UNKNOWN = "x"
+EXAMPLES: Mapping[str, Row] = {
+    "binary": {
+        "abstract": "Fifty-two people with migraine took ginger (n = 26) or placebo (n = 26). "
+        "Vomiting was noted in 5 people with ginger and, the report says, in more with placebo.",
+        "outcome": "vomiting", "intervention": "ginger", "comparator": "placebo",
+        "intervention_events": 5, "intervention_group_size": 26, "comparator_group_size": 26,
+    },
+    "continuous": {
+        "abstract": "Balance was scored after a course of dancing (n = 33) or of reading (n = 31). "
+        "It was 24.5 (SD 3.1) with dancing and 22.0 with reading, whose spread is not given.",
+        "outcome": "balance", "intervention": "dancing", "comparator": "reading",
+        "intervention_mean": 24.5, "intervention_standard_deviation": 3.1,
+        "intervention_group_size": 33, "comparator_mean": 22.0, "comparator_group_size": 31,
+    },
+}  # fmt: skip
+"""Invented reports with their numbers, none of those that are asked about."""
 
 
 class TrialResults:
@@ -57,6 +73,8 @@ class TrialResults:
         answer: how the type is answered: `letters` (weighed), or `written`.
         articles: a file with `pmcid` and `text`, for data that name the articles alone; null: the
             texts stand beside the outcomes.
+        shots: 1: a report with its numbers is shown before each that is asked for its own, for
+            models that would not keep the form.
 
     Raises:
         HarnessError: an option has no such value.
@@ -71,7 +89,10 @@ class TrialResults:
         ask: str = "both",
         answer: str = "letters",
         articles: str | None = None,
+        shots: int = 0,
     ) -> None:
+        if shots not in (0, 1):
+            raise HarnessError(f"task.shots={shots} must be 0 or 1")
         for option, value, known in (("ask", ask, tuple(ASK)), ("answer", answer, ANSWER)):
             if value not in known:
                 raise HarnessError(f"task.{option}={value!r} is not one of {', '.join(known)}")
@@ -79,6 +100,7 @@ class TrialResults:
         self.ask = ask
         self.answer = answer
         self.articles = articles
+        self.shots = shots
         self.estimands = estimands(ask)
 
     def records(self) -> Records:
@@ -110,11 +132,7 @@ class TrialResults:
 
     def _sample(self, row: Row, name: str, asked: str, where: str) -> Sample:
         kind = level_field(row, "outcome_type", TYPES, where)
-        facts = [
-            f"{title}: {text_field(row, (title.casefold(),), where)}"
-            for title in ("Outcome", "Intervention", "Comparator")
-        ]
-        lines = [text_field(row, TEXT, where), "", *facts, ""]
+        lines = _told(row, where)
         metadata: dict[str, Any] = {"asked": asked, "outcome_type": kind}
         weighed = asked == "type" and self.answer == "letters"
         if asked == "type":
@@ -126,14 +144,36 @@ class TrialResults:
         else:
             lines.append(_numbers_asked(kind))
         lead = (Message("assistant", "Answer:"),) if weighed else ()
+        shown = _shown(kind) if self.shots and asked == "numbers" else ()
         return Sample(
             id=f"{name}-{asked}",
-            prompt=(Message("user", "\n".join(lines)), *lead),
+            prompt=(*shown, Message("user", "\n".join(lines)), *lead),
             target=LETTERS[kind] if asked == "type" else _reference(row, kind),
             choices=tuple(f" {letter}" for letter in KINDS) if weighed else (),
             cluster=name_field(row, "pmcid", name),
             metadata={"options": None, "label_number": None} | metadata,
         )
+
+
+def _told(row: Row, where: str) -> list[str]:
+    """The report, and which outcome of which arms is asked about."""
+    facts = [
+        f"{title}: {text_field(row, (title.casefold(),), where)}"
+        for title in ("Outcome", "Intervention", "Comparator")
+    ]
+    return [text_field(row, TEXT, where), "", *facts, ""]
+
+
+def _shown(kind: str) -> tuple[Message, Message]:
+    """The worked example, with one number that is unknown."""
+    row = EXAMPLES[kind]
+    known: dict[str, str] = json.loads(_reference(row, kind))
+    arms = [
+        "\n".join([f"{arm}:", *(f"  {field}: {known[f'{arm}_{field}']}" for field in FIELDS[kind])])
+        for arm in ARMS
+    ]
+    asked = "\n".join([*_told(row, "the example"), _numbers_asked(kind)])
+    return Message("user", asked), Message("assistant", "\n".join(["```yaml", *arms, "```"]))
 
 
 def _numbers_asked(kind: str) -> str:

@@ -8,6 +8,7 @@ from sklearn.metrics import f1_score
 from statsmodels.stats.meta_analysis import effectsize_smd
 
 from harness.command import task_of
+from harness.scorers.reading.structured import read_fields
 from harness.scorers.rules.choice import ChoiceScorer
 from harness.scorers.rules.effects import log_odds_ratio, standardised_mean_difference
 from harness.scorers.rules.trial_results import TrialResultsScorer
@@ -55,7 +56,7 @@ def test_the_starter_set_has_forty_abstracts_and_says_every_number_that_it_asks_
         "no deep": "0",
     }
     for sample in asked:
-        text = sample.prompt[0].content.split("Outcome:")[0].replace(",", "")
+        text = sample.prompt[-1].content.split("Outcome:")[0].replace(",", "")
         for value in json.loads(sample.target).values():
             number = re.escape(value.removesuffix(".0"))
             spelt = any(w.casefold() in text.casefold() and n == value for w, n in words.items())
@@ -76,6 +77,20 @@ def test_fields_are_read_as_models_write_them():
         assert values["exact_match"] == values["parsed_fields"] == 1, text
         assert values["unknown"] == 1
         assert values["unknown_wrongly"] == 0
+
+
+def test_a_worked_example_is_shown_in_the_form_that_is_asked_for():
+    asked = samples(ask="numbers", shots=1)
+    for sample in (asked[0], asked[-1]):
+        shown, answer, _ = sample.prompt
+        names = json.loads(sample.target)
+        read = read_fields(answer.content, names)
+        assert list(read) == list(names)
+        assert list(read.values()).count("x") == 1
+        assert shown.content.split("Outcome:")[0] not in {
+            s.prompt[-1].content.split("Outcome:")[0] for s in asked
+        }
+    assert len(samples(ask="numbers", shots=0)[0].prompt) == 1
 
 
 def test_unknown_is_never_zero():
@@ -216,7 +231,7 @@ def first_numbers(sample):
     """The numbers of the text in the order in which they stand there."""
     if sample.metadata["asked"] == "type":
         return "A"
-    text = sample.prompt[0].content.split("Outcome:")[0].replace(",", "")
+    text = sample.prompt[-1].content.split("Outcome:")[0].replace(",", "")
     numbers = iter(re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?", text))
     return json.dumps({name: next(numbers, "x") for name in json.loads(sample.target)})
 
