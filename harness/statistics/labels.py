@@ -143,6 +143,11 @@ class LabelMeasure:
         return f"{self.measure} of the {self.always} label" if self.always else self.measure
 
     @property
+    def range(self) -> str | None:
+        """A share, but for Matthews' correlation, which goes down to -1."""
+        return None if "MCC" in self.measure else "share"
+
+    @property
     def by(self) -> str:
         """The labels, or what groups are of."""
         return "label" if self.each else self.groups or "answers"
@@ -237,7 +242,8 @@ class LabelMeasure:
         np.add.at(sums, units, hits)
         drawn = np.vstack([block @ sums for block in times_drawn(count, RESAMPLES)])
         values = self.of_hits(drawn[:, :-1], drawn[:, -1])
-        return [interval_of(values[:, i], value, count) for i, value in enumerate(measured)]
+        least = 0.0 if self.range else -1.0
+        return [interval_of(values[:, i], value, count, least) for i, value in enumerate(measured)]
 
 
 def interval_of(values: Floats, estimate: float, count: int, least: float = 0.0) -> Interval:

@@ -102,6 +102,12 @@ def test_the_interval_of_a_share_is_about_its_binomial_one_and_never_of_no_width
     assert row.low == pytest.approx(0.963, abs=1e-3)  # Wilson's for none of a hundred
 
 
+def test_a_correlation_below_zero_has_an_interval_that_holds_it():
+    found = rows(LabelMeasure("MCC"), [1, 2] * 20, label_number=[2, 1] * 20)["all"]
+    assert (found.estimate, found.low) == (-1, -1)
+    assert -1 < found.high < 0
+
+
 def test_coverage_keeps_the_surest_and_parts_those_that_are_equally_sure():
     values = [0.9, 0.8, -0.8, -0.6]  # two right, two wrong
     found = rows(AccuracyAtCoverage((1.0, 0.75, 0.5, 0.25)), values)
