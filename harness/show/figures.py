@@ -72,9 +72,9 @@ def draw(
     """
     drawn = []
     for name, rows in groups(estimates):
-        line = rows[0]["by"] == "generations"
-        listed = 0 if line else min(len(rows), MOST_ROWS)
-        plot = partial(curve if line else forest, rows=rows)
+        listed = 0 if rows[0]["by"] in PLOTS else min(len(rows), MOST_ROWS)
+        shape = PLOTS.get(rows[0]["by"], forest)
+        plot = partial(shape, rows=rows)
         drawn.append(save(name, folder, title, plot, 1.3 + 0.27 * listed))
     for metric, values in scores.items():
         if len(np.unique(values[np.isfinite(values)])) > 2:
@@ -182,6 +182,31 @@ def curve(axes: Axes, rows: Sequence[Row]) -> str:
     axes.set_ylabel(ordered[0]["statistic"])
     axes.grid()
     return _heading(ordered[0])
+
+
+def reliability(axes: Axes, rows: Sequence[Row]) -> str:
+    """The share that is right over the confidence, beside the line on which both are alike."""
+    known = [row for row in rows if row["estimate"] is not None]
+    axes.plot([0, 1], [0, 1], "--", color=INK, linewidth=1, label="calibrated")
+    for row in known:
+        place = float(row["group"].split()[0])
+        if row["low"] is not None:
+            axes.vlines(place, row["low"], row["high"], color=BLUE, linewidth=2)
+        axes.plot(place, row["estimate"], "o", color=BLUE)
+        count = f"n {row['n_scored']}"
+        axes.annotate(count, (place, row["estimate"]), (5, 4), textcoords="offset points", size=8)
+    axes.set_xlim(0, 1.06)
+    axes.set_ylim(-0.02, 1.05)
+    axes.set_xlabel("mean confidence of a bin")
+    axes.set_ylabel(rows[0]["statistic"])
+    axes.grid()
+    axes.legend(frameon=False, fontsize=8)
+    lost = sum(row["n_failed"] for row in rows)
+    return _heading(rows[0]) + (f" ({lost:,} without one)" if lost else "")
+
+
+PLOTS = {"generations": curve, "confidence": reliability}
+"""By what rows are of, where a figure is no list of groups."""
 
 
 def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:

@@ -19,6 +19,7 @@ from harness.statistics.agreement import (
 from harness.statistics.arrays import Floats, Limits, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
 from harness.statistics.bounded import imputed
+from harness.statistics.calibration import CalibrationError, Reliability, calibration_pair
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
 from harness.statistics.correction import (
@@ -84,6 +85,7 @@ __all__ = [
     "VERSION",
     "AccuracyAtCoverage",
     "AnyAbove",
+    "CalibrationError",
     "ClusterMeans",
     "Contrast",
     "Corrected",
@@ -112,6 +114,7 @@ __all__ = [
     "PartlyLabelled",
     "Perplexity",
     "Reduction",
+    "Reliability",
     "Scale",
     "ScorerDifference",
     "Share",
@@ -127,6 +130,7 @@ __all__ = [
     "auc_difference",
     "badness",
     "bootstrap_difference",
+    "calibration_pair",
     "combine",
     "could_show",
     "critical_value",

@@ -115,7 +115,8 @@ class LabelMeasure:
         groups: a metadata column.
         each: the labels' names, in the order of their numbers.
         always: give this label instead of what was answered: `commonest` of those that are right,
-            or the `first`, which is what the order of labels alone would give.
+            the `first`, which is what the order of labels alone would give, or with `several`
+            `all` that are right of any sample.
 
     Raises:
         HarnessError: there is no such measure.
@@ -137,6 +138,8 @@ class LabelMeasure:
     @property
     def name(self) -> str:
         """Its name in tables."""
+        if self.always == "all":
+            return f"{self.measure} of all labels"
         return f"{self.measure} of the {self.always} label" if self.always else self.measure
 
     @property
@@ -198,6 +201,8 @@ class LabelMeasure:
     def _constant(self, targets: Floats) -> float:
         if self.always == "first":
             return 1.0
+        if self.always == "all":
+            return float(np.bitwise_or.reduce(targets.astype(int)))
         kinds, times = np.unique(targets, return_counts=True)
         return float(kinds[times.argmax()])
 

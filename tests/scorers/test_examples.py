@@ -9,10 +9,12 @@ import pytest
 from harness.types.records import Generation, Sample
 
 MODULES = [
-    "justification.scorer", "justification.words", "languages", "reading.fields", "reading.marks",
-    "reading.naming", "reading.verdicts", "reading.winners", "reading.written_choice",
-    "reading.written_labels", "reading.written_spans", "rules.choice", "rules.guidance",
-    "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.yes_no",
+    "justification.scorer", "justification.words", "languages", "reading.fields",
+    "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
+    "reading.verdicts", "reading.winners", "reading.written_choice", "reading.written_labels",
+    "reading.written_spans", "rules.answers", "rules.choice", "rules.effects", "rules.guidance",
+    "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.trial_results",
+    "rules.yes_fields", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}
 """What only other functions call, and what gives a digest."""

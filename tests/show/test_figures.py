@@ -14,6 +14,7 @@ from harness.show.figures import (
     forest,
     groups,
     histogram,
+    reliability,
 )
 
 
@@ -130,3 +131,18 @@ def test_the_command_draws_a_finished_run(harness, tmp_path):
 @pytest.mark.parametrize("values", [[], [np.nan]])
 def test_a_metric_without_a_score_has_no_figure(values, tmp_path):
     assert draw([], {"harm": np.array(values, dtype=float)}, "a run", tmp_path) == []
+
+
+def test_a_reliability_figure_shows_what_is_right_over_the_confidence():
+    plot = axes()
+    rows = [
+        row("0.950 (0.9 to 1)", 0.5, 0.2, 0.8, by="confidence", n_failed=0),
+        row("not known", None, None, None, by="confidence", n_failed=3),
+    ]
+    heading = reliability(plot, rows)
+    assert heading.endswith("harm by confidence (3 without one)")
+    diagonal, point = plot.lines
+    assert list(diagonal.get_xdata()) == [0, 1]
+    assert (list(point.get_xdata()), list(point.get_ydata())) == ([0.95], [0.5])
+    (line,) = plot.collections[0].get_segments()
+    assert line.tolist() == [[0.95, 0.2], [0.95, 0.8]]

@@ -88,6 +88,8 @@ def test_a_constant_label_shows_what_an_accuracy_is_worth():
     assert value("balanced accuracy", truth, truth, always="commonest") == 0.5
     assert value("accuracy", truth, truth, always="first") == 0.1
     assert value("MCC", truth, truth, always="commonest") == 0
+    sets = [1, 3, 0, 2]  # each of two labels holds twice of four
+    assert value("macro F1", sets, sets, several=True, always="all") == pytest.approx(2 / 3)
 
 
 def test_the_interval_of_a_share_is_about_its_binomial_one_and_never_of_no_width():

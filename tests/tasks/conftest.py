@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import pyarrow.parquet as pq
 import pytest
 
 from harness.command import configured, make
@@ -21,7 +22,7 @@ def own_tasks_alone(monkeypatch):
 
 
 class Answerer:
-    """A model that answers each sample of a task by a rule: a text, or the number of a choice."""
+    """A model that answers each sample of a task by a rule: a text, or a choice or its number."""
 
     weighs_choices = True
     device = device_used = None
@@ -41,10 +42,31 @@ class Answerer:
         if not request.choices:
             return Generation(request.sample_id, index, said)
         rest = 0.1 / (len(request.choices) - 1)
-        weights = [math.log(0.9 if i == said else rest) for i in range(len(request.choices))]
+        weights = [
+            math.log(0.9 if said in (place, choice.strip()) else rest)
+            for place, choice in enumerate(request.choices)
+        ]
         return Generation(
             request.sample_id, index, finish_reason="choices", choice_logprobs=tuple(weights)
         )
+
+
+@pytest.fixture
+def estimates_of(tmp_path, no_progress):
+    """The estimates of a task whose samples a function answers, by name, statistic and group."""
+
+    def run_it(task, scorers, answer, n=1):
+        plan = Plan(
+            task=task, model=Answerer(task.samples(task.records()), answer),
+            scorers=ScorerRegistry(scorers),
+            generation=GenerationConfig(n=n, temperature=float(n > 1)), protocol="fast", seed=0,
+            results=tmp_path / f"{len(list(tmp_path.iterdir()))}", options={},
+        )  # fmt: skip
+        folder = run(plan, no_progress).folder
+        rows = pq.read_table(folder / "estimates.parquet").to_pylist()
+        return {(row["name"], row["statistic"], row["group"]): row for row in rows}
+
+    return run_it
 
 
 @pytest.fixture

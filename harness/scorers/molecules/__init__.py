@@ -1,0 +1,1 @@
+"""Molecules that are to be repaired: parsed, measured and held against what is asked of them."""
