@@ -72,7 +72,7 @@ def test_every_judge_is_found_in_the_yaml():
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
         "counselling_quality", "empathy", "fine_grained", "harmfulness", "harmfulness_panel",
-        "harmfulness_second", "preferred",
+        "harmfulness_second", "preferred", "rubric",
     ]  # fmt: skip
 
 
@@ -124,6 +124,7 @@ def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
 
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
 ASKED = {name: [[QUESTION]] for name in ("choice", "justification", "preferred")}
+ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 
 
