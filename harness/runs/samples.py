@@ -269,6 +269,8 @@ def _unusual(sample: Sample) -> Iterable[object]:
         yield sample.leads
     if sample.encoded_as != "harness":
         yield sample.encoded_as
+    if sample.after is not None:
+        yield "after", sample.after
 
 
 def _hash(sample: Sample) -> int:

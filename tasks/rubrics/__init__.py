@@ -114,7 +114,7 @@ def _turns(row: Mapping[str, object], where: str) -> tuple[Message, ...]:
 
 def _criteria(row: Mapping[str, object], where: str) -> str:
     """Text, points and tags of each criterion, as the scorer reads them."""
-    criteria = []
+    criteria, most = [], 0.0
     for place, given in enumerate(_list(row, "rubrics"), 1):
         here = f"{where}: criterion {place}"
         if not isinstance(given, Mapping):
@@ -125,8 +125,9 @@ def _criteria(row: Mapping[str, object], where: str) -> str:
         points = number_field(given, "points", here)
         if not points:
             raise HarnessError(f"{here} has no points ({given.get('points')!r}); give it some")
+        most = max(most, points)
         criteria.append([text, points, [t for t in _list(given, "tags") if isinstance(t, str)]])
-    if not any(points > 0 for _, points, _ in criteria):
+    if not most:
         raise HarnessError(
             f"{where}: no criterion has positive points, so that there is no score to reach; "
             "rubrics needs a list of criterion, points and tags"

@@ -185,10 +185,10 @@ class RubricScorer(AsksJudge):
         lost = [verdict.error for verdict in verdicts if verdict.expected is None]
         why = f"{len(lost)} of {len(met)} verdicts are missing: {lost[0]}" if lost else None
         seen = _seen(criteria, verdicts)
-        whole = self._points(criteria, met)
+        whole = self._points(criteria, met) or Points(None, LOWEST, 1.0)
         center, penalty = self.length
         off = penalty * (characters - center) / 500
-        values = {
+        values: dict[str, Points | None] = {
             "rubric_score": whole,
             "rubric_at_least": whole._replace(value=whole.least),
             "rubric_at_most": whole._replace(value=whole.most),
