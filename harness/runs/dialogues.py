@@ -102,6 +102,11 @@ class Dialogues:
             stored &= ~np.array(lacking, dtype=np.bool_).ravel()
         self._note(self.generations.read(numbers[stored]))
 
+    def window(self, first: int, window: Sequence[Sample]) -> list[Sample]:
+        """The samples of a window whose answers are stored, as generation 0 answers them."""
+        self.read(first, window)
+        return [self.asked(sample, 0) for sample in window]
+
     def note(self, answers: Sequence[Answer]) -> None:
         """Take in what was answered."""
         if self._before:
@@ -117,8 +122,8 @@ class Dialogues:
             return sample
         if self._next_turn is None:
             raise HarnessError(
-                f"sample {sample.id!r} comes after {sample.after!r}, and its task has no next_turn, "
-                "which says what is then asked"
+                f"sample {sample.id!r} comes after {sample.after!r}, and its task has no next_turn "
+                "that says what it asks then"
             )
         answers: list[str] = []
         turn: str | None = sample.after

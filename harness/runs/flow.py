@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from harness.runs.asked import Asked
+from harness.runs.dialogues import Dialogues
 from harness.runs.first_prompts import first_prompt, notes_on
 from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
@@ -113,6 +114,8 @@ def _answer_and_score(
     overlap = Overlap(plan.scorers, plan.inner_model, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
+    if trait(plan.task, "next_turn"):
+        write_samples(store, samples, Dialogues(generations))
     session["score_while_generating"] = _seconds(overlap.seconds)
     spent = {name: score_rest(plan.scorers, of_one, progress) for name, of_one in scores.items()}
     session["score"] = _seconds(spent)

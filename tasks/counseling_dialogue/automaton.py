@@ -117,7 +117,9 @@ def hearings_of(given: object, where: str) -> dict[str, Hearing]:
         try:
             compiled = tuple(re.compile(str(pattern)) for pattern in patterns)
         except re.error as error:
-            raise HarnessError(f"{where}: hears.{name} has a pattern that is none: {error}") from error
+            raise HarnessError(
+                f"{where}: hears.{name} has a pattern that is none: {error}"
+            ) from error
         hearings[str(name)] = Hearing(compiled, fewest)
     return hearings
 
