@@ -144,12 +144,13 @@ class CounselingDialogue:
         return scripts
 
     def _of_persona(self, persona: Persona) -> Iterator[Sample]:
-        first = persona.walk((), str(self.key))
-        before = None
+        """The turns of a persona; of later ones what is said to silence, for a forecast."""
+        silence, before = [""] * (self.turns - 1), None
+        steps = persona.walk(silence, str(self.key))
         for turn in range(1, self.turns + 1):
             sample = Sample(
                 id=f"{persona.id}/{turn:02d}",
-                prompt=_talk([first[0].text], ()),
+                prompt=_talk([step.text for step in steps[:turn]], silence),
                 cluster=persona.id,
                 metadata={
                     "persona": persona.id, "topic": persona.topic, "turn": turn,
@@ -158,19 +159,19 @@ class CounselingDialogue:
                 },
                 after=before,
             )  # fmt: skip
-            yield sample if before else _asked(sample, persona, first, ())
+            yield sample if before else _asked(sample, persona, steps[:1], ())
             before = sample.id
 
     def _of_script(self, script: Script) -> Iterator[Sample]:
         own, before = self.history == "own", None
         for turn in range(1, len(script.person) + 1):
-            gold = script.counsellor[: turn - 1]
+            history = [""] * (turn - 1) if own else script.counsellor
             answered = turn <= len(script.counsellor)
             if not answered and not own:
                 return
             sample = Sample(
                 id=f"{script.id}/{turn:02d}",
-                prompt=_talk(script.person[:1] if own else script.person, () if own else gold),
+                prompt=_talk(script.person[:turn], history),
                 target=script.counsellor[turn - 1] if answered else None,
                 cluster=script.id,
                 metadata={

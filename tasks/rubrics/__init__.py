@@ -19,6 +19,8 @@ from harness.types import (
 )
 
 STARTER = Path(__file__).with_name("items.jsonl")
+Criterion = tuple[str, float, list[str]]
+"""Text, points and tags."""
 ROLES = ("system", "user", "assistant")
 AXES = ("accuracy", "completeness", "communication_quality", "context_awareness",
         "instruction_following")  # fmt: skip
@@ -56,7 +58,12 @@ class Rubrics:
         self.estimands = with_margins(
             (
                 *(Estimand(name, metric, Mean()) for name, metric in HEADLINES.items()),
-                *(Estimand(axis.replace("_", " "), f"axis_{axis}", Mean()) for axis in AXES),
+                *(
+                    Estimand(
+                        axis.replace("_", " "), f"axis_{axis}", Mean(), where={f"asks_{axis}": True}
+                    )
+                    for axis in AXES
+                ),
                 *(
                     Estimand(name, HEADLINES[name], Mean(), by=prefix)
                     for prefix in self.by
@@ -81,13 +88,16 @@ class Rubrics:
             where = f"item {name!r} of {records.name!r}"
             ideal = object_field(row, "ideal_completions_data", where) or {}
             tags = [tag for tag in _list(row, "example_tags") if isinstance(tag, str)]
+            criteria = _criteria(row, where)
+            axes = {tag for _, points, of_it in criteria if points > 0 for tag in of_it}
             yield Sample(
                 id=name,
                 prompt=_turns(row, where),
                 target=name_field(ideal, "ideal_completion", "") or None,
                 metadata={
                     **{prefix: _tagged(tags, prefix) for prefix in self.by},
-                    "rubrics": _criteria(row, where),
+                    **{f"asks_{axis}": f"axis:{axis}" in axes for axis in AXES},
+                    "rubrics": json.dumps(criteria, ensure_ascii=False),
                 },
             )
 
@@ -112,9 +122,9 @@ def _turns(row: Mapping[str, object], where: str) -> tuple[Message, ...]:
     return tuple(turns)
 
 
-def _criteria(row: Mapping[str, object], where: str) -> str:
+def _criteria(row: Mapping[str, object], where: str) -> list[Criterion]:
     """Text, points and tags of each criterion, as the scorer reads them."""
-    criteria, most = [], 0.0
+    criteria: list[Criterion] = []
     for place, given in enumerate(_list(row, "rubrics"), 1):
         here = f"{where}: criterion {place}"
         if not isinstance(given, Mapping):
@@ -125,14 +135,14 @@ def _criteria(row: Mapping[str, object], where: str) -> str:
         points = number_field(given, "points", here)
         if not points:
             raise HarnessError(f"{here} has no points ({given.get('points')!r}); give it some")
-        most = max(most, points)
-        criteria.append([text, points, [t for t in _list(given, "tags") if isinstance(t, str)]])
-    if not most:
+        tags = [tag for tag in _list(given, "tags") if isinstance(tag, str)]
+        criteria.append((text, points, tags))
+    if not any(points > 0 for _, points, _ in criteria):
         raise HarnessError(
             f"{where}: no criterion has positive points, so that there is no score to reach; "
             "rubrics needs a list of criterion, points and tags"
         )
-    return json.dumps(criteria, ensure_ascii=False)
+    return criteria
 
 
 def _tagged(tags: Sequence[str], prefix: str) -> str:
