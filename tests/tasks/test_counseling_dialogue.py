@@ -10,6 +10,7 @@ import yaml
 from harness.models.echo import EchoModel
 from harness.runs.dialogues import LOST
 from harness.runs.flow import run
+from harness.runs.forecasting import forecast
 from harness.runs.plan import Plan
 from harness.scorers.rules.guidance_dialogue import GuidanceDialogueScorer
 from harness.testing import check_task
@@ -283,3 +284,13 @@ def test_cpsycoun_has_sixty_three_counsellor_turns(shared_data):
     assert len(found) == 63
     assert len({s.cluster for s in found}) == 10
     assert all(s.target and s.prompt[-1].role == "user" for s in found)
+
+
+def test_a_forecast_counts_what_may_have_been_answered_before_each_turn(tmp_path):
+    def prompt_tokens(most):
+        plan = planned(tmp_path, Listener(PERFECT))
+        return forecast(replace(plan, generation=GenerationConfig(max_new_tokens=most)))
+
+    few, many = prompt_tokens(10).prompt_tokens, prompt_tokens(110).prompt_tokens
+    assert many[1] - few[1] == 15 * 100 * sum(range(8))
+    assert many[0] == few[0]
