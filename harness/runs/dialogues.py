@@ -37,6 +37,8 @@ class Dialogues:
         self.generations = generations
         task = generations.samples.task
         self._next_turn: Callable[[Sample, Sequence[str]], Sample] | None = trait(task, "next_turn")
+        self.chained = False
+        """Whether any sample that was read comes after another."""
         self._before: dict[str, str | None] = {}
         self._texts: dict[tuple[str, int], str | None] = {}
 
@@ -93,6 +95,7 @@ class Dialogues:
         """
         if not any(sample.after for sample in window):
             return
+        self.chained = True
         if window[0].after is None:  # what came before is of other dialogues
             self._before, self._texts = {}, {}
         self._before |= {sample.id: sample.after for sample in window}

@@ -42,6 +42,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["balanced"] = plan.balanced and limit is not None
+        info["dialogues"] = before.get("dialogues", False)
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
@@ -115,7 +116,9 @@ def _answer_and_score(
     session["generate"] = generate(plan, generations, overlap, progress)
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     if trait(plan.task, "next_turn"):
-        write_samples(store, samples, Dialogues(generations))
+        dialogues = Dialogues(generations)
+        write_samples(store, samples, dialogues)
+        info["dialogues"] = dialogues.chained
     session["score_while_generating"] = _seconds(overlap.seconds)
     spent = {name: score_rest(plan.scorers, of_one, progress) for name, of_one in scores.items()}
     session["score"] = _seconds(spent)

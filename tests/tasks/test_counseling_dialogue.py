@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from harness.models.echo import EchoModel
+from harness.review.review import Review
 from harness.runs.dialogues import LOST
 from harness.runs.flow import run
 from harness.runs.forecasting import forecast
 from harness.runs.plan import Plan
+from harness.score.runs import of_run
 from harness.scorers.rules.guidance_dialogue import GuidanceDialogueScorer
 from harness.testing import check_task
 from harness.types.errors import HarnessError
@@ -187,6 +189,15 @@ def test_a_dialogue_that_loses_a_turn_loses_those_after_it_until_it_is_asked_aga
     model.lose = None
     again = run(replace(planned(tmp_path, model), retry_failed=True), no_progress)
     assert again.info["generations_failed"] == 0
+
+
+def test_answers_of_conversations_of_their_own_are_not_read_under_the_first(tmp_path, no_progress):
+    folder = run(planned(tmp_path, Listener(PERFECT), n=2, turns=2), no_progress).folder
+    for read in (of_run, lambda path: Review.of(path, "safety_asked")):
+        with pytest.raises(HarnessError, match=r"make a run with generation\.n=1"):
+            read(folder)
+    folder = run(planned(tmp_path / "single", Listener(PERFECT), turns=2), no_progress).folder
+    of_run(folder)
 
 
 def test_a_path_depends_on_the_answers_and_the_key_alone():
