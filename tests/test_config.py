@@ -81,7 +81,7 @@ def test_every_judge_is_found_in_the_yaml():
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
         "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
-        "harmfulness_panel", "harmfulness_second", "preferred",
+        "harmfulness_panel", "harmfulness_second", "preferred", "rubric",
     ]  # fmt: skip
 
 
@@ -149,6 +149,7 @@ ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "opti
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
+ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 
 

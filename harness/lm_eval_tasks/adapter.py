@@ -53,7 +53,7 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
         self._samples: Samples = look_over(self._ours)
         self._sample: list[Sample] = [s for _, window in self._samples.windows() for s in window]
         weighs = {bool(sample.choices) for sample in self._sample}
-        if len(weighs) > 1 or any(sample.leads for sample in self._sample):
+        if len(weighs) > 1 or any(sample.leads or sample.after for sample in self._sample):
             raise HarnessError(f"task {name!r} cannot be asked by lm-eval; run it by itself")
         self._weighs = weighs.pop()
         super().__init__(config=given | self._described())

@@ -53,6 +53,7 @@ class Review:
             HarnessError: it has no such metric, or cannot be read.
         """
         run = FinishedRun.read(folder, "run")
+        run.info.check_one_history(folder.name)
         asked = [record["metric"] for record in run.info.estimands or ()]
         name = name or next((metric for metric in asked if metric in run.metrics), None)
         if name is None or name not in run.metrics:

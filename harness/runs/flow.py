@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from harness.runs.asked import Asked
+from harness.runs.dialogues import Dialogues
 from harness.runs.first_prompts import first_prompt, notes_on
 from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
@@ -42,6 +43,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["balanced"] = plan.balanced and limit is not None
         info["made_for"] = list(trait(plan.mitigation, "made_for"))
+        info["dialogues"] = before.get("dialogues", False)
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
@@ -114,6 +116,10 @@ def _answer_and_score(
     overlap = Overlap(plan.scorers, plan.inner_model, scores)
     session["generate"] = generate(plan, generations, overlap, progress)
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
+    if trait(plan.task, "next_turn"):
+        dialogues = Dialogues(generations)
+        write_samples(store, samples, dialogues)
+        info["dialogues"] = dialogues.chained
     session["score_while_generating"] = _seconds(overlap.seconds)
     spent = {name: score_rest(plan.scorers, of_one, progress) for name, of_one in scores.items()}
     session["score"] = _seconds(spent)

@@ -71,6 +71,7 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     count = trait(plan.model, "count_tokens")
     each = trait(plan.model, "asks_each")
     requests, least, most, longest, written = 0, 0, 0, (0, 0), 0
+    before: dict[str, int] = {}
     for first, window in samples.windows():
         wanted = [
             request
@@ -78,7 +79,10 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
             if lacks.any()
             for request in requests_of(sample, tuple(lacks.nonzero()[0].tolist()), plan.mitigation)
         ]
+        for sample in window:
+            before[sample.id] = before.get(sample.after, 0) + 1 if sample.after else 0
         for request, (low, high) in zip(wanted, _tokens(count, wanted), strict=True):
+            high += before.get(request.sample_id, 0) * plan.generation.max_new_tokens
             times = len(request.indices) if each else 1
             requests, least, most = requests + times, least + low * times, most + high * times
             answer = 0 if request.choices else plan.generation.max_new_tokens

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from harness.runs.dialogues import Ask, Dialogues
 from harness.runs.index import Answer, StoredGenerations
 from harness.runs.plan import Plan
 from harness.runs.requests import Joined, requests_of, stopped
@@ -28,7 +29,7 @@ def generate(
         HarnessError: the model left something unanswered, or answered what it was not asked.
     """
     started, tokens, count, alone = time.monotonic(), 0, 0, 0
-    todo = generations.todo(plan.retry_failed)
+    todo, dialogues = generations.todo(plan.retry_failed), Dialogues(generations)
     if todo.any():
         with (
             progress("generating", int(todo.sum())) as advance,
@@ -37,7 +38,8 @@ def generate(
         ):
             for first, window in generations.samples.windows():
                 lacking = todo[first : first + len(window)].tolist()
-                for answers, ends in _answers(plan, first, window, lacking):
+                turns = dialogues.turns(first, window, lacking)
+                for answers, ends in _turn_by_turn(plan, dialogues, turns):
                     alone += ends
                     gathered.add(answers)
                     overlap.offer(answers)
@@ -50,23 +52,29 @@ def generate(
     return {"generations": count, "tokens": tokens} | spent | thoughts
 
 
-def _answers(
-    plan: Plan, first: int, window: Sequence[Sample], lacking: Sequence[Sequence[bool]]
+def _turn_by_turn(
+    plan: Plan, dialogues: Dialogues, turns: Iterable[tuple[Sequence[Ask], Sequence[Answer]]]
 ) -> Iterator[tuple[list[Answer], int]]:
-    """What the model answers of what is lacking in a window whose first sample has this number.
+    """What is answered at each turn of all open dialogues, before the next turn is made of it."""
+    for asks, lost in turns:
+        if lost:
+            yield list(lost), 0
+        for answers, alone in _answers(plan, asks) if asks else ():
+            dialogues.note(answers)
+            yield answers, alone
+
+
+def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], int]]:
+    """What the model answers.
 
     With it comes how many of the answers ended a thought that none of them began.
     """
     wanted: Wanted = {}
     requests: list[Request] = []
-    for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first):
-        indices = tuple(index for index, missing in enumerate(lacks) if missing)
-        if indices:
-            requests += requests_of(sample, indices, plan.mitigation)
-        for index in indices:
-            wanted[sample.id, index] = place * plan.generation.n + index, sample
-    if not requests:
-        return
+    for ask in asks:
+        requests += requests_of(ask.sample, ask.indices, plan.mitigation)
+        for index in ask.indices:
+            wanted[ask.sample.id, index] = ask.first + index, ask.sample
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
     for finished in plan.asked_model.generate(requests, plan.generation, plan.seed):
         answers, alone = [], 0

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.runs.asked import Asked
+from harness.runs.dialogues import Dialogues
 from harness.runs.index import READ_AT_ONCE, StoredScores, scores_of
 from harness.runs.samples import Samples
 from harness.statistics import Limits
@@ -41,10 +42,20 @@ class Written(NamedTuple):
     """For each metric that lacks scores the commonest reasons, each with its count."""
 
 
-def write_samples(store: RunStore, samples: Samples) -> None:
-    """One row a sample."""
+def write_samples(store: RunStore, samples: Samples, dialogues: Dialogues | None = None) -> None:
+    """One row a sample.
+
+    Args:
+        store: of the run.
+        samples: of the run.
+        dialogues: of the run, whose answers are stored: each turn then has what generation 0 was
+            asked; None: turns are not yet known.
+    """
     schema = samples_table(samples.examples).schema
-    parts = (samples_table(window, schema) for _, window in samples.windows())
+    parts = (
+        samples_table(dialogues.window(first, window) if dialogues else window, schema)
+        for first, window in samples.windows()
+    )
     store.write_parts("samples", schema, parts)
 
 

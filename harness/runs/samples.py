@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from harness.runs.turns import check_turn
 from harness.store import Facts, Field, asked_of_samples
 from harness.types import HarnessError, Records, Sample, Task, trait
 
@@ -153,9 +154,12 @@ def look_over(
     """
     records = task.records() if records is None else records
     look = _Look(asked_of_samples(task.estimands) if fields is None else fields)
+    before: Sample | None = None
     for sample in task.samples(records):
         check_sample(sample)
+        check_turn(task, sample, before)
         look.add(sample)
+        before = sample
     if not look.ids:
         raise HarnessError(f"task {task.name!r} yielded no samples; see its options in conf/task")
     samples = Samples(
@@ -269,6 +273,8 @@ def _unusual(sample: Sample) -> Iterable[object]:
         yield sample.leads
     if sample.encoded_as != "harness":
         yield sample.encoded_as
+    if sample.after is not None:
+        yield "after", sample.after
 
 
 def _hash(sample: Sample) -> int:

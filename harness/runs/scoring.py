@@ -14,6 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.runs.dialogues import Dialogues
 from harness.runs.index import READ_AT_ONCE, Answer, Scored, StoredScores
 from harness.store import Gathered
 from harness.types import Model, Scorer, ScorerRegistry, trait, weights_of
@@ -177,13 +178,19 @@ def score_rest(scorers: ScorerRegistry, stored: StoredScores, progress: Progress
 def _chunks(stored: StoredScores, todo: NDArray[np.bool_]) -> Iterator[list[Answer]]:
     """What is to be scored, cut at fixed numbers, so that a resumed run cuts alike."""
     generations = stored.generations
-    n = generations.n
+    n, dialogues = generations.n, Dialogues(generations)
     for first, window in generations.samples.windows():
         stop = (first + len(window)) * n
+        dialogues.read(first, window)
         for low in range(first * n, stop, READ_AT_ONCE):
             numbers = low + np.flatnonzero(todo[low : min(low + READ_AT_ONCE, stop)])
             answers = (
-                Answer(number, window[number // n - first], generation, digest)
+                Answer(
+                    number,
+                    dialogues.asked(window[number // n - first], number % n),
+                    generation,
+                    digest,
+                )
                 for number, generation, digest in zip(
                     numbers.tolist(),
                     generations.read(numbers),

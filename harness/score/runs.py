@@ -19,6 +19,7 @@ def of_run(folder: Path) -> Stored:
         HarnessError: it has no generation, or cannot be read.
     """
     run = FinishedRun.read(folder, "run")
+    run.info.check_one_history(folder.name)
     of_sample: dict[str, dict[int, Row]] = {}
     for answer in run.answers(["sample_id", "index", "text", "error"]):
         of_sample.setdefault(answer["sample_id"], {})[answer["index"]] = answer

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-from harness.types import Direction, Metric, Unreadable, weights_of
+from harness.types import Direction, HarnessError, Metric, Unreadable, weights_of
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,9 @@ class RunInfo:
     balanced: bool = False
     """Whether the limit took the task's strata in turn, as an early stop of the gate does."""
     samples: int = 0
+    dialogues: bool = False
+    """Whether some samples ask what depends on the answers before them: `samples.parquet` then has
+    what their first generations were asked."""
     sessions: Sequence[Mapping[str, Any]] = ()
     """Of each call of the command when it `started`, with which `versions` on which `machine`, its
     whole `config`, and what generating and scoring took."""
@@ -107,6 +110,18 @@ class RunInfo:
         """The metric whose 0 says that an answer holds nothing for this one to measure."""
         empty = (self.metrics or {}).get(metric, {}).get("nothing_where")
         return None if empty is None else str(empty)
+
+    def check_one_history(self, folder: str) -> None:
+        """Refuse a run whose answers to one sample answer different conversations.
+
+        Raises:
+            HarnessError: it is of dialogues, with several generations.
+        """
+        if self.dialogues and self.identity.get("generation", {}).get("n", 1) > 1:
+            raise HarnessError(
+                f"{folder}: the generations of a turn answer conversations of their own, of which "
+                "samples.parquet has the first; make a run with generation.n=1"
+            )
 
     def judges_itself(self, scorer: str) -> bool:
         """Whether the judge of a scorer, by its name, has the weights of the model under test."""

@@ -66,6 +66,9 @@ class Sample:
     """Samples of one cluster are not independent of each other; None: the sample is its own."""
     metadata: Metadata = field(default_factory=dict)
     encoded_as: Rules = "harness"
+    after: str | None = None
+    """The sample whose answer comes before this one in their dialogue. What this one asks is then
+    known only once that is answered: the task's trait `next_turn` says it."""
 
 
 @dataclass(frozen=True, slots=True)

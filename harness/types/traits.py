@@ -47,6 +47,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             MappingProxyType({}),
             "By metadata column and value, as text, the name that tables and figures show.",
         ),
+        "next_turn": Trait(
+            METHOD,
+            None,
+            "From a sample that comes after others, and the answers to those in order, to the "
+            "sample as it is then asked; the same each time.",
+        ),
         "notes": NOTES,
         "reporting": Trait(
             Sequence,

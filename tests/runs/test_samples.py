@@ -167,3 +167,49 @@ def test_a_limit_of_a_task_with_whole_clusters_is_of_clusters():
         assert len({name.split("-")[0] for name in kept}) == limit
         assert set(walk(samples.choose(limit))) <= set(walk(samples.choose(limit + 1)))
     assert samples.choose(6) is samples
+
+
+class Talks:
+    """Yields what it is given, as turns of dialogues."""
+
+    name, version, whole_clusters = "talks", "1", True
+    estimands = ()
+
+    def __init__(self, *turns):
+        self.turns = turns
+
+    def records(self):
+        return Records("starter", [{}])
+
+    def samples(self, records):
+        yield from (Sample(i, "Hm?", cluster=c, after=after) for i, c, after in self.turns)
+
+    def next_turn(self, sample, answers):
+        return sample
+
+
+@pytest.mark.parametrize(
+    "turns",
+    [
+        [("a", "x", None), ("b", "x", "c")],
+        [("a", "x", None), ("b", "y", "a")],
+        [("b", "x", "a")],
+        [("a", "x", None), ("b", "x", "a"), ("c", "x", "a")],
+    ],
+)
+def test_a_turn_comes_after_the_sample_before_it_in_its_cluster(turns):
+    with pytest.raises(HarnessError, match="which is not the sample before it"):
+        look_over(Talks(*turns))
+
+
+def test_a_task_of_dialogues_says_what_is_asked_next_and_is_cut_by_clusters(monkeypatch):
+    turns = Talks(("a", "x", None), ("b", "x", "a"))
+    digest = look_over(turns).digest
+    assert digest != look_over(Talks(("a", "x", None), ("b", "x", None))).digest
+    turns.whole_clusters = False
+    with pytest.raises(HarnessError, match="needs next_turn and whole_clusters=True"):
+        look_over(turns)
+    turns.whole_clusters = True
+    monkeypatch.delattr(Talks, "next_turn")
+    with pytest.raises(HarnessError, match="needs next_turn and whole_clusters=True"):
+        look_over(turns)

@@ -1,0 +1,188 @@
+"""A person as an automaton: states, what is said in them, and what the answers lead to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from harness.types import HarnessError
+
+OTHERWISE = "otherwise"
+"""What a state goes on with where nothing that it listens for was heard."""
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """Something that the person hears in an answer."""
+
+    patterns: Sequence[re.Pattern[str]] = ()
+    fewer_words_than: int = 0
+    """An answer of fewer words is heard so too."""
+
+    def heard_in(self, answer: str) -> bool:
+        """Whether this is heard in an answer; a quotation mark's form and case do not count."""
+        text = " ".join(answer.lower().replace("\u2019", "'").split())
+        if len(text.split()) < self.fewer_words_than:
+            return True
+        return any(pattern.search(text) for pattern in self.patterns)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a person is in what they have to say."""
+
+    says: Sequence[str]
+    """Wordings of the same; one is drawn."""
+    then: Mapping[str, str]
+    """By what is heard the next state; the first that was heard counts."""
+    risk: bool = False
+    """Whether who reads this knows of a danger."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One turn of a person, and how it was come to."""
+
+    state: str
+    text: str
+    heard: str | None
+    """What of the last answer led here; None: it is the first."""
+
+
+@dataclass(frozen=True)
+class Persona:
+    """A person who answers by rules: the same answers always meet the same words."""
+
+    id: str
+    topic: str
+    crisis: int
+    """0: there is none, 1: veiled, 2: thoughts or danger, 3: plan or intent."""
+    states: Mapping[str, State]
+    """The first is where the talk begins."""
+    hears: Mapping[str, Hearing]
+
+    def walk(self, answers: Sequence[str], key: str) -> list[Step]:
+        """What the person says at first and after each answer.
+
+        Args:
+            answers: so far.
+            key: by which wordings are drawn; the same key, the same words.
+        """
+        name = next(iter(self.states))
+        steps = [Step(name, self._words(name, 0, key), None)]
+        visits = {name: 1}
+        for answer in answers:
+            state = self.states[name]
+            heard = next(
+                (h for h in state.then if h != OTHERWISE and self.hears[h].heard_in(answer)),
+                OTHERWISE,
+            )
+            name = state.then[heard]
+            steps.append(Step(name, self._words(name, visits.get(name, 0), key), heard))
+            visits[name] = visits.get(name, 0) + 1
+        return steps
+
+    @property
+    def branches(self) -> set[tuple[str, str]]:
+        """Each way from a state, by what is heard there."""
+        return {(name, heard) for name, state in self.states.items() for heard in state.then}
+
+    def _words(self, name: str, visit: int, key: str) -> str:
+        """The wording of a visit: the first is drawn, later ones take the others in turn."""
+        says = self.states[name].says
+        digest = sha256(f"{key}\0{self.id}\0{name}".encode()).digest()
+        return says[(int.from_bytes(digest[:4], "big") + visit) % len(says)]
+
+
+def hearings_of(given: object, where: str) -> dict[str, Hearing]:
+    """What persons can hear, as a YAML describes it: patterns, or `fewer_words_than`.
+
+    Raises:
+        HarnessError: a pattern cannot be read, or there is nothing to hear.
+    """
+    if not isinstance(given, Mapping) or not given:
+        raise HarnessError(f"{where}: hears must name what is heard, each with patterns")
+    hearings = {}
+    for name, options in given.items():
+        patterns, fewest = options, 0
+        if isinstance(options, Mapping):
+            patterns, fewest = options.get("patterns", []), options.get("fewer_words_than", 0)
+        if name == OTHERWISE or not isinstance(patterns, list) or not isinstance(fewest, int):
+            raise HarnessError(
+                f"{where}: hears.{name} must be a list of patterns, or patterns and "
+                f"fewer_words_than, under another name than {OTHERWISE}"
+            )
+        try:
+            compiled = tuple(re.compile(str(pattern)) for pattern in patterns)
+        except re.error as error:
+            raise HarnessError(
+                f"{where}: hears.{name} has a pattern that is none: {error}"
+            ) from error
+        hearings[str(name)] = Hearing(compiled, fewest)
+    return hearings
+
+
+def persona_of(given: Mapping[str, object], hears: Mapping[str, Hearing], where: str) -> Persona:
+    """A persona as a YAML describes it.
+
+    Raises:
+        HarnessError: it is none: a state that nothing reaches, a transition to nowhere, an unknown
+            hearing, a state without words.
+    """
+    states = given.get("states")
+    if not isinstance(states, Mapping) or not states:
+        raise HarnessError(f"{where} has no states")
+    crisis = given.get("crisis", 0)
+    if crisis not in range(4):
+        raise HarnessError(f"{where}: crisis is {crisis!r}, not a level from 0 to 3")
+    persona = Persona(
+        str(given.get("id")),
+        str(given.get("topic", "not stated")),
+        int(str(crisis)),
+        {str(name): _state(state, f"{where}: state {name!r}") for name, state in states.items()},
+        hears,
+    )
+    _check_ways(persona, where)
+    return persona
+
+
+def _state(given: object, where: str) -> State:
+    options = given if isinstance(given, Mapping) else {}
+    says, then = options.get("says"), options.get("then")
+    says = [says] if isinstance(says, str) else says
+    if not isinstance(says, list) or not says or not all(isinstance(t, str) and t for t in says):
+        raise HarnessError(f"{where} says {says!r}; give it a text or a list of them")
+    then = {OTHERWISE: then} if isinstance(then, str) else then
+    if not isinstance(then, Mapping) or OTHERWISE not in then:
+        raise HarnessError(f"{where} lacks then.{OTHERWISE}, where it goes if nothing was heard")
+    unknown = set(options) - {"says", "then", "risk"}
+    if unknown:
+        raise HarnessError(f"{where} has {unknown.pop()!r}; there are says, then and risk")
+    ways = {str(heard): str(to) for heard, to in then.items()}
+    return State(says, ways, options.get("risk", False) is True)
+
+
+def _check_ways(persona: Persona, where: str) -> None:
+    for name, state in persona.states.items():
+        for heard, to in state.then.items():
+            if to not in persona.states:
+                raise HarnessError(
+                    f"{where}: state {name!r} goes to {to!r} upon {heard}, which is no state; "
+                    f"there are {', '.join(persona.states)}"
+                )
+            if heard != OTHERWISE and heard not in persona.hears:
+                raise HarnessError(
+                    f"{where}: state {name!r} listens for {heard!r}, which nobody hears; there are "
+                    f"{', '.join(persona.hears)}"
+                )
+    first = next(iter(persona.states))
+    reached, todo = {first}, [first]
+    while todo:
+        further = set(persona.states[todo.pop()].then.values()) - reached
+        reached |= further
+        todo += further
+    for name in persona.states:
+        if name not in reached:
+            raise HarnessError(f"{where}: no state goes to {name!r}; lead there, or remove it")
