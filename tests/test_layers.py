@@ -41,7 +41,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "score": "runs report bridges store statistics command show types",
         "logs": "bridges store statistics command show types",
         "lm_eval_tasks": "runs store command types",
-        "evidence": "types statistics store command",
+        "evidence": "types statistics data store command scorers",
         "testing": "runs store types",
         "__main__": "runs",
         "benchmarks": "*",
