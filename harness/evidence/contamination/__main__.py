@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from harness.command import command_line, make, resolve, task_of
-from harness.types import HarnessError, Model, asked
+from harness.command import command_line, make, resolve
+from harness.types import GenerationConfig, HarnessError, Model, Task, asked
 
 if TYPE_CHECKING:
     from harness.evidence.contamination.corpus import Text
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class ContaminationConfig:
     """Everything that `python -m harness.evidence.contamination` takes."""
 
-    task: str | None = None
+    task: Any = None
     prompts: str | None = None
     corpus: str | None = None
     text: str | None = None
@@ -40,6 +40,11 @@ class ContaminationConfig:
     kind: str = "knowledge"
     out: str | None = None
     judge_backend: Any = field(default_factory=dict)
+    protocol: str = "fast"
+    protocols: dict[str, Any] = field(default_factory=dict)
+    generation: Any = field(default_factory=GenerationConfig)
+    scorers: dict[str, Any] = field(default_factory=dict)
+    seed: int = 0
 
 
 def main() -> None:
@@ -129,9 +134,9 @@ def _items(cfg: DictConfig) -> tuple[list[str], list[str]]:
     from harness.evidence.contamination.corpus import texts_of
 
     if cfg.prompts is not None:
-        rows = list(texts_of(Path(cfg.prompts), cfg.text))
+        rows = list(texts_of(Path(cfg.prompts), cfg.text, "prompts"))
         return [str(row.number) for row in rows], [row.text for row in rows]
-    task = task_of(cfg.task)
+    task: Task = make("task", cfg.task, Task)
     samples = list(task.samples(task.records()))
     return [sample.id for sample in samples], [asked(sample.prompt) for sample in samples]
 

@@ -30,7 +30,7 @@ class Text(NamedTuple):
     text: str
 
 
-def texts_of(path: Path, column: str | None = None) -> Iterator[Text]:
+def texts_of(path: Path, column: str | None = None, option: str = "corpus") -> Iterator[Text]:
     """The texts of a file, or of all files below a folder in the order of their paths.
 
     A line of a text file is a text, and a row of JSONL, CSV and Parquet.
@@ -38,22 +38,23 @@ def texts_of(path: Path, column: str | None = None) -> Iterator[Text]:
     Args:
         path: of the file or folder.
         column: of a row that holds its text; None: all that is text in it, a line each.
+        option: that named it, as a refusal says.
 
     Raises:
         HarnessError: there is none, it cannot be read, or a row lacks the column.
     """
     if not path.exists():
-        raise HarnessError(f"corpus={str(path)!r}: there is no such file or folder")
+        raise HarnessError(f"{option}={str(path)!r}: there is no such file or folder")
     files = sorted(p for p in path.rglob("*") if _ending(p) in ENDINGS) if path.is_dir() else [path]
     if not files or _ending(files[0]) not in ENDINGS:
-        raise HarnessError(f"corpus={str(path)!r} holds no file that ends in {', '.join(ENDINGS)}")
+        raise HarnessError(f"{option}={str(path)!r} holds no file that ends in {', '.join(ENDINGS)}")
     for file in files:
         name = file.relative_to(path).as_posix() if path.is_dir() else file.name
         try:
             for number, text in enumerate(_read(file, column), start=1):
                 yield Text(name, number, text)
         except (OSError, EOFError, ValueError, zlib.error, csv.Error, pa.ArrowException) as error:
-            raise HarnessError(f"corpus: {str(file)!r} cannot be read: {error}") from error
+            raise HarnessError(f"{option}: {str(file)!r} cannot be read: {error}") from error
 
 
 def _ending(path: Path) -> str:
