@@ -47,7 +47,9 @@ def texts_of(path: Path, column: str | None = None, option: str = "corpus") -> I
         raise HarnessError(f"{option}={str(path)!r}: there is no such file or folder")
     files = sorted(p for p in path.rglob("*") if _ending(p) in ENDINGS) if path.is_dir() else [path]
     if not files or _ending(files[0]) not in ENDINGS:
-        raise HarnessError(f"{option}={str(path)!r} holds no file that ends in {', '.join(ENDINGS)}")
+        raise HarnessError(
+            f"{option}={str(path)!r} holds no file that ends in {', '.join(ENDINGS)}"
+        )
     for file in files:
         name = file.relative_to(path).as_posix() if path.is_dir() else file.name
         try:
