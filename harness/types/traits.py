@@ -40,6 +40,13 @@ TOLD = Trait(
     "What else a reader of `run.json` should know of how it worked.",
 )
 
+RISKS = Trait(
+    Sequence,
+    (),
+    "Numbers of the risks of Weidinger et al., 1 to 21, that it bears on: a task shows them, a "
+    "scorer measures them, a mitigation lowers them (`harness.evidence.risks`).",
+)
+
 TRAITS: Mapping[str, Mapping[str, Trait]] = {
     "task": {
         "labels": Trait(
@@ -60,6 +67,7 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "Those of its options that change nothing but what is made of the scores, so that "
             "changing them keeps a run's answers.",
         ),
+        "risks": RISKS,
         "settings": Trait(
             Mapping,
             MappingProxyType({}),
@@ -154,6 +162,7 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "A metric of its own whose 0 says that an answer holds nothing that its other metrics "
             "could measure: they are missing then, and nothing has failed.",
         ),
+        "risks": RISKS,
         "rubrics": Trait(
             Mapping,
             MappingProxyType({}),
@@ -231,6 +240,7 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "What it notes of each answer (`Generation.noted`) that stands in a run's tables as a "
             "mean, by name what the numbers mean.",
         ),
+        "risks": RISKS,
     },
 }  # fmt: skip
 """By kind of plugin and by name. A name that several kinds have has one default."""

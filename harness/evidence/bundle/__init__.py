@@ -1,0 +1,1 @@
+"""`python -m harness.evidence.bundle`: a run as one file that verifies."""

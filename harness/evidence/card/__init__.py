@@ -1,0 +1,1 @@
+"""`python -m harness.evidence.card`: a risk card, filled from a run."""
