@@ -20,7 +20,11 @@ LISTS = tuple(
     pa.list_(pa.field(name, kind)) for name in ("element", "item")
     for kind in (pa.float64(), pa.bool_())
 )  # fmt: skip
-TYPES: Mapping[str, pa.DataType] = {str(kind): kind for kind in (*PLAIN, *LISTS)}
+COUNTS = "map<string, double>"
+"""The type of what a mitigation counts of an answer; Parquet gives its value a name besides."""
+TYPES: Mapping[str, pa.DataType] = {
+    **{str(kind): kind for kind in (*PLAIN, *LISTS)}, COUNTS: pa.map_(pa.string(), pa.float64()),
+}  # fmt: skip
 """What a column of a run may be, by Arrow's name for it."""
 WHEN = ("started", "generate", "score", "score_while_generating")
 """Of a session what a clock says: it bears on no number, and no two runs share it."""
@@ -95,7 +99,10 @@ def _ordered(rows: pa.Table, ids: pa.Array) -> pa.Table:
 
 
 def _types(table: pa.Table) -> dict[str, str]:
-    types = {field.name: str(field.type) for field in table.schema}
+    types = {
+        field.name: COUNTS if field.type.equals(TYPES[COUNTS]) else str(field.type)
+        for field in table.schema
+    }
     for name, kind in types.items():
         if kind not in TYPES:
             raise HarnessError(
@@ -108,6 +115,15 @@ def _types(table: pa.Table) -> dict[str, str]:
 def _lines(table: pa.Table) -> bytes:
     rows = (json.dumps(row, ensure_ascii=False, separators=(",", ":")) for row in table.to_pylist())
     return "".join(f"{row}\n" for row in rows).encode()
+
+
+def _with_pairs(rows: list[dict[str, Any]], types: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The rows with pairs in counts, which JSON has as lists."""
+    counts = [column for column, kind in types.items() if kind == COUNTS]
+    return [
+        row | {name: [tuple(pair) for pair in row[name]] for name in counts if row.get(name)}
+        for row in rows
+    ]
 
 
 def write_run(
@@ -125,7 +141,7 @@ def write_run(
     for name in TABLES:
         try:
             schema = pa.schema([(column, TYPES[kind]) for column, kind in types[name].items()])
-            table = pa.Table.from_pylist(rows[name], schema)
+            table = pa.Table.from_pylist(_with_pairs(rows[name], types[name]), schema)
         except (pa.ArrowException, KeyError, TypeError, ValueError, OverflowError) as error:
             raise Unreadable(f"{name}.jsonl cannot be read as a table: {error}") from error
         if name == "generations":
