@@ -103,6 +103,7 @@ def test_errors_resamples_quantiles_and_corrections_stand_in_one_place():
             "contracts.py",
             "equating.py",
             "detection.py",
+            "pairs.py",
         },  # imputations, an order, a check's, damaged models, what another scorer may have given
         "ndtri": {"intervals.py", "equating.py", "bounded.py"},
         "stdtrit": {"intervals.py"},
