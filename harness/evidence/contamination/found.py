@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from harness.evidence.contamination.judge import Verdict
 from harness.evidence.contamination.nearest import Near
 from harness.evidence.contamination.ngrams import Overlap
-from harness.statistics import wilson
-
-Z = 1.959963984540054
-"""Standard errors of a two-sided 95 % interval."""
+from harness.statistics import critical_value, wilson
 
 
 @dataclass(frozen=True)
@@ -97,5 +95,5 @@ def same_of(verdicts: Sequence[Verdict]) -> bool | None:
 def _share(count: int, of: int) -> str:
     if not of:
         return "none could be looked for"
-    low, high = wilson(count / of, of, Z)
+    low, high = wilson(count / of, of, critical_value(inf))
     return f"{count:,} of {of:,} ({count / of:.1%}, 95 % interval {low:.1%} to {high:.1%})"
