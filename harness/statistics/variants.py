@@ -132,11 +132,11 @@ def apart(means: Floats, covariance: Floats) -> dict[str, float]:
         means: shape (variants,), two at least.
         covariance: of their sampling errors, shape (variants, variants).
     """
-    count, total = len(means), float(covariance.sum())
+    wordings, total = len(means), float(covariance.sum())
     observed = float(means.var(ddof=1))
-    noise = (float(np.trace(covariance)) - total / count) / (count - 1)
+    noise = (float(np.trace(covariance)) - total / wordings) / (wordings - 1)
     return {
         OBSERVED: sqrt(observed),
         BEYOND: sqrt(max(0.0, observed - noise)),
-        SAMPLING: sqrt(max(0.0, total)) / count,
+        SAMPLING: sqrt(max(0.0, total)) / wordings,
     }
