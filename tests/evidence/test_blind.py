@@ -77,6 +77,7 @@ def test_ratings_that_cannot_be_are_refused(tmp_path, rows, words):
         read_study(files)
 
 
+@pytest.mark.slow  # a command in this process: what it prints to is not given back
 def test_the_command_says_power_before_it_starts(monkeypatch, capsys):
     from harness.evidence.blind import __main__ as blind
 

@@ -228,6 +228,7 @@ def test_a_thousand_random_edits_are_named(content):
     all_are_named(content, 1000, 1)
 
 
+@pytest.mark.slow  # a command in this process: what it prints to is not given back
 def test_the_commands_give_their_codes(run, tmp_path, monkeypatch, capsys):
     from harness.evidence.bundle import __main__ as bundle
     from harness.evidence.verify import __main__ as verify

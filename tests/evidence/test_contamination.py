@@ -108,6 +108,7 @@ def test_a_corpus_is_read_by_its_endings(tmp_path):
         list(texts_of(tmp_path / "bad.jsonl"))
 
 
+@pytest.mark.slow  # a command in this process: what it prints to is not given back
 def test_the_command_finds_a_copy_and_says_what_it_cannot_see(tmp_path, monkeypatch, capsys):
     from harness.evidence.contamination import __main__ as contamination
 

@@ -53,6 +53,7 @@ def test_the_page_holds_all_sections_needs_nothing_else_and_passes_the_linter(fo
     assert {fault.rule for fault in faults_in(text)} <= {"unverified claim"}
 
 
+@pytest.mark.slow  # a command in this process: what it prints to is not given back
 def test_the_command_writes_it_and_reads_a_report(folder, tmp_path, monkeypatch, capsys):
     from harness.evidence.dossier import __main__ as dossier
 
