@@ -1,7 +1,5 @@
 """A blind study of two systems: its tests by hand and by scipy, its power, its raters."""
 
-import sys
-
 import numpy as np
 import pytest
 from scipy import stats
@@ -77,12 +75,8 @@ def test_ratings_that_cannot_be_are_refused(tmp_path, rows, words):
         read_study(files)
 
 
-@pytest.mark.slow  # a command in this process: what it prints to is not given back
-def test_the_command_says_power_before_it_starts(monkeypatch, capsys):
-    from harness.evidence.blind import __main__ as blind
-
-    monkeypatch.setattr(sys, "argv", ["command", "n=18", "difference=1", "spread=2"])
-    with pytest.raises(SystemExit) as ended:
-        blind.main()
-    assert ended.value.code == 0
-    assert "below 80 %: ask more prompts" in capsys.readouterr().out
+def test_the_command_says_power_before_it_starts(command, tmp_path):
+    asked = ("n=18", "difference=1", "spread=2")
+    done = command("harness.evidence.blind", *asked, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "below 80 %: ask more prompts" in done.stdout

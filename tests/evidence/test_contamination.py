@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -108,19 +107,13 @@ def test_a_corpus_is_read_by_its_endings(tmp_path):
         list(texts_of(tmp_path / "bad.jsonl"))
 
 
-@pytest.mark.slow  # a command in this process: what it prints to is not given back
-def test_the_command_finds_a_copy_and_says_what_it_cannot_see(tmp_path, monkeypatch, capsys):
-    from harness.evidence.contamination import __main__ as contamination
-
+def test_the_command_finds_a_copy_and_says_what_it_cannot_see(tmp_path, command):
     (tmp_path / "items.txt").write_text(f"{TEN}\nshort\n")
     (tmp_path / "corpus.txt").write_text(f"{TEN}\n\n")
-    monkeypatch.chdir(tmp_path)
     arguments = ["prompts=items.txt", "corpus=corpus.txt", "nearest=0", "out=rows.jsonl"]
-    monkeypatch.setattr(sys, "argv", ["command", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        contamination.main()
-    assert ended.value.code == 0
-    printed = capsys.readouterr().out
+    done = command("harness.evidence.contamination", *arguments, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout
     assert "2 items, 2 texts of the corpus, 1 of them empty" in printed
     assert "(letters): 1 of 1 (100.0%" in printed
     assert "1 of 2 items are shorter than 10 words" in printed

@@ -2,7 +2,6 @@
 
 import json
 import re
-import sys
 
 import pytest
 
@@ -53,23 +52,17 @@ def test_the_page_holds_all_sections_needs_nothing_else_and_passes_the_linter(fo
     assert {fault.rule for fault in faults_in(text)} <= {"unverified claim"}
 
 
-@pytest.mark.slow  # a command in this process: what it prints to is not given back
-def test_the_command_writes_it_and_reads_a_report(folder, tmp_path, monkeypatch, capsys):
-    from harness.evidence.dossier import __main__ as dossier
+def test_the_command_writes_it_and_reads_a_report(folder, tmp_path, command):
+    def done(*arguments):
+        return command("harness.evidence.dossier", *arguments, cwd=tmp_path)
 
-    def code(*arguments):
-        monkeypatch.setattr(sys, "argv", ["command", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            dossier.main()
-        return ended.value.code
-
-    monkeypatch.chdir(tmp_path)
     link = tmp_path / "run"
     link.symlink_to(folder)
     (tmp_path / "g.json").write_text(json.dumps({"verdict": "pass", "estimates": []}))
-    assert code(f"runs=[{link}]", f"gates=[{tmp_path / 'g.json'}]") == 0
+    assert done(f"runs=[{link}]", f"gates=[{tmp_path / 'g.json'}]").returncode == 0
     assert "(pass)" in (tmp_path / "dossier" / "dossier.md").read_text()
     (tmp_path / "r.md").write_text("The gain was significant (p > 0.05).\n")
-    assert code("lint=r.md") == 1
-    assert "significance: p > 0.05 is no significance" in capsys.readouterr().out
-    assert code() == 2
+    linted = done("lint=r.md")
+    assert linted.returncode == 1
+    assert "significance: p > 0.05 is no significance" in linted.stdout
+    assert done().returncode == 2
