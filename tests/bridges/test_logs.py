@@ -366,6 +366,8 @@ def test_two_logs_are_paired_by_id_where_questions_are_alike_else_by_what_was_as
     (place,) = sides[1].imported.scores
     assert sides[1].imported.scores[place]["match"].value == 0.0
     assert place[0] == sides[1].records.rows[0]["id"]
+    twice = stored_log(tmp_path, "e", [sample("p", "y"), sample("q", "y")])
+    assert "1 that ask what another of their log asks" in shared(here, twice, ("a", "e")).notes[-1]
     with pytest.raises(HarnessError, match="no question of a stands in d"):
         shared(here, stored_log(tmp_path, "d", [sample("n", "none")]), ("a", "d"))
 

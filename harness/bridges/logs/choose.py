@@ -93,6 +93,8 @@ def shared(stored: Stored, other: Stored, names: tuple[str, str]) -> Stored:
         )
     rows = [{**prompts[0][name], "was": prompts[0][name]["id"], "id": name} for name in common]
     words = _left_out(sides, len(common), 0, names)
+    if repeats := sum(map(len, sides)) - sum(map(len, prompts)):
+        words += f"; {repeats:,} that ask what another of their log asks are left out"
     return _restricted(stored, rows, f"paired by what was asked: {words}")
 
 
