@@ -9,6 +9,7 @@ from typing import Any
 from harness.mitigations.agents.critique import Critique
 from harness.mitigations.agents.desk import Desk, Key, grouped
 from harness.mitigations.agents.filter import Filter
+from harness.mitigations.answers.around import Around
 from harness.mitigations.answers.calls import SHARE, calls, noting
 from harness.types import (
     Generation,
@@ -94,17 +95,12 @@ class Agents:
         return _Worked(self, model)
 
 
-class _Worked:
+class _Worked(Around):
     """Answers as a model does, each answer having gone through the agents."""
 
     def __init__(self, agents: Agents, model: Model) -> None:
-        self.agents, self.model = agents, model
-        self.name, self.weighs_choices = model.name, model.weighs_choices
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The model's."""
-        return self.model.identity
+        super().__init__(model)
+        self.agents = agents
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
+from harness.mitigations.answers.around import Around
 from harness.types import Generation, GenerationConfig, HarnessError, Model, Request
 
 
@@ -35,18 +36,12 @@ class CutAnswers:
         return _Cutting(model, self.share)
 
 
-class _Cutting:
+class _Cutting(Around):
     """Answers as a model does, and not always to the end."""
 
     def __init__(self, model: Model, share: float) -> None:
-        self.model = model
+        super().__init__(model)
         self.share = share
-        self.name, self.weighs_choices = model.name, model.weighs_choices
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The model's."""
-        return self.model.identity
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int

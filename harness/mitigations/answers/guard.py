@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from harness.mitigations.answers.around import Around
 from harness.mitigations.answers.calls import SHARE, calls, noting
 from harness.types import (
     Direction,
@@ -131,17 +132,12 @@ class _Drawn:
     drawn: list[Generation] = field(default_factory=list)
 
 
-class _Guarded:
+class _Guarded(Around):
     """Answers as a model does, less what a guard does not let through."""
 
     def __init__(self, guard: Guard, model: Model) -> None:
-        self.guard, self.model = guard, model
-        self.name, self.weighs_choices = model.name, model.weighs_choices
-
-    @property
-    def identity(self) -> Mapping[str, str]:
-        """The model's."""
-        return self.model.identity
+        super().__init__(model)
+        self.guard = guard
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
