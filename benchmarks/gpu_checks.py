@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,7 +30,6 @@ def check(folder: Path, device: str, requests: Sequence[Request]) -> dict[str, s
         device: as torch writes it.
         requests: to be continued.
     """
-    logging.getLogger("harness").setLevel(logging.ERROR)
     drawn = [Request(r.sample_id, r.prompt, tuple(range(DRAWN.n))) for r in requests]
     on_card = _model(folder, device)
     greedy, many = texts(on_card, requests, GREEDY), texts(on_card, drawn, DRAWN)
