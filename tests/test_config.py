@@ -101,7 +101,9 @@ def test_every_config_composes_and_makes_what_its_group_promises(group, option):
     make(group, option)  # which refuses what lacks a member of its kind
 
 
-READ_BY_A_NETWORK = ("harmfulness_panel", "justification", "normativity", "prompt_toxicity")
+READ_BY_A_NETWORK = (
+    "attention", "harmfulness_panel", "justification", "normativity", "prompt_toxicity"
+)  # fmt: skip
 
 
 def marks(choice):

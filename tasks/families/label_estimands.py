@@ -14,6 +14,11 @@ RATIONALE = {
     "more than half of the words": "covered", "verbatim": "verbatim", "there": "quoted",
 }  # fmt: skip
 """What is estimated of a quote, and the metric of it."""
+ATTENTION = {
+    "attention overlap": "covered", "recall of attention": "recall",
+    "rank of attention": "rank", "effective rank of attention": "effective_rank",
+}  # fmt: skip
+"""What is estimated of a local model's attention, where the scorer `attention` is asked for."""
 WEIGHED = {"weighed": True}
 
 
@@ -81,3 +86,5 @@ def _of_each(domain: Domain, key: str, question: Question, weighed: bool) -> Ite
     if question.quotes:
         for name, metric in RATIONALE.items():
             yield Estimand(f"{name} of the quote", f"rationale_{metric}", Mean(), where=where)
+        for name, metric in ATTENTION.items():
+            yield Estimand(name, f"attention_{metric}", Mean(), where=where)
