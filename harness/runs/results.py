@@ -24,7 +24,7 @@ from harness.store import (
     scores_schema,
     scores_table,
 )
-from harness.types import Estimand, trait
+from harness.types import Estimand, of_language, trait
 
 SIDES = Limits._fields
 """Columns of scores: the bounds of what is missing."""
@@ -40,6 +40,8 @@ class Written(NamedTuple):
     """The largest share that is missing of any metric or headline estimate but the asides."""
     missing: Mapping[str, Sequence[tuple[str, int]]]
     """For each metric that lacks scores the commonest reasons, each with its count."""
+    unread: Mapping[str, int]
+    """By scorer how many answers it has no score of, for the language that they are in."""
 
 
 def write_samples(store: RunStore, samples: Samples, dialogues: Dialogues | None = None) -> None:
@@ -91,7 +93,8 @@ def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
     shares = [float(of_metric.mean()) for of_metric in failed.values() if of_metric.size]
     shares += _of_headline(estimates, failed, asked, samples.facts)
     unmeasured = max(shares, default=1.0)
-    return Written(estimates, unmeasured, _commonest(columns.reasons))
+    unread = _unread(columns.reasons, {m: source.scorer for m, source in asked.sources.items()})
+    return Written(estimates, unmeasured, _commonest(columns.reasons), unread)
 
 
 def _explained(estimands: Sequence[Estimand], metrics: Sequence[str]) -> set[str]:
@@ -166,6 +169,18 @@ def _commonest(reasons: Counter[tuple[str, str]]) -> Mapping[str, Sequence[tuple
         if len(commonest.setdefault(metric, [])) < MOST_REASONS:
             commonest[metric].append((reason, count))
     return commonest
+
+
+def _unread(reasons: Counter[tuple[str, str]], scorers: Mapping[str, str]) -> dict[str, int]:
+    """By scorer how many scores of one of its metrics are missing for a text's language."""
+    counts: Counter[str] = Counter()
+    for (metric, reason), count in reasons.items():
+        if of_language(reason):
+            counts[metric] += count
+    most: dict[str, int] = {}
+    for metric, count in counts.items():
+        most[scorers[metric]] = max(count, most.get(scorers[metric], 0))
+    return most
 
 
 def _nothing(

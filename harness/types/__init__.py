@@ -49,7 +49,7 @@ from harness.types.records import (
 )
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
-from harness.types.text import cut_at, stands_in, visible, well_formed
+from harness.types.text import cut_at, of_language, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
 from harness.types.traits import TRAITS, Trait
 from harness.types.whole_files import written_whole
@@ -105,6 +105,7 @@ __all__ = [
     "misspelt",
     "named_in",
     "notes_of",
+    "of_language",
     "opened_in",
     "parts_of",
     "peak_bytes",
