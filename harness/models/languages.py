@@ -44,14 +44,13 @@ NAMES: Mapping[str, str] = {
 SCRIPTS: Mapping[str, str] = {
     "TAMIL": "ta", "TELUGU": "te", "GUJARATI": "gu", "KANNADA": "kn", "MALAYALAM": "ml",
     "GURMUKHI": "pa", "ORIYA": "or", "SINHALA": "si", "THAI": "th", "GREEK": "el",
-    "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja",
+    "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh",
 }  # fmt: skip
-"""Scripts that one language alone is commonly written in."""
+"""Scripts that one language alone is commonly written in; Chinese letters without kana are Chinese."""
 _OTHERS = ("LATIN", "CYRILLIC", "DEVANAGARI", "ARABIC", "BENGALI", "CJK", "HEBREW", *SCRIPTS)
 _WRITTEN: Mapping[str, frozenset[str]] = {
     "DEVANAGARI": frozenset({"hi", "mr", "ne", "sa", "bh", "mai", "gom", "new", "dty"}),
     "BENGALI": frozenset({"bn", "as", "bpy"}),
-    "CJK": frozenset({"zh", "ja", "wuu", "yue", "ko"}),
     "ARABIC": frozenset({"ar", "fa", "ur", "ps", "sd", "ug", "ku", "ckb", "arz", "azb", "pnb", "mzn"}),
 }  # fmt: skip
 """Of scripts that several languages share which ones those are."""
@@ -92,7 +91,7 @@ def language_of(text: str) -> Told:
     text = unicodedata.normalize("NFC", text[:READ])
     letters = [c for c in text if c.isalpha()]
     script = _script_of(letters)
-    fewest = FEWEST_OF_SCRIPT if script in SCRIPTS or script == "CJK" else FEWEST_LETTERS
+    fewest = FEWEST_OF_SCRIPT if script in SCRIPTS else FEWEST_LETTERS
     if len(letters) < fewest:
         return Told(None, None, "too short to tell its language")
     if script in SCRIPTS:
