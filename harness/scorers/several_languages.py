@@ -10,8 +10,16 @@ import re
 from collections import Counter
 from typing import NamedTuple
 
-from harness.models.languages import identity, language_of, name_of
-from harness.scorers.languages import ASIDE, ENGLISH, READ, reading_identity, unreadable
+from harness.models.languages import identity, language_of
+from harness.scorers.languages import (
+    ASIDE,
+    ENGLISH,
+    READ,
+    plainly_english,
+    reading_identity,
+    unreadable,
+)
+from harness.types import name_of, only, outside
 
 FEWEST_LETTERS = 25
 """Letters of a sentence whose language is told by itself."""
@@ -42,11 +50,11 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
         languages: that are read, by their names in English; English is one of them.
     """
     reason = unreadable(text, request, ENGLISH)
-    if reason is None:
+    if reason is None and (plainly_english(text) or _may_be_english(text)):
         return Readable("en")
+    reason = reason or ""
     if languages == ENGLISH or not any(map(str.isalpha, text)):
         return Readable(None, reason)
-    read = " and ".join(sorted(languages)) if len(languages) < 3 else f"{len(languages)} languages"
     said = reason.partition("; ")[2]
     if said.startswith(_HIDDEN):
         return Readable(None, f"only plain letters are read; {said}")
@@ -54,12 +62,18 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
     if told.language is None:
         return Readable(None, f"{told.reason}, and it is not English")
     if told.language == "en":
-        return Readable(None, f"only {read} are read; {said or reason}")
+        return Readable(None, f"{only(languages)}; {said or reason}")
     if name_of(told.language) not in languages:
-        return Readable(None, f"only {read} are read; this is {name_of(told.language)}")
+        return Readable(None, f"{only(languages)}; this is {name_of(told.language)}")
     if others := _others(text[:READ], told.language):
         return Readable(None, f"in two languages: {name_of(told.language)} and {name_of(others)}")
     return Readable(told.language)
+
+
+def _may_be_english(text: str) -> bool:
+    """Whether what could be English is not surely another language that shares its words."""
+    told = language_of(text[:READ])
+    return outside(told.language, told.confidence, ENGLISH) is None
 
 
 def several_identity(languages: frozenset[str]) -> str:
@@ -68,7 +82,7 @@ def several_identity(languages: frozenset[str]) -> str:
 
 
 def _others(text: str, language: str) -> str | None:
-    """Another language that more than a quarter of a text's letters stand in, sentence by sentence."""
+    """Another language that more than a quarter of a text's letters are in, by sentences."""
     letters: Counter[str] = Counter()
     for sentence in _SENTENCE.split(text):
         count = sum(map(str.isalpha, sentence))

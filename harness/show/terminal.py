@@ -87,7 +87,9 @@ def language_lines(
         lines.append(f"answers by language: {', '.join(words)}")
     if unread:
         words = [f"{n} by {name} ({n / max(generations, 1):.1%})" for name, n in unread.items()]
-        lines.append(f"not measured, for they are in a language that is not read: {', '.join(words)}")
+        lines.append(
+            f"not measured, for they are in a language that is not read: {', '.join(words)}"
+        )
     return lines
 
 

@@ -12,6 +12,7 @@ from harness.types.identity import (
     seed_of,
     weights_of,
 )
+from harness.types.languages import name_of, of_language, only, outside
 from harness.types.marks import FAMILIES, named_in, opened_in, tokens_of_marks
 from harness.types.measures import (
     Comparison,
@@ -49,7 +50,7 @@ from harness.types.records import (
 )
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
-from harness.types.text import cut_at, of_language, stands_in, visible, well_formed
+from harness.types.text import cut_at, stands_in, visible, well_formed
 from harness.types.thinking import Thinking
 from harness.types.traits import TRAITS, Trait
 from harness.types.whole_files import written_whole
@@ -103,10 +104,13 @@ __all__ = [
     "hooks_of",
     "machine",
     "misspelt",
+    "name_of",
     "named_in",
     "notes_of",
     "of_language",
+    "only",
     "opened_in",
+    "outside",
     "parts_of",
     "peak_bytes",
     "seed_of",

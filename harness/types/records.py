@@ -112,8 +112,8 @@ class Generation:
     """What a mitigation counted of how the answer came about: `calls`, `call_tokens`, whether it
     was `replaced`; None where none counts."""
     language: str | None = None
-    """ISO 639-1 code of the language that the text is in; None: it is too short to tell, that is not
-    sure, or nothing told it."""
+    """ISO 639-1 code of the language that the text is in; None: too short to tell, not sure, or
+    nothing told it."""
     language_confidence: float | None = None
     """Probability of its likeliest language, from 0 to 1, also where none is named."""
     opened: str | None = None

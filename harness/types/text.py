@@ -11,21 +11,7 @@ UNSEEN = re.compile(
 )
 """Characters that show nothing, or change how others show: control codes, terminal colours, marks
 of direction, halves of a pair, tags."""
-UNREAD = re.compile(
-    r"only .{1,400}? (?:is|are) read; |its request is not [A-Z]|too short to tell its language"
-    r"|not sure which language|in two languages: "
-)
-"""How a reason begins for which a scorer has no score of a text: it does not read its language."""
 SENTENCE_END = re.compile(r"[.!?]+[\"'\u201d\u2019)\]]*(?=\s|$)|\n")
-
-
-def of_language(reason: str) -> bool:
-    """Whether a score is missing because its scorer does not read the language of a text.
-
-    >>> of_language("only English is read; this is Hindi"), of_language("empty answer")
-    (True, False)
-    """
-    return UNREAD.match(reason) is not None
 
 
 def well_formed(text: str) -> str:

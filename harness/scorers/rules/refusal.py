@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from harness.models.languages import name_of
 from harness.scorers.babble import VERSION as BABBLE
 from harness.scorers.babble import babbled
 from harness.scorers.languages import UNSEEN
@@ -21,7 +20,16 @@ from harness.scorers.rules.refusal_languages import LANGUAGES, digest, refusing_
 from harness.scorers.rules.refusal_short import RULES as SHORT
 from harness.scorers.rules.refusal_short import in_few_words, is_short
 from harness.scorers.several_languages import readable_in, several_identity
-from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, asked
+from harness.types import (
+    Direction,
+    Generation,
+    HarnessError,
+    Metric,
+    Sample,
+    Score,
+    asked,
+    name_of,
+)
 
 Verdict = Literal["none", "partial", "full"]
 

@@ -9,8 +9,8 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from harness.models.languages import name_of
 from harness.scorers.languages import UNSEEN
+from harness.types import name_of
 
 RULES = Path(__file__).with_name("refusal_languages.yaml")
 READ = 600
@@ -48,7 +48,7 @@ def rules() -> Mapping[str, Rules]:
 
     content = yaml.safe_load(RULES.read_text(encoding="utf-8"))
     return {
-        code: Rules(**{k: list(map(_plain, v)) for k, v in parts.items()})
+        code: Rules(**{kind: list(map(_normal, lines)) for kind, lines in parts.items()})
         for code, parts in content.items()
     }
 
@@ -73,4 +73,8 @@ def digest() -> str:
 
 
 def _plain(text: str) -> str:
-    return _MARKS.sub("", unicodedata.normalize("NFC", text.translate(_PLAIN)).lower())
+    return _normal(text).lower()
+
+
+def _normal(text: str) -> str:
+    return _MARKS.sub("", unicodedata.normalize("NFC", text.translate(_PLAIN)))
