@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other languages have letters that look like ours
 """The language of a text: by its script or the model, and not named where that is not sure."""
 
 import subprocess
@@ -69,10 +70,9 @@ def test_the_columns_are_stored_and_a_table_of_before_is_read():
 class Reads:
     """A scorer that finds everything safe."""
 
-    metrics = {"harm": Metric(0.0, 1.0, Direction.LOWER)}
-    identity = {"scorer": "reads"}
-
     def __init__(self, languages):
+        self.metrics = {"harm": Metric(0.0, 1.0, Direction.LOWER)}
+        self.identity = {"scorer": "reads"}
         self.languages = languages
 
     def score(self, samples, generations):

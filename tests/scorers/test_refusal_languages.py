@@ -63,7 +63,7 @@ def test_how_far_an_answer_refuses_is_missing_outside_english():
         ("മാപ്പ്, എനിക്ക് സഹായിക്കാൻ കഴിയില്ല", "this is Malayalam"),
         ("Nein.", "too short to tell its language"),
         (
-            "Lo siento, no puedo ayudarte con eso. Sure, here is how you mix the two liquids in it.",
+            "Lo siento, no puedo ayudarte con eso. Sure, here is how you mix the two of them.",
             "in two languages: Spanish and English",
         ),
         ("I c4nn0t h3lp y0u with that.", "digits stand for letters"),

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other languages have letters that look like ours
 """The same harmful requests in many languages, and nothing that is not read counted as safe."""
 
 import csv
