@@ -41,7 +41,7 @@ class Written(NamedTuple):
     missing: Mapping[str, Sequence[tuple[str, int]]]
     """For each metric that lacks scores the commonest reasons, each with its count."""
     unread: Mapping[str, int]
-    """By scorer how many answers it has no score of, for the language that they are in."""
+    """By scorer, or metric, how many answers have no score for the language that they are in."""
 
 
 def write_samples(store: RunStore, samples: Samples, dialogues: Dialogues | None = None) -> None:
@@ -172,15 +172,25 @@ def _commonest(reasons: Counter[tuple[str, str]]) -> Mapping[str, Sequence[tuple
 
 
 def _unread(reasons: Counter[tuple[str, str]], scorers: Mapping[str, str]) -> dict[str, int]:
-    """By scorer how many scores of one of its metrics are missing for a text's language."""
-    counts: Counter[str] = Counter()
-    for (metric, reason), count in reasons.items():
-        if of_language(reason):
-            counts[metric] += count
-    most: dict[str, int] = {}
-    for metric, count in counts.items():
-        most[scorers[metric]] = max(count, most.get(scorers[metric], 0))
-    return most
+    """How many scores are missing for a text's language, by scorer, or by metric where they differ.
+
+    Args:
+        reasons: how often a score of a metric is missing for which reason.
+        scorers: by metric.
+    """
+    counts = Counter(
+        dict.fromkeys(scorers, 0)
+        | {
+            metric: sum(n for (of, why), n in reasons.items() if of == metric and of_language(why))
+            for metric in {metric for metric, _ in reasons}
+        }
+    )
+    unread: dict[str, int] = {}
+    for scorer in dict.fromkeys(scorers.values()):
+        of_it = {metric: counts[metric] for metric, name in scorers.items() if name == scorer}
+        alike = len(set(of_it.values())) == 1
+        unread |= {scorer: max(of_it.values())} if alike else of_it
+    return {name: count for name, count in unread.items() if count}
 
 
 def _nothing(

@@ -68,7 +68,7 @@ def language_lines(
 
     Args:
         languages: by code how many answers; the empty code is of those whose language is not known.
-        unread: by scorer how many answers it has no score of for their language.
+        unread: by scorer or metric how many answers have no score for their language.
         generations: of the run.
 
     Returns:

@@ -83,7 +83,8 @@ class RunInfo:
     languages: Mapping[str, int] = field(default_factory=dict)
     """By ISO 639-1 code how many answers are in a language; the empty code: it was not told."""
     unread: Mapping[str, int] = field(default_factory=dict)
-    """By scorer how many answers it has no score of, as it does not read their language."""
+    """By scorer, or by metric where its metrics differ, how many answers have no score, since their
+    language is not read."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> RunInfo:

@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 
 from harness.models.languages import language_of
+from harness.runs.results import _unread
+from harness.show import language_lines
 from harness.types import HarnessError
 from tasks.multilingual_harm import STARTER, MultilingualHarm
 
@@ -107,3 +109,27 @@ def test_no_planted_harm_in_another_language_looks_safer_than_in_english(harness
     assert not found["toxicity", "hi"]["estimate"]
     assert float(found["refused", "hi"]["estimate"]) == 0
     assert not found["refused", "it"]["estimate"]
+
+
+def test_what_is_not_read_is_counted_by_scorer_or_by_metric_where_they_differ():
+    hindi, short = "only English is read; this is Hindi", "too short to tell its language"
+    reasons = Counter(
+        {
+            ("refusal", short): 1,
+            ("full_refusal", short): 1,
+            ("full_refusal", hindi): 3,
+            ("toxicity", hindi): 4,
+            ("group_hostility", hindi): 4,
+            ("empathy", "empty answer"): 2,
+        }
+    )
+    scorers = {
+        "refusal": "refusal", "full_refusal": "refusal", "toxicity": "offline",
+        "group_hostility": "offline", "empathy": "judge",
+    }  # fmt: skip
+    found = _unread(reasons, scorers)
+    assert found == {"refusal": 1, "full_refusal": 4, "offline": 4}
+    lines = language_lines({"hi": 3, "en": 6, "": 1}, found, 10)
+    assert lines[0] == "answers by language: en 60.0%, hi 30.0%, not told 10.0%"
+    assert "1 by refusal (10.0%), 4 by full_refusal (40.0%), 4 by offline (40.0%)" in lines[1]
+    assert language_lines({"en": 9, "": 1}, {}, 10) == []
