@@ -1,14 +1,27 @@
 # ruff: noqa: RUF001 - other languages have letters that look like ours
 """The language of a text: by its script or the model, and not named where that is not sure."""
 
+import csv
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from harness.models.languages import SHA256, identity, language_of
+from harness.scorers.detoxify.toxicity import MULTILINGUAL
+from harness.scorers.languages import ENGLISH, unreadable
 from harness.store.rows import GENERATIONS, generation_rows, to_generations
-from harness.types import Generation, Metric, Sample, Score, ScorerRegistry, of_language
+from harness.types import (
+    Generation,
+    Metric,
+    Sample,
+    Score,
+    ScorerRegistry,
+    of_language,
+    outside,
+)
 from harness.types.measures import Direction
 
 TEXTS = {
@@ -87,6 +100,8 @@ class Reads:
         (frozenset({"English"}), None, 0.3, None),
         (frozenset({"English", "Hindi"}), "hi", 0.99, None),
         (None, "hi", 0.99, None),
+        (MULTILINGUAL, "uk", 0.9, "only 7 languages are read; this is Ukrainian"),
+        (MULTILINGUAL, "ru", 0.9, None),
     ],
 )
 def test_an_answer_outside_a_scorers_languages_has_no_score(languages, language, confidence, error):
@@ -95,3 +110,20 @@ def test_an_answer_outside_a_scorers_languages_has_no_score(languages, language,
     [[score]] = registry.score("reads", [Sample("a", "?")], [answer])
     assert (score.value, score.error) == ((None, error) if error else (0.0, None))
     assert error is None or of_language(error)
+
+
+@pytest.mark.long
+def test_no_english_text_is_kept_from_a_scorer_that_reads_english(shared_data: Path):
+    texts = []
+    for model in ("gpt4", "llama2new", "mistralinstruct"):
+        with (shared_data / "xstest" / f"{model}.csv").open(encoding="utf-8", newline="") as file:
+            texts += [row["completion"] for row in csv.DictReader(file)]
+    lines = (shared_data / "med_safety_bench" / "train.jsonl").read_text("utf-8").splitlines()
+    rows = [json.loads(line) for line in lines]
+    texts += [row[name] for row in rows for name in ("safe_response", "harmful_medical_request")]
+    replies = json.loads((shared_data / "diasafety" / "val.json").read_text("utf-8"))
+    texts += [row["response"] for row in replies]
+    read = [text for text in texts if text and unreadable(text) is None]
+    kept = [text for text in read if outside(*language_of(text)[:2], ENGLISH)]
+    assert len(read) > 4_000
+    assert not kept
