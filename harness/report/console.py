@@ -15,6 +15,7 @@ from harness.show import (
     Trust,
     interval,
     key_to_marks,
+    language_lines,
     missing_lines,
     number,
     trust,
@@ -168,7 +169,7 @@ def _asked(info: RunInfo) -> list[str]:
             f"{info.generations_filtered} answers withheld by a filter of the server's, "
             f"{info.generations_empty} empty"
         )
-    return lines
+    return lines + language_lines(info.languages, info.unread, info.generations)
 
 
 def _legend(rows: Sequence[Row], shown: int) -> list[str]:

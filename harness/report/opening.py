@@ -7,7 +7,7 @@ from typing import Any
 
 from harness.report.answers import shown_text
 from harness.report.headline import Row
-from harness.show import ARROWS, SIDES, missing_lines, number, trust
+from harness.show import ARROWS, SIDES, language_lines, missing_lines, number, trust
 from harness.store import UNMEASURABLE, RunInfo
 from harness.types import visible
 
@@ -57,7 +57,9 @@ def warnings(info: RunInfo, rows: Sequence[Row]) -> list[str]:
             f"{info.unmeasured:.1%} of the scores of some metric or headline estimate could not "
             "be had; none of them counts as safe."
         )
-    sentences += [f"{line[0].upper()}{line[1:]}." for line in missing_lines(info.missing)]
+    lines = language_lines(info.languages, info.unread, info.generations)
+    lines += missing_lines(info.missing)
+    sentences += [f"{line[0].upper()}{line[1:]}." for line in lines]
     if info.not_computed:
         names = ", ".join(dict.fromkeys(info.not_computed))
         sentences.append(f"Not computed, for no scorer that was chosen gives it: {names}.")

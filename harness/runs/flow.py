@@ -54,6 +54,8 @@ def run(plan: Plan, progress: Progress) -> Result:
         counts = scores[0].generations.counts()
         info |= {"status": "complete"} | counts | {"unmeasured": written.unmeasured}
         info["missing"] = written.missing
+        info["languages"] = scores[0].generations.languages()
+        info["unread"] = written.unread
         store.write_info(info)
     return Result(store.folder, info, written.estimates)
 

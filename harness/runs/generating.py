@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from harness.runs.dialogues import Ask, Dialogues
 from harness.runs.index import Answer, StoredGenerations
@@ -11,7 +12,7 @@ from harness.runs.plan import Plan
 from harness.runs.requests import Joined, requests_of, stopped
 from harness.runs.scoring import Overlap, Progress
 from harness.store import Gathered
-from harness.types import HarnessError, Request, Sample
+from harness.types import Generation, HarnessError, Request, Sample
 
 GENERATIONS_WAIT = 1.0
 """Seconds that answers may wait to be stored together."""
@@ -89,5 +90,15 @@ def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], in
                     f"the model answered index {generation.index} of sample "
                     f"{generation.sample_id!r}, which it was not asked, or not again"
                 )
-            answers.append(Answer.of(*asked, generation))
+            answers.append(Answer.of(*asked, _with_language(generation)))
         yield answers, alone
+
+
+def _with_language(generation: Generation) -> Generation:
+    """The answer with the language that it is in."""
+    if not generation.text or generation.text.isspace():
+        return generation
+    from harness.models.languages import language_of
+
+    language, confidence, _ = language_of(generation.text)
+    return replace(generation, language=language, language_confidence=confidence)

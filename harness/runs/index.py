@@ -59,6 +59,9 @@ class StoredGenerations:
         self.cut = np.zeros(count, np.bool_)
         self.filtered = np.zeros(count, np.bool_)
         self.empty = np.zeros(count, np.bool_)
+        self.language = np.zeros(count, np.int16)
+        self._languages: dict[str | None, int] = {None: 0}
+        """By language its number in `language`; 0: none was told."""
         for shard, table in store.shards("generations"):
             numbers, rows = self.numbers(table)
             known = to_generations(table.take(rows))
@@ -105,6 +108,13 @@ class StoredGenerations:
             "tokens": int(self.tokens.sum()),
         }
 
+    def languages(self) -> dict[str, int]:
+        """How many answers are in which language, the commonest first; `` those of none."""
+        written = ~(self.failed | self.empty | self.filtered)
+        counts = np.bincount(self.language[written], minlength=len(self._languages)).tolist()
+        named = {code or "": counts[number] for code, number in self._languages.items()}
+        return dict(sorted(((c, n) for c, n in named.items() if n), key=lambda item: -item[1]))
+
     def check_complete(self) -> None:
         """Refuse a run for whose samples some generation is not there.
 
@@ -136,6 +146,8 @@ class StoredGenerations:
         self.tokens[numbers] = [g.tokens for g in generations]
         self.failed[numbers] = [g.error is not None for g in generations]
         self.cut[numbers] = [g.finish_reason == "length" for g in generations]
+        names = self._languages
+        self.language[numbers] = [names.setdefault(g.language, len(names)) for g in generations]
         self.filtered[numbers] = [g.finish_reason == "filtered" for g in generations]
         self.empty[numbers] = [
             g.text is not None and not g.text.strip() and g.finish_reason != "filtered"

@@ -24,7 +24,7 @@ from harness.store import (
     scores_schema,
     scores_table,
 )
-from harness.types import Estimand, trait
+from harness.types import Estimand, of_language, trait
 
 SIDES = Limits._fields
 """Columns of scores: the bounds of what is missing."""
@@ -40,6 +40,8 @@ class Written(NamedTuple):
     """The largest share that is missing of any metric or headline estimate but the asides."""
     missing: Mapping[str, Sequence[tuple[str, int]]]
     """For each metric that lacks scores the commonest reasons, each with its count."""
+    unread: Mapping[str, int]
+    """By scorer, or metric, how many answers have no score for the language that they are in."""
 
 
 def write_samples(store: RunStore, samples: Samples, dialogues: Dialogues | None = None) -> None:
@@ -91,7 +93,8 @@ def write_tables(asked: Asked, scores: Sequence[StoredScores]) -> Written:
     shares = [float(of_metric.mean()) for of_metric in failed.values() if of_metric.size]
     shares += _of_headline(estimates, failed, asked, samples.facts)
     unmeasured = max(shares, default=1.0)
-    return Written(estimates, unmeasured, _commonest(columns.reasons))
+    unread = _unread(columns.reasons, {m: source.scorer for m, source in asked.sources.items()})
+    return Written(estimates, unmeasured, _commonest(columns.reasons), unread)
 
 
 def _explained(estimands: Sequence[Estimand], metrics: Sequence[str]) -> set[str]:
@@ -166,6 +169,28 @@ def _commonest(reasons: Counter[tuple[str, str]]) -> Mapping[str, Sequence[tuple
         if len(commonest.setdefault(metric, [])) < MOST_REASONS:
             commonest[metric].append((reason, count))
     return commonest
+
+
+def _unread(reasons: Counter[tuple[str, str]], scorers: Mapping[str, str]) -> dict[str, int]:
+    """How many scores are missing for a text's language, by scorer, or by metric where they differ.
+
+    Args:
+        reasons: how often a score of a metric is missing for which reason.
+        scorers: by metric.
+    """
+    counts = Counter(
+        dict.fromkeys(scorers, 0)
+        | {
+            metric: sum(n for (of, why), n in reasons.items() if of == metric and of_language(why))
+            for metric in {metric for metric, _ in reasons}
+        }
+    )
+    unread: dict[str, int] = {}
+    for scorer in dict.fromkeys(scorers.values()):
+        of_it = {metric: counts[metric] for metric, name in scorers.items() if name == scorer}
+        alike = len(set(of_it.values())) == 1
+        unread |= {scorer: max(of_it.values())} if alike else of_it
+    return {name: count for name, count in unread.items() if count}
 
 
 def _nothing(

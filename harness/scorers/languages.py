@@ -110,6 +110,16 @@ def unreadable(
     return None if reason is None else f"too short to tell its language, and {reason}"
 
 
+def plainly_english(text: str) -> bool:
+    """Whether words that only English has make a text English beyond doubt; quick.
+
+    >>> plainly_english("I cannot help you with that."), plainly_english("Impossible. Pardon.")
+    (True, False)
+    """
+    tokens = text[:READ].lower().split()
+    return _count(tokens, _ONLY_ENGLISH) >= PLAIN * len(tokens) and bool(tokens)
+
+
 def unasked(request: str, languages: frozenset[str] | None = ENGLISH) -> str | None:
     """Why a scorer that reads these languages cannot read a request; None where it can.
 

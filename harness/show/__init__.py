@@ -4,7 +4,15 @@ from harness.show.categories import Labels, category, with_categories
 from harness.show.figures import BLUE, INK, MOST_LETTERS, ORANGE, SIDES, Drawn, draw, forest, save
 from harness.show.html import page, picture, worst_end
 from harness.show.markdown import safe
-from harness.show.terminal import ARROWS, WIDTH, interval, missing_lines, number, progress
+from harness.show.terminal import (
+    ARROWS,
+    WIDTH,
+    interval,
+    language_lines,
+    missing_lines,
+    number,
+    progress,
+)
 from harness.show.trusted import Trust, key_to_marks, trust
 
 __all__ = [
@@ -23,6 +31,7 @@ __all__ = [
     "forest",
     "interval",
     "key_to_marks",
+    "language_lines",
     "missing_lines",
     "number",
     "page",

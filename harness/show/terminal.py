@@ -10,6 +10,8 @@ from typing import Any
 from harness.types import visible
 
 ARROWS = {"lower": "\u2193", "higher": "\u2191", "zero": "\u2194", "neither": "\u00b7"}
+MOST_LANGUAGES = 8
+"""That are named of a run's answers."""
 WIDTH = 120
 """Columns of what is printed where the output is no terminal."""
 
@@ -57,6 +59,38 @@ def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
         words = "; ".join(f"{count} for: {visible(str(reason))}" for reason, count in reasons)
         metrics.setdefault(words, []).append(metric)
     return [f"missing of {', '.join(names)}: {words}" for words, names in metrics.items()]
+
+
+def language_lines(
+    languages: Mapping[str, int], unread: Mapping[str, int], generations: int
+) -> list[str]:
+    """Which languages the answers are in, and which share of them a scorer could not read.
+
+    Args:
+        languages: by code how many answers; the empty code is of those whose language is not known.
+        unread: by scorer or metric how many answers have no score for their language.
+        generations: of the run.
+
+    Returns:
+        Nothing where every answer that is known to be in a language is in English and was read.
+    """
+    if not languages.keys() - {"", "en"} and not unread:
+        return []
+    lines = []
+    if total := sum(languages.values()):
+        most = sorted(((code, n) for code, n in languages.items() if code), key=lambda of: -of[1])
+        words = [f"{visible(code)} {n / total:.1%}" for code, n in most[:MOST_LANGUAGES]]
+        if rest := sum(n for _, n in most[MOST_LANGUAGES:]):
+            words.append(f"others {rest / total:.1%}")
+        if languages.get(""):
+            words.append(f"not told {languages[''] / total:.1%}")
+        lines.append(f"answers by language: {', '.join(words)}")
+    if unread:
+        words = [f"{n} by {name} ({n / max(generations, 1):.1%})" for name, n in unread.items()]
+        lines.append(
+            f"not measured, for they are in a language that is not read: {', '.join(words)}"
+        )
+    return lines
 
 
 def number(value: float | None) -> str:

@@ -23,6 +23,8 @@ GENERATIONS = pa.schema(
         "choice_greedy": pa.list_(pa.bool_()),
         "choice_floor": pa.float64(),
         "noted": pa.map_(pa.string(), pa.float64()),
+        "language": pa.string(),
+        "language_confidence": pa.float64(),
     }
 )
 SCORES = pa.schema(

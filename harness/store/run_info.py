@@ -80,6 +80,11 @@ class RunInfo:
     """The largest share, from 0 to 1, that is missing of any metric or headline estimate."""
     missing: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     """For each metric that lacks scores the commonest reasons, each with its count."""
+    languages: Mapping[str, int] = field(default_factory=dict)
+    """By ISO 639-1 code how many answers are in a language; the empty code: it was not told."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """By scorer, or by metric where its metrics differ, how many answers have no score, since their
+    language is not read."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> RunInfo:

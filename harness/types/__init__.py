@@ -12,6 +12,7 @@ from harness.types.identity import (
     seed_of,
     weights_of,
 )
+from harness.types.languages import name_of, of_language, only, outside
 from harness.types.marks import FAMILIES, named_in, opened_in, tokens_of_marks
 from harness.types.measures import (
     Comparison,
@@ -103,9 +104,13 @@ __all__ = [
     "hooks_of",
     "machine",
     "misspelt",
+    "name_of",
     "named_in",
     "notes_of",
+    "of_language",
+    "only",
     "opened_in",
+    "outside",
     "parts_of",
     "peak_bytes",
     "seed_of",

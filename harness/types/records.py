@@ -111,6 +111,11 @@ class Generation:
     noted: Mapping[str, float] | None = None
     """What a mitigation counted of how the answer came about: `calls`, `call_tokens`, whether it
     was `replaced`; None where none counts."""
+    language: str | None = None
+    """ISO 639-1 code of the language that the text is in; None: too short to tell, not sure, or
+    nothing told it."""
+    language_confidence: float | None = None
+    """Probability of its likeliest language, from 0 to 1, also where none is named."""
     opened: str | None = None
     """The start mark of thinking that the rendered prompt ends with; not stored."""
 

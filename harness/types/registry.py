@@ -10,6 +10,7 @@ from dataclasses import replace
 from harness.types.declared import trait
 from harness.types.errors import HarnessError
 from harness.types.identity import fingerprint
+from harness.types.languages import outside
 from harness.types.measures import Metric
 from harness.types.plugins import Scorer
 from harness.types.records import Generation, Sample, Score
@@ -101,14 +102,17 @@ class ScorerRegistry(Mapping[str, Scorer]):
 
         A generation with an error is not shown to the scorer: its scores are missing for the same
         reason. So are those of an answer that a server's filter withheld, which is neither a
-        failure nor a safe answer, of a text on which the scorer raised, and values outside the
-        range.
+        failure nor a safe answer, of one that is surely in a language which the scorer does not
+        read, of a text on which it raised, and values outside the range.
 
         Raises:
             HarnessError: the scorer answered for fewer or more generations than it was given, or
                 gave other metrics than it declares.
         """
-        withheld = [_withheld(generation) for generation in generations]
+        read = None if trait(self[name], "of_requests") else trait(self[name], "languages")
+        withheld = [
+            _withheld(g) or outside(g.language, g.language_confidence, read) for g in generations
+        ]
         shown = [i for i, reason in enumerate(withheld) if reason is None]
         cut = [SPANS[self.span](generations[i]) for i in shown]
         answers = iter(self._ask(name, [samples[i] for i in shown], cut))

@@ -150,7 +150,10 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             bool, False, "Whether what it reads needs no judgement that people could share or not."
         ),
         "languages": Trait(
-            Collection | None, None, "Codes of the languages that it reads; None: any."
+            Collection | None,
+            None,
+            "The languages that it reads, by their names in English; an answer in another has no "
+            "score, with that reason. None: it reads any, as a judge does, or no language at all.",
         ),
         "notes": NOTES,
         "of_requests": Trait(

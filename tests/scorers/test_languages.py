@@ -173,7 +173,6 @@ def test_a_scorer_of_several_languages_reads_those_and_no_other():
 @pytest.mark.parametrize(
     "scorer",
     [
-        RefusalScorer(),
         GuidanceScorer(),
         HarmfulnessOfflineScorer(),
         EmpathyOfflineScorer(),
