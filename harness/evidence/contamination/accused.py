@@ -1,4 +1,4 @@
-"""What tests of a model alone come to: whether it is accused, how surely, and of what it cannot be."""
+"""What tests of a model alone come to: whether it is accused, and what they cannot tell."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class Ordered:
             return
         yield (
             f"orders of options: the published one is likelier than {made.estimate:.1%} of others "
-            f"(95 % interval {made.low:.1%} to {made.high:.1%}; 50 % is chance), over {made.n_scored:,} "
-            f"items; exact p {self.p:.3g}"
+            f"(95 % interval {made.low:.1%} to {made.high:.1%}; 50 % is chance), over "
+            f"{made.n_scored:,} items; exact p {self.p:.3g}"
         )
         yield f"  {_verdict(self.accused)}"
         if made.n_failed:

@@ -42,15 +42,19 @@ def written(options: Sequence[str]) -> str:
     >>> written(["yes", "no"])
     'A. yes\nB. no'
     """
-    return "\n".join(f"{letter}. {text}" for letter, text in zip(ascii_uppercase, options, strict=False))
+    return "\n".join(
+        f"{letter}. {text}" for letter, text in zip(ascii_uppercase, options, strict=False)
+    )
 
 
 def listed_in(sample: Sample) -> Listed | None:
     """The item with its options; None where its prompt lists none that its metadata name."""
     named = (sample.metadata.get(f"option_{letter}") for letter in ascii_uppercase)
     options = tuple(str(text) for text in iter(lambda: next(named, None), None))
+    if len(options) < 2:
+        return None
     before, block, _ = asked(sample.prompt).partition(written(options))
-    return Listed(before, options) if block and len(options) > 1 else None
+    return Listed(before, options) if block else None
 
 
 def orders_of(options: Sequence[str], most: int, seed: str) -> list[tuple[str, ...]]:

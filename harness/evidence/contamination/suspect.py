@@ -1,4 +1,4 @@
-"""A model alone under suspicion: are items, and the order of their options, likelier than chance?"""
+"""A model alone under suspicion: are items, or the order of their options, too likely to it?"""
 
 from __future__ import annotations
 
