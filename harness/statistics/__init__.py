@@ -47,6 +47,7 @@ from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.right_alone import RightAlone
 from harness.statistics.scorer_differences import (
     ScorerDifference,
     accuracy_difference,
@@ -115,6 +116,7 @@ __all__ = [
     "Perplexity",
     "Reduction",
     "Reliability",
+    "RightAlone",
     "Scale",
     "ScorerDifference",
     "Share",

@@ -21,6 +21,7 @@ from harness.types import (
     Sample,
     with_margins,
 )
+from tasks.families.twins import estimands_with_twins, twin_facts, with_twins
 
 Row = Mapping[str, object]
 STARTER = "pkg://tasks/chemistry_safety/items.jsonl"
@@ -46,22 +47,30 @@ class ChemistrySafety:
         data: `starter`, or a file in ChemBench's layout.
         answer: of questions with one right option: `letters` (weighed by their probabilities; no
             confidence is stated), or `written` as all others are.
+        twins: ask each item's twins too (tasks/families/twins.py), which show what is known by
+            heart; a limit is then of items.
     """
 
     name = "chemistry_safety"
     version = "1"
     labels = {"kind": KINDS}  # noqa: RUF012
 
-    def __init__(self, data: str = "starter", answer: str = "letters") -> None:
+    def __init__(self, data: str = "starter", answer: str = "letters", twins: bool = False) -> None:
         if answer not in ANSWER:
             raise HarnessError(f"task.answer={answer!r} is not one of {', '.join(ANSWER)}")
         self.data = data
         self.answer = answer
-        self.estimands = estimands(answer)
+        self.twins = self.whole_clusters = twins
+        rows = estimands(answer)
+        self.estimands = estimands_with_twins(rows, "all_correct") if twins else rows
 
     def records(self) -> Records:
         """The starter set or the user's file."""
-        return read_records(self.data, file_at(STARTER))
+        starter = file_at(STARTER)
+        records = read_records(self.data, starter)
+        if not self.twins:
+            return records
+        return with_twins(records, self.data, starter, ("target_scores", "target"))
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One sample a question; the commonest right answer is each one's baseline."""
@@ -69,7 +78,8 @@ class ChemistrySafety:
             self._sample(row, number, f"record {number} of {records.name!r}", records.name)
             for number, row in enumerate(records.rows, 1)
         ]
-        lettered = Counter(s.target for s in made if s.metadata["kind"] != "number")
+        own = [s for s in made if s.metadata.get("twin") in (None, "original")]
+        lettered = Counter(s.target for s in own if s.metadata["kind"] != "number")
         commonest = min(lettered, key=lambda t: (-lettered[t], str(t))) if lettered else None
         for sample in made:
             constant = float(sample.target == commonest)
@@ -99,10 +109,12 @@ class ChemistrySafety:
                 *lead,
             ),
             target=target,
+            cluster=str(row["twin_of"]) if "twin_of" in row else None,
             choices=() if written else tuple(f" {letter}" for letter in letters),
             metadata={
                 **_metadata(row, kind, options, where),
                 "answered": "written" if written else "letters",
+                **twin_facts(row),
             },
         )
 

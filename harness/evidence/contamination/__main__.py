@@ -1,10 +1,12 @@
-"""`python -m harness.evidence.contamination`: whether a task's items stand in a corpus.
+"""`python -m harness.evidence.contamination`: whether a model may have seen a task's items.
 
     python -m harness.evidence.contamination task=med_harm corpus=train.jsonl
     python -m harness.evidence.contamination prompts=mine.csv corpus=FOLDER judge=JUDGE
+    python -m harness.evidence.contamination task=chemistry_safety task.twins=true model=MODEL
 
-Looks for ten words in a row, for the nearest text by meaning, and where a judge is named for its
-word on whether that asks the same.
+In a corpus it looks for ten words in a row, for the nearest text by meaning, and where a judge is
+named for its word on whether that asks the same. Of a model alone it asks whether the items are
+likelier than held-out texts or than their twins, and their options in the published order.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from harness.command import command_line, make, resolve
 from harness.types import GenerationConfig, HarnessError, Model, Task, asked
 
 if TYPE_CHECKING:
+    from harness.evidence.contamination.accused import Alone
     from harness.evidence.contamination.corpus import Text
     from harness.evidence.contamination.found import Seen
 
@@ -33,6 +36,11 @@ class ContaminationConfig:
     task: Any = None
     prompts: str | None = None
     corpus: str | None = None
+    model: str | None = None
+    reference: str | None = None
+    held_out: str | None = None
+    min_k: float = 0.2
+    orders: int = 8
     text: str | None = None
     words: int = 10
     nearest: int = 1
@@ -40,6 +48,8 @@ class ContaminationConfig:
     kind: str = "knowledge"
     out: str | None = None
     judge_backend: Any = field(default_factory=dict)
+    backend: Any = field(default_factory=dict)
+    reference_backend: Any = field(default_factory=dict)
     protocol: str = "fast"
     protocols: dict[str, Any] = field(default_factory=dict)
     generation: Any = field(default_factory=GenerationConfig)
@@ -54,20 +64,11 @@ def main() -> None:
 
 
 def _work(cfg: DictConfig) -> int:
-    from harness.evidence.contamination.judge import KINDS
-
-    if (cfg.task is None) == (cfg.prompts is None) or cfg.corpus is None:
-        raise HarnessError("name task=NAME or prompts=FILE, and corpus=FILE or FOLDER")
-    if cfg.words < 1 or cfg.nearest < 0:
-        raise HarnessError(f"words={cfg.words} must be at least 1, nearest={cfg.nearest} 0 or more")
-    if cfg.kind not in KINDS:
-        raise HarnessError(f"kind={cfg.kind!r} is none of {', '.join(KINDS)}")
-    if cfg.judge is not None and not cfg.nearest:
-        raise HarnessError("a judge is asked of the nearest texts: nearest=1 or more")
-    resolve(cfg)
-    judge = make("judge_backend", cfg.judge_backend, Model) if cfg.judge is not None else None
-    ids, items = _items(cfg)
-    seen = look(ids, items, cfg, judge)
+    if (cfg.task is None) == (cfg.prompts is None) or (cfg.corpus is None) == (cfg.model is None):
+        raise HarnessError(
+            "name task=NAME or prompts=FILE, and corpus=FILE or FOLDER, or model=MODEL alone"
+        )
+    seen = _alone(cfg) if cfg.corpus is None else _in_corpus(cfg)
     for line in seen.lines():
         print(line)
     if cfg.out is not None:
@@ -77,6 +78,50 @@ def _work(cfg: DictConfig) -> int:
         except OSError as error:
             raise HarnessError(f"out={cfg.out!r} cannot be written ({error.strerror})") from error
     return 0
+
+
+def _alone(cfg: DictConfig) -> Alone:
+    """What tests of the model alone say."""
+    from harness.evidence.contamination.suspect import (
+        Suspicion,
+        items_of_file,
+        items_of_task,
+        texts_in,
+    )
+
+    if not 0 < cfg.min_k <= 1 or cfg.orders < 0:
+        raise HarnessError(
+            f"min_k={cfg.min_k} must be above 0 and up to 1, orders={cfg.orders} 0 or more"
+        )
+    if cfg.judge is not None:
+        raise HarnessError("judge= reads texts of a corpus: name corpus=FILE or FOLDER with it")
+    resolve(cfg)
+    model = make("backend", cfg.backend, Model)
+    named = cfg.reference is not None
+    reference = make("reference_backend", cfg.reference_backend, Model) if named else None
+    if cfg.prompts is not None:
+        items = items_of_file(Path(cfg.prompts), cfg.text)
+    else:
+        items = items_of_task(make("task", cfg.task, Task))
+    held_out = cfg.held_out and texts_in(Path(cfg.held_out), cfg.text, "held_out")
+    suspicion = Suspicion(model, reference, cfg.min_k, cfg.orders, cfg.seed)
+    return suspicion.of(items, held_out or ())
+
+
+def _in_corpus(cfg: DictConfig) -> Seen:
+    """What stands in the corpus."""
+    from harness.evidence.contamination.judge import KINDS
+
+    if cfg.words < 1 or cfg.nearest < 0:
+        raise HarnessError(f"words={cfg.words} must be at least 1, nearest={cfg.nearest} 0 or more")
+    if cfg.kind not in KINDS:
+        raise HarnessError(f"kind={cfg.kind!r} is none of {', '.join(KINDS)}")
+    if cfg.judge is not None and not cfg.nearest:
+        raise HarnessError("a judge is asked of the nearest texts: nearest=1 or more")
+    resolve(cfg)
+    judge = make("judge_backend", cfg.judge_backend, Model) if cfg.judge is not None else None
+    ids, items = _items(cfg)
+    return look(ids, items, cfg, judge)
 
 
 def look(ids: Sequence[str], items: Sequence[str], cfg: DictConfig, judge: Model | None) -> Seen:

@@ -52,7 +52,7 @@ def _weighing(loaded: LoadedModel, request: Request) -> Weighing:
 def _logprobs(
     loaded: LoadedModel, weighings: Sequence[Weighing], together: int
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    fresh = [replace(weighing, logprobs={}, greedy={}) for weighing in weighings]
+    fresh = [replace(weighing, logprobs={}, greedy={}, steps={}) for weighing in weighings]
     for first in range(0, len(fresh), together):
         for _ in weigh(loaded, fresh[first : first + together]):
             pass

@@ -162,4 +162,6 @@ def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
         last = of_row[-len(choice) :].float()
         steps = hooked(loaded, last, weighing, choice, beside).log_softmax(-1)
         weighing.greedy[number] = steps.argmax(-1).tolist() == list(choice)
-        weighing.logprobs[number] = float(steps[range(len(choice)), list(choice)].sum())
+        weighed = steps[range(len(choice)), list(choice)]
+        weighing.steps[number] = tuple(weighed.tolist())
+        weighing.logprobs[number] = float(weighed.sum())

@@ -55,6 +55,8 @@ class Weighing:
     """Of each choice that is done."""
     greedy: dict[int, bool] = field(default_factory=dict)
     """Of each choice that is done whether greedy decoding would write it."""
+    steps: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    """Of each choice that is done the log-probability of each of its tokens."""
     beside: tuple[Tokens, ...] = ()
     """What each auxiliary model is asked."""
 
@@ -81,6 +83,7 @@ class Weighing:
             return self.failed("none of the choices has any probability")
         weights = tuple(self.logprobs[number] for number in range(len(self.choices)))
         greedy = tuple(self.greedy[number] for number in range(len(self.choices)))
+        steps = tuple(self.steps[number] for number in range(len(self.choices)))
         tokens = sum(map(len, self.choices))
         return [
             Generation(
@@ -92,6 +95,7 @@ class Weighing:
                 tokens,
                 weights,
                 choice_greedy=greedy,
+                choice_steps=steps,
             )
             for index in self.request.indices
         ]

@@ -99,7 +99,8 @@ def _weigh(
     for leaf in batch:
         for weighing, number in asked[leaf.row, leaf.needed]:
             choice = weighing.choices[number]
-            weighing.logprobs[number] = sum(next(steps) for _ in choice)
+            weighing.steps[number] = tuple(next(steps) for _ in choice)
+            weighing.logprobs[number] = sum(weighing.steps[number])
             weighing.greedy[number] = [next(likeliest) for _ in choice] == list(choice)
 
 
