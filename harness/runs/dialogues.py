@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +21,8 @@ class Ask(NamedTuple):
     """The number in the run of its generation 0."""
     sample: Sample
     indices: tuple[int, ...]
+    open: bool = False
+    """Whether another sample comes after it."""
 
 
 class Dialogues:
@@ -58,8 +60,9 @@ class Dialogues:
             HarnessError: a sample comes after one that is not asked before it.
         """
         n = self.generations.n
+        followed = {sample.after for sample in window}
         asks = [
-            Ask(place * n, sample, tuple(index for index, missing in enumerate(lacks) if missing))
+            Ask(place * n, sample, tuple(compress(range(n), lacks)), sample.id in followed)
             for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first)
         ]
         left = [ask for ask in asks if ask.indices]
@@ -159,7 +162,7 @@ class Dialogues:
             for _, alike in groupby(asked, lambda pair: pair[0]):
                 pairs = list(alike)
                 indices = tuple(index for _, index in pairs)
-                ready.append(Ask(ask.first, pairs[0][0], indices))
+                ready.append(ask._replace(sample=pairs[0][0], indices=indices))
             if waiting:
                 later.append(ask._replace(indices=tuple(waiting)))
         return ready, lost, later

@@ -72,7 +72,7 @@ def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], in
     wanted: Wanted = {}
     requests: list[Request] = []
     for ask in asks:
-        requests += requests_of(ask.sample, ask.indices, plan.mitigation)
+        requests += requests_of(ask.sample, ask.indices, plan.mitigation, ask.open)
         for index in ask.indices:
             wanted[ask.sample.id, index] = ask.first + index, ask.sample
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
