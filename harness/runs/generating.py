@@ -29,7 +29,8 @@ def generate(
         HarnessError: the model left something unanswered, or answered what it was not asked.
     """
     started, tokens, count, alone = time.monotonic(), 0, 0, 0
-    todo, dialogues = generations.todo(plan.retry_failed), Dialogues(generations)
+    todo = generations.todo(plan.retry_failed)
+    dialogues = Dialogues(generations, plan.person, plan.seed)
     if todo.any():
         with (
             progress("generating", int(todo.sum())) as advance,

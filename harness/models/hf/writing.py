@@ -18,9 +18,8 @@ from harness.models.hf.rows import NO_NUMBERS, Row
 from harness.models.hf.sampling import NO_TOKEN, choose
 from harness.types import Generation, GenerationConfig
 
-
 COPIED = 0.25
-"""Part of the tokens that may be held of which copies are laid beside the prompts of one forward."""
+"""Part of the tokens that may be held of which copies are laid beside the prompts of a forward."""
 
 
 def write(
