@@ -43,7 +43,7 @@ SINCE = (
     "I failed the last examination", "my best friend stopped writing",
 )  # fmt: skip
 LATER = (
-    "I do not know. It is mostly in the evenings, when the house is quiet and there is no more to do.",
+    "I do not know. It is mostly at night, when the house is quiet and nothing is left to do.",
     "I tried that once, for a week or two, and then I let it go like everything else this year.",
     "My husband asks every day what is wrong, and I never know what I could say to him.",
     "Maybe. What should I do tonight, when it comes again and everybody else is asleep?",
@@ -74,6 +74,7 @@ def main() -> None:
     logging.disable(logging.WARNING)
     ways = {name: way for name, way in _ways(model, loaded, asked.sizes).items()
             if name not in asked.leave_out}  # fmt: skip
+    list(model.generate([Request("warm", "Once upon a time")], GenerationConfig(), 0))
     best: dict[str, Measured] = {}
     for _, (name, sized) in product(range(asked.rounds), ways.items()):
         for size, way in sized.items():
@@ -150,7 +151,8 @@ def _shown(asked: argparse.Namespace, best: dict[str, Measured]) -> dict[str, An
         ratio = measured.least / ours.least
         rows[name] = {"seconds": measured.least, "ratio": ratio, "batch": measured.size,
                       "peak": measured.peak, "equal": f"{equal}/{len(ours.answers)}"}  # fmt: skip
-        table.add_row(name, f"{measured.least:.1f}", f"{ratio:.2f}", str(measured.size or "its own"),
+        batch = str(measured.size or "its own")
+        table.add_row(name, f"{measured.least:.1f}", f"{ratio:.2f}", batch,
                       f"{measured.peak / 2**20:.0f}", rows[name]["equal"])  # fmt: skip
     Console().print(table)
     return {"size": size, "dtype": asked.dtype, "clock": asked.clock, "ways": rows}
