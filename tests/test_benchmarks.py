@@ -110,3 +110,12 @@ def test_the_gate_is_wrong_no_more_often_than_it_says(tmp_path, runs):
     assert of["ratings, paired"]["none"]["pass"] > 0.95
     assert of["ratings, paired"]["margin"]["regression"] > 0.9
     assert of["ratings, 10 % missing at random"]["none"]["inconclusive"] == 1.0
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_dialogues_ends_in_ratios(tmp_path):
+    size = "--dialogues", "2", "--turns", "2", "--tokens", "4", "--sizes", "2"
+    *_, last = benchmark("dialogues.py", *size, cwd=tmp_path)
+    ways = json.loads(last)["ways"]
+    assert set(ways) == {"ours", "not held", "HFLM", "generate"}
+    assert {way["equal"] for way in ways.values()} == {"4/4"}

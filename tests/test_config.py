@@ -129,7 +129,7 @@ def marks(choice):
     ("group", "option"),
     [
         pytest.param(*choice, marks=marks(choice)) for choice in every_choice()
-        if choice[0] not in ("backend", "person")  # models/test_contracts.py, test_dialogue_person.py
+        if choice[0] not in ("backend", "person")  # in tests of their own
     ],
 )  # fmt: skip
 def test_every_plugin_keeps_the_contract_of_its_kind(group, option):

@@ -179,3 +179,16 @@ def test_the_spread_over_repeats_is_worked_by_hand():
     assert (found.n, found.n_scored, found.n_failed, found.clusters) == (6, 5, 1, 2)
     nothing = SpreadOverRepeats().estimate(values[:1], samples[:1], samples[:1], METRIC)
     assert nothing.estimate is None
+
+
+def test_the_command_line_takes_any_backend_as_the_person(tmp_path, harness):
+    done = harness(
+        "task=counseling_dialogue", "scorer=[guidance_dialogue]", "backend=echo", "model=echo",
+        "person=model", "backend@person.backend=echo", "person.model=other", "task.turns=2",
+        "limit=1", "max_unmeasured=1", "generation.n=2", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (path,) = (tmp_path / "results" / "runs").glob("*/scores.parquet")
+    (who,) = set(pq.read_table(path)["person"].to_pylist())
+    assert who.startswith("other@")
+    assert "over repeats" in done.stdout
