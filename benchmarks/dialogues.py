@@ -16,6 +16,7 @@ import argparse
 import json
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -78,7 +79,7 @@ def main() -> None:
     best: dict[str, Measured] = {}
     for _, (name, sized) in product(range(asked.rounds), ways.items()):
         for size, way in sized.items():
-            measured = run(lambda way=way: _talk(asked, way), size, asked.clock)
+            measured = run(partial(_talk, asked, way), size, asked.clock)
             loaded.beginnings.clear()
             if name not in best or measured.least < best[name].least:
                 best[name] = measured
@@ -145,7 +146,7 @@ def _shown(asked: argparse.Namespace, best: dict[str, Measured]) -> dict[str, An
     size = f"{asked.dialogues} dialogues x {asked.turns} turns x {asked.tokens} tokens"
     table = Table("way", f"{asked.clock} seconds", "times ours", "batch", "peak MB", "equal texts",
                   title=f"{size}, {asked.model} in {asked.dtype}")  # fmt: skip
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
     for name, measured in best.items():
         equal = sum(a == b for a, b in zip(measured.answers, ours.answers, strict=True))
         ratio = measured.least / ours.least
