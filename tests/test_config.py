@@ -8,11 +8,12 @@ from omegaconf import OmegaConf
 from harness.command import plugins
 from harness.command.config import CONF_DIR, protocol_label, register
 from harness.testing import check_mitigation, check_scorer, check_task
-from harness.types.plugins import Mitigation, Model, Scorer, Task
+from harness.types.plugins import Mitigation, Model, Person, Scorer, Task
 from harness.types.records import Sample
 
 CHECKS = {"task": check_task, "scorer": check_scorer, "mitigation": check_mitigation}
-KINDS = {"task": Task, "backend": Model, "scorer": Scorer, "mitigation": Mitigation}
+KINDS = {"task": Task, "backend": Model, "scorer": Scorer, "mitigation": Mitigation,
+         "person": Person}  # fmt: skip
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -130,7 +131,7 @@ def marks(choice):
     ("group", "option"),
     [
         pytest.param(*choice, marks=marks(choice)) for choice in every_choice()
-        if choice[0] != "backend"  # models/test_contracts.py
+        if choice[0] not in ("backend", "person")  # in tests of their own
     ],
 )  # fmt: skip
 def test_every_plugin_keeps_the_contract_of_its_kind(group, option):

@@ -47,6 +47,7 @@ class RunConfig:
     backend: Any = MISSING
     scorers: dict[str, Any] = field(default_factory=dict)
     mitigation: Any = None
+    person: Any = None
     mitigations: dict[str, Any] = field(default_factory=dict)
     suite: dict[str, Any] = field(default_factory=dict)
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from itertools import groupby
+from itertools import compress, groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.runs.index import Answer, StoredGenerations
-from harness.types import Generation, HarnessError, Sample, trait
+from harness.runs.persons import Line, PersonWords
+from harness.types import Generation, HarnessError, Person, Sample, trait
 
 LOST = "an earlier turn of its dialogue has no answer"
+UNSAID = "the person said nothing before it"
 
 
 class Ask(NamedTuple):
@@ -21,6 +23,8 @@ class Ask(NamedTuple):
     """The number in the run of its generation 0."""
     sample: Sample
     indices: tuple[int, ...]
+    open: bool = False
+    """Whether another sample comes after it."""
 
 
 class Dialogues:
@@ -31,12 +35,18 @@ class Dialogues:
 
     Args:
         generations: of the run; answers that are stored are read from it.
+        person: a model that speaks for the person; None: the task, or what is stored of a model.
+        seed: of the person's noise.
     """
 
-    def __init__(self, generations: StoredGenerations) -> None:
+    def __init__(
+        self, generations: StoredGenerations, person: Person | None = None, seed: int = 0
+    ) -> None:
         self.generations = generations
+        self.words = PersonWords(generations.store, person, seed)
         task = generations.samples.task
-        self._next_turn: Callable[[Sample, Sequence[str]], Sample] | None = trait(task, "next_turn")
+        self._next_turn: Callable[..., Sample] | None = trait(task, "next_turn")
+        self._person_prompt = trait(task, "person_prompt")
         self.chained = False
         """Whether any sample that was read comes after another."""
         self._before: dict[str, str | None] = {}
@@ -58,17 +68,20 @@ class Dialogues:
             HarnessError: a sample comes after one that is not asked before it.
         """
         n = self.generations.n
+        followed = {sample.after for sample in window}
         asks = [
-            Ask(place * n, sample, tuple(index for index, missing in enumerate(lacks) if missing))
+            Ask(place * n, sample, tuple(compress(range(n), lacks)), sample.id in followed)
             for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first)
         ]
         left = [ask for ask in asks if ask.indices]
         if not any(sample.after for sample in window):
+            self.words.check_asked(window)
             if left:
                 yield left, []
             return
         self.read(first, window, lacking)
         while left:
+            self.words.speak(self._lines(left))
             ready, lost, later = self._sorted(left)
             if not ready and not lost:
                 sample = left[0].sample
@@ -99,6 +112,7 @@ class Dialogues:
         if window[0].after is None:  # what came before is of other dialogues
             self._before, self._texts = {}, {}
         self._before |= {sample.id: sample.after for sample in window}
+        self.words.read(self._before)
         numbers = np.arange(first * self.generations.n, (first + len(window)) * self.generations.n)
         stored = self.generations.shard[numbers] >= 0
         if lacking:
@@ -128,15 +142,42 @@ class Dialogues:
                 f"sample {sample.id!r} comes after {sample.after!r}, and its task has no next_turn "
                 "that says what it asks then"
             )
-        answers: list[str] = []
-        turn: str | None = sample.after
+        turns = self._turns_before(sample)
+        answers = [self._texts.get((turn, index)) for turn in turns]
+        if None in answers:
+            return sample
+        if not self.words.spoken:
+            return self._next_turn(sample, answers)
+        words = [self.words.text(turn, index) for turn in (*turns[1:], sample.id)]
+        return sample if None in words else self._next_turn(sample, answers, words)
+
+    def _turns_before(self, sample: Sample) -> list[str]:
+        """The turns of its dialogue that are before it, the first one first."""
+        turns: list[str] = []
+        turn = sample.after
         while turn is not None:
-            text = self._texts.get((turn, index))
-            if text is None:
-                return sample
-            answers.append(text)
+            turns.append(turn)
             turn = self._before.get(turn)
-        return self._next_turn(sample, answers[::-1])
+        return turns[::-1]
+
+    def _lines(self, left: Sequence[Ask]) -> list[Line]:
+        """What a model that speaks for the person is to say now."""
+        if self.words.person is None or self._person_prompt is None:
+            return []
+        lines = []
+        for ask in left:
+            before = ask.sample.after
+            for index in ask.indices if before else ():
+                known = self._texts.get((str(before), index)) is not None
+                if not known or not self.words.lacks(ask.sample.id, index):
+                    continue
+                turns = self._turns_before(ask.sample)
+                answers = [self._texts[turn, index] for turn in turns]
+                words = [self.words.text(turn, index) for turn in turns[1:]]
+                prompt = self._person_prompt(ask.sample, answers, words)
+                after = before if len(turns) > 1 else None
+                lines.append(Line(ask.sample.id, index, prompt, after, ask.open))
+        return lines
 
     def _note(self, generations: Sequence[Generation]) -> None:
         self._texts |= {(g.sample_id, g.index): g.text for g in generations}
@@ -154,12 +195,15 @@ class Dialogues:
                 elif before is not None and self._texts[before, index] is None:
                     failed = Generation.failed(ask.sample.id, index, LOST)
                     lost.append(Answer.of(ask.first + index, ask.sample, failed))
+                elif (error := self.words.error(ask.sample.id, index)) is not None:
+                    failed = Generation.failed(ask.sample.id, index, f"{UNSAID}: {error}")
+                    lost.append(Answer.of(ask.first + index, ask.sample, failed))
                 else:
                     asked.append((self.asked(ask.sample, index), index))
             for _, alike in groupby(asked, lambda pair: pair[0]):
                 pairs = list(alike)
                 indices = tuple(index for _, index in pairs)
-                ready.append(Ask(ask.first, pairs[0][0], indices))
+                ready.append(ask._replace(sample=pairs[0][0], indices=indices))
             if waiting:
                 later.append(ask._replace(indices=tuple(waiting)))
         return ready, lost, later

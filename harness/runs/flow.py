@@ -136,7 +136,7 @@ def _answer_and_score(
 def _notes(plan: Plan, info: Mapping[str, Any]) -> list[str]:
     """What plugins found out about what came from outside, earlier sessions' notes first."""
     scorers = [plan.scorers[name] for name in plan.scorers]
-    now = notes_of(plan.task, plan.model, plan.mitigation, *scorers)
+    now = notes_of(plan.task, plan.model, plan.mitigation, plan.person, *scorers)
     return list(dict.fromkeys([*info["notes"], *now]))
 
 

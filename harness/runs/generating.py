@@ -30,7 +30,8 @@ def generate(
         HarnessError: the model left something unanswered, or answered what it was not asked.
     """
     started, tokens, count, alone = time.monotonic(), 0, 0, 0
-    todo, dialogues = generations.todo(plan.retry_failed), Dialogues(generations)
+    todo = generations.todo(plan.retry_failed)
+    dialogues = Dialogues(generations, plan.person, plan.seed)
     if todo.any():
         with (
             progress("generating", int(todo.sum())) as advance,
@@ -73,7 +74,7 @@ def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], in
     wanted: Wanted = {}
     requests: list[Request] = []
     for ask in asks:
-        requests += requests_of(ask.sample, ask.indices, plan.mitigation)
+        requests += requests_of(ask.sample, ask.indices, plan.mitigation, ask.open)
         for index in ask.indices:
             wanted[ask.sample.id, index] = ask.first + index, ask.sample
     joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.runs.mitigated import around, inside
+from harness.runs.persons import check_person
+from harness.runs.repeats import over_repeats
 from harness.runs.reported import reported, with_reports
 from harness.statistics import VERSION as STATISTICS
 from harness.statistics import as_record
@@ -20,6 +22,7 @@ from harness.types import (
     HarnessError,
     Mitigation,
     Model,
+    Person,
     Records,
     ScorerRegistry,
     Task,
@@ -56,18 +59,22 @@ class Plan:
     """Ask again for generations and scores that are stored with an error."""
     thinking: Thinking = field(default_factory=Thinking)
     """How a reasoning model's thinking is told from its answer."""
+    person: Person | None = None
+    """A model that speaks for the person of dialogues; None: the task does."""
     config: Mapping[str, Any] | None = None
     """What was asked for, to be kept in run.json."""
 
     def __post_init__(self) -> None:
-        """Refuse a mitigation that the model cannot have, before anything is loaded."""
+        """Refuse what the model or the task cannot have, before anything is loaded."""
         _ = self.asked_model
+        check_person(self.task, self.person)
         object.__setattr__(self, "scorers", with_reports(self.scorers, self.mitigation))
 
     @cached_property
     def estimands(self) -> tuple[Estimand, ...]:
-        """The task's, and the means of what the mitigation reports."""
-        return (*self.task.estimands, *reported(self.mitigation))
+        """The task's, what the mitigation reports, and the spread over repeats of dialogues."""
+        repeats = over_repeats(self.task, self.generation.n)
+        return (*self.task.estimands, *reported(self.mitigation), *repeats)
 
     @cached_property
     def inner_model(self) -> Model:
@@ -142,7 +149,8 @@ def _labelled(task: Task) -> dict[str, Any]:
 
 def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str]:
     """What stands in every result row, so that unlike things are never pooled."""
-    settings = {key: identity[key] for key in ("generation", "options", "seed")}
+    settings = {key: identity[key] for key in ("generation", "options", "seed", "person")
+                if key in identity}  # fmt: skip
     mitigation = plan.mitigation_name
     if plan.mitigation:
         mitigation += f"@{fingerprint(plan.mitigation.identity)}"
@@ -156,7 +164,14 @@ def row_keys(plan: Plan, identity: Mapping[str, Any], run: str) -> dict[str, str
         "model": plan.model.name,
         "model_id": fingerprint(plan.model.identity),
         "mitigation": mitigation,
-    }
+    } | _who_speaks(plan)
+
+
+def _who_speaks(plan: Plan) -> dict[str, str]:
+    """The model in the person's part, where one is."""
+    if plan.person is None:
+        return {}
+    return {"person": f"{plan.person.name}@{fingerprint(plan.person.identity)}"}
 
 
 def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
@@ -168,6 +183,9 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         samples: digest of the samples, which count as well, whatever version a task claims.
     """
     marks = plan.thinking.identity
+    extra: dict[str, Any] = {"thinking": marks} if marks else {}
+    if plan.person is not None:
+        extra["person"] = dict(plan.person.identity)
     return {
         "task": plan.task.name,
         "task_version": plan.task.version,
@@ -180,7 +198,7 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
         "generation": asdict(plan.generation),
         "mitigation": dict(plan.mitigation.identity) if plan.mitigation else None,
         "seed": plan.seed,
-    } | ({"thinking": marks} if marks else {})
+    } | extra
 
 
 def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:

@@ -9,10 +9,20 @@ from harness.types import Generation, Mitigation, Request, Sample, changed, cut_
 
 
 def requests_of(
-    sample: Sample, indices: tuple[int, ...], mitigation: Mitigation | None
+    sample: Sample, indices: tuple[int, ...], mitigation: Mitigation | None, is_open: bool = False
 ) -> list[Request]:
-    """The sample as it is asked: one request, or one for each text that its choices continue."""
-    return [changed(request, mitigation) for request in _plainly(sample, indices)]
+    """The sample as it is asked: one request, or one for each text that its choices continue.
+
+    Args:
+        sample: as it is asked.
+        indices: of the generations.
+        mitigation: that may change what is asked.
+        is_open: whether its dialogue goes on after it.
+    """
+    asked = _plainly(sample, indices)
+    if is_open or sample.after:
+        asked = [replace(request, after=sample.after, open=is_open) for request in asked]
+    return [changed(request, mitigation) for request in asked]
 
 
 def stopped(generation: Generation, stops: Sequence[str]) -> Generation:

@@ -47,6 +47,7 @@ from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.repeats import SpreadOverRepeats
 from harness.statistics.right_alone import RightAlone
 from harness.statistics.scorer_differences import (
     ScorerDifference,
@@ -123,6 +124,7 @@ __all__ = [
     "Shrunk",
     "SpanMeasure",
     "SpreadOfMaxima",
+    "SpreadOverRepeats",
     "SpreadOverVariants",
     "Statistic",
     "accuracy",

@@ -60,8 +60,8 @@ class SpreadOfMaxima:
         empty = len(measured) < 2
         return Estimate(
             *spread,
-            None if empty else _largest_sd(lows, highs),
-            None if empty else _smallest_sd(lows, highs),
+            None if empty else largest_sd(lows, highs),
+            None if empty else smallest_sd(lows, highs),
             *counts_of(values, clusters),
         )
 
@@ -78,7 +78,7 @@ def _spread(values: Floats) -> WithInterval:
     return WithInterval(spread, stderr, max(0.0, spread - width), spread + width)
 
 
-def _largest_sd(low: Floats, high: Floats) -> float:
+def largest_sd(low: Floats, high: Floats) -> float:
     """Each value at one end of its range, those whose middle lies further up at the upper one."""
     order = np.argsort(low + high)
     low, high = low[order], high[order]
@@ -89,7 +89,7 @@ def _largest_sd(low: Floats, high: Floats) -> float:
     )
 
 
-def _smallest_sd(low: Floats, high: Floats) -> float:
+def smallest_sd(low: Floats, high: Floats) -> float:
     """Each value as near to one middle as its range lets it."""
     from scipy.optimize import minimize_scalar
 

@@ -82,7 +82,7 @@ class FinishedRun:
             "mitigation": mitigation,
             "groups": self.info.groups,
             "statistics": self.info.statistics,
-        }
+        } | ({"person": _in_words(identity["person"])} if "person" in identity else {})
 
     @cached_property
     def model(self) -> str:

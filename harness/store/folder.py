@@ -20,7 +20,7 @@ from harness.types import HarnessError, Unreadable
 
 logger = logging.getLogger(__name__)
 
-Kind = Literal["generations", "scores"]
+Kind = Literal["generations", "persons", "scores"]
 
 
 class RunStore:

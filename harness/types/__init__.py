@@ -36,7 +36,7 @@ from harness.types.mitigations import (
     hooks_of,
     parts_of,
 )
-from harness.types.plugins import Mitigation, Model, Scorer, Task
+from harness.types.plugins import Mitigation, Model, Person, Scorer, Task
 from harness.types.records import (
     Generation,
     Message,
@@ -78,6 +78,7 @@ __all__ = [
     "Model",
     "NotAlike",
     "NotFinished",
+    "Person",
     "Prompt",
     "Records",
     "Request",

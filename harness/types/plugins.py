@@ -76,6 +76,25 @@ class Model(Protocol):
 
 
 @runtime_checkable
+class Person(Protocol):
+    """Speaks for the person in dialogues, by what a task says that the person is."""
+
+    @property
+    def name(self) -> str:
+        """What the user called it."""
+        ...
+
+    @property
+    def identity(self) -> Mapping[str, str]:
+        """All that changes what it says. Loads no weights."""
+        ...
+
+    def speak(self, requests: Sequence[Request], seed: int) -> Iterator[list[Generation]]:
+        """What the person says next, for every index of every request, in whatever order."""
+        ...
+
+
+@runtime_checkable
 class Scorer(Protocol):
     """Gives every generation the same metrics."""
 

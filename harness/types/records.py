@@ -82,6 +82,11 @@ class Request:
     choices: tuple[str, ...] = ()
     """Where given, nothing is written: the log-probability of each choice is taken instead."""
     encoded_as: Rules = "harness"
+    after: str | None = None
+    """The sample whose prompt and answer stand at the beginning of this prompt; None: none does."""
+    open: bool = False
+    """Whether another request will come after this one, for which a model may hold what it has
+    computed. It changes no answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,9 +58,17 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             METHOD,
             None,
             "From a sample that comes after others, and the answers to those in order, to the "
-            "sample as it is then asked; the same each time.",
+            "sample as it is then asked; the same each time. Where a model speaks for the person "
+            "it is given the person's words since the first turn, too.",
         ),
         "notes": NOTES,
+        "person_prompt": Trait(
+            METHOD,
+            None,
+            "From a sample that comes after others, the answers to those in order, and the "
+            "person's words since the first turn, to what a model is asked that speaks for the "
+            "person (`person=`).",
+        ),
         "reporting": Trait(
             Sequence,
             (),

@@ -20,7 +20,7 @@ from harness.types import (
     Sample,
     with_margins,
 )
-from tasks.counseling_dialogue.automaton import Persona, Step, hearings_of, persona_of
+from tasks.counseling_dialogue.automaton import BEGIN, Persona, Step, hearings_of, persona_of
 from tasks.counseling_dialogue.scripted import Script, script_of
 
 STARTER = Path(__file__).with_name("personas.yaml")
@@ -122,13 +122,40 @@ class CounselingDialogue:
             script = script_of(row, name, f"dialogue {name!r} of {records.name!r}")
             yield from self._of_script(script)
 
-    def next_turn(self, sample: Sample, answers: Sequence[str]) -> Sample:
-        """The sample with what the person says after these answers, and the path to there."""
+    def next_turn(
+        self, sample: Sample, answers: Sequence[str], words: Sequence[str] | None = None
+    ) -> Sample:
+        """The sample with what the person says after these answers, and the path to there.
+
+        Args:
+            sample: a turn that comes after others.
+            answers: to those.
+            words: of a model that speaks for the person, after the first turn; it has no path.
+        """
         name = str(sample.metadata["persona"])
+        if words is not None:
+            return replace(sample, prompt=_talk([self._opening(name), *words], answers))
         if name in self._people:
             persona = self._people[name]
             return _asked(sample, persona, persona.walk(answers, str(self.key)), answers)
         return replace(sample, prompt=_talk(self._scripts[name].person, answers))
+
+    def person_prompt(
+        self, sample: Sample, answers: Sequence[str], words: Sequence[str]
+    ) -> tuple[Message, ...]:
+        """What a model is asked that speaks for the person: who that is, and the talk so far."""
+        name = str(sample.metadata["persona"])
+        person = self._people.get(name) or self._scripts[name]
+        turns = [Message("system", person.brief), Message("user", BEGIN)]
+        for text, answer in zip([self._opening(name), *words], answers, strict=True):
+            turns += [Message("assistant", text), Message("user", answer)]
+        return tuple(turns)
+
+    def _opening(self, name: str) -> str:
+        """What the person says first, whoever speaks afterwards."""
+        if name in self._people:
+            return self._people[name].walk([], str(self.key))[0].text
+        return self._scripts[name].person[0]
 
     @cached_property
     def _people(self) -> Mapping[str, Persona]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harness.data import name_field, nested
 from harness.types import HarnessError
+from tasks.counseling_dialogue.automaton import brief_of
 
 ROLES = {"client": "user", "user": "user", "counsellor": "assistant", "counselor": "assistant",
          "assistant": "assistant"}  # fmt: skip
@@ -21,6 +22,11 @@ class Script:
     person: Sequence[str]
     counsellor: Sequence[str]
     """What was answered to each; the last may be lacking."""
+
+    @property
+    def brief(self) -> str:
+        """Who they are, for a model that speaks for them: what they said in the script."""
+        return brief_of(self.person)
 
 
 def script_of(row: Mapping[str, object], name: str, where: str) -> Script:

@@ -105,6 +105,8 @@ def _items(
             uniforms(seed, request.sample_id, index, steps) if drawn else None,
             opened=loaded.encoder.opened(request),
             beside=beside,
+            after=request.after,
+            open=request.open,
         )
         for index in request.indices
     ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 
+from harness.models.hf.histories import History
 from harness.models.hf.loaded import LoadedModel, cut
 from harness.models.hf.memory import fill
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens, share
@@ -34,6 +36,12 @@ class Beginning:
     total: float = 0.0
     """Log-probability of the prompt, where prompts are weighed."""
 
+    @property
+    def history(self) -> Segment | None:
+        """The earlier turn that it goes on from."""
+        parent = self.leaf.parent
+        return parent if parent and parent.private else None
+
 
 class _Entering(NamedTuple):
     """A row that is being begun."""
@@ -45,6 +53,8 @@ class _Entering(NamedTuple):
     """Tokens of its prompt."""
     seen: tuple[float, ...]
     """What steering by the prompt has read of it."""
+    history: Segment | None
+    """What it takes to its slot before its own tokens."""
 
 
 class Lane:
@@ -58,10 +68,15 @@ class Lane:
         prompts: of each row that is to be written, what this model is asked.
         weighed: of each row how many of its prompt's last tokens count in `totals`; None: no
             log-probabilities are kept.
+        histories: of prompts that go on from an earlier turn, what they go on from.
     """
 
     def __init__(
-        self, loaded: LoadedModel, prompts: Sequence[Tokens], weighed: Sequence[int] | None = None
+        self,
+        loaded: LoadedModel,
+        prompts: Sequence[Tokens],
+        weighed: Sequence[int] | None = None,
+        histories: Mapping[Tokens, Segment] = MappingProxyType({}),
     ) -> None:
         self.loaded = loaded
         self.totals: list[float] = []
@@ -69,9 +84,11 @@ class Lane:
         begun or stepped last."""
         counts = Counter(prompts)
         self._weighed = dict(zip(prompts, weighed, strict=True)) if weighed is not None else None
+        continuing = sorted(histories, key=len, reverse=True)
+        leaves = [Leaf(prompt, histories[prompt], 1) for prompt in continuing]
+        leaves += share([(prompt, 1) for prompt in counts if prompt not in histories])
         self._beginnings = {
-            leaf.row: Beginning(leaf, counts[leaf.row], counts[leaf.row] > 1)
-            for leaf in share([(prompt, 1) for prompt in counts])
+            leaf.row: Beginning(leaf, counts[leaf.row], counts[leaf.row] > 1) for leaf in leaves
         }
         self._slots = Slots(loaded.device)
         self._parents: list[Segment | None] = []
@@ -93,6 +110,21 @@ class Lane:
         beginning = self._beginnings[prompt]
         return len(beginning.leaf.own) if beginning.outputs is None else 0
 
+    def continued(self, prompt: Tokens) -> int:
+        """Tokens of an earlier turn that are laid beside the prompt when it is run next."""
+        beginning = self._beginnings[prompt]
+        history = beginning.history
+        return len(history.tokens) if history and beginning.outputs is None else 0
+
+    def history(self, slot: int, tokens: Tokens) -> History:
+        """What is held of a row in work, for the next turn of its dialogue.
+
+        Args:
+            slot: of the row.
+            tokens: of its prompt and answer; the last was not run, and is not held.
+        """
+        return History(tokens[: self._ends[slot]], self._parents[slot], self._slots.copy(slot))
+
     def begin(self, prompts: Sequence[Tokens]) -> torch.Tensor:
         """Run the prompts of rows that enter, those that were run already not again.
 
@@ -104,7 +136,11 @@ class Lane:
         held = self._run(new) if new else {}
         self._entering = [
             _Entering(
-                b.segment or b.leaf.parent, held.get(b, range(0)), len(b.leaf.row), b.leaf.seen
+                b.segment or (b.history.parent if b.history else b.leaf.parent),
+                held.get(b, range(0)),
+                len(b.leaf.row),
+                b.leaf.seen,
+                None if b.segment else b.history,
             )
             for b in entering
         ]
@@ -130,7 +166,8 @@ class Lane:
         """Give those of the rows that were begun which go on a slot."""
         if staying:
             rows = [self._entering[number] for number in staying]
-            self._slots.add(self._kept, [row.held for row in rows])
+            histories = [row.history for row in rows]
+            self._slots.add(self._kept, [row.held for row in rows], histories)
             self._parents += [row.parent for row in rows]
             self._ends += [row.length for row in rows]
             self._seen += [row.seen for row in rows]

@@ -17,6 +17,7 @@ from harness.models.checkpoints.weights import check_causal, refuse_unknown_toke
 from harness.models.hf.beginnings import MOST_TOKENS, Beginnings
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
+from harness.models.hf.histories import Histories
 from harness.models.hf.hooks import NO_HOOKS, Head
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
@@ -96,6 +97,7 @@ class LoadedModel:
         self.takes_positions = "position_ids" in takes
         self.hooks = NO_HOOKS
         self.beginnings = Beginnings()
+        self.histories = Histories()
         self.auxiliaries: Sequence[Auxiliary] = ()
         """Of its mitigations."""
         self.states_for: Sequence[object] = ()
@@ -163,6 +165,7 @@ class LoadedModel:
         """Do with half of the memory from now on."""
         self.scale /= 2
         self.beginnings.clear()
+        self.histories.clear()
         logger.warning("out of memory; from now on %.3g of the usual is held at once", self.scale)
 
     def use_cascade(self, ours: bool) -> None:
@@ -212,11 +215,12 @@ class LoadedModel:
         chains = [leaf.parent.chain() for leaf in leaves if leaf.parent]
         for depth in range(max(map(len, chains), default=0)):
             here = dict.fromkeys(chain[depth] for chain in chains if depth < len(chain))
+            shared = [segment for segment in here if not segment.private]
             if depth == 0:
-                self.beginnings.give(here)
+                self.beginnings.give(shared)
             self._compute([segment for segment in here if segment.cache is None])
             if depth == 0:
-                self.beginnings.keep(here, MOST_TOKENS * self.scale)
+                self.beginnings.keep(shared, MOST_TOKENS * self.scale)
         parents = [leaf.parent for leaf in leaves]
         out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
         for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):

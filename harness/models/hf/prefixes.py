@@ -37,6 +37,8 @@ class Segment:
     """Keys and values, one pair a layer; None until they are computed."""
     seen: tuple[float, ...] = ()
     """What steering by the prompt has read of its tokens and of those above it."""
+    private: bool = False
+    """Whether it is the history of one dialogue, which no other row begins with."""
 
     @property
     def end(self) -> int:

@@ -32,6 +32,10 @@ class Row:
     """The mark of thinking that the prompt ends with."""
     beside: tuple[Tokens, ...] = ()
     """What each auxiliary model is asked."""
+    after: str | None = None
+    """The sample whose answer stands before this one in its dialogue."""
+    open: bool = False
+    """Whether the dialogue goes on after it."""
 
     @property
     def widest(self) -> int:

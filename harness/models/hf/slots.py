@@ -26,19 +26,30 @@ class Slots:
         self._layers: list[list[Tensor]] = []
         self._levels: list[Level] = []
 
-    def add(self, kept: Sequence[KeyValues], tokens: Sequence[range]) -> None:
+    def add(
+        self,
+        kept: Sequence[KeyValues],
+        tokens: Sequence[range],
+        histories: Sequence[Segment | None] | None = None,
+    ) -> None:
         """Take new rows with what a forward kept of them.
 
         Args:
             kept: keys and values of the forward.
             tokens: for each row, which of the forward's tokens it takes with it; may be none.
+            histories: for each row what it takes with it before these; None: none has any.
         """
         first = len(self.lengths)
-        self.lengths += [len(taken) for taken in tokens]
+        before = histories or [None] * len(tokens)
+        starts = [len(history.tokens) if history else 0 for history in before]
+        self.lengths += [start + len(taken) for start, taken in zip(starts, tokens, strict=True)]
         self._grow(kept)
+        for slot, history in enumerate(before, first):
+            if history and history.cache:
+                self._put(slot, history.cache)
         pairs = [
-            (slot, step, token)
-            for slot, taken in enumerate(tokens, first)
+            (slot, start + step, token)
+            for slot, (start, taken) in enumerate(zip(starts, tokens, strict=True), first)
             for step, token in enumerate(taken)
         ]
         if not pairs:
@@ -58,6 +69,15 @@ class Slots:
         for layer in self._layers:
             for held in layer:
                 held[slot, :, :length] = held[last, :, :length]
+
+    def copy(self, slot: int) -> list[KeyValues]:
+        """Keys and values that are held for a row, as they are now."""
+        length = self.lengths[slot]
+        keys_and_values = (
+            [held[slot, :, :length].transpose(0, 1).contiguous() for held in layer]
+            for layer in self._layers
+        )
+        return [(keys, values) for keys, values in keys_and_values]
 
     def under(self, parents: Sequence[Segment | None]) -> None:
         """Say which segments stand above the rows in use, whenever the rows have changed."""
@@ -84,6 +104,12 @@ class Slots:
         own = [slots[: len(query)] for slots in held]
         parts = [_part(query, own[0], own[1], self._bias)]
         return _together(parts + [level.attend(layer, query) for level in self._levels])
+
+    def _put(self, slot: int, cache: Sequence[KeyValues]) -> None:
+        """Lay keys and values at the beginning of a slot."""
+        for layer, pair in zip(self._layers, cache, strict=True):
+            for held, new in zip(layer, pair, strict=True):
+                held[slot, :, : len(new)] = new.transpose(0, 1)
 
     def _grow(self, like: Sequence[Sequence[Tensor]]) -> None:
         """Give every row in use a slot, and every slot room for its tokens."""

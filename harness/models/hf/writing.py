@@ -8,14 +8,18 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from harness.models.hf.auxiliaries import beside_of, changed, lanes_of, share_of
+from harness.models.hf.histories import SHARE
 from harness.models.hf.hooks import Context
 from harness.models.hf.lanes import Lane
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import is_out_of_memory, release
-from harness.models.hf.prefixes import Tokens
+from harness.models.hf.prefixes import Segment, Tokens
 from harness.models.hf.rows import NO_NUMBERS, Row
 from harness.models.hf.sampling import NO_TOKEN, choose
 from harness.types import Generation, GenerationConfig
+
+COPIED = 0.25
+"""Part of the tokens that may be held of which copies are laid beside the prompts of a forward."""
 
 
 def write(
@@ -64,7 +68,7 @@ class Writer:
         """Rows in work: those of the slots in use, in order."""
         self.entering: list[Row] = []
         """Rows that are being begun."""
-        self.lane = Lane(loaded, [row.prompt for row in rows])
+        self.lane = Lane(loaded, [row.prompt for row in rows], histories=_histories(loaded, rows))
         self.beside = lanes_of(loaded, rows)
         """Of its auxiliary models."""
         by_prompt: dict[Tokens, deque[Row]] = {}
@@ -91,19 +95,21 @@ class Writer:
 
     def _take(self) -> list[Row]:
         """Rows that may enter, where there is room for enough of them to be worth a forward."""
-        loaded, taken, tokens = self.loaded, list[Row](), 0
+        loaded, taken, tokens, continued = self.loaded, list[Row](), 0, 0
+        held = int(loaded.held_tokens * self._share) - loaded.histories.tokens
         if self.trying and len(self.trying) > loaded.most_rows * 3 // 4:
             return taken
         widest = max((row.widest for row in self.trying), default=0)
         while self._waiting:
             rows = self._waiting[0]
             tokens += self.lane.unread(rows[0].prompt)
+            continued += self.lane.continued(rows[0].prompt)
             widest = max(widest, rows[0].widest)
-            room = min(loaded.most_rows, int(loaded.held_tokens * self._share) // widest)
+            room = min(loaded.most_rows, held // widest)
             room -= len(self.trying) + len(taken)
             if not self.trying and not taken:
                 room = max(room, 1)
-            elif tokens > loaded.pass_tokens:
+            elif tokens > loaded.pass_tokens or continued > max(held, 0) * COPIED:
                 break
             while room > 0 and rows:
                 taken.append(rows.popleft())
@@ -136,12 +142,23 @@ class Writer:
         outputs = self.lane.step(tokens)
         ended = self._append(self.trying, outputs, [lane.step(tokens) for lane in self.beside])
         read = [answer(self.loaded, self.trying[slot], self.generation) for slot in ended]
+        self._hold(ended)
         for lane in (self.lane, *self.beside):
             lane.leave(ended)
         for slot in reversed(ended):
             self.trying[slot] = self.trying[-1]
             self.trying.pop()
         return read
+
+    def _hold(self, ended: Sequence[int]) -> None:
+        """Hold what was computed of rows whose dialogues go on."""
+        loaded = self.loaded
+        for slot in ended:
+            row = self.trying[slot]
+            if row.open and row.tokens[-1] != NO_TOKEN and not loaded.hooks.gate.readers:
+                history = self.lane.history(slot, (*row.prompt, *row.tokens))
+                most = loaded.held_tokens * self._share * SHARE
+                loaded.histories.keep((row.sample_id, row.index), history, most)
 
     def _append(
         self, rows: Sequence[Row], outputs: torch.Tensor, others: Sequence[torch.Tensor]
@@ -182,6 +199,18 @@ class Writer:
             and stop in self.loaded.encoder.decode(row.tokens)
             for stop in self.generation.stop
         )
+
+
+def _histories(loaded: LoadedModel, rows: Sequence[Row]) -> dict[Tokens, Segment]:
+    """By prompt the earlier turn that it goes on from, where that is held; it is given away."""
+    if any(row.open or row.after for row in rows):
+        loaded.histories.begin()
+    histories = {}
+    for row in rows:
+        history = loaded.histories.take((row.after, row.index)) if row.after else None
+        if history and (segment := history.of(row.prompt)):
+            histories[row.prompt] = segment
+    return histories
 
 
 def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Generation:

@@ -1,0 +1,167 @@
+"""Dialogues: what was computed of a turn is held to the next, and changes no text."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness.models.hf.histories import PATIENCE, Histories, History
+from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prefixes import Segment
+from harness.models.hf.slots import Slots
+from harness.types.records import Message, Request
+from harness.types.settings import GenerationConfig
+
+GREEDY = GenerationConfig(max_new_tokens=10)
+SAMPLED = GenerationConfig(max_new_tokens=10, temperature=1.0, top_p=0.9, top_k=50)
+SYSTEM = Message("system", "You listen to people who are not well, and you take your time.")
+
+
+@pytest.fixture(scope="module")
+def small(random_weights) -> HuggingFaceModel:
+    """Some answers end before the last token."""
+    return HuggingFaceModel(random_weights(ends=tuple(range(0, 49_152, 40))))
+
+
+@pytest.fixture
+def engine(small, monkeypatch):
+    loaded = small.load("float32")
+    for name in ("scale", "token_budget"):
+        monkeypatch.setattr(loaded, name, getattr(loaded, name))
+    yield loaded
+    loaded.histories.clear()
+
+
+def talk(model, settings, turns=4, people=5, held=True, system=(), n=1):
+    """Each person says something longer each time; gives all answers by turn, person and index."""
+    said = {(p, i): [] for p in range(people) for i in range(n)}
+    answers = {}
+    for turn in range(turns):
+        requests = []
+        for (p, i), before in said.items():
+            text = f"I am person {p}, and {'very ' * (p + turn)}tired."
+            before.append(Message("user", text))
+            prompt = (*system, *before)
+            after = f"{p}/{turn - 1}" if turn and held else None
+            indices = (i,)
+            requests.append(
+                Request(f"{p}/{turn}", prompt, indices, after=after, open=held and turn < turns - 1)
+            )
+        for batch in model.generate(requests, settings, 0):
+            for g in batch:
+                person, _, at = g.sample_id.partition("/")
+                said[int(person), g.index].append(Message("assistant", g.text))
+                answers[int(at), int(person), g.index] = g
+    return answers
+
+
+def prefilled(engine, monkeypatch) -> list[int]:
+    """Tokens of each forward over prompts."""
+    seen, real = [], engine.forward
+
+    def forward(tokens, positions, work, last):
+        if not isinstance(work, Slots):
+            seen.append(len(tokens))
+        return real(tokens, positions, work, last)
+
+    monkeypatch.setattr(engine, "forward", forward)
+    return seen
+
+
+@pytest.mark.parametrize("settings", [GREEDY, SAMPLED], ids=["greedy", "sampled"])
+@pytest.mark.parametrize(("system", "n"), [((), 1), ((SYSTEM,), 1), ((SYSTEM,), 2)])
+def test_a_dialogue_has_the_texts_that_it_has_without_what_is_held(
+    small, engine, settings, system, n
+):
+    plain = talk(small, settings, held=False, system=system, n=n)
+    engine.beginnings.clear()
+    assert talk(small, settings, system=system, n=n) == plain
+    assert len(engine.histories) == 0
+
+
+@pytest.mark.parametrize("held", [True, False])
+def test_a_turn_costs_its_new_tokens(engine, small, monkeypatch, held):
+    passes = prefilled(engine, monkeypatch)
+    answers = talk(small, GREEDY, held=held)
+    last = [g.prompt_tokens for (turn, *_), g in answers.items() if turn == 3]
+    if held:
+        # Random weights write what no tokenizer would: of some answers a part is run again.
+        assert sum(passes) < 1.35 * sum(last)
+    else:
+        assert sum(passes) > 1.7 * sum(last)
+
+
+@pytest.mark.parametrize("budget", [1, 150, 400, 900])
+def test_memory_is_bounded_and_changes_no_text(engine, small, monkeypatch, budget):
+    expected = talk(small, SAMPLED, held=False)
+    engine.token_budget = budget
+    most, real = [0], Histories.keep
+
+    def keep(histories, turn, history, limit):
+        real(histories, turn, history, limit)
+        most[0] = max(most[0], histories.tokens)
+
+    monkeypatch.setattr(Histories, "keep", keep)
+    assert talk(small, SAMPLED) == expected
+    assert most[0] <= budget / 2
+    assert (most[0] > 0) == (budget >= 150)
+
+
+def test_what_memory_runs_out_of_is_written_anew(engine, small, monkeypatch):
+    expected = talk(small, GREEDY, held=False)
+    real = engine.forward
+    calls = [0]
+
+    def forward(tokens, positions, work, last):
+        calls[0] += 1
+        if calls[0] in (15, 30):
+            raise torch.OutOfMemoryError("out of memory")
+        return real(tokens, positions, work, last)
+
+    monkeypatch.setattr(engine, "forward", forward)
+    assert talk(small, GREEDY) == expected
+
+
+def test_a_dialogue_that_was_changed_goes_on_from_what_is_still_alike(small, engine):
+    first = Request("a/0", (SYSTEM, Message("user", "I cannot sleep at night.")), open=True)
+    list(small.generate([first], GREEDY, 0))
+    assert len(engine.histories) == 1
+    other = (SYSTEM, Message("user", "I cannot eat."), Message("assistant", "Oh."),
+             Message("user", "No."))  # fmt: skip
+    request = Request("a/1", other, after="a/0")
+    ((answer,),) = small.generate([request], GREEDY, 0)
+    assert len(engine.histories) == 0
+    ((plain,),) = small.generate([replace(request, after=None)], GREEDY, 0)
+    assert answer == plain
+
+
+def history(tokens, parent=None):
+    below = len(tokens) - (parent.end if parent else 0)
+    return History(tokens, parent, [(torch.zeros(below, 1, 2), torch.zeros(below, 1, 2))])
+
+
+def test_the_first_histories_stay_where_there_is_no_room():
+    held = Histories()
+    shared = Segment(tuple(range(20)), 0, None, 50)
+    for number in range(4):
+        held.keep((str(number), 0), history(tuple(range(30)), shared), most=45)
+    assert (len(held), held.tokens) == (2, 40)  # 20 shared, and twice 10
+    assert held.take(("3", 0)) is None
+    assert held.take(("0", 0)).parent is shared
+    assert held.tokens == 30
+    for _ in range(PATIENCE):
+        held.begin()
+    assert len(held) == 1
+    held.begin()
+    assert (len(held), held.tokens) == (0, 0)
+
+
+def test_a_prompt_goes_on_from_what_it_begins_with_but_for_its_last_token():
+    tokens = tuple(range(100, 120))
+    whole = history(tokens)
+    assert whole.of((*tokens, 7, 8)).tokens == tokens
+    assert whole.of(tokens).tokens == tokens[:-1]
+    assert whole.of((*tokens[:12], 7, 8)).tokens == tokens[:12]
+    assert whole.of((*tokens[:5], 7, 8)) is None
+    below = history(tokens, Segment(tokens[:10], 0, None, 20)).of((*tokens, 7))
+    assert (below.start, below.tokens, below.cache[0][0].shape[0]) == (10, tokens[10:], 10)
