@@ -132,8 +132,9 @@ def chance_of_places(places: Sequence[float], orders: Sequence[int]) -> float:
     common = int(np.lcm.reduce([2 * (count - 1) for count in orders]))
     sums = np.ones(1)
     for count in orders:
+        steps = count - 1  # from the first place to the last
         each = np.zeros(common + 1)
-        each[:: common // (count - 1)] = 1 / count
+        each[:: common // steps] = 1 / count
         sums = np.convolve(sums, each)
     reached = round(sum(places) * common)
     return float(min(1.0, sums[reached:].sum()))
