@@ -147,7 +147,7 @@ DOMAIN = Sample(
     },
 )  # fmt: skip
 ASKED = {name: [[QUESTION]] for name in ("choice", "choice_where", "justification", "preferred")}
-ASKED |= {name: [[DOMAIN]] for name in ("labels", "overlap", "rationale", "spans")}
+ASKED |= {name: [[DOMAIN]] for name in ("attention", "labels", "overlap", "rationale", "spans")}
 ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "options": 4})]]
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
