@@ -78,6 +78,7 @@ from harness.statistics.trade import entanglement, reduction, tph
 from harness.statistics.two_samples import SameDistribution, kolmogorov_smirnov
 from harness.statistics.variants import SpreadOverVariants
 from harness.statistics.votes import Frequencies, MajorityVote
+from harness.statistics.weighted import WeightedMean
 from harness.statistics.worst_cases import (
     NEW_WORST_CASES,
     QUARTER,
@@ -149,6 +150,7 @@ __all__ = [
     "SpreadOverVariants",
     "Statistic",
     "SurpriseArea",
+    "WeightedMean",
     "accuracy",
     "accuracy_difference",
     "area_interval",
