@@ -133,10 +133,11 @@ class SameDistribution:
         names = np.array(as_names(facts[self.column]))[present].tolist()
         others = np.asarray(self.reference, np.float64)
         found = kolmogorov_smirnov(of_rows[present], names, others, list(self.clusters))
-        shown = found.distance if self.shown == "distance" else found.p
-        ends = (found.low, found.high) if self.shown == "distance" else (None, None)
+        is_distance = self.shown == "distance"
+        shown, low, high = found[:3] if is_distance else (found.p, None, None)
         bound = shown if present.all() else None
-        return {"the reference model": Estimate(shown, None, *ends, bound, bound, *counts)}
+        made = Estimate(shown, None, low, high, bound, bound, *counts)
+        return {"the reference model": made}
 
 
 def _steps(values: Floats, codes: NDArray[np.intp], grid: Floats) -> Floats:
