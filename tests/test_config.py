@@ -152,6 +152,8 @@ ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "opti
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
+REWRITING = {"text": "Rot.", "reference": "No.", "toxic_words": '["rot"]', "language": "en"}
+ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in ("toxic_words",)}
 ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 
