@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -29,12 +29,16 @@ from harness.types import (
     Thinking,
     fingerprint,
     trait,
+    up_to,
     weights_of,
 )
 from harness.validity import Glance, Grade, glance, recalls, sentence
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
+
+MOST_OF_A_NAME = 40
+"""Characters of a model's name that a run's folder has."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +212,20 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
 
 def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:
     """Task, model and a fingerprint: the same command finds the same folder."""
-    model = re.sub(r"[^\w.-]+", "-", Path(plan.model.name).name)[:40].strip("-.")
-    return f"{plan.task.name}-{model}-{fingerprint(identity)}"
+    return f"{plan.task.name}-{as_folder(Path(plan.model.name).name)}-{fingerprint(identity)}"
+
+
+def as_folder(name: str) -> str:
+    """A name as a part of a folder's: letters with their marks, digits, `_`, `.` and `-`.
+
+    >>> as_folder("\u0928\u092e\u0942\u0928\u093e (7B)") == "\u0928\u092e\u0942\u0928\u093e-7B"
+    True
+    """
+    kept = (
+        c if c.isalnum() or c in "_.-" or unicodedata.category(c).startswith("M") else " "
+        for c in name
+    )
+    return up_to("-".join("".join(kept).split()), MOST_OF_A_NAME).strip("-.")
 
 
 def sources(plan: Plan, languages: Collection[str]) -> dict[str, Source]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Any
 
 from harness.types import visible
@@ -50,6 +51,11 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
             bar.update(task, rate=f"{speed:.1f}/s" if speed else "")
 
         yield advance
+
+
+def terminal_width() -> int:
+    """Columns of a line of standard output."""
+    return get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
 
 
 def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
