@@ -153,7 +153,7 @@ def _asked(info: RunInfo) -> list[str]:
             f"{info.generations_filtered} answers withheld by a filter of the server's, "
             f"{info.generations_empty} empty"
         )
-    return lines + language_lines(info.languages, info.unread, info.generations)
+    return lines + language_lines(info.languages, info.unread, info.generations, info.unproven)
 
 
 def _legend(rows: Sequence[Row], shown: int) -> list[str]:

@@ -28,15 +28,18 @@ from harness.types import (
     Task,
     Thinking,
     fingerprint,
+    name_of,
     trait,
     up_to,
     weights_of,
 )
-from harness.validity import Glance, Grade, glance, recalls, sentence
+from harness.validity import Glance, Grade, glance, recalls, sentence, uncovered
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
 
+LEAST_SHARE = 0.01
+"""Of a run's answers, in a language for which it is said that agreement is not measured."""
 MOST_OF_A_NAME = 40
 """Characters of a model's name that a run's folder has."""
 
@@ -257,3 +260,21 @@ def glances(plan: Plan, languages: Collection[str]) -> dict[str, Glance]:
         else:
             known[metric] = glance(fingerprint(scorer.identity), metric, folders, languages)
     return known
+
+
+def unproven(plan: Plan, languages: Mapping[str, int]) -> dict[str, list[str]]:
+    """By metric the languages of answers that its scorer reads, and no record of agreement is of.
+
+    Args:
+        plan: of the run.
+        languages: by code how many answers are in it; a language of few of them is passed over.
+    """
+    total, folders = sum(languages.values()), [plan.results / "validity"]
+    common = [code for code, n in languages.items() if code and n >= LEAST_SHARE * total]
+    unproven_of = {}
+    for metric, (name, _) in plan.scorers.metrics.items():
+        scorer, read = plan.scorers[name], trait(plan.scorers[name], "languages")
+        codes = [code for code in common if read is None or name_of(code) in read]
+        if not trait(scorer, "exact"):
+            unproven_of[metric] = uncovered(fingerprint(scorer.identity), metric, folders, codes)
+    return {metric: codes for metric, codes in unproven_of.items() if codes}
