@@ -29,6 +29,7 @@ from harness.types.measures import (
 from harness.types.mitigations import (
     HOOKS,
     ChangesRequest,
+    MethodClass,
     Stack,
     TakesHooks,
     WrapsModel,
@@ -72,6 +73,7 @@ __all__ = [
     "Margin",
     "Message",
     "Metadata",
+    "MethodClass",
     "Metric",
     "Misspelt",
     "Mitigation",

@@ -10,6 +10,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 import harness
+from harness import statistics
 from harness.command.config import CONF_DIR, register
 from harness.command.plugins import make
 from harness.evidence.bundle.archive import INFO, MANIFEST, SEAL, SIGNATURE, TABLES, pack, unpack
@@ -20,9 +21,9 @@ from harness.evidence.verify.findings import faults
 from harness.evidence.verify.recomputed import estimand_of
 from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.refusal import RefusalScorer
-from harness.statistics.serial import as_record
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
+from harness.types.measures import Estimand
 from harness.types.plugins import Task
 
 SCORERS = {"refusal": RefusalScorer(), "guidance": GuidanceScorer()}
@@ -160,7 +161,7 @@ def test_the_statistics_of_every_task_are_made_again_from_their_record():
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         for name in (name for name in names if name != "lm_eval"):  # its documents are on a hub
             task = make("task", compose("config", [f"task={name}"]).task, Task)
-            records = [as_record(estimand) for estimand in task.estimands]
+            records = [statistics.as_record(estimand) for estimand in task.estimands]
             assert all(estimand_of(record) is not None for record in records), name
 
 
@@ -288,3 +289,18 @@ def test_the_commands_give_their_codes(run, tmp_path, command):
     out.write_bytes(out.read_bytes()[:-600])
     assert code("verify", out) == 1
     assert code("verify", tmp_path / "none.tar") == 2
+
+
+STATISTICS = [
+    statistics.RightAlone("twin", "of"),
+    statistics.SpreadOverRepeats(),
+    statistics.LargestGap("race"),
+    statistics.Reliability(),
+    statistics.AccuracyAtCoverage((0.5, 1.0)),
+]
+
+
+@pytest.mark.parametrize("statistic", STATISTICS, ids=lambda each: type(each).__name__)
+def test_a_statistic_is_made_again_from_its_record(statistic):
+    estimand = Estimand("number", "metric", statistic)
+    assert estimand_of(statistics.as_record(estimand)) == estimand

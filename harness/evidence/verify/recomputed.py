@@ -61,10 +61,10 @@ def estimand_of(record: object) -> Estimand | None:
         kind = getattr(statistics, str(options.pop("kind")), None)
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return None
-        own = {field.name for field in fields(kind)}
+        names = {field.name for field in fields(kind)}
         options = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in options.items() if name in own
+            for name, value in options.items() if name in names
         }  # fmt: skip
         better = given["better"]
         given |= {"statistic": kind(**options), "strata": tuple(given.get("strata", ()))}
