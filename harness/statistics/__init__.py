@@ -58,6 +58,7 @@ from harness.statistics.scorer_differences import (
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.shrinkage import Shrunk, shrunk
+from harness.statistics.slope import Slope
 from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
@@ -123,6 +124,7 @@ __all__ = [
     "ScorerDifference",
     "Share",
     "Shrunk",
+    "Slope",
     "SpanMeasure",
     "SpreadOfMaxima",
     "SpreadOverRepeats",
