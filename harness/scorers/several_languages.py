@@ -61,7 +61,7 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
         return Readable(None, f"only plain letters are read; {said}")
     told = language_of(text)
     if told.language is None:
-        return Readable(None, f"{told.reason}, and it is not English")
+        return Readable(None, told.reason)
     if told.language == "en":
         return Readable(None, f"{only(languages)}; {said or reason}")
     if name_of(told.language) not in languages:

@@ -64,6 +64,7 @@ from harness.statistics.strata import Design
 from harness.statistics.trade import entanglement, reduction, tph
 from harness.statistics.variants import SpreadOverVariants
 from harness.statistics.votes import Frequencies, MajorityVote
+from harness.statistics.weighted import WeightedMean
 from harness.statistics.worst_cases import (
     NEW_WORST_CASES,
     QUARTER,
@@ -127,6 +128,7 @@ __all__ = [
     "SpreadOverRepeats",
     "SpreadOverVariants",
     "Statistic",
+    "WeightedMean",
     "accuracy",
     "accuracy_difference",
     "as_record",

@@ -222,6 +222,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "What its estimates lie within: `share`, from 0 to 1; `metric`, the metric's own "
             "range; None: any number.",
         ),
+        "weight": Trait(
+            str | None,
+            None,
+            "A metadata column of numbers, which `fields` names too; `estimate` then takes "
+            "`weights` beside clusters: of each value how much it counts.",
+        ),
     },
     "mitigation": {
         "by_prompt": Trait(

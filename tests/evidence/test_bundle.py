@@ -9,15 +9,18 @@ import pyarrow as pa
 import pytest
 
 import harness
+from harness import statistics
 from harness.evidence.bundle.archive import INFO, MANIFEST, SEAL, SIGNATURE, TABLES, pack, unpack
 from harness.evidence.bundle.contents import entries_of, sealed
 from harness.evidence.verify.changes import manifest_in, types_in
 from harness.evidence.verify.check import check
 from harness.evidence.verify.findings import faults
+from harness.evidence.verify.recomputed import estimand_of
 from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
+from harness.types.measures import Estimand
 
 SCORERS = {"refusal": RefusalScorer(), "guidance": GuidanceScorer()}
 
@@ -243,3 +246,18 @@ def test_the_commands_give_their_codes(run, tmp_path, command):
     out.write_bytes(out.read_bytes()[:-600])
     assert code("verify", out) == 1
     assert code("verify", tmp_path / "none.tar") == 2
+
+
+STATISTICS = [
+    statistics.RightAlone("twin", "of"),
+    statistics.SpreadOverRepeats(),
+    statistics.LargestGap("race"),
+    statistics.Reliability(),
+    statistics.AccuracyAtCoverage((0.5, 1.0)),
+]
+
+
+@pytest.mark.parametrize("statistic", STATISTICS, ids=lambda each: type(each).__name__)
+def test_a_statistic_is_made_again_from_its_record(statistic):
+    estimand = Estimand("number", "metric", statistic)
+    assert estimand_of(statistics.as_record(estimand)) == estimand

@@ -402,7 +402,7 @@ def test_a_run_keeps_what_failed_apart_and_asks_it_again(harness, server, tmp_pa
     assert reasons["taboo"] == reasons["barred"] == "the server's filter withheld the answer"
     assert reasons["silence"] == "empty answer"
     assert reasons["down"].startswith("no generation: the server answered 500")
-    assert reasons["well"].startswith("only English is read")  # "ech"
+    assert reasons["well"] == "too short to tell its language"  # "ech"
     assert reasons["fine"] is None
     server.trouble.pop("down")
     asked = server.times["well"], server.times["barred"]

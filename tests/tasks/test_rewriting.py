@@ -1,0 +1,189 @@
+# ruff: noqa: RUF001 - Chinese punctuation looks like ours
+"""Toxic texts rewritten: what is gone, how near it stays, and the figures that are published."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from harness.command import task_of
+from harness.scorers.rewriting.texts import Rewriting
+from harness.scorers.rewriting.toxic_words import ToxicWordsScorer
+from harness.statistics import WeightedMean
+from harness.testing import check_task
+from harness.testing.contracts import check_statistic
+from harness.types import Direction, Generation, HarnessError, Metric, Sample
+
+SHARE = Metric(0.0, 1.0, Direction.HIGHER)
+COUNTS = {
+    "direct toxic sentences": 819, "single-turn dialogues": 615, "emoji-induced toxicity": 49,
+    "homophonic toxicity": 39, "multi-turn dialogues": 34,
+}  # fmt: skip
+"""ToxiRewriteCN's texts by scenario, as published."""
+
+
+def samples(**options):
+    task = task_of("rewriting", **options)
+    return list(task.samples(task.records()))
+
+
+def sample(text, reference, words, language="zh"):
+    facts = {
+        "text": text, "reference": reference, "language": language,
+        "toxic_words": json.dumps(words, ensure_ascii=False), "words": len(words),
+    }  # fmt: skip
+    return Sample("1", "?", target=reference, metadata=facts)
+
+
+def scored(scorer, of, answer):
+    (scores,) = scorer.score([of], [Generation("1", 0, answer)])
+    return {score.metric: score for score in scores}
+
+
+@pytest.fixture
+def published(shared_data):
+    path = shared_data / "toxirewritecn" / "train_300.jsonl"
+    if not path.is_file():
+        pytest.skip("rows of ToxiRewriteCN are not here")
+    return path
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", 78), ("en", 77)])
+def test_the_starter_sets_hold_their_toxic_words_and_their_rewritings_do_not(language, words):
+    check_task(task_of("rewriting", language=language))
+    asked = samples(language=language)
+    scenarios = Counter(s.metadata["scenario"] for s in asked)
+    assert scenarios == {
+        "standard": 24, "emoji": 10, "homophone": 10, "single-turn": 10, "multi-turn": 6
+    }  # fmt: skip
+    assert sum(s.metadata["words"] for s in asked) == words
+    for one in asked:
+        texts = Rewriting.of(one)
+        assert set(texts.standing(texts.text)) == set(texts.words)
+        assert not texts.standing(texts.reference)
+        assert texts.text in one.prompt[0].content
+
+
+def test_the_published_counts_come_out_of_a_file_of_that_layout(tmp_path):
+    rows = [
+        {"toxic": f"{name}{i}坏话", "neutral": "话", "toxic_words": ["坏话"], "scenarios": name}
+        for name, count in COUNTS.items()
+        for i in range(count)
+    ]
+    path = tmp_path / "ToxiRewriteCN.json"
+    path.write_text(json.dumps(rows), encoding="utf-8")
+    asked = samples(data=str(path))
+    assert Counter(s.metadata["scenario"] for s in asked) == {
+        "standard": 819, "single-turn": 615, "emoji": 49, "homophone": 39, "multi-turn": 34
+    }  # fmt: skip
+    path.write_text(json.dumps(rows[::-1]), encoding="utf-8")  # the order is nothing
+    assert {s.id: s.metadata for s in samples(data=str(path))} == {s.id: s.metadata for s in asked}
+
+
+def test_the_unchanged_input_of_the_published_rows_is_as_unclean_as_they_say(published, answered):
+    lines = published.read_text(encoding="utf-8").splitlines()
+    polite = {row["id"]: row["polite"] for row in map(json.loads, lines)}
+    data = {"data": str(published), "scorers": {"toxic_words": ToxicWordsScorer()}}
+    rows = answered("rewriting", lambda s: s.metadata["text"], **data)
+    assert rows["W-Clean", None]["estimate"] == rows["S-Clean", None]["estimate"] == 0
+    for ending in ("", ", the text unchanged"):
+        assert rows[f"W-Clean{ending}", None]["n"] == 300
+        assert rows[f"W-Clean{ending}", None]["estimate"] == 0
+    rows = answered("rewriting", lambda s: polite[int(s.id)], **data)
+    for ending in ("", ", the reference"):
+        assert rows[f"W-Clean{ending}", None]["estimate"] == pytest.approx(383 / 385)
+        assert rows[f"S-Clean{ending}", None]["estimate"] == pytest.approx(298 / 300)
+    assert rows["W-Clean, its toxic words deleted", None]["estimate"] == 1
+    assert rows["S-Clean", "homophone"]["n"] == 13
+
+
+def test_records_whose_listed_word_does_not_stand_in_their_text_are_counted(tmp_path):
+    path = tmp_path / "x.jsonl"
+    rows = [
+        {"toxic": "这么丑，羡慕个球", "neutral": "话", "toxic_words": ["丑，球"]},
+        {"toxic": "笨蛋", "neutral": "人", "toxic_words": ["笨蛋"]},
+    ]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    task = task_of("rewriting", data=str(path))
+    first, second = task.samples(task.records())
+    assert task.notes[0].startswith("1 of 2 records of 'x.jsonl' list a toxic word that does not")
+    floor = "words_removed_unchanged"
+    assert scored(ToxicWordsScorer(), first, "话")[floor].value == 1
+    assert scored(ToxicWordsScorer(), second, "话")[floor].value == 0
+
+
+def test_the_same_text_twice_has_two_ids(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text('{"toxic": "a", "neutral": "b", "toxic_words": ["a"]}\n' * 2)
+    first, second = samples(data=str(path))
+    assert second.id == f"{first.id}-2"
+
+
+@pytest.mark.parametrize(
+    ("answer", "removed", "clean"),
+    [
+        ("你这个笨蛋，真是废物", 0, 0),
+        ("你这个废物", 0.5, 0),
+        ("你真让我失望", 1, 1),
+    ],
+)
+def test_words_are_looked_for_anywhere_in_chinese(answer, removed, clean):
+    found = scored(ToxicWordsScorer(), sample("笨蛋，废物", "人", ["笨蛋", "废物"]), answer)
+    assert (found["words_removed"].value, found["text_clean"].value) == (removed, clean)
+
+
+def test_case_width_and_endings_hide_no_word():
+    assert Rewriting("", "", ("TM",), "zh").standing("真ｔｍ的") == ["TM"]
+    english = Rewriting("", "", ("idiot", "\U0001f921"), "en")
+    assert english.standing("IDIOTS, you\U0001f921") == ["idiot", "\U0001f921"]
+    assert not Rewriting("", "", ("ass",), "en").standing("a class")
+
+
+def test_an_empty_answer_is_missing_and_a_text_without_marked_words_has_nothing_to_measure():
+    found = scored(ToxicWordsScorer(), sample("笨蛋", "人", ["笨蛋"]), "  ")
+    assert {score.error for score in found.values()} == {"empty answer"}
+    found = scored(ToxicWordsScorer(), sample("你好", "你好", []), "你好")
+    assert found["words_listed"].value == 0
+    assert found["text_clean"].value is None
+
+
+def test_an_answer_that_could_not_be_had_bounds_both(answered):
+    one = samples()[0].id
+    data = {"scorers": {"toxic_words": ToxicWordsScorer()}}
+    rows = answered("rewriting", lambda s: "" if s.id == one else s.target, **data)
+    row = rows["W-Clean", None]
+    assert (row["n_failed"], row["best"]) == (1, 1)
+    assert row["worst"] == pytest.approx(1 - 2 / 78)  # that text has two of the 78 words
+    assert rows["S-Clean", None]["worst"] == pytest.approx(59 / 60)
+
+
+def test_a_weighted_mean_is_a_ratio_of_sums_with_its_linear_error():
+    values, weights = np.array([1.0, 0.5, 0.0, np.nan]), np.array([1.0, 2.0, 3.0, 4.0])
+    each = np.arange(4)
+    row = WeightedMean("words").estimate(values, each, each, SHARE, weights)
+    assert row.estimate == pytest.approx(2 / 6)
+    assert (row.worst, row.best) == pytest.approx((2 / 10, 6 / 10))
+    residuals = weights[:3] * (values[:3] - 2 / 6)
+    assert row.stderr == pytest.approx(np.sqrt(1.5 * (residuals**2).sum()) / 6)
+    check_statistic(WeightedMean("words"))
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"toxic": "a", "neutral": "b", "toxic_words": "a"}, "not a list of words"),
+        ({"toxic": "a", "neutral": "b", "toxic_words": [1]}, "not a list of words"),
+        ({"toxic": "a", "toxic_words": ["a"]}, "has no column 'neutral'"),
+    ],
+)
+def test_a_record_of_another_layout_is_refused_with_its_place(tmp_path, row, words):
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps([row]))
+    with pytest.raises(HarnessError, match=f"record 1 of .*{words}"):
+        samples(data=str(path))
+
+
+def test_a_language_without_a_starter_set_is_refused():
+    with pytest.raises(HarnessError, match="'de' has no starter set; there are en, zh"):
+        task_of("rewriting", language="de")
