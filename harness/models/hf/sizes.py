@@ -64,10 +64,10 @@ def shape_of(config: Mapping[str, Any]) -> tuple[int | None, int | None]:
 def _bytes(path: Path, plain: int, quantize: str | None) -> float:
     """Of a safetensors file, whose first eight bytes are the length of a JSON header."""
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
     rounded = ROUNDED.get(quantize or "", plain)
     return sum(
-        prod(tensor["shape"]) * (rounded if _is_rounded(name, tensor["shape"]) else plain)
+        float(prod(tensor["shape"])) * (rounded if _is_rounded(name, tensor["shape"]) else plain)
         for name, tensor in header.items()
         if name != "__metadata__"
     )
