@@ -44,8 +44,8 @@ class HuggingFaceModel:
     """A causal language model run by transformers, in batches filled by length.
 
     Args:
-        name: a bundled model (`smollm2`), the folder of a checkpoint or of an adapter of peft, or
-            a hub id.
+        name: a bundled model (`smollm2`), the folder of a checkpoint or of an adapter of peft,
+            a GGUF file or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
             `bfloat16` or `float16`.
@@ -161,7 +161,7 @@ class HuggingFaceModel:
         folded = self._encoder.notes if "_encoder" in vars(self) else []
         of_files = [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
         rounded = notes_on_quantised(config, self.precision.quantize, self.name)
-        return [*adapted, *of_files, *rounded, *folded]
+        return [*adapted, *self.source.notes, *of_files, *rounded, *folded]
 
     @property
     def told(self) -> Mapping[str, Any]:
