@@ -24,6 +24,7 @@ from harness.statistics.bounded import imputed
 from harness.statistics.calibration import CalibrationError, Reliability, calibration_pair
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
+from harness.statistics.corpus import CorpusOverlap
 from harness.statistics.correction import (
     Corrected,
     PartlyLabelled,
@@ -110,6 +111,7 @@ __all__ = [
     "CalibrationError",
     "ClusterMeans",
     "Contrast",
+    "CorpusOverlap",
     "Corrected",
     "Correlation",
     "CurveOfMaxima",

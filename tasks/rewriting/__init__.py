@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from harness.data import blank, name_field, nested, read_records, text_field
-from harness.statistics import Share, WeightedMean
+from harness.statistics import CorpusOverlap, Mean, Share, WeightedMean
 from harness.types import (
     Estimand,
     HarnessError,
@@ -133,19 +133,27 @@ class Rewriting:
 
 
 def estimands() -> tuple[Estimand, ...]:
-    """What is gone of the toxic words, overall and by scenario, and for the baselines."""
+    """What is gone, and what has stayed, overall and by scenario, with what needs no model."""
     whole = Share(at_least=1)
     rows = [
         Estimand("S-Clean", "text_clean", whole),
         Estimand("W-Clean", "words_removed", WeightedMean("words")),
+        Estimand("content", "rewrite_content", Mean()),
+        Estimand("BLEU", "rewrite_bleu", CorpusOverlap("BLEU")),
+        Estimand("chrF++", "rewrite_chrf", CorpusOverlap("chrF++")),
     ]
     by = [Estimand(row.name, row.metric, row.statistic, "scenario") for row in rows]
+    each = [
+        Estimand("BLEU of a text", "rewrite_bleu", Mean()),
+        Estimand("chrF++ of a text", "rewrite_chrf", Mean()),
+        Estimand("left unchanged", "left_unchanged", whole),
+    ]
     baselines = [
         Estimand(f"{row.name}, {title}", f"{row.metric}_{ending}", row.statistic)
         for ending, title in BASELINES.items()
         for row in rows
     ]
-    return (*rows, *by, *baselines)
+    return (*rows, *each, *by, *baselines)
 
 
 BASELINES = {
