@@ -261,7 +261,8 @@ def test_the_record_stands_beside_the_next_run(harness, tmp_path):
     assert "18 labelled answers, 0 of them without a score" in done.stdout
     assert "1 rater an answer (unreplicated)" in " ".join(done.stdout.split())
     asked = ["task=med_harm", "backend=echo", "limit=2", "scorer=[refusal]"]
-    assert "on answers of ours" in harness(*asked).stdout
+    first = " ".join(harness(*asked).stdout.split())
+    assert "1.00 on answers of ours, AUC 0.82 on refusals of our own list, 1 more" in first
     flat = " ".join(harness(*asked, "show=all").stdout.split())
     assert "answers of ours (n 18); labels unreplicated" in flat
 

@@ -103,7 +103,8 @@ def test_every_config_composes_and_makes_what_its_group_promises(group, option):
 
 
 READ_BY_A_NETWORK = (
-    "attention", "harmfulness_panel", "justification", "normativity", "prompt_toxicity"
+    "attention", "harmfulness_panel", "justification", "normativity", "prompt_toxicity",
+    "rewrite_content",
 )  # fmt: skip
 
 
@@ -147,11 +148,14 @@ DOMAIN = Sample(
     },
 )  # fmt: skip
 ASKED = {name: [[QUESTION]] for name in ("choice", "choice_where", "justification", "preferred")}
-ASKED |= {name: [[DOMAIN]] for name in ("labels", "overlap", "rationale", "spans")}
+ASKED |= {name: [[DOMAIN]] for name in ("attention", "labels", "overlap", "rationale", "spans")}
 ASKED["answers"] = [[Sample("q", "?", target="B", metadata={"kind": "one", "options": 4})]]
 ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
+REWRITING = {"text": "Rot.", "reference": "No.", "toxic_words": '["rot"]', "language": "en"}
+REWRITERS = ("rewrite_content", "rewrite_overlap", "toxic_words")
+ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in REWRITERS}
 ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 

@@ -163,6 +163,7 @@ def test_seeds_are_one_side(tmp_path, write_run):
         ({"data_sha256": "f" * 64}, "data ('dddddddd' and 'ffffffff'): run both with the same"),
         ({"protocol": "paper"}, "protocol ('fast' and 'paper'): run both with the same protocol"),
         ({"generation": {"temperature": 0.5}}, "run both with the same generation settings"),
+        ({"person": {"name": "b"}}, "person ('none' and 'b@"),
         ({"scorer_id": "judge-2"}, "their harm was scored by judge-1 and by judge-2: run both"),
     ],
 )

@@ -76,6 +76,7 @@ CHANGES = {
     "settings": {"generation": {"temperature": 0.5}},
     "options": {"options": {"language": "de"}},
     "mitigation": {"mitigation": {"text": "be kind"}},
+    "person": {"person": {"name": "other"}},
     "samples": {"info": {"samples": 99}},
     "what the samples are grouped by": {"info": {"groups": "h"}},
     "statistics": {"info": {"statistics": "0"}},

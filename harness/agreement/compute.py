@@ -72,6 +72,7 @@ def measured(
         confusion=confusion(labels, values, meaning, kind),
         threshold=kind.threshold if kind.binary else None,
         note=form.note,
+        languages=tuple(form.languages),
     )
     return Measured(record, ScorerValues(values, kind))
 

@@ -47,6 +47,9 @@ class LabelFormat:
     null: all of them."""
     note: str = ""
     """What a reader of the figures must know."""
+    languages: list[str] = field(default_factory=list)
+    """ISO 639-1 codes of those that the answers are in, by which records are ordered beside a
+    result; empty: not said."""
 
 
 LONGEST_ID = 16

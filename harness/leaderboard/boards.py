@@ -83,10 +83,11 @@ class Board:
     def title(self) -> str:
         """The question on one line."""
         asked = self.question
+        speaks = f", person {asked['person']}" if asked["person"] != "none" else ""
         return (
             f"{asked['task']} version {asked['version']}, data {self.data}@{asked['data']}, "
             f"{asked['samples']} samples, protocol {asked['protocol']}, mitigation "
-            f"{asked['mitigation']}"
+            f"{asked['mitigation']}{speaks}"
         )
 
     def name_of(self, column: Column) -> str:

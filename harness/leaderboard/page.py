@@ -71,7 +71,7 @@ def as_csv(boards: Sequence[Board]) -> str:
                     "board": board.id,
                     **{key: board.question[key] for key in ("task", "version", "protocol")},
                     "data": f"{board.data}@{board.question['data']}",
-                    "mitigation": board.question["mitigation"],
+                    **{key: board.question[key] for key in ("mitigation", "person")},
                     "model": entry.model,
                     "model_id": entry.model_id,
                     "runs": cell.runs,

@@ -30,6 +30,7 @@ ALIKE = {
     "protocol": "run both with the same protocol and generation settings",
     "settings": "run both with the same generation settings",
     "options": "run both with the same task options",
+    "person": "run both with the same person",
     "groups": "run both commands again, which makes their tables anew",
     "statistics": "run both commands again, which makes their tables anew",
 }

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness.report.headline import Grouping, Row, overview
+from harness.report.opening import done_to
 from harness.show import (
     ARROWS,
     SIDES,
@@ -160,7 +161,7 @@ def _asked(info: RunInfo) -> list[str]:
     lines = [
         f"{identity['task']} version {identity['task_version']}, protocol {identity['protocol']}, "
         f"data {identity['data']}@{identity['data_sha256'][:8]}, model {info.model}, "
-        f"mitigation {info.mitigation}: {info.samples} samples, {info.generations} generations, "
+        f"mitigation {done_to(info)}: {info.samples} samples, {info.generations} generations, "
         f"{info.generations_failed} of them failed, {info.generations_cut} cut "
         "at max_new_tokens"
     ]

@@ -33,9 +33,14 @@ def asked(info: RunInfo) -> str:
         f"The model {info.model} was asked {info.samples:,} samples{part} of "
         f"{identity['task']} version {identity['task_version']}, data {identity['data']}@"
         f"{identity['data_sha256'][:8]}, protocol {identity['protocol']}, mitigation "
-        f"{info.mitigation}. It gave {counted}, {how}, of at most "
+        f"{done_to(info)}. It gave {counted}, {how}, of at most "
         f"{settings['max_new_tokens']} tokens: {', '.join(notes) or 'none failed, none was cut'}."
     )
+
+
+def done_to(info: RunInfo) -> str:
+    """The mitigation, and the model that speaks for the person, where one does."""
+    return info.mitigation if info.person == "none" else f"{info.mitigation}, person {info.person}"
 
 
 def first_prompt(first: Row) -> dict[str, str | None] | None:

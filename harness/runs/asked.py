@@ -11,6 +11,7 @@ from harness.runs.plan import Plan, describe, folder_name, identify, row_keys, s
 from harness.runs.samples import Samples, look_over
 from harness.store import Source
 from harness.types import Estimand
+from harness.validity import ENGLISH
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Asked:
         samples = look_over(plan.task)
         identity = identify(plan, samples.records, samples.digest)
         folder = plan.results / "runs" / folder_name(plan, identity)
-        known = sources(plan)
+        languages = _languages(samples)
+        known = sources(plan, languages)
         return cls(
             samples,
             identity,
@@ -57,5 +59,11 @@ class Asked:
             plan.scorers.asides,
             plan.scorers.nothing_where,
             plan.estimands,
-            describe(plan, identity, samples.groups, known),
+            describe(plan, identity, samples.groups, known, languages),
         )
+
+
+def _languages(samples: Samples) -> Collection[str]:
+    """Codes of those that the task says its samples are in; English where it does not say."""
+    stated = samples.facts.fields.get("language")
+    return {str(code) for code in stated.values if code} if stated else ENGLISH

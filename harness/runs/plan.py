@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -88,7 +88,11 @@ class Plan:
 
 
 def describe(
-    plan: Plan, identity: Mapping[str, Any], groups: str, known: Mapping[str, Source]
+    plan: Plan,
+    identity: Mapping[str, Any],
+    groups: str,
+    known: Mapping[str, Source],
+    languages: Collection[str],
 ) -> dict[str, Any]:
     """All that the tables of a run depend on: a finished one that says the same is not run again.
 
@@ -97,6 +101,7 @@ def describe(
         identity: of the run.
         groups: fingerprint of the samples' clusters and metadata.
         known: the sources of the plan's metrics.
+        languages: codes of those that the task says its samples are in.
 
     Raises:
         HarnessError: the scorers give nothing that the task asks for.
@@ -117,7 +122,7 @@ def describe(
         "scorers": {name: dict(plan.scorers[name].identity) for name in plan.scorers},
         "scorer_ids": {name: plan.scorers.identity(name) for name in plan.scorers},
         "validity": {metric: source.validity for metric, source in known.items()},
-        "agreement": {metric: asdict(each) for metric, each in glances(plan).items()},
+        "agreement": {metric: asdict(each) for metric, each in glances(plan, languages).items()},
         "metrics": {
             metric: asdict(source.metric)
             | {"better": source.metric.better.value}
@@ -207,9 +212,9 @@ def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:
     return f"{plan.task.name}-{model}-{fingerprint(identity)}"
 
 
-def sources(plan: Plan) -> dict[str, Source]:
+def sources(plan: Plan, languages: Collection[str]) -> dict[str, Source]:
     """For each metric who gives it and how far it can be trusted."""
-    weights = weights_of(plan.model.identity)
+    weights, folders = weights_of(plan.model.identity), [plan.results / "validity"]
     sources_by_metric = {}
     for metric, (name, meaning) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
@@ -217,15 +222,15 @@ def sources(plan: Plan) -> dict[str, Source]:
         agreement = (
             EXACT
             if trait(scorer, "exact")
-            else sentence(fingerprint(scorer.identity), metric, [plan.results / "validity"])
+            else sentence(fingerprint(scorer.identity), metric, folders, languages)
         )
-        known = recalls(fingerprint(scorer.identity), metric, [plan.results / "validity"])
+        known = recalls(fingerprint(scorer.identity), metric, folders)
         identity = plan.scorers.identity(name)
         sources_by_metric[metric] = Source(name, identity, agreement, meaning, judges_itself, known)
     return sources_by_metric
 
 
-def glances(plan: Plan) -> dict[str, Glance]:
+def glances(plan: Plan, languages: Collection[str]) -> dict[str, Glance]:
     """For each metric at a glance how far it agrees with people."""
     folders = [plan.results / "validity"]
     known = {}
@@ -234,5 +239,5 @@ def glances(plan: Plan) -> dict[str, Glance]:
         if trait(scorer, "exact"):
             known[metric] = Glance(Grade.EXACT, EXACT)
         else:
-            known[metric] = glance(fingerprint(scorer.identity), metric, folders)
+            known[metric] = glance(fingerprint(scorer.identity), metric, folders, languages)
     return known

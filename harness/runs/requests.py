@@ -99,8 +99,10 @@ def _join(sample: Sample, parts: Mapping[str, Generation], index: int) -> Genera
             return Generation.failed(sample.id, index, part.error or "its choices were not weighed")
     weights = {lead: iter(part.choice_logprobs or ()) for lead, part in parts.items()}
     known = all(part.choice_greedy is not None for part in parts.values())
+    stepped = all(part.choice_steps is not None for part in parts.values())
     floors = [part.choice_floor for part in parts.values() if part.choice_floor is not None]
     greedy = {lead: iter(part.choice_greedy or ()) for lead, part in parts.items()}
+    steps = {lead: iter(part.choice_steps or ()) for lead, part in parts.items()}
     return Generation(
         sample.id, index, None, "choices",
         sum(part.prompt_tokens for part in parts.values()),
@@ -108,4 +110,5 @@ def _join(sample: Sample, parts: Mapping[str, Generation], index: int) -> Genera
         tuple(next(weights[lead]) for lead in sample.leads),
         choice_greedy=tuple(next(greedy[lead]) for lead in sample.leads) if known else None,
         choice_floor=max(floors, default=None),
+        choice_steps=tuple(next(steps[lead]) for lead in sample.leads) if stepped else None,
     )  # fmt: skip

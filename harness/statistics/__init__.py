@@ -16,12 +16,15 @@ from harness.statistics.agreement import (
     recall,
     spearman,
 )
+from harness.statistics.areas import area_interval
 from harness.statistics.arrays import Floats, Limits, mean_of_rows
 from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.bootstrap_means import BootstrapMean
 from harness.statistics.bounded import imputed
 from harness.statistics.calibration import CalibrationError, Reliability, calibration_pair
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
+from harness.statistics.corpus import CorpusOverlap
 from harness.statistics.correction import (
     Corrected,
     PartlyLabelled,
@@ -36,8 +39,19 @@ from harness.statistics.equating import Equated, Pairs
 from harness.statistics.fixed_samples import ONE_ANSWER, FixedSamples, difference_of
 from harness.statistics.gaps import LargestGap
 from harness.statistics.grid import Grid, Level
+from harness.statistics.harmonic_means import HarmonicMean
 from harness.statistics.intervals import FEW_CLUSTERS, ONE_SIDED_LEVEL, Ends, critical_value, wilson
 from harness.statistics.labels import LabelMeasure
+from harness.statistics.leakage import (
+    AREAS,
+    PASSES,
+    Area,
+    PrivacyLeakage,
+    SurpriseArea,
+    leakage_interval,
+    privacy_leakage,
+)
+from harness.statistics.likelihood import min_k
 from harness.statistics.maxima import AnyAbove, ExpectedMaximum, Missing
 from harness.statistics.means import VERSION, Mean, Share
 from harness.statistics.mixed_model import MixedModel
@@ -62,8 +76,10 @@ from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
 from harness.statistics.trade import entanglement, reduction, tph
+from harness.statistics.two_samples import SameDistribution, kolmogorov_smirnov
 from harness.statistics.variants import SpreadOverVariants
 from harness.statistics.votes import Frequencies, MajorityVote
+from harness.statistics.weighted import WeightedMean
 from harness.statistics.worst_cases import (
     NEW_WORST_CASES,
     QUARTER,
@@ -75,6 +91,7 @@ from harness.statistics.worst_cases import (
 )
 
 __all__ = [
+    "AREAS",
     "CONVENTIONS",
     "FEW_CLUSTERS",
     "NEW_WORST_CASES",
@@ -82,14 +99,18 @@ __all__ = [
     "ONE_ANSWER",
     "ONE_SIDED_LEVEL",
     "PAIRED_RESAMPLES",
+    "PASSES",
     "QUARTER",
     "READINGS",
     "VERSION",
     "AccuracyAtCoverage",
     "AnyAbove",
+    "Area",
+    "BootstrapMean",
     "CalibrationError",
     "ClusterMeans",
     "Contrast",
+    "CorpusOverlap",
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
@@ -102,6 +123,7 @@ __all__ = [
     "Floats",
     "Frequencies",
     "Grid",
+    "HarmonicMean",
     "LabelMeasure",
     "LargestGap",
     "Level",
@@ -115,9 +137,11 @@ __all__ = [
     "Pairs",
     "PartlyLabelled",
     "Perplexity",
+    "PrivacyLeakage",
     "Reduction",
     "Reliability",
     "RightAlone",
+    "SameDistribution",
     "Scale",
     "ScorerDifference",
     "Share",
@@ -127,8 +151,11 @@ __all__ = [
     "SpreadOverRepeats",
     "SpreadOverVariants",
     "Statistic",
+    "SurpriseArea",
+    "WeightedMean",
     "accuracy",
     "accuracy_difference",
+    "area_interval",
     "as_record",
     "auc",
     "auc_difference",
@@ -150,13 +177,17 @@ __all__ = [
     "imputed",
     "interval",
     "kappa",
+    "kolmogorov_smirnov",
     "krippendorff_alpha",
+    "leakage_interval",
     "mean_of_rows",
+    "min_k",
     "paired",
     "pearson",
     "percentile_interval",
     "precision",
     "prediction_powered",
+    "privacy_leakage",
     "quadratic_kappa",
     "ranges_of",
     "rank_ranges",

@@ -148,6 +148,9 @@ def _estimates(
         strata = facts.strata(estimand, numbers) if trait(statistic, "stratified") else None
         if strata is not None:
             fixed["strata"] = np.repeat(strata, n)[asked]
+        if (weight := trait(statistic, "weight")) is not None:
+            weights = np.array(facts.of(numbers).fields[weight].items(), dtype=float)
+            fixed["weights"] = np.repeat(weights, n)[asked]
         yield group, statistic.estimate(shown, samples, units, metric, **fixed)
 
 

@@ -82,7 +82,8 @@ class FinishedRun:
             "mitigation": mitigation,
             "groups": self.info.groups,
             "statistics": self.info.statistics,
-        } | ({"person": _in_words(identity["person"])} if "person" in identity else {})
+            "person": self.info.person,
+        }
 
     @cached_property
     def model(self) -> str:

@@ -25,6 +25,7 @@ GENERATIONS = pa.schema(
         "noted": pa.map_(pa.string(), pa.float64()),
         "language": pa.string(),
         "language_confidence": pa.float64(),
+        "choice_steps": pa.list_(pa.list_(pa.float64())),
     }
 )
 SCORES = pa.schema(
@@ -65,6 +66,8 @@ def to_generations(rows: pa.Table) -> list[Generation]:
                 row[name] = tuple(row[name])
         if row.get("noted") is not None:
             row["noted"] = dict(row["noted"])
+        if row.get("choice_steps") is not None:
+            row["choice_steps"] = tuple(map(tuple, row["choice_steps"]))
         generations.append(Generation(**row))
     return generations
 

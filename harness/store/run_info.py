@@ -6,7 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
-from harness.types import Direction, HarnessError, Metric, Unreadable, weights_of
+from harness.types import (
+    Direction,
+    HarnessError,
+    Metric,
+    Unreadable,
+    fingerprint,
+    weights_of,
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,8 @@ class RunInfo:
     """The mitigation's name."""
     made_for: Sequence[str] = ()
     """What the mitigation is meant to change, as it says."""
+    method_class: str = ""
+    """What the mitigation is in the survey of unlearning; empty: outside of it."""
     scorers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The identity of each scorer."""
     scorer_ids: Mapping[str, str] = field(default_factory=dict)
@@ -116,17 +125,28 @@ class RunInfo:
         empty = (self.metrics or {}).get(metric, {}).get("nothing_where")
         return None if empty is None else str(empty)
 
+    @property
+    def unlike_histories(self) -> bool:
+        """Whether answers to one sample answer different conversations: repeats of dialogues."""
+        return self.dialogues and self.identity.get("generation", {}).get("n", 1) > 1
+
     def check_one_history(self, folder: str) -> None:
         """Refuse a run whose answers to one sample answer different conversations.
 
         Raises:
             HarnessError: it is of dialogues, with several generations.
         """
-        if self.dialogues and self.identity.get("generation", {}).get("n", 1) > 1:
+        if self.unlike_histories:
             raise HarnessError(
                 f"{folder}: the generations of a turn answer conversations of their own, of which "
                 "samples.parquet has the first; make a run with generation.n=1"
             )
+
+    @property
+    def person(self) -> str:
+        """The model in the person's part, as rows have it; `none`: the task speaks for them."""
+        identity = self.identity.get("person")
+        return f"{identity['name']}@{fingerprint(identity)}" if identity else "none"
 
     def judges_itself(self, scorer: str) -> bool:
         """Whether the judge of a scorer, by its name, has the weights of the model under test."""

@@ -125,7 +125,7 @@ class Generation:
     """The start mark of thinking that the rendered prompt ends with; not stored."""
     choice_steps: tuple[tuple[float, ...], ...] | None = field(default=None, compare=False)
     """Of each choice the natural logarithm of the probability of each of its tokens, in order; None
-    where the backend does not say. Not stored."""
+    where the backend does not say."""
 
     @classmethod
     def failed(cls, sample_id: str, index: int, error: str) -> Generation:

@@ -222,6 +222,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "What its estimates lie within: `share`, from 0 to 1; `metric`, the metric's own "
             "range; None: any number.",
         ),
+        "weight": Trait(
+            str | None,
+            None,
+            "A metadata column of numbers, which `fields` names too; `estimate` then takes "
+            "`weights` beside clusters: of each value how much it counts.",
+        ),
     },
     "mitigation": {
         "by_prompt": Trait(
@@ -243,6 +249,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             (),
             "What it is meant to change: some of `harm`, `toxicity`, `discrimination`; whatever "
             "else it changes, `harness.mitigate.compare` calls a side effect. None: not said.",
+        ),
+        "method_class": Trait(
+            str,
+            "",
+            "What it is in the survey of unlearning by Si and others (2023): `parameter "
+            "optimisation`, `parameter merging` or `in-context`; empty: outside of it.",
         ),
         "notes": NOTES,
         "reports": Trait(

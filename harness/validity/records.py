@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.types import HarnessError, written_whole
+from harness.types import HarnessError, shortened, written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +25,11 @@ OTHERS_PARTLY_AND_WELL = (0.4, 0.8)
 """From where on agreement is partial, and from where on it is good: what Hosmer and Lemeshow (2000)
 call acceptable and outstanding in an AUC, and Landis and Koch (1977) moderate and almost perfect in
 a kappa; correlations and the like are read as a kappa is."""
+ENGLISH = ("en",)
+"""What a run is taken to be in whose task does not say."""
 MOST_RECORDS = 2
 """Records that a glance tells of; the sentence tells of all."""
-MOST_LETTERS = 40
+MOST_COLUMNS = 40
 """Of what people labelled, in a glance."""
 
 
@@ -94,6 +96,8 @@ class Record:
     """What a reader of the figures must know, in a sentence."""
     headline: Sequence[str] = field(default=())
     """The statistics that stand beside a result; empty: those of `HEADLINE` that there are."""
+    languages: Sequence[str] = ()
+    """ISO 639-1 codes of those that the labelled answers are in; empty: not said."""
 
     def sentence(self) -> str:
         """The record in a sentence, as it stands under a table."""
@@ -147,27 +151,44 @@ def save(record: Record, folder: Path) -> Path:
     return path
 
 
-def fitting(identity: str, metric: str, folders: Iterable[Path]) -> list[Record]:
-    """The records of a scorer's identity and metric, shipped ones first."""
+def fitting(
+    identity: str, metric: str, folders: Iterable[Path], languages: Collection[str] = ENGLISH
+) -> list[Record]:
+    """The records of a scorer's identity and metric: the user's own first, then shipped ones.
+
+    Args:
+        identity: fingerprint of the scorer's identity.
+        metric: of the scorer's.
+        folders: of the user's own records.
+        languages: codes of those that the run is in; of a folder's records those that are of more
+            of them come first.
+    """
     return [
         record
-        for folder in (SHIPPED, *folders)
-        for record in _records(folder, _stamp(folder))
+        for folder in (*folders, SHIPPED)
+        for record in sorted(
+            _records(folder, _stamp(folder)),
+            key=lambda record: -len(set(languages).intersection(record.languages)),
+        )
         if (record.identity, record.metric) == (identity, metric)
     ]
 
 
-def sentence(identity: str, metric: str, folders: Iterable[Path]) -> str:
+def sentence(
+    identity: str, metric: str, folders: Iterable[Path], languages: Collection[str] = ENGLISH
+) -> str:
     """What stands beside a metric: its records in sentences, or that nothing was measured."""
-    records = fitting(identity, metric, folders)
+    records = fitting(identity, metric, folders, languages)
     if not records:
         return NOT_MEASURED
     return "agreement with people: " + "; and: ".join(record.sentence() for record in records)
 
 
-def glance(identity: str, metric: str, folders: Iterable[Path]) -> Glance:
+def glance(
+    identity: str, metric: str, folders: Iterable[Path], languages: Collection[str] = ENGLISH
+) -> Glance:
     """A metric's records at a glance: the poorest grade of them, and a short phrase."""
-    glances = [record.glance() for record in fitting(identity, metric, folders)]
+    glances = [record.glance() for record in fitting(identity, metric, folders, languages)]
     if not glances:
         return Glance(Grade.UNKNOWN, "not measured")
     order = [Grade.UNKNOWN, Grade.HARDLY, Grade.PARTLY, Grade.WELL]
@@ -207,7 +228,7 @@ def read(path: Path) -> Record:
             tuple(Figure(**figure) for figure in content.pop(name))
             for name in ("figures", "people")
         )
-        for name in ("confusion", "headline"):
+        for name in ("confusion", "headline", "languages"):
             content[name] = tuple(content.get(name, ()))
         return Record(**content, figures=figures, people=people)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -231,7 +252,7 @@ def _short(labels: str) -> str:
     """What people labelled in a word or two: the set's name before its citation, if it has one."""
     cited = re.search(r"(\S+) \([^()]*\b\d{4}\b[^()]*\)", labels)
     name = cited[1] if cited else labels.split(",")[0]
-    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}\u2026"
+    return shortened(name, MOST_COLUMNS)
 
 
 def _title(figure: Figure) -> str:

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from harness.evidence.contamination.accused import Likelier, Ordered, area_interval
+from harness.evidence.contamination.accused import Likelier, Ordered
 from harness.evidence.contamination.orders import (
     chance_of_places,
     listed_in,
@@ -13,9 +13,11 @@ from harness.evidence.contamination.orders import (
     place_of_first,
     preferred,
 )
-from harness.evidence.contamination.probable import min_k, min_k_of
+from harness.evidence.contamination.probable import min_k_of
 from harness.evidence.contamination.suspect import Item, Suspicion, items_of_task
 from harness.models.echo import EchoModel
+from harness.statistics.areas import area_interval
+from harness.statistics.likelihood import min_k
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Sample
 from harness.types.settings import GenerationConfig

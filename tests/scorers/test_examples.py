@@ -12,7 +12,9 @@ MODULES = [
     "justification.scorer", "justification.words", "languages", "reading.fields",
     "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
     "reading.verdicts", "reading.winners", "reading.written_choice", "reading.written_labels",
-    "reading.written_spans", "rules.answers", "rules.choice", "rules.effects", "rules.guidance",
+    "reading.written_spans", "rewriting.rewrite_overlap", "rewriting.texts",
+    "rewriting.toxic_words",
+    "rules.answers", "rules.choice", "rules.effects", "rules.guidance",
     "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.trial_results",
     "rules.yes_fields", "rules.yes_no",
 ]  # fmt: skip

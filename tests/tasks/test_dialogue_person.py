@@ -8,6 +8,10 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from harness.evidence.bundle.archive import pack
+from harness.evidence.bundle.contents import entries_of
+from harness.evidence.verify.check import check
+from harness.evidence.verify.findings import faults
 from harness.models.echo import EchoModel
 from harness.models.person import ModelPerson
 from harness.runs.dialogues import UNSAID
@@ -16,6 +20,7 @@ from harness.runs.persons import EMPTY
 from harness.runs.plan import Plan
 from harness.scorers.rules.guidance_dialogue import GuidanceDialogueScorer
 from harness.statistics import SpreadOverRepeats
+from harness.store.finished import FinishedRun
 from harness.types.errors import HarnessError
 from harness.types.measures import Direction, Metric
 from harness.types.records import Generation, Message
@@ -115,6 +120,19 @@ def test_what_a_person_said_is_kept_over_kills_and_never_asked_for_twice(tmp_pat
     read = [pq.read_table(f / "scores.parquet").drop_columns("run").to_pylist()
             for f in (whole, cut)]  # fmt: skip
     assert read[0] == read[1]
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_bundle_of_dialogues_comes_out_of_its_rows(tmp_path, no_progress, n):
+    """Repeats answer conversations of their own, of which a bundle has the first."""
+    speaker = Speaker("Nothing helps, I think.", "Well, I want to die.")
+    plan = planned(tmp_path, speaker, n=n)
+    folder = run(plan, no_progress).folder
+    content = pack(entries_of(FinishedRun.read(folder)))
+    findings = check(content, dict(plan.scorers))
+    assert not faults(findings)
+    unread = [finding.words for finding in findings if "conversations of their own" in str(finding)]
+    assert len(unread) == n - 1
 
 
 def test_a_person_who_says_nothing_leaves_the_turn_without_an_answer(tmp_path, no_progress):

@@ -101,3 +101,29 @@ def test_of_several_records_the_poorest_gives_the_grade(tmp_path):
     assert glance("01234567", "refusal", [tmp_path]) == Glance(
         Grade.HARDLY, "AUC 0.95 on answers of ours, AUC 0.60 on answers of ours, 1 more"
     )
+
+
+def test_the_users_own_record_comes_first_then_what_is_in_the_languages_of_the_run(
+    tmp_path, monkeypatch
+):
+    fields = {name: getattr(RECORD, name) for name in RECORD.__slots__}
+    shipped, own = tmp_path / "shipped", tmp_path / "own"
+    for folder, labels, digest, languages in (
+        (shipped, "Hindi", "1" * 64, ("hi", "ta")),
+        (shipped, "English", "2" * 64, ("en",)),
+        (own, "mine", "3" * 64, ()),
+    ):
+        of_it = {"labels": labels, "labels_sha256": digest, "languages": languages}
+        save(Record(**fields | of_it), folder)
+    monkeypatch.setattr(validity, "SHIPPED", shipped)
+
+    def order(*languages):
+        matched = fitting("01234567", "refusal", [own], *languages)
+        return [record.labels for record in matched]
+
+    assert order() == ["mine", "English", "Hindi"]
+    assert order(("en", "hi", "ta")) == ["mine", "Hindi", "English"]
+    assert glance("01234567", "refusal", [own]).phrase == (
+        "AUC 0.90 on mine, AUC 0.90 on English, 1 more"
+    )
+    assert sentence("01234567", "refusal", [own]).startswith("agreement with people: AUC 0.90")

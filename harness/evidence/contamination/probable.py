@@ -1,21 +1,13 @@
-"""How probable texts are to a model, token by token: what tests of a model alone rest on.
-
-Min-k% is Shi et al.'s (2024, arXiv 2310.16789): the mean log-probability of the k % of a text's
-tokens that are the least probable. What a model was trained on has few surprises.
-"""
+"""How probable texts are to a model, token by token: what tests of a model alone rest on."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
 
 import numpy as np
 
-from harness.statistics import Floats
+from harness.statistics import Floats, min_k
 from harness.types import Generation, GenerationConfig, HarnessError, Model, Request
-
-Steps = tuple[float, ...]
-"""Natural logarithm of each token's probability."""
 
 
 def check_weighs(model: Model, option: str) -> None:
@@ -37,20 +29,6 @@ def weighed(model: Model, requests: Sequence[Request]) -> Mapping[str, Generatio
     for finished in model.generate(requests, GenerationConfig(max_new_tokens=1), 0):
         answers |= {answer.sample_id: answer for answer in finished}
     return answers
-
-
-def min_k(steps: Sequence[float], share: float) -> float:
-    """The mean of the least probable tokens' log-probabilities, in nats; the higher the likelier.
-
-    >>> min_k([-1.0, -9.0, -2.0, -3.0], 0.5)
-    -6.0
-
-    Args:
-        steps: of each token, one at least.
-        share: of the tokens that counts, above 0 and up to 1; one token at least does.
-    """
-    count = max(1, ceil(share * len(steps)))
-    return float(np.sort(np.asarray(steps, np.float64))[:count].mean())
 
 
 def min_k_of(model: Model, texts: Sequence[str], share: float) -> tuple[Floats, dict[int, str]]:

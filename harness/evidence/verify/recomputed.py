@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -61,10 +61,10 @@ def estimand_of(record: object) -> Estimand | None:
         kind = getattr(statistics, str(options.pop("kind")), None)
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return None
-        fields = kind.__dataclass_fields__
+        names = {field.name for field in fields(kind)}
         options = {
             name: tuple(value) if isinstance(value, list) else value
-            for name, value in options.items() if name in fields
+            for name, value in options.items() if name in names
         }  # fmt: skip
         better = given["better"]
         given |= {"statistic": kind(**options), "strata": tuple(given.get("strata", ()))}

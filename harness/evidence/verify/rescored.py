@@ -27,6 +27,7 @@ def rescored(
     """
     findings: list[Finding] = []
     spans = {name: written.partition(" of ")[2] for name, written in run.info.scorer_ids.items()}
+    first = run.info.unlike_histories
     for name, identity in run.info.scorers.items():
         place = f"scores.jsonl scorer {name}"
         if name not in scorers:
@@ -37,16 +38,22 @@ def rescored(
             findings.append(Finding(Kind.UNCHECKED, place, words))
             continue
         registry = ScorerRegistry({name: scorers[name]}, spans.get(name) or "full")
-        findings += _compared(registry, name, rows)
+        findings += _compared(registry, name, rows, first)
+        if first:
+            words = "of repeats after the first, which answer conversations of their own"
+            findings.append(Finding(Kind.UNCHECKED, place, words))
     return findings
 
 
-def _compared(registry: ScorerRegistry, name: str, rows: Mapping[str, Rows]) -> Iterator[Finding]:
+def _compared(
+    registry: ScorerRegistry, name: str, rows: Mapping[str, Rows], first: bool
+) -> Iterator[Finding]:
+    """The scores of a scorer beside those that it gives; only of first repeats, where so asked."""
     samples = {row["sample_id"]: _sample(row) for row in rows["samples"]}
     import pyarrow as pa
 
     answers: list[Generation] = to_generations(pa.Table.from_pylist(list(rows["generations"])))
-    answers = [answer for answer in answers if answer.sample_id in samples]
+    answers = [a for a in answers if a.sample_id in samples and not (first and a.index)]
     scores = registry.score(name, [samples[a.sample_id] for a in answers], answers)
     fresh = {
         (answer.sample_id, answer.index, score.metric): score

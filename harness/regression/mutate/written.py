@@ -64,7 +64,7 @@ def noticed_rows(rows: Iterable[Detection]) -> Iterator[list[str]]:
             estimate,
             kind.replace("_", " "),
             NEVER if first is None else f"{first.dose:g}",
-            f"{_dose(least)} to {_dose(most)}",
+            _between(least, most, last.damage),
             f"{last.damage.dose:g}: {last.share:.2f} ({last.ends.low:.2f} to {last.ends.high:.2f})",
         ]
 
@@ -125,6 +125,7 @@ def curves(axes: Axes, rows: Sequence[Detection]) -> str:
         labels += [number(row.damage.dose) for row in of_kind]
         start = places[-1] + 1.6
     axes.axhline(NOTICED, color=INK, linestyle="--", linewidth=1)
+    axes.set_xlim(-0.7, start - 0.6)
     axes.set_ylim(-0.03, 1.17)
     axes.set_xticks(ticks, labels, fontsize=7)
     axes.set_ylabel("share of draws with a regression")
@@ -153,5 +154,8 @@ def _series(rows: Iterable[Detection]) -> dict[Series, list[Detection]]:
     return series
 
 
-def _dose(damage: Damage | None) -> str:
-    return "none" if damage is None else f"{damage.dose:g}"
+def _between(least: Damage | None, most: Damage | None, largest: Damage) -> str:
+    """The ends of an interval of doses, either of which may be above the largest that was tried."""
+    above = f"above {largest.dose:g}"
+    low, high = (above if end is None else f"{end.dose:g}" for end in (least, most))
+    return above if low == high == above else f"{low} to {high}"
