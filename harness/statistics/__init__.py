@@ -61,6 +61,7 @@ from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.recovery import Recovery, recovered_share
 from harness.statistics.repeats import SpreadOverRepeats
 from harness.statistics.right_alone import RightAlone
 from harness.statistics.scorer_differences import (
@@ -139,6 +140,7 @@ __all__ = [
     "PartlyLabelled",
     "Perplexity",
     "PrivacyLeakage",
+    "Recovery",
     "Reduction",
     "Reliability",
     "RightAlone",
@@ -194,6 +196,7 @@ __all__ = [
     "ranges_of",
     "rank_ranges",
     "recall",
+    "recovered_share",
     "reduction",
     "resamples",
     "rogan_gladen",
