@@ -10,9 +10,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.models.openai.faults import Fault, UnansweredError, fault_in, fault_of
+from harness.models.openai.streams import is_stream, joined
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -28,6 +29,26 @@ LONGEST_ASKED = 120.0
 """Seconds that a server may ask to be left alone; one that asks for more is asked no more."""
 SECRET = 12
 """Characters from which a key is taken out of answers too; a shorter one is a word like another."""
+
+
+class Asks(Protocol):
+    """What asks a server: over HTTP, or by a library."""
+
+    async def ask(self, body: Mapping[str, Any]) -> object:
+        """The JSON that is answered to a body.
+
+        Raises:
+            UnansweredError: there is none.
+        """
+        ...
+
+    def plain(self, reason: str) -> str:
+        """A reason in one line, without the key."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -114,8 +135,10 @@ class Asker:
         return Reply(response.status_code, response.headers, text)
 
     def _read(self, reply: Reply) -> object:
-        """The JSON of a reply that is no error."""
+        """The JSON of a reply that is no error; a stream of events is put together."""
         answer = _parse(reply.text)
+        if answer is None and reply.status < 400 and is_stream(_kind(reply), reply.text):
+            answer = joined(reply.text)
         if reply.status >= 400:
             fault = fault_of(reply.status, reply.text if answer is None else answer)
             raise self._of_fault(fault, reply.headers)
@@ -162,13 +185,16 @@ def _parse(text: str) -> object:
 
 def _what(reply: Reply) -> str:
     """What came instead of JSON."""
-    kind = reply.headers.get("content-type", "").partition(";")[0]
-    if kind == "text/event-stream" or reply.text.startswith(("data:", "event:")):
-        return (
-            f"a stream of events (text/event-stream), which was not asked for: {reply.text[:200]}"
-        )
     words = fault_of(None, reply.text).words
-    return words if words == "an empty body" else f"no JSON ({kind or 'of no type'}): {words[:300]}"
+    return (
+        words
+        if words == "an empty body"
+        else f"no JSON ({_kind(reply) or 'of no type'}): {words[:300]}"
+    )
+
+
+def _kind(reply: Reply) -> str:
+    return reply.headers.get("content-type", "").partition(";")[0]
 
 
 def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
