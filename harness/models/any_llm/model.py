@@ -59,7 +59,7 @@ class AnyModel:
     def __init__(
         self,
         name: str,
-        provider: str,
+        provider: str = "anthropic",
         api_base: str | None = None,
         api_key_env: str | None = None,
         client: Mapping[str, Any] | None = None,
