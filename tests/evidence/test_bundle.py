@@ -6,6 +6,7 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hydra import compose, initialize_config_dir
 
@@ -14,7 +15,7 @@ from harness import statistics
 from harness.command.config import CONF_DIR, register
 from harness.command.plugins import make
 from harness.evidence.bundle.archive import INFO, MANIFEST, SEAL, SIGNATURE, TABLES, pack, unpack
-from harness.evidence.bundle.contents import entries_of, sealed
+from harness.evidence.bundle.contents import TYPES, _types, entries_of, sealed
 from harness.evidence.verify.changes import manifest_in, types_in
 from harness.evidence.verify.check import check
 from harness.evidence.verify.findings import faults
@@ -23,6 +24,7 @@ from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
+from harness.store.rows import GENERATIONS
 from harness.types.measures import Estimand
 from harness.types.plugins import Task
 
@@ -66,6 +68,15 @@ def test_an_honest_bundle_has_no_fault_and_says_what_it_could_not_check(content)
     assert not any("estimates" in place or "scores" in place for place in unchecked)
     alone = {finding.place for finding in check(content, {})} - unchecked
     assert alone == {"scores.jsonl scorer refusal", "scores.jsonl scorer guidance"}
+
+
+def test_whatever_a_run_keeps_of_an_answer_has_a_place_in_a_bundle():
+    empty = GENERATIONS.empty_table()
+    file = pa.BufferOutputStream()
+    pq.write_table(empty, file)
+    for table in (empty, pq.read_table(pa.BufferReader(file.getvalue()))):
+        kinds = [TYPES[kind] for kind in _types(table).values()]
+        assert all(kind.equals(own) for kind, own in zip(kinds, table.schema.types, strict=True))
 
 
 def test_the_bytes_are_the_same_from_one_two_and_four_threads(run, content, tmp_path):
