@@ -61,6 +61,7 @@ from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.recovery import Recovery, recovered_share
 from harness.statistics.repeats import SpreadOverRepeats
 from harness.statistics.right_alone import RightAlone
 from harness.statistics.scorer_differences import (
@@ -72,6 +73,7 @@ from harness.statistics.scorer_differences import (
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.shrinkage import Shrunk, shrunk
+from harness.statistics.slope import Slope
 from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
@@ -138,6 +140,7 @@ __all__ = [
     "PartlyLabelled",
     "Perplexity",
     "PrivacyLeakage",
+    "Recovery",
     "Reduction",
     "Reliability",
     "RightAlone",
@@ -146,6 +149,7 @@ __all__ = [
     "ScorerDifference",
     "Share",
     "Shrunk",
+    "Slope",
     "SpanMeasure",
     "SpreadOfMaxima",
     "SpreadOverRepeats",
@@ -192,6 +196,7 @@ __all__ = [
     "ranges_of",
     "rank_ranges",
     "recall",
+    "recovered_share",
     "reduction",
     "resamples",
     "rogan_gladen",

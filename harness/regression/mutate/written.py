@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 
 from harness.regression.mutate.damages import KINDS, Damage
 from harness.regression.mutate.detection import NOTICED, WHOLE, Detection, noticed_from
-from harness.show import BLUE, INK, ORANGE, Drawn, number, page, picture, safe, save
+from harness.show import (
+    BLUE,
+    INK,
+    ORANGE,
+    Drawn,
+    number,
+    page,
+    picture,
+    safe,
+    save,
+    table,
+    terminal_width,
+)
 from harness.store import FinishedRun, write_text
 from harness.types import HarnessError
 
@@ -71,10 +83,9 @@ def noticed_rows(rows: Iterable[Detection]) -> Iterator[list[str]]:
 
 def print_noticed(rows: Sequence[Detection]) -> None:
     """From which dose on each task notices each damage, and what slips through."""
-    print(f"\n{'task':22}{'damage':20}{'noticed from':16}{'95 %':18}at the largest dose")
-    for task, estimate, kind, first, ends, largest in noticed_rows(rows):
-        if estimate == WHOLE:
-            print(f"{task:22}{kind:20}{first:16}{ends:18}{largest}")
+    head = ["task", "damage", "noticed from", "95 %", "at the largest dose"]
+    cells = [(task, *of) for task, estimate, *of in noticed_rows(rows) if estimate == WHOLE]
+    print("\n".join(table(head, cells, terminal_width(), left=range(len(head)))))
 
 
 def as_markdown(rows: Sequence[Detection]) -> str:
