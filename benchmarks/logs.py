@@ -46,13 +46,14 @@ READERS = {
     "lm_eval": "harness.bridges.logs.lm_eval.LmEvalSamples",
 }
 PEAK = """
-import resource, sys
+import sys
 from importlib import import_module
 from pathlib import Path
 module, _, name = sys.argv[1].rpartition(".")
 path = Path(sys.argv[2])
 stored = getattr(import_module(module), name)().read(path).stored(path)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+status = Path("/proc/self/status").read_text()
+print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
 """
 THEIRS = """
 import sys
@@ -178,8 +179,8 @@ def write_parquet(path: Path, count: int) -> None:
     pq.write_table(pa.table({"id": ids, "prompt": asked, "answer": said}), path)
 
 
-def cost(*command: str, cwd: Path) -> tuple[float, int, str]:
-    """Seconds of the processor, peak of memory in MiB, and what a command printed."""
+def cost(*command: str, cwd: Path) -> tuple[float, str]:
+    """Seconds of the processor, and what a command printed."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (cwd / "printed").open("w+") as printed:
         child = subprocess.Popen(command, cwd=cwd, env=environment, stdout=printed)
@@ -189,7 +190,7 @@ def cost(*command: str, cwd: Path) -> tuple[float, int, str]:
         text = printed.read()
     if child.returncode:
         raise SystemExit(f"{' '.join(command)} ended with {child.returncode}:\n{text}")
-    return used.ru_utime + used.ru_stime, used.ru_maxrss // 1024, text
+    return used.ru_utime + used.ru_stime, text
 
 
 def scored(folder: Path, count: int, rounds: int) -> dict[str, Any]:
@@ -202,21 +203,20 @@ def scored(folder: Path, count: int, rounds: int) -> dict[str, Any]:
         write_lines(files[form], form, count)
     ways = {**dict.fromkeys(files, "imported=false"), "inspect with its scores": ""}
     spent: dict[str, list[float]] = {name: [] for name in ways}
-    peaks: dict[str, int] = {}
     for number in range(rounds):
         for name, option in ways.items():
             where = folder / f"{name} {number}"
             where.mkdir()
             options = [option] if option else []
-            seconds, peaks[name], _ = cost(
+            seconds, _ = cost(
                 sys.executable, "-m", "harness.score", f"answers={files[name.split()[0]]}",
                 "scorer=[refusal]", "report=false", f"results={where}", *options, cwd=where,
             )  # fmt: skip
             spent[name].append(seconds)
-            print(f"{name}: {seconds:.1f} s, peak {peaks[name]} MiB", flush=True)
+            print(f"{name}: {seconds:.1f} s", flush=True)
     middle = {name: median(times) for name, times in spent.items()}
     rates = {name: round(middle["parquet"] / seconds, 2) for name, seconds in middle.items()}
-    return {"answers": count, "rate_of_parquet": rates, "seconds": middle, "peak_mib": peaks}
+    return {"answers": count, "rate_of_parquet": rates, "seconds": middle}
 
 
 def beside(folder: Path, peer: str, samples: int, rounds: int) -> dict[str, Any]:
@@ -231,20 +231,20 @@ def beside(folder: Path, peer: str, samples: int, rounds: int) -> dict[str, Any]
         "import of theirs": (peer, "-c", THEIRS.partition("columns =")[0]),
     }
     spent: dict[str, list[float]] = {name: [] for name in commands}
-    printed, peaks = {}, {}
+    printed = {}
     for _ in range(rounds):
         for name, command in commands.items():
-            seconds, peaks[name], printed[name] = cost(*command, cwd=folder)
+            seconds, printed[name] = cost(*command, cwd=folder)
             spent[name].append(seconds)
     if len({printed[name] for name in islice(commands, 3)}) != 1:
         raise SystemExit(f"they do not read the same: {printed}")
     middle = {name: median(times) for name, times in spent.items()}
     for name, seconds in middle.items():
-        print(f"{name}: {seconds:.2f} s, peak {peaks[name]} MiB")
+        print(f"{name}: {seconds:.2f} s")
     ours = middle["ours"] - middle["import of ours"]
     theirs = middle["samples_df"] - middle["import of theirs"]
     ratios = {"with start": middle["samples_df"] / middle["ours"], "reading alone": theirs / ours}
-    return {"samples": samples, "times_as_fast": ratios, "seconds": middle, "peak_mib": peaks}
+    return {"samples": samples, "times_as_fast": ratios, "seconds": middle}
 
 
 def memory(folder: Path) -> dict[str, Any]:
@@ -259,7 +259,7 @@ def memory(folder: Path) -> dict[str, Any]:
             else:
                 write_lines(path, form, count)
             size = path.stat().st_size
-            _, _, printed = cost(sys.executable, "-c", PEAK, reader, str(path), cwd=folder)
+            _, printed = cost(sys.executable, "-c", PEAK, reader, str(path), cwd=folder)
             peaks[count] = int(printed)
             path.unlink()
             print(
