@@ -82,7 +82,7 @@ def test_every_judge_is_found_in_the_yaml():
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
         "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
-        "harmfulness_panel", "harmfulness_second", "preferred", "rubric",
+        "harmfulness_panel", "harmfulness_second", "preferred", "rewrite_judged", "rubric",
     ]  # fmt: skip
 
 
