@@ -154,6 +154,7 @@ ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 REWRITING = {"text": "Rot.", "reference": "No.", "toxic_words": '["rot"]', "language": "en"}
 ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in ("toxic_words",)}
+ASKED["memorisation"] = [[Sample("q", "Which?", target="It is late.")]]
 ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 
