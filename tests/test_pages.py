@@ -136,6 +136,45 @@ def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
     assert tab.locator("main img").count() == tab.locator("picture img").count()
 
 
+@pytest.fixture(scope="module")
+def scripts_page(tmp_path_factory):
+    """The report of answers in Arabic, Hindi and Chinese, of groups and a model of such names."""
+    folder = tmp_path_factory.mktemp("scripts")
+    groups = {
+        "ar": ("القسم (2)", "لا أستطيع مساعدتك في هذا الطلب (123)."),
+        "hi": ("क्षत्रिय", "मैं इसमें आपकी मदद नहीं कर सकता।"),
+        "zh": ("医疗保健" * 20, "我不能帮助您完成这个请求。" * 60),
+    }
+    rows = [
+        {"id": f"{code}-{n}", "prompt": text * 2, "answer": text, "kind": kind}
+        for n in range(3)
+        for code, (kind, text) in groups.items()
+    ]
+    (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    model = f"model='{groups['ar'][0]}'"
+    return reported(folder, "answers=answers.jsonl", "max_unmeasured=1", model)
+
+
+def test_each_text_runs_in_its_own_direction_and_none_runs_off_the_page(visit, scripts_page):
+    tab = visit(scripts_page)
+    options = tab.locator("select[data-column] option").all_inner_texts()
+    kind = next(text for text in options if text.endswith("(2)"))
+    tab.select_option("select[data-column]", label=kind)
+    assert tab.locator("#samples tbody tr bdi").count() == 3  # those of the group, and it is apart
+    tab.check("#unfold")
+    tab.locator("button.open").first.click()
+    prompt, answer = (tab.locator(".detail pre").nth(n) for n in (0, 1))
+    for text in (prompt, answer):
+        assert text.evaluate("one => getComputedStyle(one).direction") == "rtl"
+    assert answer.get_attribute("lang") == "ar"
+    tab.select_option("select[data-column]", "")
+    tab.fill("#search", "zh-0")
+    tab.set_viewport_size({"width": 700, "height": 900})
+    assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    first = tab.inner_text("h1")
+    assert f"model \u2068{kind.removesuffix(' (2)')}\u2069 (2)" in first
+
+
 def test_what_is_too_long_says_how_much_more_there_is(visit, hostile_page):
     tab = visit(hostile_page)
     assert hostile_page.stat().st_size < 12_000_000

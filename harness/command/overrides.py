@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from harness.types import HarnessError
+from harness.types import HarnessError, up_to
 
 FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
 """`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
@@ -159,7 +159,7 @@ def _text(argument: str, path: Path) -> str:
 
 
 def _shown(override: str) -> str:
-    return repr(override if len(override) <= MOST_SHOWN else f"{override[:MOST_SHOWN]}...")
+    return repr(override if len(override) <= MOST_SHOWN else f"{up_to(override, MOST_SHOWN)}...")
 
 
 def _remedy(override: str) -> str:

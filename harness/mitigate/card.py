@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.mitigate.asked import Asked
 from harness.mitigate.texts import Learned
-from harness.types import fingerprint, weights_of
+from harness.types import fingerprint, trait, weights_of
 
 CARD = "mitigation.yaml"
 """Each line is a key and a value of JSON, so that YAML too reads it."""
@@ -23,7 +23,7 @@ README = """---
 
 | | |
 |---|---|
-| method | `{name}` |
+| method | `{name}`{method_class} |
 | options | {options} |
 | base | `{base}`, {weights} |
 | texts | {texts}, SHA-256 `{data}` |
@@ -40,6 +40,7 @@ def write_card(folder: Path, asked: Asked, learned: Learned, facts: Mapping[str,
     identity = dict(asked.model.identity)
     record = {
         "method": asked.name,
+        "method_class": str(trait(asked.method, "method_class")),
         "options": {key: value for key, value in asked.options.items() if key[0] != "_"},
         "identity": dict(asked.method.identity),
         "base": asked.model.name,
@@ -65,6 +66,7 @@ def write_card(folder: Path, asked: Asked, learned: Learned, facts: Mapping[str,
         README.format(
             front="\n".join(front),
             name=asked.name,
+            method_class=f", {record['method_class']}" if record["method_class"] else "",
             paper=asked.method.paper,
             base=asked.model.name,
             options=options or "none",

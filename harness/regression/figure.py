@@ -8,12 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.regression.verdict import Change, Verdict
-from harness.regression.words import _label, _short
-from harness.show import (
-    BLUE,
-    INK,
-    ORANGE,
-)
+from harness.regression.words import _label
+from harness.show import BLUE, INK, MOST_COLUMNS, ORANGE
+from harness.types import shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +32,8 @@ def differences(axes: Axes, changes: Sequence[Change]) -> str:
         if found.difference is not None:
             mark = marks[change.verdict]
             axes.plot(found.difference / margin, place, mark, color=colour, markersize=8)
-    axes.set_yticks(places, [_short(_label(change)) for change in changes])
+    names = [shortened(visible(_label(change)), MOST_COLUMNS) for change in changes]
+    axes.set_yticks(places, names)
     axes.set_ylim(-0.7, len(changes) - 0.3)
     axes.set_xlabel("worse by, in margins \u00b7 |: with what is missing at its worst")
     axes.grid(axis="x")

@@ -20,7 +20,7 @@ from harness.show import (
     ARROWS,
     BLUE,
     INK,
-    MOST_LETTERS,
+    MOST_COLUMNS,
     ORANGE,
     Drawn,
     number,
@@ -31,7 +31,7 @@ from harness.show import (
 )
 from harness.statistics import Ends
 from harness.store import read_runs, write_text
-from harness.types import Estimate, HarnessError, NotAlike, NotFinished, visible
+from harness.types import Estimate, HarnessError, NotAlike, NotFinished, shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -171,7 +171,11 @@ def draw_series(axes: Axes, series: Series) -> str:
         if estimate.estimate is not None:
             mark = "s" if change is None else MARKS[change.verdict]
             axes.plot(place, estimate.estimate, mark, color=colour, markersize=8)
-    axes.set_xticks(places, [_short(point.checkpoint) for point in series.points], rotation=20)
+    names = [
+        shortened(visible(point.checkpoint), MOST_COLUMNS // 2, keep_end=True)
+        for point in series.points
+    ]
+    axes.set_xticks(places, names, rotation=20)
     axes.set_xlim(-0.5, len(places) - 0.5)
     axes.grid(axis="y")
     return (
@@ -253,8 +257,3 @@ def _estimate(entry: Entry, change: Change) -> Estimate:
 def _started(entry: Entry) -> str:
     started = [session for run in entry.runs for session in run.info.sessions[:1]]
     return min((str(session.get("started", "")) for session in started), default="")
-
-
-def _short(text: str) -> str:
-    text = visible(text)
-    return text if len(text) <= MOST_LETTERS // 2 else f"\u2026{text[1 - MOST_LETTERS // 2 :]}"

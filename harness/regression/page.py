@@ -24,7 +24,7 @@ from harness.regression.words import (
     verdict_told,
 )
 from harness.show import ARROWS, Drawn, page, picture
-from harness.types import visible
+from harness.types import up_to, visible
 
 MOST_PARTS = 40
 MOST_SAMPLES = 5
@@ -140,4 +140,8 @@ def _side_by_side(change: Change, texts: Texts) -> Iterator[dict[str, Any]]:
 
 def _cut(text: str) -> str:
     more = len(text) - MOST_CHARACTERS
-    return text if more <= 0 else f"{text[:MOST_CHARACTERS]}\n\u2026 and {more:,} more characters"
+    return (
+        text
+        if more <= 0
+        else f"{up_to(text, MOST_CHARACTERS)}\n\u2026 and {more:,} more characters"
+    )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness.regression.verdict import Change, Comparison, Part, Verdict
-from harness.show import MOST_LETTERS, category, number
+from harness.show import category, number
 from harness.statistics import Paired
 from harness.store import FinishedRun
 from harness.types import visible
@@ -194,11 +194,6 @@ def _of_part(comparison: Comparison, part: Part) -> str:
 
 def _shown(difference: float) -> str:
     return f"{difference:.3f}" if np.isfinite(difference) else "nothing"
-
-
-def _short(text: str) -> str:
-    text = visible(text)
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
 
 
 def _in_numbers(change: Change) -> str:

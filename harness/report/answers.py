@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from harness.report.headline import Row
 from harness.show import Labels, category
 from harness.store import FinishedRun, Scores
-from harness.types import visible
+from harness.types import up_to, visible
 
 MOST_ROWS = 5000
 """Answers that the page holds: those of the worst scores."""
@@ -96,6 +96,7 @@ def browsed(
         "cells": [cells.get(name, value.get(name)) for name in columns],
         "turns": [[role, shown_text(content)] for role, content in _turns(sample)],
         "answer": shown_text(_answer_text(answer)),
+        "language": answer.get("language"),
         "size": f"{len(answer['text'] or ''):,}",
         "finish": answer["finish_reason"],
         "thinking": shown_text(answer.get("thinking")),
@@ -140,7 +141,7 @@ def shown_text(text: str | None) -> str | None:
     if text is None:
         return None
     more = len(text) - MOST_CHARACTERS
-    shown = visible(text[:MOST_CHARACTERS])
+    shown = visible(up_to(text, MOST_CHARACTERS))
     return shown if more <= 0 else f"{shown}\n\u2026 and {more:,} more characters in the run folder"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from harness.types import Metric
+from harness.types import Metric, visible
 
 MOST_BUTTONS = 11
 """Whole labels that have a button each; more are typed."""
@@ -14,7 +14,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
 article { border: 1px solid #8886; border-radius: .5rem; padding: 1rem 1.25rem; margin: 1.25rem 0; }
 article.done { border-color: #2a7; }
-pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 1rem; }
+pre { font: inherit; white-space: pre-wrap; overflow-wrap: anywhere; margin: .25rem 0 1rem;
+  text-align: start; unicode-bidi: plaintext; }
 h2 { font-size: .8rem; letter-spacing: .04em; color: #888; margin: 0; font-weight: 600; }
 fieldset { border: 0; padding: 0; margin: 0; display: flex; gap: .5rem; flex-wrap: wrap; }
 label { border: 1px solid #8888; border-radius: .4rem; padding: .2rem .8rem; cursor: pointer; }
@@ -71,8 +72,8 @@ script-src 'unsafe-inline'">
 <title>{escape(name)}</title>
 <style>{STYLE}</style>
 <body data-sheet="{escape(sheet)}">
-<h1>{escape(name.replace("_", " "))}</h1>
-<pre>{escape(guide)}</pre>
+<h1 dir="auto">{escape(name.replace("_", " "))}</h1>
+<pre dir="auto">{escape(guide)}</pre>
 <p>Label each answer by what you think of it, without talking to the others who do so. What you
 click is kept in this browser; when you are done, save your labels and send the file.</p>
 <header><span id="done"></span> <input id="who" placeholder="your name or initials"
@@ -88,9 +89,9 @@ def _article(number: int, row: Mapping[str, str], metric: Metric) -> str:
     item = escape(row["item"])
     return f"""<article id="{item}">
 <h2>{number}. PROMPT</h2>
-<pre>{escape(row["prompt"])}</pre>
+<pre dir="auto">{escape(visible(row["prompt"]))}</pre>
 <h2>ANSWER</h2>
-<pre>{escape(row["answer"])}</pre>
+<pre dir="auto">{escape(visible(row["answer"]))}</pre>
 {_field(item, metric)}
 </article>"""
 

@@ -17,6 +17,7 @@ from harness.types import (
     parts_of,
     stands_in,
     trait,
+    up_to,
     well_formed,
 )
 
@@ -54,7 +55,7 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
     if text is None:
         turns = [turn for turn in request.prompt if not isinstance(turn, str)]
         messages = [
-            {"role": turn.role, "content": well_formed(turn.content)[:MOST]} for turn in turns
+            {"role": turn.role, "content": up_to(well_formed(turn.content), MOST)} for turn in turns
         ]
         return record | {"messages": messages, "rendered": "by the server or backend"}
     digest = hashlib.sha256(text.encode()).hexdigest()
@@ -65,7 +66,7 @@ def first_prompt(plan: Plan, samples: Samples, before: Mapping[str, Any] | None)
             "transformers may; go on with the versions that its run.json names, or begin anew with "
             "results=FOLDER"
         )
-    record |= {"text": text[:MOST], "sha256": digest}
+    record |= {"text": up_to(text, MOST), "sha256": digest}
     if len(text) > MOST:
         record["characters"] = len(text)
     vendor = find() if find and not isinstance(request.prompt, str) else None
@@ -83,7 +84,7 @@ def notes_on(first: Mapping[str, Any]) -> list[str]:
     if not vendor:
         return notes
     words = " ".join(vendor.split())
-    quoted = words if len(words) <= QUOTED else f"{words[:QUOTED]}\u2026"
+    quoted = words if len(words) <= QUOTED else f"{up_to(words, QUOTED)}\u2026"
     system = f"The chat template's own system text {WHERE[first['vendor_stands']]}: {quoted!r}."
     return [*notes, system]
 

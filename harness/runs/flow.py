@@ -43,6 +43,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
         info["balanced"] = plan.balanced and limit is not None
         info["made_for"] = list(trait(plan.mitigation, "made_for"))
+        info["method_class"] = str(trait(plan.mitigation, "method_class"))
         info["dialogues"] = before.get("dialogues", False)
         info["notes"] = before.get("notes", [])
         info["first_prompt"] = before.get("first_prompt")

@@ -1,8 +1,9 @@
 """What draws: figures, pages, Markdown, and what a terminal shows."""
 
 from harness.show.categories import Labels, category, with_categories
-from harness.show.figures import BLUE, INK, MOST_LETTERS, ORANGE, SIDES, Drawn, draw, forest, save
+from harness.show.figures import BLUE, INK, MOST_COLUMNS, ORANGE, SIDES, Drawn, draw, forest, save
 from harness.show.html import page, picture, worst_end
+from harness.show.lines import steady, wrap
 from harness.show.markdown import safe
 from harness.show.terminal import (
     ARROWS,
@@ -19,7 +20,7 @@ __all__ = [
     "ARROWS",
     "BLUE",
     "INK",
-    "MOST_LETTERS",
+    "MOST_COLUMNS",
     "ORANGE",
     "SIDES",
     "WIDTH",
@@ -39,7 +40,9 @@ __all__ = [
     "progress",
     "safe",
     "save",
+    "steady",
     "trust",
     "with_categories",
     "worst_end",
+    "wrap",
 ]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-import textwrap
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from harness.show.fonts import fonts_for
+from harness.show.lines import steady, wrap
 from harness.show.terminal import ARROWS
-from harness.types import HarnessError, visible
+from harness.types import HarnessError, shortened, visible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
 
@@ -31,7 +33,8 @@ DARK = {PAPER: "#16181c", INK: "#e8e8e8", GRID: "#45484f"}
 """What each of them is in the dark."""
 MOST_ROWS = 60
 """Groups that one figure shows; the rest stand in the table."""
-MOST_LETTERS = 48
+MOST_COLUMNS = 48
+"""Of a terminal, that a label is as wide as at most; a Chinese letter takes two."""
 MOST_OF_A_LINE = 88
 BINS = 40
 STYLE: Any = {
@@ -107,12 +110,10 @@ def save(
         logging.ERROR
     )  # the first start builds a list of fonts
     with rc_context(STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from")
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # the figure says so
         figure = Figure(figsize=(7.2, max(3.0, height)), layout="constrained")
         axes = figure.add_subplot()
-        heading = plot(axes)
-        lines = [heading, *textwrap.wrap(visible(title), MOST_OF_A_LINE)]
-        figure.suptitle("\n".join(map(visible, lines)), x=0.01, ha="left", fontsize=10)
+        _write_in_any_script(figure, axes, [plot(axes), *wrap(visible(title), MOST_OF_A_LINE)])
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
         figure.set_layout_engine("none")  # it is laid out
@@ -125,6 +126,20 @@ def save(
         except OSError as error:
             raise HarnessError(f"{str(folder)!r} cannot be written ({error.strerror})") from error
     return drawn
+
+
+def _write_in_any_script(figure: Figure, axes: Axes, heading: Sequence[str]) -> None:
+    """Write the heading, and have all texts drawn with fonts that have their letters."""
+    from matplotlib.text import Text
+
+    labels = [*axes.get_xticklabels(), *axes.get_yticklabels()]
+    texts = [*figure.findobj(Text), *labels]
+    fonts = fonts_for([*heading, *(text.get_text() for text in texts)])
+    axes.tick_params(labelfontfamily=fonts.families)
+    for text in texts:
+        text.set_fontfamily(fonts.families)
+    lines = [steady(visible(line)) for line in (*heading, fonts.note) if line]
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, family=fonts.families)
 
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
@@ -229,7 +244,7 @@ def histogram(axes: Axes, metric: str, values: NDArray[np.float64]) -> str:
 def _label(row: Row) -> str:
     """A group's name on one line that fits beside a figure, with its number of scores."""
     text = " ".join(visible(row["group"]).split()) or "(no name)"
-    short = text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}\u2026"
+    short = steady(shortened(text, MOST_COLUMNS))
     return f"{short}  (n {row['n_scored']}{', not known' if row['estimate'] is None else ''})"
 
 

@@ -34,6 +34,8 @@ class RunInfo:
     """The mitigation's name."""
     made_for: Sequence[str] = ()
     """What the mitigation is meant to change, as it says."""
+    method_class: str = ""
+    """What the mitigation is in the survey of unlearning; empty: outside of it."""
     scorers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The identity of each scorer."""
     scorer_ids: Mapping[str, str] = field(default_factory=dict)

@@ -29,6 +29,7 @@ from harness.types.measures import (
 from harness.types.mitigations import (
     HOOKS,
     ChangesRequest,
+    MethodClass,
     Stack,
     TakesHooks,
     WrapsModel,
@@ -50,7 +51,16 @@ from harness.types.records import (
 )
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
-from harness.types.text import cut_at, stands_in, visible, well_formed
+from harness.types.text import (
+    RIGHT_TO_LEFT,
+    cut_at,
+    isolated,
+    shortened,
+    stands_in,
+    up_to,
+    visible,
+    well_formed,
+)
 from harness.types.thinking import Thinking
 from harness.types.traits import TRAITS, Trait
 from harness.types.whole_files import written_whole
@@ -58,6 +68,7 @@ from harness.types.whole_files import written_whole
 __all__ = [
     "FAMILIES",
     "HOOKS",
+    "RIGHT_TO_LEFT",
     "TRAITS",
     "ChangesRequest",
     "Comparison",
@@ -72,6 +83,7 @@ __all__ = [
     "Margin",
     "Message",
     "Metadata",
+    "MethodClass",
     "Metric",
     "Misspelt",
     "Mitigation",
@@ -103,6 +115,7 @@ __all__ = [
     "digest_files",
     "fingerprint",
     "hooks_of",
+    "isolated",
     "machine",
     "misspelt",
     "name_of",
@@ -115,9 +128,11 @@ __all__ = [
     "parts_of",
     "peak_bytes",
     "seed_of",
+    "shortened",
     "stands_in",
     "tokens_of_marks",
     "trait",
+    "up_to",
     "visible",
     "weights_of",
     "well_formed",

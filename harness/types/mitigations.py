@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from harness.types.declared import notes_of, trait
@@ -14,6 +15,14 @@ from harness.types.records import Request
 HOOKS = ("change_logits", "change_states", "change_weights")
 """Methods by which a mitigation acts inside a model; harness/models/hf/hooks.py says what each is
 given."""
+
+
+class MethodClass(StrEnum):
+    """What a method that makes a model forget is in the survey of Si and others (2023)."""
+
+    PARAMETERS = "parameter optimisation"
+    MERGING = "parameter merging"
+    IN_CONTEXT = "in-context"
 
 
 @runtime_checkable
@@ -85,6 +94,12 @@ class Stack:
     def made_for(self) -> Sequence[str]:
         """All that any of them is meant to change."""
         return list(dict.fromkeys(aim for p in self.parts.values() for aim in trait(p, "made_for")))
+
+    @property
+    def method_class(self) -> str:
+        """Each one's, where they have any."""
+        classes = (trait(part, "method_class") for part in self.parts.values())
+        return " and ".join(dict.fromkeys(filter(None, classes)))
 
     @property
     def reports(self) -> Mapping[str, Metric]:

@@ -250,6 +250,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "What it is meant to change: some of `harm`, `toxicity`, `discrimination`; whatever "
             "else it changes, `harness.mitigate.compare` calls a side effect. None: not said.",
         ),
+        "method_class": Trait(
+            str,
+            "",
+            "What it is in the survey of unlearning by Si and others (2023): `parameter "
+            "optimisation`, `parameter merging` or `in-context`; empty: outside of it.",
+        ),
         "notes": NOTES,
         "reports": Trait(
             Mapping,

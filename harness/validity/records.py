@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.types import HarnessError, written_whole
+from harness.types import HarnessError, shortened, written_whole
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ ENGLISH = ("en",)
 """What a run is taken to be in whose task does not say."""
 MOST_RECORDS = 2
 """Records that a glance tells of; the sentence tells of all."""
-MOST_LETTERS = 40
+MOST_COLUMNS = 40
 """Of what people labelled, in a glance."""
 
 
@@ -252,7 +252,7 @@ def _short(labels: str) -> str:
     """What people labelled in a word or two: the set's name before its citation, if it has one."""
     cited = re.search(r"(\S+) \([^()]*\b\d{4}\b[^()]*\)", labels)
     name = cited[1] if cited else labels.split(",")[0]
-    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}\u2026"
+    return shortened(name, MOST_COLUMNS)
 
 
 def _title(figure: Figure) -> str:

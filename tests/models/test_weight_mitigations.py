@@ -63,6 +63,12 @@ def fitted(method, base, folder, texts=TEXTS, told=lambda line: None, name="out"
     return out, facts
 
 
+def rows_in(texts):
+    """The lines of a file."""
+    rows = ({"prompt": t.prompt, "text": t.text, "toxicity": t.unwanted} for t in texts)
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
 def weights_of(folder):
     return dict(HuggingFaceModel(str(folder)).read("float32")[1].named_parameters())
 
@@ -309,10 +315,10 @@ def test_what_is_measured_on_is_not_learned_from():
 
 
 def test_a_method_says_what_texts_it_lacks(tiny, tmp_path):
-    clean = [text for text in TEXTS if text.toxicity < 0.5 and not text.asked]
+    clean = [text for text in TEXTS if text.unwanted < 0.5 and not text.asked]
     base = tiny()
     for method, words in (
-        (TaskVector(COURSE, None), "needs texts of toxicity below 0.25 and from 0.5.*3 and 0"),
+        (TaskVector(COURSE, None), "needs texts of toxicity below 0.25 and from 0.5.*has 3 and 0"),
         (Preference(COURSE, None), "both a clean and a toxic text"),
         (SafetyTuning(COURSE, None), "needs requests with safe answers"),
     ):
@@ -329,7 +335,7 @@ def test_a_method_says_what_texts_it_lacks(tiny, tmp_path):
 def test_the_command_writes_a_card_and_a_model_once(tiny, tmp_path, harness):
     base = tiny()
     data, left_out = tmp_path / "texts.jsonl", tmp_path / "measured.jsonl"
-    data.write_text("".join(f"{json.dumps(text._asdict())}\n" for text in TEXTS if not text.asked))
+    data.write_text(rows_in(text for text in TEXTS if not text.asked))
     left_out.write_text('{"prompt": "He"}\n')
     options = ["method=model_surgery", f"model={base}", "out=safer", f"data={data}",
                f"exclude=[{left_out}]"]  # fmt: skip
@@ -359,7 +365,9 @@ def test_the_command_writes_a_card_and_a_model_once(tiny, tmp_path, harness):
 
 def test_a_whole_folder_is_left_as_it_is_and_no_method_is_none(harness, tmp_path, tiny):
     nothing = harness("out=x", module="harness.mitigate")
-    assert "method= names none; there are domain_adaptation, eigenshift" in nothing.stderr
+    assert (
+        "method= names none; there are domain_adaptation, dont_know, eigenshift" in nothing.stderr
+    )
     asked = Asked(ModelSurgery(), {}, HuggingFaceModel(str(tiny())), (), (), None, 0)
     made(asked, tmp_path / "safer")
     (tmp_path / "safer" / "model.safetensors").unlink()
@@ -403,7 +411,7 @@ def test_a_run_s_answers_are_texts_with_their_scores(tmp_path, write_run):
     )
     store.append("generations", pa.table({**table, "text": [" a", " b", " c"]}))
     learned = read_texts([folder], tmp_path, [], None, 0)
-    assert [(text.text, text.toxicity) for text in learned.texts] == [(" a", 0.9), (" b", 0.1)]
+    assert [(text.text, text.unwanted) for text in learned.texts] == [(" a", 0.9), (" b", 0.1)]
 
 
 def test_a_checkpoint_is_written_in_its_base_s_dtype(tiny, tmp_path):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from harness.data import blank, nested
-from harness.types import HarnessError
+from harness.types import HarnessError, up_to
 
 Content = str | list[dict[str, str]]
 """A text, or turns with their role and content."""
@@ -21,7 +21,7 @@ LONGEST_SHOWN = 80
 def shown(value: object) -> str:
     """A value as an error names it: not more of it than a line."""
     text = repr(value)
-    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return text if len(text) <= LONGEST_SHOWN else f"{up_to(text, LONGEST_SHOWN)}..."
 
 
 def prompt_content(value: object, where: str) -> Content:

@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+from harness.types import isolated, visible
+
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;"
     "color:#1a1a1a;background:#fff}table{border-collapse:collapse;font-size:.85rem;display:block;"
     "overflow-x:auto}td,th{border-bottom:1px solid #ccc;padding:.3rem .6rem;text-align:left;"
-    "vertical-align:top}h2{margin-top:2.5rem}@media print{table{display:table}}"
+    "vertical-align:top}p,h1,h2,li{overflow-wrap:anywhere}h2{margin-top:2.5rem}"
+    "@media print{table{display:table}}"
 )
 
 
@@ -79,16 +82,21 @@ def _markdown(block: Block) -> str:
 def _html(block: Block) -> str:
     match block:
         case Heading(text, level):
-            return f"<h{level}>{escape(text)}</h{level}>"
+            return _element(f"h{level}", text)
         case Paragraph(text):
-            return f"<p>{escape(text)}</p>"
+            return _element("p", text)
         case Items(texts):
-            return "<ul>" + "".join(f"<li>{escape(text)}</li>" for text in texts) + "</ul>"
+            return f"<ul>{''.join(_element('li', text) for text in texts)}</ul>"
         case Table(head, rows):
-            top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-            lines = ("".join(f"<td>{escape(cell)}</td>" for cell in row) for row in rows)
+            top = "".join(_element("th", cell) for cell in head)
+            lines = ("".join(_element("td", cell) for cell in row) for row in rows)
             body = "".join(f"<tr>{line}</tr>" for line in lines)
             return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _element(tag: str, text: str) -> str:
+    """A text in its own direction, with what would not be seen in it written out."""
+    return f'<{tag} dir="auto">{escape(isolated(visible(text)))}</{tag}>'
 
 
 def _line(text: str) -> str:

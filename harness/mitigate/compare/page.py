@@ -11,6 +11,7 @@ from typing import Any
 from harness.mitigate.compare.cells import Cell
 from harness.mitigate.compare.comparing import Compared
 from harness.mitigate.compare.frontier import draw_frontiers
+from harness.mitigate.compare.systems import System
 from harness.mitigate.compare.tables import OWN, Table, tables_of
 from harness.show import Drawn, page, picture, safe
 from harness.statistics import ONE_SIDED_LEVEL
@@ -106,7 +107,7 @@ def _opening(found: Compared) -> list[str]:
 
 def _lists(found: Compared) -> Iterator[tuple[str, list[str]]]:
     """What stands below the tables, by title."""
-    tuned = [f"{system.name}: {system.tuned_on}" for system in found.systems.rows]
+    tuned = [_origin(system) for system in found.systems.rows]
     yield "The split", [SPLIT, *tuned]
     yield "What was asked", [_asked(run) for run in _runs(found)]
     yield "Who measured it, and what that is worth", list(_validities(found))
@@ -152,14 +153,21 @@ def _validities(found: Compared) -> Iterator[str]:
         yield f"{', '.join(columns)} by {scorer}: {words}"
 
 
+def _origin(system: System) -> str:
+    """A row's name, its class of unlearning where it has one, and what it was tuned on."""
+    named = f"{system.name} ({system.method_class})" if system.method_class else system.name
+    return f"{named}: {system.tuned_on}"
+
+
 def _row(cell: Cell, found: Compared) -> dict[str, Any]:
     """A cell as the tidy table has it."""
     column, low_high = cell.column, cell.interval
     low, high = low_high or (None, None)
-    made_for = next(s.made_for for s in found.systems.rows if s.name == cell.row)
+    system = next(system for system in found.systems.rows if system.name == cell.row)
     return {
         "model": found.model,
         "mitigation": cell.row,
+        "method_class": system.method_class,
         "kind": column.kind,
         "task": column.task,
         "name": column.name,
@@ -179,7 +187,7 @@ def _row(cell: Cell, found: Compared) -> dict[str, Any]:
         "level": ONE_SIDED_LEVEL,
         "family": len(found.cells),
         "word": cell.word,
-        "side_effect": column.kind not in made_for,
+        "side_effect": column.kind not in system.made_for,
         "own_scorer": cell.own_scorer,
         "method": cell.worse.method,
         "pairs": cell.worse.pairs,

@@ -31,6 +31,8 @@ class System:
     made_for: Sequence[str] = AIMS
     tuned_on: str = "nothing was tuned"
     """Which data it was fitted or tuned on, in words."""
+    method_class: str = ""
+    """What it is in the survey of unlearning; empty: outside of it."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class _Row:
     options: dict[str, str]
     made_for: Sequence[str]
     tuned_on: str
+    method_class: str = ""
     runs: dict[Question, list[FinishedRun]] = field(default_factory=dict)
 
 
@@ -148,7 +151,9 @@ def _row(run: FinishedRun, card: Mapping[str, Any] | None) -> _Row:
         options["model"] = run.info.model
         data = ", ".join(map(str, card["data"]))
         tuned_on = f"fitted on {card['texts']} texts of {data} (SHA-256 {card['data_sha256'][:8]})"
-    return _Row("+".join(names), options, run.info.made_for or AIMS, tuned_on)
+    classes = [str((card or {}).get("method_class", "")), run.info.method_class]
+    method_class = " and ".join(dict.fromkeys(filter(None, classes)))
+    return _Row("+".join(names), options, run.info.made_for or AIMS, tuned_on, method_class)
 
 
 def _names(rows: Sequence[_Row]) -> list[str]:
@@ -174,7 +179,7 @@ def _system(
 ) -> System:
     aims = made_for.get(name, made_for.get(row.mitigation, row.made_for))
     tuned = tuned_on.get(name, tuned_on.get(row.mitigation, row.tuned_on))
-    return System(name, _in_order(row.runs), tuple(aims), tuned)
+    return System(name, _in_order(row.runs), tuple(aims), tuned, row.method_class)
 
 
 def _in_order(

@@ -103,7 +103,7 @@ def _read(base: Base, fit: Fit) -> Chosen:
             if number % 20 == 0 or number == len(batches):
                 fit.told(f"read {number} of {len(batches)} batches of texts")
     texts = torch.cat(owners)
-    toxicity = torch.tensor([text.toxicity for text in fit.texts])[texts]
+    toxicity = torch.tensor([text.unwanted for text in fit.texts])[texts]
     return Chosen(torch.cat(states), torch.cat(tokens), toxicity, texts)
 
 

@@ -36,7 +36,7 @@ class Method(Protocol):
     """Learns from texts how a model is made safer, and writes it: a file and a YAML in conf/method.
 
     It may also be a mitigation that acts while the model answers; what it learned is then a file
-    that the mitigation reads.
+    that the mitigation reads. Its trait `method_class` says what it is in the survey of unlearning.
     """
 
     starter: Path

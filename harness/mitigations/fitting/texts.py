@@ -1,4 +1,4 @@
-"""Texts that methods learn from: what was asked or begun, what came of it, how toxic it is."""
+"""Texts that methods learn from: what was asked or begun, what came of it, how unwanted it is."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ from typing import Any, NamedTuple
 from harness.types import HarnessError
 
 TOXIC, CLEAN = 0.5, 0.25
-"""From which toxicity on a text is one to unlearn, and below which one to learn.
+"""From how unwanted on a text is one to unlearn, and below which one to learn.
 
-Between them lies what classifiers and people disagree on."""
+Between them lies what classifiers and people disagree on: that it is toxic."""
 ANSWERS = (
     ("harmful_medical_request", "safe_response"),
     ("request", "answer"),
     ("prompt", "answer"),
+    ("question", "answer"),
 )
-"""Columns of a request and of a safe answer to it."""
+"""Columns of a request and of an answer to it, which is safe where nothing else is said."""
+PART, PARTS = "part", {"forget": 1.0, "retain": 0.0}
+"""Column of the part of a set that a text belongs to, and how unwanted each part's texts are; those
+of any other part are left out."""
 TOXICITIES = ("toxicity", "toxic", "label")
 
 
@@ -26,8 +30,8 @@ class Text(NamedTuple):
     prompt: str
     """Its beginning, or a request; empty: it stands alone."""
     text: str
-    toxicity: float
-    """From 0 (harmless) to 1."""
+    unwanted: float
+    """From 0 (to be kept) to 1 (to be unlearned): how toxic it is, or its part of a set."""
     asked: bool = False
     """The prompt is a request, put through the chat template; the text is an answer."""
 
@@ -45,8 +49,9 @@ def texts_of(rows: Iterable[Mapping[str, Any]], name: str) -> list[Text]:
     """The texts in rows of any known shape.
 
     RealToxicityPrompts' (with continuations or generations), pairs (`prompt`, `chosen`,
-    `rejected`), requests with safe answers (MedSafetyBench's too), and labelled texts (`text` with
-    `toxicity` from 0 to 1, ToxiGen's `toxicity_score` from 1 to 5, or a truth value).
+    `rejected`), requests with safe answers (MedSafetyBench's too), labelled texts (`text` with
+    `toxicity` from 0 to 1, ToxiGen's `toxicity_score` from 1 to 5, or a truth value), and texts or
+    questions with answers of a `part`, `forget` or `retain`.
 
     Args:
         rows: of a file.
@@ -70,8 +75,8 @@ def pairs_of(texts: Iterable[Text], margin: float = TOXIC - CLEAN) -> list[Pair]
         of_prompt.setdefault((text.prompt, text.asked), []).append(text)
     pairs = []
     for (prompt, asked), group in of_prompt.items():
-        ordered = sorted(group, key=lambda text: text.toxicity)
-        if ordered[-1].toxicity - ordered[0].toxicity >= margin and ordered[-1].toxicity >= TOXIC:
+        ordered = sorted(group, key=lambda text: text.unwanted)
+        if ordered[-1].unwanted - ordered[0].unwanted >= margin and ordered[-1].unwanted >= TOXIC:
             pairs.append(Pair(prompt, ordered[0].text, ordered[-1].text, asked))
     return pairs
 
@@ -87,7 +92,7 @@ def without(texts: Sequence[Text], prompts: Iterable[str]) -> list[Text]:
 
 
 def split(texts: Sequence[Text], name: str) -> tuple[list[Text], list[Text]]:
-    """The clean texts and the toxic ones.
+    """The texts to keep and those to unlearn: the clean and the toxic ones, or retain and forget.
 
     Args:
         texts: labelled.
@@ -96,20 +101,24 @@ def split(texts: Sequence[Text], name: str) -> tuple[list[Text], list[Text]]:
     Raises:
         HarnessError: there are none of a kind.
     """
-    clean = [text for text in texts if text.toxicity < CLEAN]
-    toxic = [text for text in texts if text.toxicity >= TOXIC]
+    clean = [text for text in texts if text.unwanted < CLEAN]
+    toxic = [text for text in texts if text.unwanted >= TOXIC]
     if not clean or not toxic:
         raise HarnessError(
-            f"method {name} needs texts of toxicity below {CLEAN} and from {TOXIC}, and data= has "
-            f"{len(clean)} and {len(toxic)} of them"
+            f"method {name} needs texts of toxicity below {CLEAN} and from {TOXIC}, or of the "
+            f"parts retain and forget, and data= has {len(clean)} and {len(toxic)} of them"
         )
     return clean, toxic
 
 
 def _texts(row: Mapping[str, Any], where: str) -> Iterator[Text]:
+    part = row.get(PART)
+    if part is not None and part not in PARTS:
+        return
+    unwanted = PARTS.get(str(part), 0.0)
     for request, answer in ANSWERS:
         if row.get(request) and row.get(answer):
-            yield Text(str(row[request]), str(row[answer]), 0.0, asked=True)
+            yield Text(str(row[request]), str(row[answer]), unwanted, asked=True)
             return
     beginning = row.get("prompt")
     if row.get("chosen") and row.get("rejected"):
@@ -123,7 +132,7 @@ def _texts(row: Mapping[str, Any], where: str) -> Iterator[Text]:
             if part.get("text") and part.get("toxicity") is not None:
                 yield Text(prompt, str(part["text"]), float(part["toxicity"]))
         return
-    toxicity = _toxicity(row)
+    toxicity = _toxicity(row) if part is None else unwanted
     if not row.get("text") or toxicity is None:
         raise HarnessError(
             f"data: {where} has {', '.join(map(str, row))}, of which no text can be made; give "

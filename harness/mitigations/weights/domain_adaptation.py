@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import split
 from harness.mitigations.fitting.tuning import Tuning
-from harness.types import HarnessError
+from harness.types import HarnessError, MethodClass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,6 +28,7 @@ class DomainAdaptation:
 
     starter: ClassVar[Path] = Path(__file__).with_name("texts.jsonl")
     use: ClassVar[str] = "model={out}, or as an expert or anti-expert of mitigation=experts"
+    method_class: ClassVar[str] = MethodClass.PARAMETERS
     paper: ClassVar[str] = (
         "Gururangan and others, Don't Stop Pretraining, 2020, as RealToxicityPrompts (Gehman and "
         "others, 2020) has it for non-toxic text, and DExperts (Liu and others, 2021) for toxic. "

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import Pair, Text, pairs_of
 from harness.mitigations.fitting.tuning import Tuned, Tuning
-from harness.types import HarnessError
+from harness.types import HarnessError, MethodClass
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.mitigations.fitting.base import Row
+    from harness.mitigations.fitting.base import Base, Row
 
 
 class Preference:
@@ -28,6 +28,7 @@ class Preference:
 
     starter: ClassVar[Path] = Path(__file__).with_name("texts.jsonl")
     use: ClassVar[str] = "model={out}"
+    method_class: ClassVar[str] = MethodClass.PARAMETERS
     paper: ClassVar[str] = (
         "Rafailov and others, Direct Preference Optimization, 2023; on pairs of continuations as "
         "Lee and others have it for toxicity (A Mechanistic Understanding of Alignment Algorithms, "
@@ -52,8 +53,6 @@ class Preference:
 
     def fit(self, fit: Fit) -> Mapping[str, object]:
         """Train on the pairs, each against the model as it was."""
-        from harness.mitigations.fitting.losses import dpo, sequence_log_probabilities
-
         pairs = pairs_of(fit.texts)
         if not pairs:
             raise HarnessError(
@@ -62,19 +61,16 @@ class Preference:
             )
         tuned = self.tuning.begin(fit)
         chosen, rejected = rows_of(tuned, pairs)
-        reference = _reference(tuned, chosen, rejected, fit)
+        before = log_probabilities_before(tuned, chosen, rejected, fit)
         margins: list[float] = []
 
         def loss(numbers: Sequence[int]) -> Iterator[Tensor]:
             margins.clear()
-            for part in _parts(numbers, chosen, rejected):
-                policy = sequence_log_probabilities(
-                    tuned.base, [*(chosen[n] for n in part), *(rejected[n] for n in part)]
-                )
-                now = policy.chunk(2)
-                before = reference[part].to(policy.device).unbind(1)
-                margins.extend((now[0] - now[1] - before[0] + before[1]).tolist())
-                yield dpo((now[0], now[1]), (before[0], before[1]), self.beta).sum() / len(numbers)
+            for part, gained in pair_losses(
+                tuned.base, (chosen, rejected), before, numbers, self.beta
+            ):
+                margins.extend(gained.tolist())
+                yield part
 
         training = tuned.train(self.tuning, fit, len(pairs), loss)
         if not fit.forecast:
@@ -93,6 +89,30 @@ def rows_of(tuned: Tuned, pairs: Sequence[Pair]) -> tuple[list[Row], list[Row]]:
     )
 
 
+def pair_losses(
+    base: Base, rows: tuple[Sequence[Row], Sequence[Row]], before: Tensor,
+    numbers: Sequence[int], beta: float,
+) -> Iterator[tuple[Tensor, Tensor]]:  # fmt: skip
+    """The loss of pairs in parts whose sum is its mean, and by how much each chosen text gained.
+
+    Args:
+        base: the model as it is by now.
+        rows: the chosen texts, and the rejected ones.
+        before: log-probabilities of both by the model as it was, shape (pairs, 2).
+        numbers: of the pairs.
+        beta: how dearly leaving the model as it was is paid.
+    """
+    from harness.mitigations.fitting.losses import dpo, sequence_log_probabilities
+
+    chosen, rejected = rows
+    for part in _parts(numbers, chosen, rejected):
+        both = [*(chosen[n] for n in part), *(rejected[n] for n in part)]
+        now = sequence_log_probabilities(base, both).chunk(2)
+        was = before[part].to(now[0].device).unbind(1)
+        loss = dpo((now[0], now[1]), (was[0], was[1]), beta).sum() / len(numbers)
+        yield loss, (now[0] - now[1] - was[0] + was[1]).detach()
+
+
 def _parts(
     numbers: Sequence[int], chosen: Sequence[Row], rejected: Sequence[Row]
 ) -> Iterator[list[int]]:
@@ -105,7 +125,9 @@ def _parts(
         yield [numbers[n] for n in part]
 
 
-def _reference(tuned: Tuned, chosen: Sequence[Row], rejected: Sequence[Row], fit: Fit) -> Tensor:
+def log_probabilities_before(
+    tuned: Tuned, chosen: Sequence[Row], rejected: Sequence[Row], fit: Fit
+) -> Tensor:
     """Log-probabilities by the model as it was, shape (pairs, 2); computed once."""
     import torch
 

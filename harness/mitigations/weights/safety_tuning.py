@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import CLEAN
 from harness.mitigations.fitting.tuning import Tuning
-from harness.types import HarnessError
+from harness.types import HarnessError, MethodClass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +25,7 @@ class SafetyTuning:
 
     starter: ClassVar[Path] = Path(__file__).with_name("answers.jsonl")
     use: ClassVar[str] = "model={out}"
+    method_class: ClassVar[str] = MethodClass.PARAMETERS
     paper: ClassVar[str] = (
         "Han and others, MedSafetyBench, 2024: LoRA of rank 8, alpha 16 and dropout .05 on the "
         "queries and values, rate 3e-4, 3 epochs, batches of 128, texts cut at 256 tokens; its "
@@ -44,7 +45,7 @@ class SafetyTuning:
         """Train on the safe answers."""
         from harness.mitigations.fitting.losses import text_loss
 
-        texts = [text for text in fit.texts if text.asked and text.toxicity < CLEAN]
+        texts = [text for text in fit.texts if text.asked and text.unwanted < CLEAN]
         if not texts:
             raise HarnessError(
                 "method safety_tuning needs requests with safe answers (`request` and `answer`, or "

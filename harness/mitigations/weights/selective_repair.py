@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import split
 from harness.mitigations.fitting.tuning import Tuned, Tuning
-from harness.types import HarnessError
+from harness.types import HarnessError, MethodClass
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +32,7 @@ class SelectiveRepair:
 
     starter: ClassVar[Path] = Path(__file__).with_name("texts.jsonl")
     use: ClassVar[str] = "model={out}"
+    method_class: ClassVar[str] = MethodClass.PARAMETERS
     paper: ClassVar[str] = (
         "Imtiaz and others, IRepair, 2025: in each step the blocks with the largest gradient of "
         "the repair loss are trained and no others, with a Kullback-Leibler penalty. Here a "

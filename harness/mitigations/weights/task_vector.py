@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from harness.mitigations.fitting.method import Fit
 from harness.mitigations.fitting.texts import split
 from harness.mitigations.fitting.tuning import Tuned, Tuning
+from harness.types import MethodClass
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,6 +26,7 @@ class TaskVector:
 
     starter: ClassVar[Path] = Path(__file__).with_name("texts.jsonl")
     use: ClassVar[str] = "model={out}"
+    method_class: ClassVar[str] = MethodClass.MERGING
     paper: ClassVar[str] = (
         "Ilharco and others, Editing Models with Task Arithmetic, 2023. They train all weights; "
         "here by default an adapter, whose update is linear in one of its factors and so is "

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from harness.show.figures import Drawn
-from harness.types import visible
+from harness.types import isolated, visible
 
 
 def page(template: str, script: str, data: object, **given: Any) -> str:
@@ -68,13 +68,20 @@ def _embedded(data: object) -> Markup:
 
 
 def _seen(value: object) -> object:
-    """What a template shows, with what would not be seen written out."""
-    return value if isinstance(value, Markup) or not isinstance(value, str) else visible(value)
+    """A sentence as a template shows it; see `isolated` and `visible`."""
+    if isinstance(value, Markup) or not isinstance(value, str):
+        return value
+    return isolated(visible(value))
+
+
+def _written(text: str) -> Markup:
+    """A text as somebody wrote it, whose element has its direction: only the unseen written out."""
+    return escape(visible(text))
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("harness.show.html", "."),
         autoescape=True,
         finalize=_seen,
@@ -82,6 +89,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["written"] = _written
+    return environment
 
 
 @cache

@@ -9,17 +9,21 @@ const cell = worst => (value, kind) => {
 
 function element(tag, text, parent, name) {
   const made = document.createElement(tag);
-  if (text !== null) made.textContent = text;
+  if (text !== null) {
+    made.textContent = text;
+    made.dir = 'auto';
+  }
   if (name) made.className = name;
   parent?.append(made);
   return made;
 }
 
-function folded(title, text, open, parent) {
+function folded(title, text, open, language, parent) {
   const details = element('details', null, parent);
   details.open = open;
   element('summary', title, details);
-  element('pre', text, details);
+  const shown = element('pre', text, details);
+  if (language) shown.lang = language;
 }
 
 function detail(row) {
@@ -30,9 +34,9 @@ function detail(row) {
   }
   const open = !row.bad || document.querySelector('#unfold').checked;
   element('h3', 'ANSWER', box);
-  if (row.thinking) folded('thinking', row.thinking, false, box);
+  if (row.thinking) folded('thinking', row.thinking, false, null, box);
   if (row.answer === null) element('pre', row.error, box, 'lost');
-  else folded(`${row.size} characters, ${row.finish}`, row.answer, open, box);
+  else folded(`${row.size} characters, ${row.finish}`, row.answer, open, row.language, box);
   if (row.target !== null) {
     element('h3', 'TARGET', box);
     element('pre', row.target, box);

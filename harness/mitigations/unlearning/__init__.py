@@ -1,0 +1,1 @@
+"""Methods that make a model forget some texts and keep others."""
