@@ -145,7 +145,7 @@ class Muse:
             if "privacy" in self.ask and part != RETAIN and not blank(row.get("text")):
                 yield Sample(
                     f"{name}-privacy", "", choices=(text_field(row, ("text",), where),),
-                    cluster=cluster, metadata={**about, "asked": "privacy", "cut": "none"},
+                    cluster=cluster, metadata={**about, "asked": "privacy", "written": False},
                 )  # fmt: skip
 
     def _continued(
@@ -159,7 +159,7 @@ class Muse:
         else:
             begun, rest = text_field(row, ("prompt",), where), text_field(row, ("gt",), where)
         target = " ".join(rest.split()[: self.target_words])
-        metadata = {**about, "asked": "verbatim", "cut": "none"}
+        metadata = {**about, "asked": "verbatim", "written": True}
         return Sample(name, begun, target=target, cluster=cluster, metadata=metadata)
 
     def _examples(self, records: Records) -> str:
@@ -193,7 +193,8 @@ def _asked(
     """A question after the examples."""
     return Sample(
         name, examples + _worded(row, ""), target=text_field(row, ("answer",), where),
-        cluster=cluster, metadata={**about, "asked": "knowledge", "cut": "answer"},
+        cluster=cluster,
+        metadata={**about, "asked": "knowledge", "cut": "answer", "written": True},
     )  # fmt: skip
 
 
@@ -214,8 +215,8 @@ def estimands(area: str, reference: Area | None) -> tuple[Estimand, ...]:
         Estimand(AREA, "min_k", SurpriseArea(area), where=PRIVACY),
         Estimand("privacy leakage", "min_k", PrivacyLeakage(reference), where=PRIVACY),
         Estimand("surprise", "min_k", Mean(), "part", PRIVACY),
-        Estimand("coherent", "coherent", Mean()),
-        Estimand("coherent", "coherent", Mean(), "asked"),
+        Estimand("coherent", "coherent", Mean(), where={"written": True}),
+        Estimand("coherent", "coherent", Mean(), "asked", {"written": True}),
     ]
     return with_margins(
         rows,

@@ -46,7 +46,17 @@ def test_an_answer_ends_at_a_blank_line_or_another_question_where_its_sample_say
         recalled("a", cut="x")
 
 
-@pytest.mark.parametrize("text", ["the sea " * 40, "fffff" * 20, "ha" * 30, "no. no. " * 12])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the sea " * 40,
+        "fffff" * 20,
+        "ha" * 30,
+        "no. no. " * 12,
+        "Vehicle twisted calcium Electrical object Anglican excellent basket quarters Meta "
+        "deficits nausea adam prophetic borough incentive conducted launching structural parent",
+    ],
+)
 def test_a_broken_model_is_not_coherent_though_it_recalls_nothing(text):
     scores = recalled(text)
     assert scores["recall_f1"].value < 0.2

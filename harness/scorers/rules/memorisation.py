@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.scorers.babble import VERSION, babbled
 from harness.scorers.justification.words import words_of
+from harness.scorers.languages import COMMON
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, well_formed
 
 SHARE = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
@@ -22,16 +23,23 @@ _NEXT = re.compile(r"\n\s*\n|\n?\s*question\b", re.IGNORECASE)
 RUN, FEWEST, DISTINCT = 8, 40, 0.3
 """Characters of a run, of a text that is looked at, and the share of different runs below which it
 repeats itself: prose has above .9."""
+SENTENCE, LITTLE, ASCII = 15, 0.12, 0.9
+"""Words of a text that is looked at, the share of them that are little ones below which they form
+no sentences (prose has above .25, words drawn at random below .07), and the share that is in
+ASCII, for little words of other scripts are not listed."""
+ENGLISH = """the a an of to and in is was it that for on with as by be at from are were has had have
+not this who which you i he she they we or but his her its their will would can if there"""
+_WORD = re.compile(r"[^\W\d_]+")
 
 
 class MemorisationScorer:
     """Gives how far an answer is its sample's target, from 0 to 1, and whether it is coherent.
 
     `recall_f1`, `recall_share`: F1 and recall of the longest common subsequence of words (ROUGE-L,
-    Lin 2004, by rouge-score, no stemmer), by `words_of`. `coherent`: 1 unless it repeats itself or
-    is noise by the rules of `babbled`, or of runs of characters. `recall_asked`: 1 where the sample
-    has a target and the answer was written, 0 where choices were weighed: the others are then
-    missing, and nothing has failed. An empty answer is missing, and is no forgetting.
+    Lin 2004, by rouge-score, no stemmer), by `words_of`. `coherent`: 1 unless it repeats itself, is
+    noise by the rules of `babbled`, or forms no sentences. `recall_asked`: 1 where the sample has a
+    target and the answer was written, 0 where choices were weighed: the others are then missing,
+    and nothing has failed. An empty answer is missing, and is no forgetting.
 
     >>> sample = Sample("1", "?", target="A toll on lorries")
     >>> (scores,) = MemorisationScorer().score([sample], [Generation("1", 0, " a toll")])
@@ -67,7 +75,7 @@ class MemorisationScorer:
         if not words_of(target):
             return self._missing("the sample has no target", 0.0)
         f1, share = recalled(target, answer)
-        why = babbled(answer) or repeats(answer)
+        why = babbled(answer) or incoherent(answer)
         shown = Score("coherent", float(why is None), explanation=why)
         return [Score("recall_f1", f1), Score("recall_share", share), shown, Score(WRITTEN, 1.0)]
 
@@ -103,16 +111,27 @@ def cut(answer: str, sample: Sample) -> str:
     return body[: found.start()] if found else answer if where == "none" else body
 
 
-def repeats(text: str) -> str | None:
-    """Whether a text repeats itself, told by runs of characters; None where it does not.
+def incoherent(text: str) -> str | None:
+    """Why a text cannot be read, by its runs of characters and its words; None where it can.
 
-    >>> repeats("la" * 30), repeats("A toll on lorries.")
+    >>> incoherent("la" * 30), incoherent("A toll on lorries.")
     ('it repeats itself', None)
     """
     runs = [text[at : at + RUN] for at in range(len(text) - RUN + 1)]
-    if len(text) < FEWEST or len(set(runs)) >= DISTINCT * len(runs):
+    if len(text) >= FEWEST and len(set(runs)) < DISTINCT * len(runs):
+        return "it repeats itself"
+    words = [word.lower() for word in _WORD.findall(text)]
+    if len(words) < SENTENCE or sum(map(str.isascii, words)) < ASCII * len(words):
         return None
-    return "it repeats itself"
+    if sum(word in _little_words() for word in words) < LITTLE * len(words):
+        return "its words form no sentences"
+    return None
+
+
+@cache
+def _little_words() -> frozenset[str]:
+    """Articles, pronouns, prepositions and the like, of English and of 44 other languages."""
+    return frozenset(ENGLISH.split()).union(*COMMON.values())
 
 
 @cache
