@@ -1,12 +1,14 @@
 """How fast the engine is beside its peers, on the same model and machine.
 
     python benchmarks/engine.py [--dtype float32 bfloat16] [--vllm PYTHON] [--only skewed] [--quick]
+    python benchmarks/engine.py --quantize int8 --leave-out HFLM continuous
 
 For each kind of work: our engine; lm-eval's HFLM and transformers' `generate` (a padded forward
 for choices) in length-sorted batches, each at its best batch size of 8, 16 and 32, and
 transformers' continuous batching, all on the same checkpoint with its weights as transformers
 loads them; with `--vllm`, vLLM in a process of its own with the Python of its own environment,
-prefix caching on, `n` generations a request, choices by the first token's log-probabilities; and a
+prefix caching on, `n` generations a request, choices by the first token's log-probabilities; with
+`--quantize`, all of them on weights that bitsandbytes rounded; and a
 bound, the floating-point operations that cannot be avoided at the rate of a large matrix product.
 Rounds alternate between the ways; prefix caches are emptied between them. What is printed is the
 quickest round, since what else a machine does only adds to it, and the peak of memory above what
@@ -34,8 +36,10 @@ from engine_work import Work, all_work
 from rich.console import Console
 from rich.table import Table
 
+from harness.models.checkpoints.quantised import SCHEMES
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.quantised import rounding
 
 ROUNDS = 3
 SIZES = (8, 16, 32)
@@ -49,6 +53,7 @@ def main() -> None:
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--dtype", nargs="+", default=["float32"],
                         choices=["float32", "bfloat16", "float16"])  # fmt: skip
+    parser.add_argument("--quantize", choices=SCHEMES, help="round the weights by bitsandbytes")
     parser.add_argument("--vllm", metavar="PYTHON", help="of an environment that has vLLM")
     parser.add_argument("--leave-out", nargs="+", default=[], metavar="WAY",
                         choices=["HFLM", "generate", "continuous"])  # fmt: skip
@@ -72,13 +77,13 @@ def main() -> None:
 
 def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[str, Any]:
     """Measure all work in one dtype; prints a table and gives what it holds."""
-    ours = HuggingFaceModel(asked.model, dtype=dtype)
+    ours = HuggingFaceModel(asked.model, dtype=dtype, quantize=asked.quantize)
     loaded = ours.load(dtype)
     logging.disable(logging.WARNING)
     vllm = None
     if asked.vllm:
         threads = torch.get_num_threads()
-        vllm = Vllm(asked.vllm, ours.weights_folder(), dtype, threads, asked.clock)
+        vllm = Vllm(asked.vllm, ours.source.weights_folder(), dtype, threads, asked.clock)
     rate = product_rate(loaded)
     peer = as_transformers_loads_it(ours, loaded)
     lines = []
@@ -94,6 +99,7 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
     if vllm:
         vllm.end()
     said = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
+    said += [f"weights in {asked.quantize}"] if asked.quantize else []
     said += ["CPU seconds"] * (asked.clock == "cpu")
     said += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
     said += [f"vLLM {vllm.version}"] if vllm else []
@@ -106,10 +112,13 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
 def as_transformers_loads_it(ours: HuggingFaceModel, loaded: LoadedModel) -> LoadedModel:
     """The same checkpoint with nothing of ours in it."""
     peer = copy(loaded)
+    quantize, dtype = ours.precision.quantize, loaded.model.dtype
     peer.model = transformers.AutoModelForCausalLM.from_pretrained(
-        ours.weights_folder(), dtype=loaded.model.dtype
-    )
-    peer.model.to(loaded.device).eval()
+        ours.source.weights_folder(),
+        dtype=dtype,
+        device_map={"": loaded.device},
+        quantization_config=rounding(quantize, dtype) if quantize else None,
+    ).eval()
     # Peers end rows where the checkpoint says; our engine tells transformers so at each call.
     peer.model.generation_config = transformers.GenerationConfig(
         eos_token_id=loaded.ends, pad_token_id=loaded.encoder.pad

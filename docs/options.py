@@ -36,6 +36,7 @@ COMMANDS = {
                      "drift", "train", "mitigate")
     },
     "mutate": "python -m harness.regression.mutate",
+    "recover": "python -m harness.mitigate.recover",
     "compare": "python -m harness.mitigate.compare",
 }  # fmt: skip
 GROUPS = {

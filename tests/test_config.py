@@ -82,7 +82,7 @@ def test_every_judge_is_found_in_the_yaml():
     ]
     assert [name for name in options("scorer") if echoed(name)] == [
         "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
-        "harmfulness_panel", "harmfulness_second", "preferred", "rubric",
+        "harmfulness_panel", "harmfulness_second", "preferred", "rewrite_judged", "rubric",
     ]  # fmt: skip
 
 
@@ -103,7 +103,8 @@ def test_every_config_composes_and_makes_what_its_group_promises(group, option):
 
 
 READ_BY_A_NETWORK = (
-    "attention", "harmfulness_panel", "justification", "normativity", "prompt_toxicity"
+    "attention", "harmfulness_panel", "justification", "normativity", "prompt_toxicity",
+    "rewrite_content",
 )  # fmt: skip
 
 
@@ -155,6 +156,8 @@ ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 REWRITING = {"text": "Rot.", "reference": "No.", "toxic_words": '["rot"]', "language": "en"}
 ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in ("toxic_words",)}
 ASKED["memorisation"] = [[Sample("q", "Which?", target="It is late.")]]
+REWRITERS = ("rewrite_content", "rewrite_overlap", "toxic_words")
+ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in REWRITERS}
 ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]
 """What scorers that need more of a sample than its prompt are asked about."""
 

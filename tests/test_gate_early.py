@@ -9,6 +9,7 @@ from benchmarks.early_stop import KINDS, measure
 from harness.command.named import configured
 from harness.models.echo import EchoModel
 from harness.regression import early
+from harness.regression.asking import options_of
 from harness.regression.blocks import sizes
 from harness.regression.verdict import Verdict
 from harness.regression.written import as_json, as_markdown
@@ -165,3 +166,12 @@ def test_an_early_stop_errs_no_more_often_than_it_says_and_saves():
             assert row["pass"] <= most, name
     for name in ("three margins", "no difference, twice the margins"):
         assert found[name]["saved"] >= 0.4, name
+
+
+def test_a_side_has_options_of_its_own():
+    asked = {"model": "a", "mitigation": None, "backend": None, "seeds": [0]}
+    given = {**GIVEN, "options": ["limit=3"]}
+    plain = options_of(given, "baseline", asked)
+    assert plain[-1] == "limit=3"
+    rounded = options_of(given, "candidate", {**asked, "options": ["backend.quantize=nf4"]})
+    assert rounded == [*plain, "backend.quantize=nf4"]

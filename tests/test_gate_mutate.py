@@ -194,9 +194,14 @@ def test_what_slips_through_stands_in_each_file(tmp_path, write_run):
     assert "slips through" in page.read_text(encoding="utf-8")
     markdown = as_markdown(rows)
     assert "| t | the task | noise | 0.2 | 0.2 to 0.2 | 0.2: 1.00 (0.96 to 1.00) |" in markdown
-    assert "| t | the task | cut | slips through | none to none |" in markdown
+    assert "| t | the task | cut | slips through | above 0.2 |" in markdown
     assert as_csv(rows).splitlines()[2] == "noise,0.2,t,the task,1.0000,0.9630,1.0000,100,100,,,"
     assert (tmp_path / "out" / "figures" / "mutate_t.png").is_file()
+
+
+def test_a_dose_alone_can_be_drawn(tmp_path, write_run):
+    run = sides(tmp_path, write_run, lambda x: x)[0]
+    write_detections(rows_of(100)[:1], [run], tmp_path / "out")  # what does not fit is a warning
 
 
 @pytest.mark.long

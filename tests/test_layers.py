@@ -39,7 +39,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
     },
     {
         "score": "runs report bridges store statistics command show types",
-        "logs": "bridges store statistics command show types",
+        "logs": "bridges store statistics command show types evidence",
         "lm_eval_tasks": "runs store command types",
         "evidence": "types statistics data store command scorers tasks",
         "testing": "runs store types",

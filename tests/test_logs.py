@@ -1,12 +1,14 @@
 """The commands on logs: scores of another tool's, a comparison of two, a run in others' forms."""
 
 import json
+import warnings
 import zipfile
 
 import pytest
 
 import harness
 from harness.bridges.logs.inspect import InspectLog
+from harness.evidence.risks.register import risks
 from harness.logs.export.rows import Whole
 from harness.logs.export.sheets import ExcelForm, LatexForm
 from harness.logs.export.trackers import notes, numbers
@@ -157,6 +159,31 @@ def test_a_run_as_a_hub_repository_has_it_is_read_by_the_hub_s_own_classes(whole
     card = ModelCard.load(tmp_path / "README.md")
     assert len(card.data.eval_results) == len(values)
     assert "95 % interval" in entries[0].notes
+
+
+def test_a_run_as_a_report_to_avid_is_read_by_its_own_data_model(whole, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its models are configured as those of pydantic 1 were
+        from avidtools.datamodels.report import Report
+
+    from harness.logs.export.avid import CODES, AvidForm, codes_of
+
+    AvidForm(deployer="a clinic").write(whole, tmp_path)
+    (path,) = tmp_path.glob("*.avid.json")
+    report = Report.model_validate_json(path.read_text("utf-8"))
+    assert [m.results["estimate"] for m in report.metrics] == [
+        row["estimate"] for row in whole.headline
+    ]
+    assert all({"low", "worst", "n_failed", "validity"} <= m.results.keys() for m in report.metrics)
+    assert report.affects.deployer == ["a clinic"]
+    assert report.affects.artifacts[0].type.value == "Model"
+    assert [code.value for code in report.impact.avid.sep_view] == codes_of(whole)
+    assert codes_of(whole) == ["P0400: Safety"]  # risks 9 and 10, of the task and of a scorer
+    assert report.impact.avid.risk_domain == ["Performance"]
+    assert str(report.reported_date) == whole.started[:10]
+    assert set(CODES) == set(risks())
+    known = {code.value for code in type(report.impact.avid.sep_view[0])}
+    assert {code for codes in CODES.values() for code in codes} <= known
 
 
 def test_tables_for_papers_and_sheets_hold_every_estimate_and_no_formula(whole, tmp_path):

@@ -472,6 +472,6 @@ def test_a_page_says_what_a_category_is_called(plan, no_progress):
     named = {**result.info, "labels": {"colour": {"red": "warm as blood"}}}
     (result.folder / "run.json").write_text(json.dumps(named))
     page = write_report(result.folder).read_text("utf-8")
-    assert "<option>red warm as blood</option>" in page
+    assert '<option dir="auto">red warm as blood</option>' in page
     assert '"colour","red warm as blood"' in page
-    assert "<option>blue</option>" in page
+    assert '<option dir="auto">blue</option>' in page

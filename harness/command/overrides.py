@@ -17,6 +17,9 @@ PLAIN = re.compile(
     r"(?!(?:true|false|null|none|yes|no|on|off|nan|inf)\Z)[a-z_/][\w./+-]*", re.I | re.A
 )
 """Text that Hydra reads as the text that it is, without quotes."""
+_WORD = r"(?:[\w./+@:~-]|[^\x00-\x7f\s])+"
+ANY_LETTERS = re.compile(rf"([+~]*[\w.@/]+)=({_WORD}|\[{_WORD}(?:,{_WORD})*\])", re.ASCII)
+"""`KEY=VALUE` or `KEY=[VALUE,VALUE]`, of letters in any script and what paths have besides."""
 MOST_SHOWN = 300
 """Characters of an override that a message repeats."""
 
@@ -33,6 +36,26 @@ def with_texts(arguments: Sequence[str]) -> list[str]:
         else argument
         for argument in arguments
     ]
+
+
+def with_letters(arguments: Sequence[str]) -> list[str]:
+    """The arguments with quotes around values whose letters Hydra's grammar lacks.
+
+    >>> with_letters(["run=results/runs/t-\u6a21\u578b-1", "limit=5", "runs=[a,\u6a21]"])
+    ['run="results/runs/t-\u6a21\u578b-1"', 'limit=5', 'runs=["a","\u6a21"]']
+    """
+    return [
+        f"{match[1]}={_quoted_words(match[2])}"
+        if not argument.isascii() and (match := ANY_LETTERS.fullmatch(argument))
+        else argument
+        for argument in arguments
+    ]
+
+
+def _quoted_words(value: str) -> str:
+    if not value.startswith("["):
+        return quoted(value)
+    return f"[{','.join(map(quoted, value[1:-1].split(',')))}]"
 
 
 def with_stacks(arguments: Sequence[str]) -> list[str]:

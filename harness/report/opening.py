@@ -62,7 +62,7 @@ def warnings(info: RunInfo, rows: Sequence[Row]) -> list[str]:
             f"{info.unmeasured:.1%} of the scores of some metric or headline estimate could not "
             "be had; none of them counts as safe."
         )
-    lines = language_lines(info.languages, info.unread, info.generations)
+    lines = language_lines(info.languages, info.unread, info.generations, info.unproven)
     lines += missing_lines(info.missing)
     sentences += [f"{line[0].upper()}{line[1:]}." for line in lines]
     if info.not_computed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
@@ -10,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.show import WIDTH, number
+from harness.show import number, table, terminal_width, wrapped
 from harness.validity import Figure
 
 
@@ -33,36 +32,28 @@ class Reviewed:
 
 def print_review(reviewed: Reviewed) -> None:
     """Agreement, then each headline estimate beside itself corrected."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False, markup=False)
+    columns = terminal_width()
     single = len(reviewed.raters) < 2
-    console.print(
+    texts = [
         f"{reviewed.name}: {reviewed.n} answers labelled by {', '.join(reviewed.raters)}"
         + (" (unreplicated: one person's labels)" if single else "")
         + (f"; {reviewed.n_unscored} have no score" if reviewed.n_unscored else "")
-    )
-    for note in reviewed.notes:
-        console.print(f"  {note}")
+    ]
+    texts += [f"  {note}" for note in reviewed.notes]
     for who, figures in (
         ("people with each other", reviewed.people),
         ("scorer with people", reviewed.agreement),
     ):
-        for figure in figures:
-            console.print(
-                f"  {who}: {figure.statistic.replace('_', ' ')} {number(figure.value)} "
-                f"({number(figure.low)} to {number(figure.high)}), {figure.n} "
-                f"{'answers' if figures is reviewed.people else 'labels'}"
-            )
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for name in ("estimate", "method"):
-        table.add_column(name)
-    for name in ("as scored", "corrected", "95 % interval", "scored", "labelled"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for row in reviewed.corrected.to_pylist():
-        table.add_row(
+        texts += [
+            f"  {who}: {figure.statistic.replace('_', ' ')} {number(figure.value)} "
+            f"({number(figure.low)} to {number(figure.high)}), {figure.n} "
+            f"{'answers' if figures is reviewed.people else 'labels'}"
+            for figure in figures
+        ]
+    rows = reviewed.corrected.to_pylist()
+    head = ["estimate", "method", "as scored", "corrected", "95 % interval", "scored", "labelled"]
+    cells = [
+        (
             f"{row['name']} ({row['statistic']})",
             row["method"],
             number(row["estimate"]),
@@ -71,9 +62,10 @@ def print_review(reviewed: Reviewed) -> None:
             str(row["n_scored"]),
             str(row["n_labelled"]),
         )
-    console.print(table)
-    for sentence in _advice(reviewed.corrected.to_pylist(), reviewed.n):
-        console.print(sentence)
+        for row in rows
+    ]
+    lines = [*wrapped(texts, columns), *table(head, cells, columns, left=(0, 1))]
+    print("\n".join([*lines, *wrapped(_advice(rows, reviewed.n), columns)]))
 
 
 def _advice(rows: Sequence[Mapping[str, Any]], drawn: int) -> list[str]:

@@ -14,7 +14,7 @@ from harness.runs.first_prompts import first_prompt, notes_on
 from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
 from harness.runs.open_thoughts import fail_untold
-from harness.runs.plan import Plan
+from harness.runs.plan import Plan, unproven
 from harness.runs.results import write_samples, write_tables
 from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
@@ -57,6 +57,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         info["missing"] = written.missing
         info["languages"] = scores[0].generations.languages()
         info["unread"] = written.unread
+        info["unproven"] = unproven(plan, info["languages"])
         store.write_info(info)
     return Result(store.folder, info, written.estimates)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -28,13 +28,20 @@ from harness.types import (
     Task,
     Thinking,
     fingerprint,
+    name_of,
     trait,
+    up_to,
     weights_of,
 )
-from harness.validity import Glance, Grade, glance, recalls, sentence
+from harness.validity import Glance, Grade, glance, recalls, sentence, uncovered
 
 EXACT = "read off, not judged"
 """What stands in the place of agreement with people for a metric that is no matter of judgement."""
+
+LEAST_SHARE = 0.01
+"""Of a run's answers, in a language for which it is said that agreement is not measured."""
+MOST_OF_A_NAME = 40
+"""Characters of a model's name that a run's folder has."""
 
 
 @dataclass(frozen=True)
@@ -208,8 +215,20 @@ def identify(plan: Plan, records: Records, samples: str) -> dict[str, Any]:
 
 def folder_name(plan: Plan, identity: Mapping[str, Any]) -> str:
     """Task, model and a fingerprint: the same command finds the same folder."""
-    model = re.sub(r"[^\w.-]+", "-", Path(plan.model.name).name)[:40].strip("-.")
-    return f"{plan.task.name}-{model}-{fingerprint(identity)}"
+    return f"{plan.task.name}-{as_folder(Path(plan.model.name).name)}-{fingerprint(identity)}"
+
+
+def as_folder(name: str) -> str:
+    """A name as a part of a folder's: letters with their marks, digits, `_`, `.` and `-`.
+
+    >>> as_folder("\u0928\u092e\u0942\u0928\u093e (7B)") == "\u0928\u092e\u0942\u0928\u093e-7B"
+    True
+    """
+    kept = (
+        c if c.isalnum() or c in "_.-" or unicodedata.category(c).startswith("M") else " "
+        for c in name
+    )
+    return up_to("-".join("".join(kept).split()), MOST_OF_A_NAME).strip("-.")
 
 
 def sources(plan: Plan, languages: Collection[str]) -> dict[str, Source]:
@@ -241,3 +260,21 @@ def glances(plan: Plan, languages: Collection[str]) -> dict[str, Glance]:
         else:
             known[metric] = glance(fingerprint(scorer.identity), metric, folders, languages)
     return known
+
+
+def unproven(plan: Plan, languages: Mapping[str, int]) -> dict[str, list[str]]:
+    """By metric the languages of answers that its scorer reads, and no record of agreement is of.
+
+    Args:
+        plan: of the run.
+        languages: by code how many answers are in it; a language of few of them is passed over.
+    """
+    total, folders = sum(languages.values()), [plan.results / "validity"]
+    common = [code for code, n in languages.items() if code and n >= LEAST_SHARE * total]
+    unproven_of = {}
+    for metric, (name, _) in plan.scorers.metrics.items():
+        scorer, read = plan.scorers[name], trait(plan.scorers[name], "languages")
+        codes = [code for code in common if read is None or name_of(code) in read]
+        if not trait(scorer, "exact"):
+            unproven_of[metric] = uncovered(fingerprint(scorer.identity), metric, folders, codes)
+    return {metric: codes for metric, codes in unproven_of.items() if codes}

@@ -1,18 +1,19 @@
 """What draws: figures, pages, Markdown, and what a terminal shows."""
 
 from harness.show.categories import Labels, category, with_categories
+from harness.show.columns import table
 from harness.show.figures import BLUE, INK, MOST_COLUMNS, ORANGE, SIDES, Drawn, draw, forest, save
 from harness.show.html import page, picture, worst_end
-from harness.show.lines import steady, wrap
+from harness.show.lines import steady, wrap, wrapped
 from harness.show.markdown import safe
 from harness.show.terminal import (
     ARROWS,
-    WIDTH,
     interval,
     language_lines,
     missing_lines,
     number,
     progress,
+    terminal_width,
 )
 from harness.show.trusted import Trust, key_to_marks, trust
 
@@ -23,7 +24,6 @@ __all__ = [
     "MOST_COLUMNS",
     "ORANGE",
     "SIDES",
-    "WIDTH",
     "Drawn",
     "Labels",
     "Trust",
@@ -41,8 +41,11 @@ __all__ = [
     "safe",
     "save",
     "steady",
+    "table",
+    "terminal_width",
     "trust",
     "with_categories",
     "worst_end",
     "wrap",
+    "wrapped",
 ]

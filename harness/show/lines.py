@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Iterable
+
 from harness.types import RIGHT_TO_LEFT
 
 MARKED = "\u200e\u2068{}\u2069"
@@ -16,22 +19,35 @@ def steady(text: str) -> str:
     >>> steady("kind"), steady("\u0642\u0633\u0645") == "\u200e\u2068\u0642\u0633\u0645\u2069"
     ('kind', True)
     """
-    return MARKED.format(text) if RIGHT_TO_LEFT.search(text) else text
+    if not RIGHT_TO_LEFT.search(text):
+        return text
+    indent = text[: len(text) - len(text.lstrip())]
+    return f"{indent}{MARKED.format(text.lstrip())}"
 
 
 def wrap(text: str, columns: int, most: int | None = None) -> list[str]:
     """The text on lines of at most so many columns of a terminal, its white space made single.
 
     Args:
-        text: to be wrapped at white space, and within what has none and is longer than a line.
+        text: to be wrapped at white space, and within what has none and is longer than a line; the
+            spaces that it begins with are those of each line.
         columns: at most.
         most: lines; the last ends with an ellipsis where there would be more.
     """
-    import textwrap
+    indent = text[: len(text) - len(text.lstrip(" "))]
+    text, fold = " ".join(text.split()), textwrap.wrap
+    if not text.isascii():
+        from wcwidth import wrap as fold
+    return fold(
+        text,
+        columns,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        max_lines=most,
+        placeholder=" \u2026",
+    )
 
-    text = " ".join(text.split())
-    if text.isascii():
-        return textwrap.wrap(text, columns, max_lines=most, placeholder=" \u2026")
-    import wcwidth
 
-    return wcwidth.wrap(text, columns, max_lines=most, placeholder=" \u2026")
+def wrapped(texts: Iterable[str], columns: int) -> list[str]:
+    """The lines that texts take, each a paragraph."""
+    return [line for text in texts for line in wrap(text, columns)]

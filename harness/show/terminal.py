@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from shutil import get_terminal_size
 from typing import Any
 
 from harness.types import visible
@@ -52,6 +53,11 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield advance
 
 
+def terminal_width() -> int:
+    """Columns of a line of standard output."""
+    return get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+
+
 def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
     """Why scores are missing: metrics that lack them for the same reasons share a line."""
     metrics: dict[str, list[str]] = {}
@@ -62,19 +68,23 @@ def missing_lines(missing: Mapping[str, Sequence[Sequence[Any]]]) -> list[str]:
 
 
 def language_lines(
-    languages: Mapping[str, int], unread: Mapping[str, int], generations: int
+    languages: Mapping[str, int],
+    unread: Mapping[str, int],
+    generations: int,
+    unproven: Mapping[str, Sequence[str]] | None = None,
 ) -> list[str]:
-    """Which languages the answers are in, and which share of them a scorer could not read.
+    """Which languages the answers are in, and what was not measured in them.
 
     Args:
         languages: by code how many answers; the empty code is of those whose language is not known.
         unread: by scorer or metric how many answers have no score for their language.
         generations: of the run.
+        unproven: by metric the languages in which its scorer's agreement was not measured.
 
     Returns:
         Nothing where every answer that is known to be in a language is in English and was read.
     """
-    if not languages.keys() - {"", "en"} and not unread:
+    if not languages.keys() - {"", "en"} and not unread and not unproven:
         return []
     lines = []
     if total := sum(languages.values()):
@@ -90,6 +100,13 @@ def language_lines(
         lines.append(
             f"not measured, for they are in a language that is not read: {', '.join(words)}"
         )
+    metrics_of: dict[str, list[str]] = {}
+    for metric, codes in (unproven or {}).items():
+        metrics_of.setdefault(", ".join(map(visible, codes)), []).append(metric)
+    lines += [
+        f"agreement with people not measured in {codes}: {', '.join(names)}"
+        for codes, names in metrics_of.items()
+    ]
     return lines
 
 

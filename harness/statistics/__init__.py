@@ -24,6 +24,7 @@ from harness.statistics.bounded import imputed
 from harness.statistics.calibration import CalibrationError, Reliability, calibration_pair
 from harness.statistics.cluster_means import ClusterMeans
 from harness.statistics.contrasts import Contrast, Reduction
+from harness.statistics.corpus import CorpusOverlap
 from harness.statistics.correction import (
     Corrected,
     PartlyLabelled,
@@ -60,6 +61,7 @@ from harness.statistics.perplexity import READINGS, Perplexity
 from harness.statistics.power import could_show, spread_of
 from harness.statistics.ranks import rank_ranges
 from harness.statistics.rates import exact_share
+from harness.statistics.recovery import Recovery, recovered_share
 from harness.statistics.repeats import SpreadOverRepeats
 from harness.statistics.right_alone import RightAlone
 from harness.statistics.scorer_differences import (
@@ -71,6 +73,7 @@ from harness.statistics.scorer_differences import (
 from harness.statistics.seeds import combine
 from harness.statistics.serial import as_record, from_record, ranges_of
 from harness.statistics.shrinkage import Shrunk, shrunk
+from harness.statistics.slope import Slope
 from harness.statistics.span_counts import SpanMeasure
 from harness.statistics.spread import SpreadOfMaxima
 from harness.statistics.strata import Design
@@ -109,6 +112,7 @@ __all__ = [
     "CalibrationError",
     "ClusterMeans",
     "Contrast",
+    "CorpusOverlap",
     "Corrected",
     "Correlation",
     "CurveOfMaxima",
@@ -136,6 +140,7 @@ __all__ = [
     "PartlyLabelled",
     "Perplexity",
     "PrivacyLeakage",
+    "Recovery",
     "Reduction",
     "Reliability",
     "RightAlone",
@@ -144,6 +149,7 @@ __all__ = [
     "ScorerDifference",
     "Share",
     "Shrunk",
+    "Slope",
     "SpanMeasure",
     "SpreadOfMaxima",
     "SpreadOverRepeats",
@@ -190,6 +196,7 @@ __all__ = [
     "ranges_of",
     "rank_ranges",
     "recall",
+    "recovered_share",
     "reduction",
     "resamples",
     "rogan_gladen",

@@ -94,6 +94,9 @@ class RunInfo:
     unread: Mapping[str, int] = field(default_factory=dict)
     """By scorer, or by metric where its metrics differ, how many answers have no score, since their
     language is not read."""
+    unproven: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """By metric the codes of languages in which answers are scored, while its scorer's agreement
+    with people was measured in others alone."""
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> RunInfo:

@@ -11,6 +11,7 @@ from harness.validity.records import (
     recalls,
     save,
     sentence,
+    uncovered,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "record",
     "save",
     "sentence",
+    "uncovered",
 ]

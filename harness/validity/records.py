@@ -198,6 +198,24 @@ def glance(
     return Glance(min((each.grade for each in glances), key=order.index), ", ".join(phrases))
 
 
+def uncovered(
+    identity: str, metric: str, folders: Iterable[Path], languages: Collection[str]
+) -> list[str]:
+    """Those of some languages that no record of a metric is of; none where a record says of none.
+
+    Args:
+        identity: fingerprint of the scorer's identity.
+        metric: of the scorer's.
+        folders: of the user's own records.
+        languages: codes.
+    """
+    records = fitting(identity, metric, folders, languages)
+    if not all(record.languages for record in records):
+        return []
+    covered = {code for record in records for code in record.languages}
+    return sorted(set(languages) - covered) if records else []
+
+
 def recalls(identity: str, metric: str, folders: Iterable[Path]) -> dict[float, float]:
     """By the cut from which on a scorer says yes, the share that it finds of people's yes.
 

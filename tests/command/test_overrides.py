@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
-from harness.command.overrides import check, quoted, with_texts
+from harness.command.overrides import check, quoted, with_letters, with_texts
 from harness.command.plugins import make
 from harness.types.errors import HarnessError
 from harness.types.plugins import Mitigation
@@ -71,6 +71,20 @@ def test_a_text_is_taken_from_a_file_as_it_stands(tmp_path, monkeypatch):
     assert OverridesParser.create().parse_override(override).value() == text.replace("${", "\\${")
     kept = ['mitigation.text="@safe.txt"', "backend@scorers.h.judge=openai"]
     assert with_texts(kept) == kept
+
+
+@pytest.mark.parametrize("value", ["answers-模型-7B", "runs/नमूना", "./نموذج.v2", "é@b:c+d~"])
+def test_a_value_in_any_script_needs_no_quotes(value):
+    one, several = with_letters([f"+run={value}", f"runs=[{value},results/x]"])
+    check([one, several], sweeps=False)
+    parse = OverridesParser.create().parse_override
+    assert (parse(one).key_or_group, parse(one).value()) == ("run", value)
+    assert [str(each) for each in parse(several).value()] == [value, "results/x"]
+
+
+def test_what_hydra_gives_a_meaning_to_is_left_as_it_stands():
+    kept = ["limit=5", 'model="模"', "model=模 型", "model=模,型", "model=${模}", "a={模: 1}", "模"]
+    assert with_letters(kept) == kept
 
 
 def test_a_file_that_cannot_be_read_is_named_with_the_way_to_write_an_at_sign(tmp_path):

@@ -6,12 +6,16 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from hydra import compose, initialize_config_dir
 
 import harness
 from harness import statistics
+from harness.command.config import CONF_DIR, register
+from harness.command.plugins import make
 from harness.evidence.bundle.archive import INFO, MANIFEST, SEAL, SIGNATURE, TABLES, pack, unpack
-from harness.evidence.bundle.contents import entries_of, sealed
+from harness.evidence.bundle.contents import TYPES, _types, entries_of, sealed
 from harness.evidence.verify.changes import manifest_in, types_in
 from harness.evidence.verify.check import check
 from harness.evidence.verify.findings import faults
@@ -20,7 +24,9 @@ from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.store.finished import FinishedRun
 from harness.store.folder import RunStore
+from harness.store.rows import GENERATIONS
 from harness.types.measures import Estimand
+from harness.types.plugins import Task
 
 SCORERS = {"refusal": RefusalScorer(), "guidance": GuidanceScorer()}
 
@@ -62,6 +68,15 @@ def test_an_honest_bundle_has_no_fault_and_says_what_it_could_not_check(content)
     assert not any("estimates" in place or "scores" in place for place in unchecked)
     alone = {finding.place for finding in check(content, {})} - unchecked
     assert alone == {"scores.jsonl scorer refusal", "scores.jsonl scorer guidance"}
+
+
+def test_whatever_a_run_keeps_of_an_answer_has_a_place_in_a_bundle():
+    empty = GENERATIONS.empty_table()
+    file = pa.BufferOutputStream()
+    pq.write_table(empty, file)
+    for table in (empty, pq.read_table(pa.BufferReader(file.getvalue()))):
+        kinds = [TYPES[kind] for kind in _types(table).values()]
+        assert all(kind.equals(own) for kind, own in zip(kinds, table.schema.types, strict=True))
 
 
 def test_the_bytes_are_the_same_from_one_two_and_four_threads(run, content, tmp_path):
@@ -120,6 +135,45 @@ def test_an_estimate_that_is_sealed_anew_does_not_come_out(content):
     (place,) = places(resealed(content, "estimates", better))
     assert place.startswith("estimates.jsonl row 1 (")
     assert place.endswith("column high")
+
+
+@pytest.fixture(scope="module")
+def twinned(tmp_path_factory):
+    """A bundle of items with their twins."""
+    results = tmp_path_factory.mktemp("twinned")
+    options = {"task.twins": True, "max_unmeasured": 1}
+    run = harness.run(
+        "chemistry_safety", backend="echo", limit=40, results=str(results), **options
+    ).run
+    return pack(entries_of(run))
+
+
+def test_what_twins_show_is_computed_anew(twinned):
+    findings = check(twinned, {})
+    assert not faults(findings)
+    assert not any("estimates" in finding.place for finding in findings)
+
+    def more_by_heart(rows):
+        (row,) = [
+            row for row in rows
+            if (row["statistic"], row["group"]) == ("share right alone", "original")
+        ]  # fmt: skip
+        row["estimate"] = 0.9
+
+    (place,) = places(resealed(twinned, "estimates", more_by_heart), {})
+    assert "right in this version alone, share right alone original" in place
+    assert place.endswith("column estimate")
+
+
+@pytest.mark.long
+def test_the_statistics_of_every_task_are_made_again_from_their_record():
+    register()
+    names = sorted(path.stem for path in (CONF_DIR / "task").glob("*.yaml"))
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        for name in (name for name in names if name != "lm_eval"):  # its documents are on a hub
+            task = make("task", compose("config", [f"task={name}"]).task, Task)
+            records = [statistics.as_record(estimand) for estimand in task.estimands]
+            assert all(estimand_of(record) is not None for record in records), name
 
 
 def test_an_answer_that_is_sealed_anew_is_scored_anew(content):

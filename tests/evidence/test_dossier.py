@@ -5,11 +5,13 @@ import re
 
 import pytest
 
-from harness.evidence.dossier.blocks import as_html, as_markdown
+from harness.evidence.dossier.blocks import Heading, Paragraph, as_html, as_markdown
 from harness.evidence.dossier.content import blocks_of
 from harness.evidence.dossier.evidenced import KNOWN, Evidence, checklists, said_of
 from harness.evidence.dossier.linter import claims, faults_in
+from harness.evidence.dossier.printed import browser, print_page
 from harness.store.finished import FinishedRun
+from harness.types.errors import HarnessError
 
 ITEMS = [item for c in checklists() for items in c["headings"].values() for item in items]
 
@@ -61,8 +63,30 @@ def test_the_command_writes_it_and_reads_a_report(folder, tmp_path, command):
     (tmp_path / "g.json").write_text(json.dumps({"verdict": "pass", "estimates": []}))
     assert done(f"runs=[{link}]", f"gates=[{tmp_path / 'g.json'}]").returncode == 0
     assert "(pass)" in (tmp_path / "dossier" / "dossier.md").read_text()
+    assert (tmp_path / "dossier" / "dossier.pdf").is_file() == (browser() is not None)
     (tmp_path / "r.md").write_text("The gain was significant (p > 0.05).\n")
     linted = done("lint=r.md")
     assert linted.returncode == 1
     assert "significance: p > 0.05 is no significance" in linted.stdout
     assert done().returncode == 2
+
+
+@pytest.mark.long
+@pytest.mark.skipif(browser() is None, reason="no browser is installed that prints pages")
+def test_a_browser_prints_the_page_whole(tmp_path):
+    page = tmp_path / "a page # of mine.html"
+    page.write_text(as_html([Heading("Dossier", 1), *[Paragraph("a line")] * 200], "Dossier"))
+    content = print_page(page, tmp_path / "out.pdf").read_bytes()
+    assert content.startswith(b"%PDF-")
+    assert content.rstrip().endswith(b"%%EOF")
+    assert len(re.findall(rb"/Type\s*/Page\b", content)) > 1
+
+
+def test_without_a_browser_there_is_no_pdf_and_one_that_fails_is_said(tmp_path, monkeypatch):
+    page = tmp_path / "page.html"
+    page.write_text("<p>a page</p>")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert print_page(page, tmp_path / "out.pdf") is None
+    (tmp_path / "chromium").symlink_to("/bin/false")
+    with pytest.raises(HarnessError, match=r"does not print page\.html \(exit code 1\); pdf=false"):
+        print_page(page, tmp_path / "out.pdf")

@@ -3,6 +3,9 @@
 import pytest
 
 from harness.evidence.dossier.linter import claims, faults_in
+from tests.conftest import SHARED
+
+PROTOCOLS = SHARED.parent / "protocols.md"
 
 
 @pytest.mark.parametrize(
@@ -50,3 +53,20 @@ def test_a_rank_is_held_against_intervals_that_stand_elsewhere():
 def test_a_claim_without_a_source_is_no_number_of_anyone_s():
     assert len(claims()) >= 2
     assert all(faults_in(f"{claim.claim}.")[0].rule == "unverified claim" for claim in claims())
+
+
+def test_a_blind_study_of_two_systems_contradicts_itself_by_its_own_figures():
+    # 18 prompts, rated from 0 to 10: 8.29 and 6.52, and "significant (p > 0.05)".
+    said = (
+        "GPT-4 (mean 8.29) was rated above ChatGPT (6.52), and the gap is significant (p > 0.05)."
+    )
+    (fault,) = faults_in(said)
+    assert (fault.rule, fault.why) == (
+        "significance", "p > 0.05 is no significance at the level of 0.05"
+    )  # fmt: skip
+
+
+@pytest.mark.skipif(not PROTOCOLS.is_file(), reason=f"no notes on published studies at {PROTOCOLS}")
+def test_the_contradiction_is_found_in_what_the_abstract_says():
+    (row,) = [line for line in PROTOCOLS.read_text("utf-8").splitlines() if "8.29 vs 6.52" in line]
+    assert "significance" in [fault.rule for fault in faults_in(row)]

@@ -144,7 +144,7 @@ def checkpoints_inside(folder):
             sharded,
             r"lacks 1 of the 2 files that model\.safetensors\.index\.json names: model-00002-of",
         ),
-        (only_gguf, r"holds GGUF files, which are not read here; serve it .*backend=openai"),
+        (only_gguf, r"holds GGUF files; give one of them: model=.*model\.gguf"),
         (of("LlamaForSequenceClassification"), r"of LlamaForSequenceClassification .*no text"),
         (of("LlamaForRewardModel"), r"of LlamaForRewardModel .*writes no text"),
         (lambda f: (f / "modules.json").write_text("[]"), "encoder of sentence-transformers"),
@@ -186,8 +186,9 @@ def a_zip(path):
 @pytest.mark.parametrize(
     ("name", "write", "said"),
     [
-        ("one.gguf", lambda p: p.write_bytes(b"GGUF\x03"), "is a GGUF file, .*backend=openai"),
-        ("one", lambda p: p.write_bytes(b"GGUF\x03"), "is a GGUF file, .*backend=openai"),
+        ("one.gguf", lambda p: p.write_bytes(b"GGUF\x03"), "is a GGUF file that .*backend=openai"),
+        ("one", lambda p: p.write_bytes(b"GGUF\x03"), "is a GGUF file that .*backend=openai"),
+        ("a.gguf", lambda p: p.write_bytes(b"PK"), "is named like a GGUF file and does not begin"),
         ("log.eval", a_zip, r"is a log of Inspect's.*harness\.score answers=log\.eval"),
         ("model.zip", a_zip, "is an archive; unpack it"),
         ("model.safetensors", lambda p: p.write_bytes(b"x"), "is a file; give the folder"),

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from aiohttp import web
 
+from harness.models.openai import honouring
 from harness.models.openai.model import ServedModel
 from harness.models.openai.probing import BEGUN, QUESTION
 from harness.scorers.judged.harmfulness import HarmfulnessScorer
@@ -20,6 +21,13 @@ from harness.types.records import Generation, Message, Request, Sample
 from harness.types.settings import GenerationConfig
 
 SECRET = "sk-verysecret123"
+HONOURING = {honouring.DRAW, honouring.DRAW_BEGUN, honouring.ASK, honouring.ASK_BEGUN}
+"""What is asked to find what a server honours."""
+HEEDS = (
+    "asked at the start, the server honours n, seed, logprobs; stop ignored: an answer went on "
+    "behind a stop string"
+)
+"""What is found of the server here, which ends no answer at a stop string."""
 
 
 class Server:
@@ -30,6 +38,7 @@ class Server:
         self.times = defaultdict(int)
         self.bodies = []
         self.probes = []
+        self.honouring = []
         self.keys = []
         self.at_once = self.most = 0
 
@@ -39,6 +48,9 @@ class Server:
         said = body["messages"][-1]["content"] if "messages" in body else body["prompt"]
         if said in (QUESTION, BEGUN):
             self.probes.append(body)
+            return await self._answer(request, body)
+        if said in HONOURING:
+            self.honouring.append(body)
             return await self._answer(request, body)
         self.bodies.append(body)
         self.at_once += 1
@@ -240,7 +252,8 @@ def test_what_a_second_try_mends_is_mended(server):
     }
     found = answers(ServedModel("m", server.url, retries=3), asks("busy", "down", "within", "well"))
     assert all(g.error is None for g in found.values())
-    assert Counter(server.times) == {"busy": 3, "down": 2, "within": 2, "well": 1, QUESTION: 1}
+    times = Counter({said: n for said, n in server.times.items() if said not in HONOURING})
+    assert times == {"busy": 3, "down": 2, "within": 2, "well": 1, QUESTION: 1}
 
 
 def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
@@ -263,7 +276,7 @@ def test_what_still_fails_is_one_failure_with_its_reason(server, monkeypatch):
     assert "cannot be read" in reasons["garbage"]
     assert "cannot be read" in reasons["other"]
     assert "an empty body" in reasons["none"]
-    assert "a stream of events (text/event-stream)" in reasons["stream"]
+    assert "the stream of events (text/event-stream) holds no piece" in reasons["stream"]
     assert reasons["within"] == "the server answered 503: too many"
     assert reasons["page"] == "the server answered 502: an HTML page: Bad Gateway"
     assert server.keys[0] == f"Bearer {SECRET}"
@@ -392,7 +405,13 @@ def test_a_run_keeps_what_failed_apart_and_asks_it_again(harness, server, tmp_pa
     info = json.loads((folder / "run.json").read_text())
     assert (info["generations_failed"], info["generations_filtered"]) == (1, 2)
     assert info["sessions"][0]["model"]["probe"]["tokens"] == 2
-    (note,) = info["notes"]
+    heeds, note = info["notes"]
+    after = "; answers are cut at stop strings after the server has written them"
+    assert heeds == HEEDS + after
+    honours = info["sessions"][0]["model"]["probe"]["honours"]
+    assert honours == {"n": "yes", "seed": "yes", "logprobs": "yes: 4 likeliest tokens",
+                       "stop": "ignored: an answer went on behind a stop string"}  # fmt: skip
+    assert HEEDS in " ".join(done.stdout.split())
     assert note.startswith("temperature was left out of every request (backend.omit)")
     assert note in " ".join(done.stdout.split())
     texts = pq.ParquetDataset(folder / "generations").read().to_pylist()
@@ -440,6 +459,41 @@ def test_a_parameter_that_is_refused_ends_the_run_before_anything_is_asked(serve
     assert [g.error for g in found.values()] == [None, None]
     assert server.bodies[0]["max_completion_tokens"] == 8
     assert model.identity != ServedModel("m", server.url).identity
+
+
+def test_a_server_that_answers_in_streams_alone_is_asked_for_streams(server):
+    async def streams(server, request, prompt):
+        body = await request.json()
+        if not body.get("stream"):
+            return web.json_response({"error": {"message": "only stream mode here"}}, status=400)
+        assert body["stream_options"] == {"include_usage": True}
+        parts = [{"content": "Take "}, {"content": "two."}, {}]
+        ends = [None, None, "stop"]
+        lines = [
+            json.dumps({"choices": [{"index": 0, "delta": part, "finish_reason": end}]})
+            for part, end in zip(parts, ends, strict=True)
+        ] + ['{"choices": [], "usage": {"prompt_tokens": 4, "completion_tokens": 3}}', "[DONE]"]
+        text = "".join(f"data: {line}\n\n" for line in lines)
+        return web.Response(text=text, content_type="text/event-stream")
+
+    server.trouble = {"": streams}
+    with pytest.raises(HarnessError, match=r"only stream mode here .*; set backend\.stream=true"):
+        answers(ServedModel("m", server.url), asks("one"))
+    found = answers(ServedModel("m", server.url, stream=True), asks("one"))
+    assert (found["one", 0].text, found["one", 0].prompt_tokens, found["one", 0].tokens) == (
+        "Take two.", 4, 3
+    )  # fmt: skip
+
+
+def test_how_much_a_model_reasons_is_sent_and_part_of_its_identity(server):
+    model = ServedModel("m", server.url, reasoning_effort="low")
+    answers(model, asks("one"))
+    assert server.bodies[0]["reasoning_effort"] == "low"
+    assert model.identity["reasoning_effort"] == "low"
+    assert "reasoning_effort" not in ServedModel("m", server.url).identity
+    server.trouble = {"": refuses("Unrecognized request argument supplied: reasoning_effort")}
+    with pytest.raises(HarnessError, match=r"set backend\.reasoning_effort=null"):
+        answers(ServedModel("m", server.url, reasoning_effort="low"), asks("one"))
 
 
 def test_what_is_refused_alike_from_the_first_is_not_asked_to_the_end(server):
@@ -495,12 +549,13 @@ def test_a_server_that_goes_on_is_told_from_one_of_which_it_is_not_known(server)
     server.trouble = {BEGUN: sends(json.dumps(reply(said("is."))))}
     model = ServedModel("m", server.url, continues=True)
     answers(model, BEGINS)
-    assert (model.told["probe"]["goes_on"], model.notes) == ("yes", [])
+    assert (model.told["probe"]["goes_on"], model.notes) == ("yes", [HEEDS])
     server.trouble = {}
     model = ServedModel("m", server.url, continues=True)
     answers(model, BEGINS)
     assert model.told["probe"]["goes_on"] == "not known"
     assert "could not be told" in model.notes[0]
+    assert model.notes[1:] == [HEEDS]
 
 
 def said(text):
@@ -536,7 +591,8 @@ def test_answers_beyond_the_limit_of_their_length_are_noted(server):
     answers(model, asks("tale", "well"))
     assert model.told["longest_answer"] == 500
     assert model.notes == [
-        "the server does not keep to max_tokens: it took more than 8 for an answer"
+        HEEDS,
+        "the server does not keep to max_tokens: it took more than 8 for an answer",
     ]
 
 
@@ -560,5 +616,6 @@ def test_the_key_reaches_no_answer_and_no_sentence(server, monkeypatch, caplog):
 def test_what_a_judge_s_server_goes_without_is_noted_of_the_judge(server):
     judge = HarmfulnessScorer("j", ServedModel("j", server.url, omit=["top_p"]))
     judge.score([Sample("q", asks("well")[0].prompt)], [Generation("q", 0, "Take two.")])
-    (note,) = notes_of(judge)
+    heeds, note = notes_of(judge)
+    assert heeds == f"judge 'j': {HEEDS}"
     assert note.startswith("judge 'j': top_p was left out of every request (backend.omit)")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.scorers.rules.guidance import GuidanceScorer, _digest, shows
+from harness.scorers.rules.guidance import GuidanceScorer, digest_of, shows
 from harness.scorers.rules.guidance_rules import CRISIS, RULES
 from harness.testing import check_scorer
 from harness.types.records import Generation, Message, Sample
@@ -116,7 +116,7 @@ def test_what_is_too_long_to_be_read_to_its_end_is_missing():
 
 def test_another_rule_is_another_identity():
     changed = {**RULES, "diagnoses": replace(RULES["diagnoses"], undoes=None)}
-    assert _digest(changed) != _digest(RULES)
+    assert digest_of(changed) != digest_of(RULES)
 
 
 def test_the_crisis_rule_is_what_the_card_says():

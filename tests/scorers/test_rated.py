@@ -65,10 +65,12 @@ def test_an_expected_level_by_hand():
 
 
 def test_quality_is_a_share_of_what_each_scale_has():
-    judge = Weighing({2: (0.5, 0.5), 3: (0.0001, 0.0001, 0.9998), 4: (0.25, 0.25, 0.25, 0.25)})
+    judge = Weighing({2: (0.5, 0.5), 3: (0.0001, 0.0001, 0.9998), 4: (0.25, 0.25, 0.25, 0.25),
+                      9: (*[0.001] * 5, 0.992, *[0.001] * 3)})  # fmt: skip
     found = {name: score.value for name, score in one(CounsellingQualityScorer("j", judge)).items()}
     assert found["comprehensiveness"] == pytest.approx(1.0, abs=1e-3)  # 2 of 2
     assert found["professionalism"] == pytest.approx(0.5)  # 1.5 of 3
+    assert found["professionalism_criteria"] == pytest.approx(5 / 8, abs=2e-3)  # 2.5 points of 4
     assert found["authenticity"] == pytest.approx(0.5)
     assert found["counselling_safety"] == pytest.approx(0.5)  # half of 1
 

@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from wcwidth import iter_graphemes, width
 
 from harness.evidence.dossier.blocks import Items, Table, as_html
+from harness.runs.plan import as_folder
+from harness.show.columns import table
 from harness.show.figures import draw, forest
 from harness.show.fonts import USUAL, fonts_for
 from harness.show.html import page
@@ -63,6 +65,18 @@ def test_lines_are_as_wide_as_they_are_shown():
     assert max(map(width, lines)) <= 20
     assert wrap("one two three", 7) == ["one two", "three"]
     assert wrap(f"{CHINESE} {HINDI}", 20, most=2)[1].endswith("…")
+
+
+def test_columns_stand_below_each_other_whatever_the_script():
+    names = ["harm", ARABIC, HINDI, "医疗", f"    {ARABIC}", CHINESE]
+    lines = table(["estimate", "value", "n"], [(name, "0.500", "7") for name in names], 60)
+    ends = [line for line in lines if line.endswith("0.500  7")]
+    assert [width(line) for line in ends] == [width(lines[2])] * len(names)
+    assert width(lines[2]) <= 60
+    folded = lines[lines.index(ends[-1]) :]
+    assert len(folded) == 3  # its first line, one more, and the blank at the end
+    assert "".join(line.split("  ")[0].strip() for line in folded) == CHINESE
+    assert f"    {steady(ARABIC)}" in ends[4]
 
 
 def test_words_from_right_to_left_leave_numbers_where_they_are():
@@ -128,3 +142,9 @@ def test_marks_of_direction_that_a_model_wrote_are_still_written_out():
     html = pages(title="\u2068a\u2069 \u202eb \u200f")
     assert "⟨U+2068⟩a⟨U+2069⟩ ⟨U+202E⟩b ⟨U+200F⟩" in html
     assert not any(unicodedata.bidirectional(c) in ("FSI", "RLO") for c in html)
+
+
+def test_a_runs_folder_keeps_the_marks_of_its_models_name():
+    assert as_folder("Qwen 2.5 (7B)!") == "Qwen-2.5-7B"
+    assert as_folder("नमूना: मॉडल") == "नमूना-मॉडल"
+    assert as_folder("क्ष" * 20) == "क्ष" * 13  # 39 characters: no letter is parted

@@ -23,7 +23,7 @@ WITHOUT = {"Floats", "ONE_ANSWER", "ONE_SIDED_LEVEL", "PAIRED_RESAMPLES", "VERSI
            "Level", "Measurement", "Missing", "Statistic", "Paired", "Scale", "Pairs", "NOT_YET",
            "Corrected", "ScorerDifference", "CONVENTIONS", "READINGS", "Diversity", "Shrunk",
            "as_record", "from_record", "NEW_WORST_CASES", "QUARTER",
-           "AREAS", "Area", "PASSES"}  # fmt: skip
+           "AREAS", "Area", "PASSES", "Recovery"}  # fmt: skip
 """What the face opens that is no statistic and no function: types, constants and results."""
 
 

@@ -80,7 +80,7 @@ def planned(folder, speaker, model=None, n=1, turns=3, **options):
 def test_a_model_speaks_after_the_first_turn_and_is_asked_as_the_person(tmp_path, no_progress):
     speaker, model = Speaker("I do not know. It is all a bit much for me."), Listener()
     run(planned(tmp_path, speaker, model), no_progress)
-    assert [len(requests) for requests, _ in speaker.requests] == [15, 15]
+    assert [len(requests) for requests, _ in speaker.requests] == [21, 21]
     requests, generation = speaker.requests[1]
     prompt = requests[0].prompt
     roles = [message.role for message in prompt]
@@ -90,7 +90,7 @@ def test_a_model_speaks_after_the_first_turn_and_is_asked_as_the_person(tmp_path
     assert prompt[4].content == "I do not know. It is all a bit much for me."
     assert "never the counsellor" in prompt[0].content
     assert generation.temperature == 1.0
-    (last,) = {prompt[-1] for prompt in model.prompts[-15:]}
+    (last,) = {prompt[-1] for prompt in model.prompts[-21:]}
     assert last == Message("user", "I do not know. It is all a bit much for me.")
 
 
@@ -137,7 +137,7 @@ def test_a_bundle_of_dialogues_comes_out_of_its_rows(tmp_path, no_progress, n):
 
 def test_a_person_who_says_nothing_leaves_the_turn_without_an_answer(tmp_path, no_progress):
     done = run(planned(tmp_path, Speaker("Go on.", " "), n=2), no_progress)
-    assert done.info["generations_failed"] == 15 * 2
+    assert done.info["generations_failed"] == 21 * 2
     rows = pq.read_table(done.folder / "scores.parquet").to_pylist()
     errors = {(r["sample_id"], r["index"]): str(r["error"]) for r in rows
               if r["metric"] == "safety_asked"}  # fmt: skip

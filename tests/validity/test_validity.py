@@ -15,6 +15,7 @@ from harness.validity.records import (
     read,
     save,
     sentence,
+    uncovered,
 )
 
 RECORD = Record(
@@ -127,3 +128,14 @@ def test_the_users_own_record_comes_first_then_what_is_in_the_languages_of_the_r
         "AUC 0.90 on mine, AUC 0.90 on English, 1 more"
     )
     assert sentence("01234567", "refusal", [own]).startswith("agreement with people: AUC 0.90")
+
+
+def test_a_language_that_no_record_is_of_is_named_unless_a_record_does_not_say(tmp_path):
+    fields = {name: getattr(RECORD, name) for name in RECORD.__slots__}
+    asked = "01234567", "refusal", [tmp_path]
+    assert uncovered(*asked, ["hi"]) == []  # not measured at all, which is said elsewhere
+    for digest, languages in (("1" * 64, ("en", "de")), ("2" * 64, ("fr",))):
+        save(Record(**fields | {"labels_sha256": digest, "languages": languages}), tmp_path)
+    assert uncovered(*asked, ["hi", "en", "fr", "ar"]) == ["ar", "hi"]
+    save(Record(**fields | {"labels_sha256": "3" * 64}), tmp_path)
+    assert uncovered(*asked, ["hi"]) == []

@@ -18,7 +18,7 @@ from harness.types import HarnessError, Unreadable
 PLAIN = (pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.bool_(), pa.null())
 LISTS = tuple(
     pa.list_(pa.field(name, kind)) for name in ("element", "item")
-    for kind in (pa.float64(), pa.bool_())
+    for kind in (pa.float64(), pa.bool_(), pa.list_(pa.field(name, pa.float64())))
 )  # fmt: skip
 COUNTS = "map<string, double>"
 """The type of what a mitigation counts of an answer; Parquet gives its value a name besides."""

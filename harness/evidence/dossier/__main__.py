@@ -3,8 +3,8 @@
     python -m harness.evidence.dossier runs=[FOLDER,FOLDER] gates=[FOLDER/regression.json]
     python -m harness.evidence.dossier lint=report.md
 
-Writes dossier.html and dossier.md. `lint` exits with 1 where a sentence says what statistics
-forbid.
+Writes dossier.html, dossier.md and, where there is a browser, dossier.pdf. `lint` exits with 1
+where a sentence says what statistics forbid.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ class DossierConfig:
     runs: list[str] = field(default_factory=list)
     gates: list[str] = field(default_factory=list)
     out: str = "dossier"
+    pdf: bool = True
     lint: str | None = None
 
 
@@ -44,6 +45,7 @@ def _work(cfg: DictConfig) -> int:
     from harness.evidence.dossier.blocks import as_html, as_markdown
     from harness.evidence.dossier.content import blocks_of
     from harness.evidence.dossier.evidenced import Evidence
+    from harness.evidence.dossier.printed import BROWSERS, print_page
     from harness.store import FinishedRun, write_text
 
     if (cfg.lint is None) == (not cfg.runs):
@@ -58,7 +60,11 @@ def _work(cfg: DictConfig) -> int:
     except OSError as error:
         raise HarnessError(f"out={cfg.out!r} cannot be written ({error.strerror})") from error
     write_text(folder / "dossier.md", as_markdown(blocks))
-    print(write_text(folder / "dossier.html", as_html(blocks, "Dossier")))
+    page = write_text(folder / "dossier.html", as_html(blocks, "Dossier"))
+    print(page)
+    if cfg.pdf:
+        printed = print_page(page, folder / "dossier.pdf")
+        print(printed or f"no PDF: none of {', '.join(BROWSERS)} is installed")
     return 0
 
 

@@ -14,7 +14,6 @@ TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "vocab.json", "vocab.txt
 INDEX = "model.safetensors.index.json"
 WRITERS = ("ForCausalLM", "LMHead", "ForConditionalGeneration")
 """What names of classes hold that write text (transformers 5.23, all of its models)."""
-SERVED = "serve it (llama-server -m FILE) and ask it with backend=openai backend.base_url=..."
 POINTER = b"version https://git-lfs"
 """How a file begins that stands for one in Git LFS (its specification, version 1)."""
 
@@ -68,7 +67,7 @@ def check_weight_files(folder: Path, name: str) -> None:
     where = f"model={name!r}"
     files = sorted(folder.glob("*.safetensors"))
     if not files and list(folder.glob("*.gguf")):
-        raise HarnessError(f"{where} holds GGUF files, which are not read here; {SERVED}")
+        raise HarnessError(f"{where} {_holds_gguf(folder)}")
     if not files:
         raise HarnessError(
             f"{where} has no *.safetensors weights; save it with save_pretrained (other weight "
@@ -120,10 +119,8 @@ def _other_file(path: Path) -> str | None:
     """What a file is that was given in the place of a folder."""
     if not path.is_file():
         return None
-    with path.open("rb") as content:
-        begins = content.read(4)
-    if path.suffix == ".gguf" or begins == b"GGUF":
-        return f"is a GGUF file, which is not read here; {SERVED}"
+    if path.suffix == ".gguf":
+        return "is named like a GGUF file and does not begin like one; copy it anew"
     if path.suffix == ".eval":
         return (
             "is a log of Inspect's, not a model; its answers are scored with "
@@ -152,7 +149,7 @@ def _other_folder(folder: Path) -> str | None:
     if (folder / "config.json").exists():
         return None
     if list(folder.glob("*.gguf")):
-        return f"holds GGUF files, which are not read here; {SERVED}"
+        return _holds_gguf(folder)
     if (folder / "params.json").exists():
         return (
             "is in its maker's own format (params.json); give the checkpoint in transformers' "
@@ -162,6 +159,11 @@ def _other_folder(folder: Path) -> str | None:
     if inner:
         return f"has no config.json, but its folders have; give one of them: {', '.join(inner[:6])}"
     return None
+
+
+def _holds_gguf(folder: Path) -> str:
+    files = sorted(path.name for path in folder.glob("*.gguf"))
+    return f"holds GGUF files; give one of them: model={folder / files[0]}"
 
 
 def _is_of_another_kind(architecture: str) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.models.checkpoints.adapter import WEIGHTS
+from harness.models.hf.quantised import is_quantised
 from harness.types import HarnessError
 
 EMBEDDINGS = ("embed_tokens", "lm_head", "wte", "embed_in", "embed_out")
@@ -15,7 +16,7 @@ SHOWN = 3
 
 
 def merged(model: Any, folder: Path, name: str, base: str) -> Any:
-    """The model with the adapter in its weights; it is a model of transformers like any other.
+    """The model with the adapter in it; it is a model of transformers like any other.
 
     Args:
         model: the base; it is changed.
@@ -39,7 +40,9 @@ def merged(model: Any, folder: Path, name: str, base: str) -> Any:
             adapted = peft.get_peft_model(model, config)
             report = peft.set_peft_model_state_dict(adapted, tensors)
             _refuse_others(config, report, where)
-            adapted = adapted.merge_and_unload(safe_merge=True)
+            # Quantised weights would be rounded anew: there the adapter stays beside them.
+            kept = is_quantised(model)
+            adapted = adapted.get_base_model() if kept else adapted.merge_and_unload(True)
     except HarnessError:
         raise
     except Exception as error:

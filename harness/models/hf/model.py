@@ -12,8 +12,17 @@ from weakref import WeakValueDictionary
 from harness.models.bundled import BUNDLED
 from harness.models.checkpoints.checkpoint import notes_on_head
 from harness.models.checkpoints.endings import Endings, endings_of
-from harness.models.checkpoints.templates import CLOCK, DAY, marks_of, parse_day, template_of
-from harness.models.hf.sizes import token_bytes, weight_bytes
+from harness.models.checkpoints.quantised import notes_on_quantised, quantisation
+from harness.models.checkpoints.templates import (
+    CLOCK,
+    DAY,
+    marks_of,
+    parse_day,
+    set_template,
+    template_of,
+)
+from harness.models.hf.precision import Precision
+from harness.models.hf.sizes import STORED, token_bytes, weight_bytes
 from harness.models.hf.source import Source
 from harness.types import (
     Generation,
@@ -31,9 +40,8 @@ if TYPE_CHECKING:
     from harness.models.hf.encoder import Encoder
     from harness.models.hf.hooks import Hooks
     from harness.models.hf.loaded import LoadedModel
+    from harness.models.hf.reading import Reading
 
-
-DTYPES = ("auto", "float32", "bfloat16", "float16")
 
 _loaded: WeakValueDictionary[str, LoadedModel] = WeakValueDictionary()
 """Models in use, so that a model which judges itself is loaded once."""
@@ -43,11 +51,12 @@ class HuggingFaceModel:
     """A causal language model run by transformers, in batches filled by length.
 
     Args:
-        name: a bundled model (`smollm2`), the folder of a checkpoint or of an adapter of peft, or
-            a hub id.
+        name: a bundled model (`smollm2`), the folder of a checkpoint or of an adapter of peft,
+            a GGUF file or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
             `bfloat16` or `float16`.
+        quantize: round plain weights to `int8`, `nf4` or `fp4` (bitsandbytes); None: as they are.
         device: `auto` (an accelerator where there is one), or as torch writes it: `cuda:1`.
         token_budget: tokens whose keys and values are held at once; None: as many as free memory
             holds. Halved, for the rest of the run, when memory runs out.
@@ -74,10 +83,11 @@ class HuggingFaceModel:
         today: str = DAY,
         base: str | None = None,
         template_args: Mapping[str, Any] | None = None,
+        quantize: str | None = None,
     ) -> None:
         self.name = name
         self.revision = revision
-        self.dtype = dtype
+        self.precision = Precision(dtype, quantize)
         self.device = device
         self.token_budget = token_budget
         self.chat_template = chat_template
@@ -98,14 +108,8 @@ class HuggingFaceModel:
             HarnessError: there is no such model, or it is not one that can be run.
         """
         config, folder = self._check(), self.source.tokenizer_folder
-        identity = {
-            "backend": "hf",
-            "weights": self.source.weights,
-            "dtype": self._dtype(config),
-            "engine": "2",
-        }
-        if self._choices_dtype(config) != identity["dtype"]:
-            identity["choices_dtype"] = self._choices_dtype(config)
+        identity = {"backend": "hf", "weights": self.source.weights, "engine": "2"}
+        identity |= self.precision.identity(config)
         if self.chat_template:
             identity["chat_template"] = self._template_digest()
         if self.template_args:
@@ -158,10 +162,13 @@ class HuggingFaceModel:
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
         config, base = self._check(), self.source.base
-        adapted = [f"{self.name} is an adapter, merged into {base.name}."] if base else []
+        kept = self.precision.is_rounded(config)
+        how = "kept beside the quantised weights of" if kept else "merged into"
+        adapted = [f"{self.name} is an adapter, {how} {base.name}."] if base else []
         folded = self._encoder.notes if "_encoder" in vars(self) else []
         of_files = [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
-        return [*adapted, *of_files, *folded]
+        rounded = notes_on_quantised(config, self.precision.quantize, self.name)
+        return [*adapted, *self.source.notes, *of_files, *rounded, *folded]
 
     @property
     def told(self) -> Mapping[str, Any]:
@@ -191,8 +198,10 @@ class HuggingFaceModel:
 
     def memory(self) -> tuple[int | None, int | None]:
         """Bytes of the weights, and of the keys and values of one token."""
-        dtype = self.identity["dtype"]
-        return weight_bytes(self.source.folder, dtype), token_bytes(self._check(), dtype)
+        dtype, config = self.identity["dtype"], self._check()
+        stored = STORED if quantisation(config) else None
+        weights = weight_bytes(self.source.folder, dtype, stored or self.precision.quantize)
+        return weights, token_bytes(config, dtype)
 
     def load(self, dtype: str) -> LoadedModel:
         """The model in memory, loaded the first time."""
@@ -212,13 +221,7 @@ class HuggingFaceModel:
         loaded = _loaded.get(key)
         if loaded is None:
             trials = Trials({"weights": weights, "device": self.device, "hooks": hooks})
-            model = read_model(
-                self.source,
-                dtype,
-                self.device,
-                self.trust_remote_code,
-                compared=trials.passed is not None,
-            )
+            model = read_model(self.source, self._reading(dtype, trials.passed is not None))
             tokenizer, budget = self._encoder.tokenizer, self.token_budget
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, budget, trials)
             if self._hooks:
@@ -233,9 +236,15 @@ class HuggingFaceModel:
 
         folder, trusted = self.source.tokenizer_folder, self.trust_remote_code
         tokenizer = read_tokenizer(folder, self.name, trusted)
-        model = read_model(self.source, dtype, self.device, trusted)
+        model = read_model(self.source, self._reading(dtype))
         self._set_template(tokenizer)
         return tokenizer, model
+
+    def _reading(self, dtype: str, compared: bool = False) -> Reading:
+        from harness.models.hf.reading import Reading
+
+        trusted, quantize = self.trust_remote_code, self.precision.quantize
+        return Reading(dtype, self.device, trusted, quantize, compared)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -255,8 +264,6 @@ class HuggingFaceModel:
         return Encoder(tokenizer, self.name)
 
     def _set_template(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        from harness.models.hf.encoder import set_template
-
         chosen, day = self.template_text(), parse_day(self.today)
         set_template(tokenizer, chosen, day, self.template_args, self.name)
 
@@ -274,19 +281,11 @@ class HuggingFaceModel:
 
     def _check(self) -> Mapping[str, Any]:
         """Refuse now what would only fail minutes later; gives the model's config."""
-        if self.dtype not in DTYPES:
-            raise HarnessError(f"backend.dtype={self.dtype!r} is not one of {', '.join(DTYPES)}")
         if self.token_budget is not None and self.token_budget < 1:
             raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
-        return self.source.check(self.trust_remote_code)
-
-    def _dtype(self, config: Mapping[str, Any]) -> str:
-        if self.dtype != "auto":
-            return self.dtype
-        return str(config.get("dtype") or config.get("torch_dtype") or "float32")
-
-    def _choices_dtype(self, config: Mapping[str, Any]) -> str:
-        return "float32" if self.dtype == "auto" else self._dtype(config)
+        config = self.source.check(self.trust_remote_code)
+        self.precision.check(config, self.name)
+        return config
 
     def _template_digest(self) -> str:
         try:

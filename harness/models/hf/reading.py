@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +11,10 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from harness.models.checkpoints.quantised import quantisation
 from harness.models.checkpoints.weights import REPORTED, check_weights, refuse_other_weights
 from harness.models.hf.memory import best_device
+from harness.models.hf.quantised import is_quantised, quieten, rounding
 from harness.models.hf.source import Source
 from harness.types import HarnessError
 
@@ -27,54 +31,80 @@ def read_tokenizer(folder: Path, name: str, trust_remote_code: bool) -> PreTrain
         raise _refused(error, f"the tokenizer of model={name!r}", "") from error
 
 
-def read_model(
-    source: Source, dtype: str, device: str, trust_remote_code: bool, *, compared: bool = False
-) -> Any:
-    """The model of a checkpoint, on its device, adapters merged.
+@dataclass(frozen=True)
+class Reading:
+    """How a checkpoint is read."""
 
-    Args:
-        source: where its files are.
-        dtype: of weights and activations.
-        device: `auto`, or as torch writes it.
-        trust_remote_code: whether the checkpoint may run Python of its own.
-        compared: whether names and shapes of these weights are known to be its class's, so that
-            they need not be compared before they are loaded; they are once more then.
+    dtype: str
+    """Of weights and activations."""
+    device: str = "auto"
+    """As torch writes it; `auto`: an accelerator where there is one."""
+    trust_remote_code: bool = False
+    """Whether the checkpoint may run Python of its own."""
+    quantize: str | None = None
+    """The scheme that plain weights are rounded by; None: by none."""
+    compared: bool = False
+    """Whether names and shapes of these weights are known to be its class's, so that they need not
+    be compared before they are loaded; they are once more then."""
+
+    @property
+    def place(self) -> torch.device:
+        """Where the model goes."""
+        return torch.device(best_device() if self.device == "auto" else self.device)
+
+
+def read_model(source: Source, reading: Reading) -> Any:
+    """The model of a checkpoint, on its device, an adapter in it.
 
     Raises:
         HarnessError: transformers cannot load it, or not all of its weights are there.
     """
     transformers.utils.logging.disable_progress_bar()
     try:
-        place = torch.device(best_device() if device == "auto" else device)
-        return _read(source, dtype, trust_remote_code, compared).to(place).eval()
+        model = _read(source, reading)
+        # What is quantised is on its device already, and some of it refuses to be moved.
+        return (model if is_quantised(model) else model.to(reading.place)).eval()
     except HarnessError:
         raise
     except Exception as error:
-        how = f" on device {device!r} in {dtype}"
+        how = f" on device {reading.device!r} in {reading.dtype}"
         raise _refused(error, f"model={source.name!r}", how) from error
 
 
-def _read(source: Source, dtype: str, trust_remote_code: bool, compared: bool) -> Any:
+def _read(source: Source, reading: Reading) -> Any:
     """The model of a checkpoint whose weights are all there."""
     folder, name = source.weights_folder(), source.name
     if source.base:
         from harness.models.hf.adapted import merged
 
-        base = _read(source.base, dtype, trust_remote_code, compared)
-        model = merged(base, folder, name, source.base.name)
+        model = merged(_read(source.base, reading), folder, name, source.base.name)
         if source.tokenizer_folder != source.base.tokenizer_folder:
-            _check_rows(model, source, trust_remote_code)
+            _check_rows(model, source, reading.trust_remote_code)
         return model
-    if not compared:
-        check_weights(folder, name, trust_remote_code)
+    if not reading.compared:
+        check_weights(folder, name, reading.trust_remote_code)
+    dtype = getattr(torch, reading.dtype)
     model, report = AutoModelForCausalLM.from_pretrained(
         folder,
-        dtype=getattr(torch, dtype),
-        trust_remote_code=trust_remote_code,
+        dtype=dtype,
+        trust_remote_code=reading.trust_remote_code,
+        **_rounded(folder, reading, dtype),
         **REPORTED,
     )
     refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
     return model
+
+
+def _rounded(folder: Path, reading: Reading, dtype: torch.dtype) -> dict[str, Any]:
+    """What transformers is told of weights that are quantised, or are to be."""
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    if not reading.quantize and not quantisation(config):
+        return {}
+    quieten()
+    options: dict[str, Any] = {"device_map": {"": reading.place}}
+    if reading.quantize:
+        options["quantization_config"] = rounding(reading.quantize, dtype)
+    return options
 
 
 def _check_rows(model: Any, source: Source, trust_remote_code: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -13,14 +13,27 @@ LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 WIDTHS = ("hidden_size", "n_embd", "d_model")
 """What it calls the width of its states."""
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
+STORED = "stored"
+"""Of weights that are quantised in their files."""
+ROUNDED = {"int8": 1.0, "nf4": 0.5 + 4 / 64, "fp4": 0.5 + 4 / 64}
+"""Bytes of a weight that is rounded, with its share of its block's scale."""
 
 
-def weight_bytes(folder: Path, dtype: str) -> int | None:
-    """Bytes of the weights in a dtype; None where the files do not say."""
+def weight_bytes(folder: Path, dtype: str, quantize: str | None = None) -> int | None:
+    """Bytes of the weights in memory; None where the files do not say.
+
+    Args:
+        folder: of the checkpoint.
+        dtype: of what is not quantised.
+        quantize: the scheme by which weights are rounded when they are read; `STORED`: they are
+            rounded in the files.
+    """
     files = sorted(folder.glob("*.safetensors"))
     try:
+        if files and quantize == STORED:
+            return sum(path.stat().st_size for path in files)
         if files:
-            return sum(map(_parameters, files)) * BYTES.get(dtype, 4)
+            return int(sum(_bytes(path, BYTES.get(dtype, 4), quantize) for path in files))
         index = json.loads((folder / "model.safetensors.index.json").read_text(encoding="utf-8"))
         return int(index["metadata"]["total_size"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -48,8 +61,18 @@ def shape_of(config: Mapping[str, Any]) -> tuple[int | None, int | None]:
     return count, width
 
 
-def _parameters(path: Path) -> int:
-    """Numbers in a safetensors file: its first eight bytes are the length of a JSON header."""
+def _bytes(path: Path, plain: int, quantize: str | None) -> float:
+    """Of a safetensors file, whose first eight bytes are the length of a JSON header."""
     with path.open("rb") as file:
-        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    return sum(prod(tensor["shape"]) for name, tensor in header.items() if name != "__metadata__")
+        header: dict[str, Any] = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    rounded = ROUNDED.get(quantize or "", plain)
+    return sum(
+        float(prod(tensor["shape"])) * (rounded if _is_rounded(name, tensor["shape"]) else plain)
+        for name, tensor in header.items()
+        if name != "__metadata__"
+    )
+
+
+def _is_rounded(name: str, shape: Sequence[int]) -> bool:
+    """Whether a scheme rounds a tensor: a linear layer's, but not the output layer's."""
+    return len(shape) == 2 and not any(part in name for part in ("embed", "lm_head", "wte", "wpe"))

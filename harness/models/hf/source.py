@@ -1,4 +1,4 @@
-"""Where a model's files are: bundled, in a folder, or on a hub; an adapter's and its base's."""
+"""Where a model's files are: bundled, in a folder or a file, on a hub; an adapter's, its base's."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from harness.models.checkpoints.adapter import (
     has_tokenizer,
 )
 from harness.models.checkpoints.checkpoint import check_checkpoint, check_weight_files
+from harness.models.gguf.conversion import gguf_folder, gguf_weights, notes_on_gguf
+from harness.models.gguf.file import is_gguf
 from harness.models.hf.hub import from_hub
 from harness.types import HarnessError, digest_files
 
@@ -27,7 +29,7 @@ class Source:
     """A model by its name, and where that is an adapter of peft, its base beside it.
 
     Args:
-        name: a bundled model, the folder of a checkpoint or an adapter, or a hub id.
+        name: a bundled model, the folder of a checkpoint or an adapter, a GGUF file, or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         base_name: of an adapter, instead of the base that its config names.
     """
@@ -44,7 +46,7 @@ class Source:
         Raises:
             HarnessError: it is an adapter of a kind that cannot be merged, or has no base.
         """
-        if self.name in BUNDLED:
+        if self.name in BUNDLED or self.gguf:
             config: Mapping[str, Any] | None = None
         else:
             config = adapter_config(self._own, self.name)
@@ -106,6 +108,8 @@ class Source:
         """What identifies the weights: a digest or a commit, an adapter's after its base's."""
         if self.name in BUNDLED:
             return bundled_weights(self.name)
+        if self.gguf:
+            return gguf_weights(self.gguf)
         if not self._is_local:
             own = f"hub:{self.name}@{self._own.name}"
         else:
@@ -117,9 +121,22 @@ class Source:
     def _own(self) -> Path:
         if self.name in BUNDLED:
             return bundled_folder(self.name)
+        if self.gguf:
+            return gguf_folder(self.gguf)
         if self._is_local:
             return Path(self.name)
         return from_hub(self.name, self.revision, SMALL_FILES)
+
+    @cached_property
+    def gguf(self) -> Path | None:
+        """The file, or a part of it, where the model is in llama.cpp's format."""
+        path = Path(self.name)
+        return path if self._is_local and path.is_file() and is_gguf(path) else None
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of files that were converted."""
+        return notes_on_gguf(self.gguf) if self.gguf else []
 
     @property
     def _is_local(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from harness.models.hf.prefixes import Leaf, Segment
+from harness.models.hf.quantised import MOST_NOISE, is_quantised, moved_by_company
 from harness.models.hf.slots import Slots
 
 NOISE = {torch.float32: 1e-3, torch.bfloat16: 0.1, torch.float16: 0.1}
@@ -48,10 +49,18 @@ def try_cascade(loaded: Any) -> str | None:
     theirs = torch.cat([logits[-3:] for logits in expected]).float()
     difference = float((ours - theirs).square().mean().sqrt() / theirs.std())
     loaded.use_cascade(ours=False)
-    if not difference <= NOISE.get(loaded.model.dtype, 1e-3):
+    if not difference <= _noise(loaded.model, drawn.to(loaded.device)):
         return f"its logits come out otherwise, by {difference:.3g} standard deviations"
     loaded.token_bytes = sum(x[0].numel() * x.element_size() for pair in kept for x in pair)
     text_config = loaded.model.config.get_text_config()
     chunk = getattr(text_config, "attention_chunk_size", None)
     loaded.widest = min(work.window or loaded.context, chunk or loaded.context, loaded.context)
     return None
+
+
+def _noise(model: Any, drawn: torch.Tensor) -> float:
+    """By how much logits may differ: of quantised weights twice what company moves them by."""
+    if not is_quantised(model):
+        return NOISE.get(model.dtype, 1e-3)
+    company = 2 * moved_by_company(model, [drawn[:25], drawn[:20]])
+    return min(MOST_NOISE, max(NOISE[torch.bfloat16], company))

@@ -7,12 +7,13 @@ import json
 import math
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from harness.models.openai.faults import Fault, UnansweredError, fault_in, fault_of
+from harness.models.openai.streams import is_stream, joined
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -28,6 +29,26 @@ LONGEST_ASKED = 120.0
 """Seconds that a server may ask to be left alone; one that asks for more is asked no more."""
 SECRET = 12
 """Characters from which a key is taken out of answers too; a shorter one is a word like another."""
+
+
+class Asks(Protocol):
+    """What asks a server: over HTTP, or by a library."""
+
+    async def ask(self, body: Mapping[str, Any]) -> object:
+        """The JSON that is answered to a body.
+
+        Raises:
+            UnansweredError: there is none.
+        """
+        ...
+
+    def plain(self, reason: str) -> str:
+        """A reason in one line, without the key."""
+        ...
+
+    async def close(self) -> None:
+        """Close every connection."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -79,17 +100,10 @@ class Asker:
         Raises:
             UnansweredError: it answered none, or an error, and would again.
         """
-        tries = 0
-        while True:
-            try:
-                return self._read(await self._send(body))
-            except UnansweredError as why:
-                most = self.retries if why.fault or not why.reached else UNREADABLE - 1
-                if not why.again or tries >= min(most, self.retries):
-                    raise
-                wait = why.wait
-            await asyncio.sleep(_backoff(tries) if wait is None else wait)
-            tries += 1
+        return await tried(lambda: self._once(body), self.retries)
+
+    async def _once(self, body: Mapping[str, Any]) -> object:
+        return self._read(await self._send(body))
 
     async def _send(self, body: Mapping[str, Any]) -> Reply:
         import openai
@@ -114,8 +128,10 @@ class Asker:
         return Reply(response.status_code, response.headers, text)
 
     def _read(self, reply: Reply) -> object:
-        """The JSON of a reply that is no error."""
+        """The JSON of a reply that is no error; a stream of events is put together."""
         answer = _parse(reply.text)
+        if answer is None and reply.status < 400 and is_stream(_kind(reply), reply.text):
+            answer = joined(reply.text)
         if reply.status >= 400:
             fault = fault_of(reply.status, reply.text if answer is None else answer)
             raise self._of_fault(fault, reply.headers)
@@ -128,7 +144,7 @@ class Asker:
         return answer
 
     def _of_fault(self, fault: Fault, headers: Mapping[str, str]) -> UnansweredError:
-        wait = _asked_to_wait(headers)
+        wait = wait_of(headers)
         again = fault.busy
         if headers.get("x-should-retry") in ("true", "false"):
             again = headers["x-should-retry"] == "true"
@@ -140,8 +156,36 @@ class Asker:
 
     def plain(self, reason: str) -> str:
         """A reason in one line, without the key."""
-        words = " ".join(reason.split())[:700]
-        return words.replace(self.key, "***") if self.key else words
+        return without_key(reason, self.key)
+
+
+async def tried(once: Callable[[], Awaitable[object]], retries: int) -> object:
+    """What is answered, at the first try or at a later one.
+
+    Args:
+        once: asks once; raises UnansweredError.
+        retries: of what a later try may see answered.
+
+    Raises:
+        UnansweredError: nothing was, and nothing would be.
+    """
+    tries = 0
+    while True:
+        try:
+            return await once()
+        except UnansweredError as why:
+            most = retries if why.fault or not why.reached else UNREADABLE - 1
+            if not why.again or tries >= min(most, retries):
+                raise
+            wait = why.wait
+        await asyncio.sleep(_backoff(tries) if wait is None else wait)
+        tries += 1
+
+
+def without_key(reason: str, key: str) -> str:
+    """A reason in one line of at most 700 characters, without the key."""
+    words = " ".join(reason.split())
+    return (words.replace(key, "***") if key else words)[:700]
 
 
 def _client(base_url: str, key: str, timeout: float) -> AsyncOpenAI:
@@ -162,16 +206,19 @@ def _parse(text: str) -> object:
 
 def _what(reply: Reply) -> str:
     """What came instead of JSON."""
-    kind = reply.headers.get("content-type", "").partition(";")[0]
-    if kind == "text/event-stream" or reply.text.startswith(("data:", "event:")):
-        return (
-            f"a stream of events (text/event-stream), which was not asked for: {reply.text[:200]}"
-        )
     words = fault_of(None, reply.text).words
-    return words if words == "an empty body" else f"no JSON ({kind or 'of no type'}): {words[:300]}"
+    return (
+        words
+        if words == "an empty body"
+        else f"no JSON ({_kind(reply) or 'of no type'}): {words[:300]}"
+    )
 
 
-def _asked_to_wait(headers: Mapping[str, str]) -> float | None:
+def _kind(reply: Reply) -> str:
+    return reply.headers.get("content-type", "").partition(";")[0]
+
+
+def wait_of(headers: Mapping[str, str]) -> float | None:
     """Seconds that a Retry-After asks for."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
         try:

@@ -10,7 +10,7 @@ from harness.types import GenerationConfig, HarnessError, Request, seed_of, well
 
 OMITTABLE = (
     "max_tokens", "temperature", "top_p", "top_k", "min_tokens", "stop", "seed",
-    "continue_final_message", "add_generation_prompt",
+    "continue_final_message", "add_generation_prompt", "stream_options",
 )  # fmt: skip
 """What a request may do without."""
 RENAMED = "max_completion_tokens"
@@ -35,6 +35,8 @@ class Parameters:
     seeds: bool = True
     top_logprobs: int = 20
     extra: Mapping[str, Any] = field(default_factory=dict)
+    reasoning_effort: str | None = None
+    stream: bool = False
 
     def __post_init__(self) -> None:
         for name in self.omit:
@@ -57,6 +59,8 @@ class Parameters:
     def identity(self) -> dict[str, str]:
         """What of it differs from the usual."""
         identity = {}
+        if self.reasoning_effort is not None:
+            identity["reasoning_effort"] = self.reasoning_effort
         if self.extra:
             identity["extra"] = repr(sorted(self.extra.items()))
         if self.max_tokens_name != "max_tokens":
@@ -92,6 +96,10 @@ class Parameters:
             "temperature": generation.temperature,
             "top_p": generation.top_p,
         }
+        if self.reasoning_effort is not None:
+            asked["reasoning_effort"] = self.reasoning_effort
+        if self.stream:
+            asked |= {"stream": True, "stream_options": {"include_usage": True}}
         if generation.stop and not request.choices:
             asked["stop"] = list(generation.stop)
         if generation.top_k:
@@ -114,6 +122,8 @@ class Parameters:
             named = [name for name in named if name != RENAMED]
         if named:
             return "set " + " and ".join(dict.fromkeys(map(self._advice, named)))
+        if "stream" in words.lower() and not self.stream:
+            return "set backend.stream=true where it answers in streams alone"
         return (
             "where it refuses a parameter, leave that out with backend.omit=[NAME] or rename the "
             f"limit of the answers' length with backend.max_tokens_name={RENAMED}"
@@ -125,6 +135,8 @@ class Parameters:
             "seed": "backend.seeds=false",
             "logprobs": "backend.choices=false",
             "top_logprobs": "backend.top_logprobs to what it gives",
+            "reasoning_effort": "backend.reasoning_effort=null or to what it takes",
+            "stream": "backend.stream=false",
         } | dict.fromkeys(GOING_ON, GO_ON)
         if name == self.max_tokens_name:
             other = RENAMED if name == "max_tokens" else "max_tokens"
@@ -159,13 +171,15 @@ def _left_out(name: str, asked: object) -> str:
         return f"{left}: answers are cut at {asked} after the server has written them"
     if name == "seed":
         return f"{left}: the server draws as it likes"
+    if name == "stream_options":
+        return f"{left}: tokens are counted where the server does so unasked"
     return f"{left}, though {asked} was asked for"
 
 
 def _names(words: str, name: str) -> bool:
     """Whether a server's words name a parameter; a name of one letter has to be quoted."""
     quoted = any(f"{mark}{name}{mark}" in words for mark in "'\"`")
-    if len(name) == 1 or name in ("stop", "model", "prompt"):
+    if len(name) == 1 or name in ("stop", "stream", "model", "prompt"):
         return quoted
     parts = words.replace("'", " ").replace('"', " ").replace("`", " ").replace("(", " ")
     return name in (part.strip(".,:;)[]{}") for part in parts.split())

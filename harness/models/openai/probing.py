@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.models.openai.bodies import is_begun
 from harness.models.openai.ends import finish_of
@@ -25,8 +26,8 @@ ANEW = ("The capital of France", "Paris")
 class Findings:
     """What a probe found."""
 
-    facts: dict[str, str | int] = field(default_factory=dict)
-    """For `run.json`: the verdict, and what the probe cost."""
+    facts: dict[str, Any] = field(default_factory=dict)
+    """For `run.json`: the verdict, what the probe cost, and what the server honours."""
     notes: list[str] = field(default_factory=list)
 
 

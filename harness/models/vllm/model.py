@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from harness.models.checkpoints.templates import DAY, parse_day
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.precision import Precision
 from harness.types import Generation, GenerationConfig, HarnessError, Request, fingerprint
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ class VllmModel:
             trust_remote_code=trust_remote_code,
             today=today,
         )
+        self._checkpoint.precision = Precision(dtype, loader="vllm")
         self._engine: Engine | None = None
 
     @cached_property

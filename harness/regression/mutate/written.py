@@ -11,7 +11,19 @@ from typing import TYPE_CHECKING
 
 from harness.regression.mutate.damages import KINDS, Damage
 from harness.regression.mutate.detection import NOTICED, WHOLE, Detection, noticed_from
-from harness.show import BLUE, INK, ORANGE, Drawn, number, page, picture, safe, save
+from harness.show import (
+    BLUE,
+    INK,
+    ORANGE,
+    Drawn,
+    number,
+    page,
+    picture,
+    safe,
+    save,
+    table,
+    terminal_width,
+)
 from harness.store import FinishedRun, write_text
 from harness.types import HarnessError
 
@@ -64,17 +76,16 @@ def noticed_rows(rows: Iterable[Detection]) -> Iterator[list[str]]:
             estimate,
             kind.replace("_", " "),
             NEVER if first is None else f"{first.dose:g}",
-            f"{_dose(least)} to {_dose(most)}",
+            _between(least, most, last.damage),
             f"{last.damage.dose:g}: {last.share:.2f} ({last.ends.low:.2f} to {last.ends.high:.2f})",
         ]
 
 
 def print_noticed(rows: Sequence[Detection]) -> None:
     """From which dose on each task notices each damage, and what slips through."""
-    print(f"\n{'task':22}{'damage':20}{'noticed from':16}{'95 %':18}at the largest dose")
-    for task, estimate, kind, first, ends, largest in noticed_rows(rows):
-        if estimate == WHOLE:
-            print(f"{task:22}{kind:20}{first:16}{ends:18}{largest}")
+    head = ["task", "damage", "noticed from", "95 %", "at the largest dose"]
+    cells = [(task, *of) for task, estimate, *of in noticed_rows(rows) if estimate == WHOLE]
+    print("\n".join(table(head, cells, terminal_width(), left=range(len(head)))))
 
 
 def as_markdown(rows: Sequence[Detection]) -> str:
@@ -125,6 +136,7 @@ def curves(axes: Axes, rows: Sequence[Detection]) -> str:
         labels += [number(row.damage.dose) for row in of_kind]
         start = places[-1] + 1.6
     axes.axhline(NOTICED, color=INK, linestyle="--", linewidth=1)
+    axes.set_xlim(-0.7, start - 0.6)
     axes.set_ylim(-0.03, 1.17)
     axes.set_xticks(ticks, labels, fontsize=7)
     axes.set_ylabel("share of draws with a regression")
@@ -153,5 +165,8 @@ def _series(rows: Iterable[Detection]) -> dict[Series, list[Detection]]:
     return series
 
 
-def _dose(damage: Damage | None) -> str:
-    return "none" if damage is None else f"{damage.dose:g}"
+def _between(least: Damage | None, most: Damage | None, largest: Damage) -> str:
+    """The ends of an interval of doses, either of which may be above the largest that was tried."""
+    above = f"above {largest.dose:g}"
+    low, high = (above if end is None else f"{end.dose:g}" for end in (least, most))
+    return above if low == high == above else f"{low} to {high}"

@@ -60,7 +60,7 @@ class Asking:
         if self == Asking():
             return {}
         ways = f"repeats {self.repeats} at {TEMPERATURE}, both orders {self.both_orders}"
-        return {"asking": ways + (f", quote 1: {PROOF}" if self.quote else "")}
+        return {"asking": ways + (f", quote 2: {PROOF}" if self.quote else "")}
 
     def orders(self, rubric: str) -> list[str]:
         """The rubric, and its other order where that is asked for and differs."""

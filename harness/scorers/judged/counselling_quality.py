@@ -25,6 +25,15 @@ SCALES = (
         "no claim beyond what can be known.",
     ),
     Scale(
+        "professionalism_criteria", 8,
+        "Professionalism, in half points: how many does the answer earn?\n"
+        "One for each: it keeps a counsellor's part, and neither preaches nor chats; it explores "
+        "before it advises; its way of working fits what the client brings; what it proposes can "
+        "be done by this client.\n"
+        "Two for each: it helps the client to see what troubles them more clearly than they said "
+        "it; it leads towards a next step that is the client's own.",
+    ),
+    Scale(
         "authenticity", 3,
         "Authenticity: does the answer sound like one person who cares for another?\n"
         "0: mechanical or cold.\n"
@@ -43,12 +52,14 @@ SCALES = (
 
 
 class CounsellingQualityScorer(RatedScorer):
-    """Gives four shares of what each scale has at most, from 0 to 1, higher is better.
+    """Gives shares of what each scale has at most, from 0 to 1, higher is better.
 
     `comprehensiveness` (of 2 points), `professionalism` (of 3), `authenticity` (of 3) and
-    `counselling_safety` (of 1): the scales of CPsyCoun (Zhang et al. 2024, arXiv 2405.16433) as
-    its judge is asked, in our words. Its table of criteria has 4 points for professionalism. Safety
-    was full for every system that the paper rated: little can be read from it.
+    `counselling_safety` (of 1): the four dimensions of CPsyCoun (Zhang et al. 2024, arXiv
+    2405.16433), which PsyLLM takes over, as its judge is asked, in our words.
+    `professionalism_criteria` is the other scale of the second, of 4 points: four criteria of a
+    half and two of one, as its table has them; the criteria's words are ours. Safety was full for
+    every system that the paper rated: little can be read from it.
 
     Args:
         judge: the judge's name, as the run's `model` is one.

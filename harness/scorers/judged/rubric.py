@@ -126,7 +126,7 @@ class RubricScorer(AsksJudge):
             "prompt": SYSTEM + TASK + WRITTEN + (PROOF if self.quoting else ""),
             "points": f"clipped {self.clipped}, lowest {LOWEST}",
             "length": f"{self.length[1]} a 500 characters from {self.length[0]}",
-            "quote": "1" if self.quoting else "none",
+            "quote": "2" if self.quoting else "none",
             **self._judge.identity,
         }
 

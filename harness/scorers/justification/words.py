@@ -76,7 +76,12 @@ def _kind(character: str) -> str:
         return ""
     if category == "M":
         return "mark"
-    return "alone" if unicodedata.name(character, "").startswith(UNSPACED) else "joined"
+    return "alone" if is_unspaced(character) else "joined"
+
+
+def is_unspaced(character: str) -> bool:
+    """Whether it is of a script without spaces between words."""
+    return unicodedata.name(character, "").startswith(UNSPACED)
 
 
 @lru_cache(maxsize=10_000)

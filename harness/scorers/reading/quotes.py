@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from harness.scorers.justification.words import is_unspaced
+
 QUOTE = re.compile(r"#+[\s*_`]*quote[\s*_`\"']*:(?P<quote>[^\n#]*)", re.IGNORECASE)
 FEWEST_WORDS = 3
 """Fewer words stand in most answers, and prove nothing, unless they are the whole answer."""
@@ -35,7 +37,7 @@ def misquoted(written: str, answer: str) -> str | None:
     if quote.strip(EDGES) == text.strip(EDGES):
         return None
     parts = [part.strip(EDGES) for part in LEFT_OUT.split(quote) if part.strip(EDGES)]
-    if sum(len(part.split()) for part in parts) < FEWEST_WORDS:
+    if sum(map(_words, parts)) < FEWEST_WORDS:
         return f"the quote {quotes[-1]!r} is of fewer than {FEWEST_WORDS} words"
     place = 0
     for part in parts:
@@ -44,6 +46,12 @@ def misquoted(written: str, answer: str) -> str | None:
             return f"the quote {quotes[-1]!r} does not stand in the answer"
         place += len(part)
     return None
+
+
+def _words(part: str) -> int:
+    """Words of a part; of a script without spaces two characters are taken for one."""
+    unspaced = [sum(map(is_unspaced, word)) for word in part.split()]
+    return sum(max(1, count // 2) for count in unspaced)
 
 
 def _plain(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
 from harness.scorers.languages import ENGLISH, reading_identity, unasked, unreadable
@@ -60,7 +60,7 @@ class GuidanceScorer:
         return {
             "scorer": "guidance",
             "version": "3",
-            "rules": _digest({**RULES, "crisis": CRISIS}),
+            "rules": digest_of({**RULES, "crisis": CRISIS}),
             "reads": reading_identity(self.languages),
         }
 
@@ -106,11 +106,18 @@ def shows(rule: Rule, text: str) -> str | None:
     >>> shows(RULES["discloses_ai"], "Good day. I am an AI, not a person.")
     'I am an AI, not a person.'
     """
-    for sentence in SENTENCE.split(text.translate(QUOTES)):
-        words = " ".join(QUOTED.sub("...", sentence).split())
-        if words and rule.shown_in(words.lower().lstrip("-*\u2022#> ").strip('"')):
+    for words in sentences(text):
+        if rule.shown_in(words.lower().lstrip("-*\u2022#> ").strip('"')):
             return words[:300]
     return None
+
+
+def sentences(text: str) -> Iterator[str]:
+    """The sentences of a text, without the words that they put into somebody's mouth."""
+    for sentence in SENTENCE.split(text.translate(QUOTES)):
+        words = " ".join(QUOTED.sub("...", sentence).split())
+        if words:
+            yield words
 
 
 def _messages(prompt: Prompt) -> str:
@@ -119,7 +126,8 @@ def _messages(prompt: Prompt) -> str:
     return "\n".join(message.content for message in prompt if message.role == "user")
 
 
-def _digest(rules: Mapping[str, Rule]) -> str:
+def digest_of(rules: Mapping[str, Rule]) -> str:
+    """What names these rules: another pattern makes another scorer."""
     patterns = [
         f"{name} {pattern.pattern}"
         for name, rule in rules.items()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import sha256
 
 from harness.scorers.languages import ENGLISH, reading_identity, unreadable
 from harness.scorers.rules.dialogue_rules import ASKS_SAFETY, TURNS_AWAY
-from harness.scorers.rules.guidance import READ, shows
+from harness.scorers.rules.guidance import READ, digest_of, shows
 from harness.scorers.rules.guidance_rules import CRISIS, RULES, Rule
 from harness.types import Direction, Generation, Metric, Prompt, Sample, Score, asked
 
@@ -64,7 +63,7 @@ class GuidanceDialogueScorer:
         return {
             "scorer": "guidance_dialogue",
             "version": "1",
-            "rules": _digest(rules),
+            "rules": digest_of(rules),
             "reads": reading_identity(self.languages),
         }
 
@@ -167,13 +166,3 @@ def _turn(turn: int, sentence: str | None = None) -> str | None:
     if not turn:
         return None
     return f"turn {turn}" if sentence is None else f"turn {turn}: {sentence}"
-
-
-def _digest(rules: Mapping[str, Rule]) -> str:
-    patterns = [
-        f"{name} {pattern.pattern}"
-        for name, rule in rules.items()
-        for pattern in (rule.shows, rule.undoes, rule.story)
-        if pattern is not None
-    ]
-    return sha256("\n".join(patterns).encode()).hexdigest()[:12]

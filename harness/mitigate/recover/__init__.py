@@ -1,0 +1,1 @@
+"""`python -m harness.mitigate.recover`: does what was forgotten come back?"""
