@@ -41,7 +41,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "score": "runs report bridges store statistics command show types",
         "logs": "bridges store statistics command show types evidence",
         "lm_eval_tasks": "runs store command types",
-        "evidence": "types statistics data store command scorers tasks",
+        "evidence": "types statistics data store command scorers tasks review",
         "testing": "runs store types",
         "mitigate": "types data store command models mitigations statistics show regression",
         "__main__": "runs types",
