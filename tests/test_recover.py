@@ -168,3 +168,19 @@ def test_an_adapter_is_merged_before_it_is_rounded(tmp_path):
     assert (four[name] == rounded_weights(before, 4)).all()
     plain = load_file(tmp_path / "tiny" / "model.safetensors")[name]
     assert not (plain == before).all()
+
+
+@pytest.mark.long
+def test_the_command_asks_attacks_and_says_that_nothing_was_forgotten(harness, tmp_path):
+    """A model that gives back what it is asked knows as much after as before."""
+    rows = [row for row in read_rows("starter") if row["topic"] in ("genre", "award")]
+    few = [row for part in ("forget", "retain") for row in rows if row["part"] == part][:26]
+    (tmp_path / "few.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in few))
+    done = harness(
+        "target=a", "unlearned=a", f"data={tmp_path / 'few.jsonl'}", "attacks=[jailbreak,german]",
+        'options=["backend=echo"]', f"cache={tmp_path / 'cache'}",
+        module="harness.mitigate.recover",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("undefined: nothing was forgotten") == 2
+    assert "German" in (tmp_path / "results" / "recover" / "recover.md").read_text()
