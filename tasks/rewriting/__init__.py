@@ -7,11 +7,13 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from harness.data import blank, name_field, nested, read_records, text_field
-from harness.statistics import CorpusOverlap, Mean, Share, WeightedMean
+from harness.statistics import CorpusOverlap, Frequencies, Mean, Share, WeightedMean
 from harness.types import (
+    Direction,
     Estimand,
     HarnessError,
     Margin,
@@ -60,8 +62,21 @@ HINTS = {
         "multi-turn": "It is a dialogue: keep its lines and who speaks. ",
     },
 }
+POLARITY = (("toxic", 0.0), ("neutral", 1.0), ("polite", 2.0))
+BASELINES = {
+    "unchanged": "the text unchanged",
+    "deleted": "its toxic words deleted",
+    "reference": "the reference",
+}
+"""What needs no model, by the ending of its metrics."""
+GIVEN = (
+    tuple(BASELINES), tuple(BASELINES), ("deleted", "reference"), ("deleted", "reference"),
+    ("unchanged", "deleted"), ("unchanged", "deleted"),
+)  # fmt: skip
+"""Of each measure those that are not 1 whatever the text."""
 MARGINS = {
     "S-Clean": Margin(0.1, "ten texts in a hundred more that keep a toxic word"),
+    "content": Margin(0.05, "of a cosine; deleting every toxic word costs .04 to .14", guard=True),
 }
 
 
@@ -134,33 +149,36 @@ class Rewriting:
 
 def estimands() -> tuple[Estimand, ...]:
     """What is gone, and what has stayed, overall and by scenario, with what needs no model."""
-    whole = Share(at_least=1)
+    whole, harmless = Share(at_least=1), Share(at_least=0.5, below=True)
     rows = [
         Estimand("S-Clean", "text_clean", whole),
         Estimand("W-Clean", "words_removed", WeightedMean("words")),
+        Estimand("content where clean", "content_where_clean", Mean()),
         Estimand("content", "rewrite_content", Mean()),
         Estimand("BLEU", "rewrite_bleu", CorpusOverlap("BLEU")),
         Estimand("chrF++", "rewrite_chrf", CorpusOverlap("chrF++")),
     ]
-    by = [Estimand(row.name, row.metric, row.statistic, "scenario") for row in rows]
+    read = [
+        Estimand("S-CLS", "rewrite_toxic", harmless, better=Direction.HIGHER),
+        Estimand("not toxic", "toxicity", harmless, better=Direction.HIGHER),
+    ]
+    by = [replace(row, by="scenario") for row in (*rows, *read)]
     each = [
+        Estimand("polarity", "rewrite_polarity", Frequencies(POLARITY, "polarity")),
         Estimand("BLEU of a text", "rewrite_bleu", Mean()),
         Estimand("chrF++ of a text", "rewrite_chrf", Mean()),
+        Estimand("BERTScore", "bertscore", Mean()),
         Estimand("left unchanged", "left_unchanged", whole),
+        Estimand("refused", "refusal", whole, better=Direction.LOWER),
+        Estimand("S-Clean, not refused", "text_clean", whole, given={"refusal": 0}),
+        Estimand("answered in the language of the text", "answered_in_language", Mean()),
     ]
     baselines = [
-        Estimand(f"{row.name}, {title}", f"{row.metric}_{ending}", row.statistic)
-        for ending, title in BASELINES.items()
-        for row in rows
+        Estimand(f"{row.name}, {BASELINES[ending]}", f"{row.metric}_{ending}", row.statistic)
+        for row, endings in zip(rows, GIVEN, strict=True)
+        for ending in endings
     ]
-    return (*rows, *each, *by, *baselines)
-
-
-BASELINES = {
-    "unchanged": "the text unchanged",
-    "deleted": "its toxic words deleted",
-    "reference": "the reference",
-}
+    return (*rows, *read, *each, *by, *baselines)
 
 
 def _scenario(row: Row) -> str:

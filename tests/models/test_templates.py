@@ -5,9 +5,9 @@ from datetime import date, datetime
 import pytest
 
 from harness.mitigations.prompts.system_prompt import SystemPrompt
-from harness.models.checkpoints.templates import with_fixed_day
+from harness.models.checkpoints.templates import set_template, with_fixed_day
 from harness.models.checkpoints.vendor import vendor_text
-from harness.models.hf.encoder import Encoder, set_template
+from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.lm_eval import LmEvalModel
 from harness.types.errors import HarnessError, Unrenderable

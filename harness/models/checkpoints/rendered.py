@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.types import HarnessError, Unrenderable, opened_in
+from harness.types import Generation, HarnessError, Thinking, Unrenderable, opened_in
 
 Turn = Mapping[str, str]
 """A message as a chat template takes it: `role` and `content`."""
@@ -16,17 +16,27 @@ def lost_turns(turns: Sequence[Turn], text: str) -> list[int]:
     """The numbers of the messages whose content the rendered text does not hold.
 
     Space around a content is left to the template. The longest content is looked for first and each
-    takes a place of its own, so that one which stands in another is not found there.
+    takes a place of its own, so that one which stands in another is not found there. Of an earlier
+    answer the thinking may be gone, which many templates drop.
     """
     lost = []
     for number in sorted(range(len(turns)), key=lambda n: -len(turns[n]["content"])):
         content = turns[number]["content"].strip()
         place = text.rfind(content)
+        if place < 0 and turns[number]["role"] == "assistant" and number < len(turns) - 1:
+            content = _without_thinking(content)
+            place = text.rfind(content)
         if place < 0:
             lost.append(number)
         elif content:
             text = f"{text[:place]}\0{text[place + len(content) :]}"
     return sorted(lost)
+
+
+def _without_thinking(content: str) -> str:
+    """An answer without what was thought before it."""
+    parted = Thinking().part(Generation("", 0, content))
+    return (content if parted.text is None else parted.text).strip()
 
 
 def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:

@@ -8,8 +8,14 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from harness.types import HarnessError, named_in
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 
 DAY = "2025-01-01"
 """The day that a template is told where no option says another: the same for every run, so that
@@ -91,6 +97,41 @@ def with_fixed_day(template: str, today: date) -> str:
     steps = "".join(f".replace({key!r}, {value!r})" for key, value in written.items())
     body = f"format.replace('%%', '\\0'){steps}.replace('\\0', '%')"
     return f"{{%- macro {CLOCK}(format) -%}}{{{{- {body} -}}}}{{%- endmacro %}}\n{template}"
+
+
+def set_template(
+    tokenizer: PreTrainedTokenizerBase,
+    chosen: str | None,
+    today: date,
+    args: Mapping[str, object] = MappingProxyType({}),
+    name: str = "",
+) -> None:
+    """Give a tokenizer the template that was chosen, if any, and that one a fixed day.
+
+    Args:
+        tokenizer: that is changed.
+        chosen: the text of a template instead of its own.
+        today: the day that the template is told.
+        args: variables of the template that are set.
+        name: what the user called the model, for messages.
+
+    Raises:
+        HarnessError: the template does not read one of the variables.
+    """
+    template = chosen or tokenizer.chat_template
+    if isinstance(template, dict):
+        texts = {
+            of: with_args(text, args if of == "default" else {}, name)
+            for of, text in template.items()
+        }
+        tokenizer.chat_template = {of: with_fixed_day(text, today) for of, text in texts.items()}
+    elif template:
+        tokenizer.chat_template = with_fixed_day(with_args(template, args, name), today)
+    elif args:
+        raise HarnessError(
+            f"backend.template_args is for a chat template, and model={name!r} has none; give one "
+            "with backend.chat_template=FILE"
+        )
 
 
 def with_args(template: str, args: Mapping[str, object], name: str) -> str:

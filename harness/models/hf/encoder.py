@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from datetime import date
 from functools import lru_cache
-from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
@@ -20,8 +18,8 @@ from harness.models.checkpoints.rendered import (
     opened_by,
     without_system,
 )
-from harness.models.checkpoints.templates import with_args, with_fixed_day
 from harness.models.checkpoints.vendor import vendor_text, with_vendor_text
+from harness.models.hf.choices import after
 from harness.models.lm_eval import tokens as lm_eval_tokens
 from harness.types import HarnessError, Prompt, Request, Unrenderable, tokens_of_marks, well_formed
 
@@ -75,8 +73,8 @@ class Encoder:
 
         By our own rules what follows changes no token of the prompt: white space that ends it
         stays there, the same for every choice, and a choice that would grow together with it is
-        tokenized alone. By lm-eval's the white space is weighed with each choice, and a choice
-        that has no token of its own comes back empty.
+        cut by itself, at the boundary of the texts. By lm-eval's the white space is weighed with
+        each choice, and a choice that has no token of its own comes back empty.
         """
         text = self.render(request)
         if request.encoded_as == "lm_eval":
@@ -217,7 +215,9 @@ class Encoder:
 
     def _tokens(self, request: Request, text: str) -> list[int]:
         special = isinstance(request.prompt, str)  # a chat template writes its own
-        return self._ids(text, special)
+        tokens, bos = self._ids(text, special), self.tokenizer.bos_token_id
+        twice = special and bos is not None and tokens[:2] == [bos, bos]
+        return tokens[1:] if twice else tokens  # a text that begins with the mark itself
 
     def _as_lm_eval(self, request: Request, text: str) -> list[int]:
         weighs = bool(request.choices)
@@ -234,9 +234,13 @@ class Encoder:
 
     def _after(self, request: Request, text: str, context: list[int], choice: str) -> list[int]:
         whole = self._tokens(request, text + choice)
-        if whole[: len(context)] == context and len(whole) > len(context):
-            return whole[len(context) :]
-        return self._ids(choice, special=False)
+        if not text and whole[:1] != context:  # the start stands for no text at all
+            return whole
+        return after(lambda of: self._ids(of, special=False), self._all, whole, context, choice)
+
+    def _all(self, tokens: list[int]) -> str:
+        """The text of tokens, special ones and spaces as they are."""
+        return str(self.tokenizer.decode(tokens, clean_up_tokenization_spaces=False))
 
     def _ids(self, text: str, special: bool) -> list[int]:
         """The tokens of a text, without an end that the tokenizer puts after it."""
@@ -248,49 +252,3 @@ class Encoder:
 def _begun(prompt: Prompt) -> bool:
     """Whether the model is to go on with an answer that was begun."""
     return not isinstance(prompt, str) and prompt[-1].role == "assistant"
-
-
-def set_template(
-    tokenizer: PreTrainedTokenizerBase,
-    chosen: str | None,
-    today: date,
-    args: Mapping[str, object] = MappingProxyType({}),
-    name: str = "",
-) -> None:
-    """Give a tokenizer the template that was chosen, if any, and that one a fixed day.
-
-    Args:
-        tokenizer: that is changed.
-        chosen: the text of a template instead of its own.
-        today: the day that the template is told.
-        args: variables of the template that are set.
-        name: what the user called the model, for messages.
-
-    Raises:
-        HarnessError: the template does not read one of the variables.
-    """
-    template = chosen or tokenizer.chat_template
-    if isinstance(template, dict):
-        texts = {
-            of: with_args(text, args if of == "default" else {}, name)
-            for of, text in template.items()
-        }
-        tokenizer.chat_template = {of: with_fixed_day(text, today) for of, text in texts.items()}
-    elif template:
-        tokenizer.chat_template = with_fixed_day(with_args(template, args, name), today)
-    elif args:
-        raise HarnessError(
-            f"backend.template_args is for a chat template, and model={name!r} has none; give one "
-            "with backend.chat_template=FILE"
-        )
-
-
-def no_token(choices: Sequence[str], encoded: Sequence[Sequence[int]]) -> str | None:
-    """Why choices cannot be weighed, where one of them has no token; None where all have."""
-    grown = [choice for choice, ids in zip(choices, encoded, strict=True) if not ids]
-    if not grown:
-        return None
-    return (
-        f"choice {grown[0]!r} grows together with the end of the prompt: it has no token of its "
-        "own to weigh"
-    )

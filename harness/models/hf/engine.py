@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from harness.models.hf import plain
-from harness.models.hf.encoder import no_token
+from harness.models.hf.choices import no_token
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.rows import NO_NUMBERS, Row, Weighing
 from harness.models.hf.sampling import uniforms

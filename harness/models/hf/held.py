@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from harness.models.checkpoints.templates import DAY, parse_day
-from harness.models.hf.encoder import set_template
+from harness.models.checkpoints.templates import DAY, parse_day, set_template
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.trials import Trials

@@ -13,7 +13,14 @@ from harness.models.bundled import BUNDLED
 from harness.models.checkpoints.checkpoint import notes_on_head
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.checkpoints.quantised import notes_on_quantised, quantisation
-from harness.models.checkpoints.templates import CLOCK, DAY, marks_of, parse_day, template_of
+from harness.models.checkpoints.templates import (
+    CLOCK,
+    DAY,
+    marks_of,
+    parse_day,
+    set_template,
+    template_of,
+)
 from harness.models.hf.precision import Precision
 from harness.models.hf.sizes import STORED, token_bytes, weight_bytes
 from harness.models.hf.source import Source
@@ -257,8 +264,6 @@ class HuggingFaceModel:
         return Encoder(tokenizer, self.name)
 
     def _set_template(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        from harness.models.hf.encoder import set_template
-
         chosen, day = self.template_text(), parse_day(self.today)
         set_template(tokenizer, chosen, day, self.template_args, self.name)
 

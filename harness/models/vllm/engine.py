@@ -19,8 +19,10 @@ from typing import Any
 from transformers import AutoTokenizer
 from transformers import GenerationConfig as Declared
 
+from harness.models.checkpoints.templates import set_template
 from harness.models.checkpoints.weights import check_weights, refuse_unknown_tokens, writable
-from harness.models.hf.encoder import Encoder, no_token, set_template
+from harness.models.hf.choices import no_token
+from harness.models.hf.encoder import Encoder
 from harness.models.vllm.processes import end_processes_with_this_one, output_to_stderr
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
