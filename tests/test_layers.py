@@ -25,7 +25,7 @@ FLOORS: tuple[Mapping[str, str], ...] = (
         "scorers": "types statistics models",
         "mitigations": "types models data",
         "bridges": "types statistics data",
-        "tasks": "types statistics data",
+        "tasks": "types statistics data store",
         "agreement": "types statistics data validity command show",
         "leaderboard": "types statistics store command show",
         "report": "types store command show",
