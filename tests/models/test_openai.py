@@ -558,6 +558,18 @@ def test_a_server_that_goes_on_is_told_from_one_of_which_it_is_not_known(server)
     assert model.notes[1:] == [HEEDS]
 
 
+def test_a_server_that_repeats_what_was_begun_is_found_and_the_repetition_taken_out(server):
+    begun = "Answer:"
+    server.trouble = {
+        BEGUN: sends(json.dumps(reply(said(f"{BEGUN}is.")))),
+        begun: sends(json.dumps(reply(said(f"{begun} B")))),
+    }
+    model = ServedModel("m", server.url, continues=True)
+    (answer,) = answers(model, BEGINS).values()
+    assert answer.text == " B"
+    assert model.told["probe"]["goes_on"] == "yes, repeating what was begun"
+
+
 def said(text):
     return {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}
 

@@ -123,9 +123,7 @@ class Asker:
             reason = self.plain(f"the connection failed: {error.__cause__ or error}")
             raise UnansweredError(reason, again=True, reached=False) from None
         text = response.content.decode("utf-8-sig", "replace")
-        if len(self.key) >= SECRET:
-            text = text.replace(self.key, "***")
-        return Reply(response.status_code, response.headers, text)
+        return Reply(response.status_code, response.headers, self.without_secret(text))
 
     def _read(self, reply: Reply) -> object:
         """The JSON of a reply that is no error; a stream of events is put together."""
@@ -157,6 +155,10 @@ class Asker:
     def plain(self, reason: str) -> str:
         """A reason in one line, without the key."""
         return without_key(reason, self.key)
+
+    def without_secret(self, text: str) -> str:
+        """An answer without the key, where that is no word like another."""
+        return text.replace(self.key, "***") if len(self.key) >= SECRET else text
 
 
 async def tried(once: Callable[[], Awaitable[object]], retries: int) -> object:

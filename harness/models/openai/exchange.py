@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.models.openai.asking import Asks
-from harness.models.openai.bodies import Parameters
+from harness.models.openai.bodies import Parameters, is_begun
 from harness.models.openai.faults import UnansweredError
 from harness.models.openai.honouring import honoured, note_of
-from harness.models.openai.probing import look, probe_of
+from harness.models.openai.probing import REPEATS, look, probe_of
 from harness.models.openai.reading import read_all, unanswered
 from harness.models.openai.refusals import Refusals
 from harness.types import Generation, GenerationConfig, HarnessError, Request
@@ -153,6 +153,8 @@ class Exchange:
         except UnansweredError as why:
             return self.lost(asker, why, body, request, indices)
         self._refusals.answered()
+        if self.told.get("probe", {}).get("goes_on") == REPEATS and is_begun(request):
+            answers = [_without_begun(one, request) for one in answers]
         most = generation.max_new_tokens
         for place, one in enumerate(answers):
             if one.error is not None:
@@ -196,6 +198,14 @@ class Exchange:
             self.note(
                 [f"the server does not keep to max_tokens: it took more than {most} for an answer"]
             )
+
+
+def _without_begun(answer: Generation, request: Request) -> Generation:
+    """An answer without what the request began, which the server has repeated."""
+    begun = request.prompt[-1]
+    if answer.text is None or isinstance(begun, str):
+        return answer
+    return replace(answer, text=answer.text.removeprefix(begun.content))
 
 
 async def _end(tasks: Sequence[asyncio.Task[list[Generation]]], asker: Asks) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 from harness.models.openai.asking import Asker
+from harness.models.openai.batch_files import BatchFiles
+from harness.models.openai.batching import Batching
 from harness.models.openai.bodies import Parameters
 from harness.models.openai.exchange import Exchange
 from harness.models.openai.options import (
@@ -16,7 +19,7 @@ from harness.models.openai.options import (
     check_request,
     whole_prices,
 )
-from harness.types import Generation, GenerationConfig, Mitigation, Model, Request
+from harness.types import Generation, GenerationConfig, HarnessError, Mitigation, Model, Request
 
 
 class ServedModel:
@@ -50,6 +53,12 @@ class ServedModel:
         probe: ask a few small requests first.
         reasoning_effort: what a reasoning model's `reasoning_effort` is set to; None: not sent.
         stream: ask for answers as streams of events, for servers that give no others.
+        batch: send requests as batches, which servers answer within a day at half the price; a
+            process that is ended, and begun again in days, goes on with those that were sent.
+        batch_wait: seconds that batches are waited for.
+
+    Raises:
+        HarnessError: an option means nothing.
     """
 
     device_used = None
@@ -76,6 +85,8 @@ class ServedModel:
         probe: bool = True,
         reasoning_effort: str | None = None,
         stream: bool = False,
+        batch: bool = False,
+        batch_wait: float = 90_000.0,
     ) -> None:
         check_address(base_url)
         check_numbers(concurrency, retries, timeout)
@@ -94,7 +105,14 @@ class ServedModel:
             max_tokens_name, tuple(omit), seeds, top_logprobs, dict(extra or {}),
             reasoning_effort, stream,
         )  # fmt: skip
-        self.prices = whole_prices(prices)
+        whole = whole_prices(prices)
+        self.prices = {of: price / 2 for of, price in whole.items()} if whole and batch else whole
+        self.batch = batch
+        self.batch_wait = batch_wait
+        if batch and stream:
+            raise HarnessError("backend.batch=true and backend.stream=true exclude each other")
+        if not batch_wait >= 0:
+            raise HarnessError(f"backend.batch_wait={batch_wait} must be seconds, at least 0")
         self.ends = ends
         self.exchange = Exchange(
             name, self.base_url, api_key_env, self.parameters, concurrency, together, ends, probe
@@ -132,7 +150,31 @@ class ServedModel:
         if requests:
             key = os.environ.get(self.api_key_env, "")
             asker = Asker(self.base_url, key, self.retries, self.timeout, self.api_key_env)
-            yield from self.exchange.generate(asker, requests, generation, seed)
+            if self.batch:
+                yield from self._batched(asker, requests, generation, seed)
+            else:
+                yield from self.exchange.generate(asker, requests, generation, seed)
+
+    def _batched(
+        self, asker: Asker, requests: Sequence[Request], generation: GenerationConfig, seed: int
+    ) -> Iterator[list[Generation]]:
+        """By batches; what the server refuses and honours is found without one."""
+        import openai
+
+        async def look() -> None:
+            try:
+                await self.exchange.look(asker, requests[0], generation, seed)
+            finally:
+                await asker.close()
+
+        asyncio.run(look())
+        with openai.OpenAI(
+            api_key=asker.key or "none", base_url=self.base_url, max_retries=self.retries,
+            timeout=self.timeout,
+        ) as client:  # fmt: skip
+            files = BatchFiles(self.base_url)
+            batching = Batching(self.exchange, asker, client, files, self.batch_wait)
+            yield from batching.generate(requests, generation, seed)
 
     def hooked(self, mitigations: Sequence[Mitigation]) -> Model:
         """This model, its tokens chosen here one by one, among those that it lists as likeliest.

@@ -18,6 +18,8 @@ QUESTION = "What is the capital of France?"
 BEGUN = "The capital of France is Par"
 REST = "is"
 """What goes on with `BEGUN`, which ends within a word: a new answer does not begin so."""
+REPEATS = "yes, repeating what was begun"
+"""What is known of a server whose answer holds the begun one, too; it is taken out."""
 ANEW = ("The capital of France", "Paris")
 """How an answer begins that was written anew."""
 
@@ -106,6 +108,9 @@ def _look_at_tokens(choice: Mapping[str, object], top: int, findings: Findings) 
 def _look_at_going_on(text: str, findings: Findings) -> None:
     """Whether a begun answer is gone on with, as was declared."""
     reply = text.strip()
+    if reply.startswith(f"{BEGUN}{REST}"):
+        findings.facts["goes_on"] = REPEATS
+        return
     anew = reply and (
         any(start.startswith(reply) or reply.startswith(start) for start in ANEW)
         or (reply[0].isupper() and len(reply.split()) > 1)

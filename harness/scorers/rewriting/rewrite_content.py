@@ -71,9 +71,9 @@ class RewriteContentScorer:
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """The digest of the encoder."""
+        """The digest of the encoder. Version 2 has `content_where_clean` too."""
         weights = digest_files([self.folder / name for name in FILES])
-        return {"scorer": "rewrite_content", "version": "1", "weights": weights}
+        return {"scorer": "rewrite_content", "version": "2", "weights": weights}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]
