@@ -127,3 +127,11 @@ def test_the_benchmark_of_dialogues_ends_in_ratios(tmp_path):
     ways = json.loads(last)["ways"]
     assert set(ways) == {"ours", "not held", "HFLM", "generate"}
     assert {way["equal"] for way in ways.values()} == {"4/4"}
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_logs_ends_in_rates(tmp_path):
+    *_, last = benchmark("logs.py", "--answers", "50", "--rounds", "1", cwd=tmp_path)
+    rates = json.loads(last)["rate_of_parquet"]
+    assert set(rates) == {"parquet", "inspect", "lm_eval", "every_eval_ever",
+                          "inspect with its scores"}  # fmt: skip

@@ -154,6 +154,7 @@ ASKED["yes_fields"] = [[Sample("q", "?", target='{"cardio": 1}')]]
 ASKED["molecule_repair"] = [[Sample("q", "?", metadata={"smiles": "Nc1ccccc1", "task": "ames"})]]
 ASKED["trial_results"] = [[Sample("q", "?", target='{"a_events": "x"}')]]
 REWRITING = {"text": "Rot.", "reference": "No.", "toxic_words": '["rot"]', "language": "en"}
+ASKED["memorisation"] = [[Sample("q", "Which?", target="It is late.")]]
 REWRITERS = ("rewrite_content", "rewrite_overlap", "toxic_words")
 ASKED |= {name: [[Sample("q", "?", metadata=REWRITING)]] for name in REWRITERS}
 ASKED["rubric"] = [[Sample("q", "Which?", metadata={"rubrics": '[["Names one.", 5, []]]'})]]

@@ -11,7 +11,7 @@ from harness.bridges.logs.inspect import InspectLog
 from harness.evidence.risks.register import risks
 from harness.logs.export.rows import Whole
 from harness.logs.export.sheets import ExcelForm, LatexForm
-from harness.logs.export.trackers import notes, numbers
+from harness.logs.export.trackers import MlflowForm, files, notes, numbers, parameters
 from harness.store import FinishedRun
 from tests.conftest import SHARED
 
@@ -117,6 +117,49 @@ def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tm
     for (name, index), (text, error) in texts.items():
         answer = log._rows[name]["answers"][index]
         assert (answer["text"], answer["error"] is None) == (text, error is None)
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_inspect_ai_reads_a_run_as_its_own_log(whole, tmp_path):
+    pytest.importorskip("inspect_ai", reason="inspect_ai is not installed, which reads the log")
+    from inspect_ai.analysis import SampleScores, SampleSummary, samples_df
+    from inspect_ai.log import read_eval_log
+
+    from harness.logs.export.inspect import InspectForm
+
+    InspectForm().write(whole, tmp_path)
+    path = tmp_path / f"{whole.run.name}.eval"
+    log = read_eval_log(str(path))
+    texts = {(a["sample_id"], a["index"] + 1): a["text"] for a in whole.run.answers(
+        ["sample_id", "index", "text", "error"]) if a["error"] is None}  # fmt: skip
+    read = {(s.id, s.epoch): s.output.completion for s in log.samples if s.error is None}
+    assert read == texts
+    assert sum(s.error is not None for s in log.samples) == 16 - len(texts) > 0
+    means = {m.name: m.value for s in log.results.scores for m in s.metrics.values()}
+    assert means == {row["name"]: row["estimate"] for row in whole.headline}
+    frame = samples_df(str(path), columns=[*SampleSummary, *SampleScores], quiet=True)
+    kept = {}
+    for part in whole.run.score_parts(["sample_id", "index", "metric", "value"]):
+        for row in part.to_pylist():
+            if row["value"] is not None and row["metric"] == "refusal":
+                kept[row["sample_id"], row["index"] + 1] = row["value"]
+    scores = frame.set_index(["id", "epoch"])["score_refusal"].dropna().astype(float)
+    assert scores.to_dict() == kept
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_mlflow_keeps_each_estimate_each_parameter_and_the_tables(whole, tmp_path):
+    pytest.importorskip("mlflow", reason="the extra `mlflow` is not installed")
+    pytest.importorskip("sqlalchemy", reason="mlflow-skinny keeps no folder")
+    from mlflow.tracking import MlflowClient
+
+    MlflowForm(experiment="ours").write(whole, tmp_path)
+    client = MlflowClient(f"sqlite:///{tmp_path.resolve()}/mlflow.db")
+    (run,) = client.search_runs([client.get_experiment_by_name("ours").experiment_id])
+    assert (run.info.status, run.data.metrics) == ("FINISHED", numbers(whole))
+    assert run.data.params == {k: v[:6000] for k, v in parameters(whole).items()}
+    kept = {file.path for file in client.list_artifacts(run.info.run_id)}
+    assert kept == {"estimates.txt", *(path.name for path in files(whole))}
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas at {SCHEMAS}")

@@ -110,6 +110,49 @@ def test_versions_that_no_critic_rates_well_are_refused(rate):
     assert not model.calls["compose"]
 
 
+@pytest.mark.parametrize("count", [1, 10, 1000])
+def test_calls_are_as_many_whatever_the_number_of_targets(count):
+    model = Office(audit="yes", rate="5")
+    targets = "\n".join(f"Subject {n}" for n in range(count))
+    found = answers(filtering(targets=targets), model)
+    assert found["a", 0].noted["calls"] == 7
+    assert sum(model.calls.values()) == 21
+
+
+class Listening(Office):
+    """Keeps what it is asked."""
+
+    def generate(self, requests, generation, seed):
+        self.heard = [*getattr(self, "heard", ()), *(r.prompt for r in requests)]
+        return super().generate(requests, generation, seed)
+
+
+def test_targets_stand_first_in_each_call_so_that_calls_share_them():
+    model = Listening(audit="yes", rate="5")
+    answers(filtering(targets=["b", "a", "b", " "]), model)
+    calls = [prompt[-1].content for prompt in model.heard[2:]]
+    assert len(calls) == 18
+    assert all(text.startswith("Subjects that must not come up: b; a.\n\n") for text in calls)
+
+
+def test_a_shortlist_names_the_nearest_targets_and_passes_what_shares_no_word():
+    model = Listening(audit="No.")
+    answers(filtering(targets=["Say", "Once more, it", "Paris"], shortlist=1), model)
+    named = [prompt[-1].content.split("\n")[0] for prompt in model.heard[2:]]
+    assert named == [
+        "Subjects that must not come up: Say.", "Subjects that must not come up: Say.",
+        "Subjects that must not come up: Once more, it.",
+    ]  # fmt: skip
+    none = answers(filtering(targets=["Paris"], shortlist=8), Office(audit="yes"))
+    assert {answer.noted["calls"] for answer in none.values()} == {1.0}
+    assert {answer.text for answer in none.values()} == {"first text"}
+
+
+def test_the_filter_is_of_the_survey_s_third_class():
+    assert filtering().method_class == "in-context"
+    assert Agents().method_class == ""
+
+
 def test_the_same_whatever_is_asked_beside_it(random_weights):
     model = HuggingFaceModel(random_weights())
     requests = [Request(name, f"Once {name}", (0, 1)) for name in "ab"]
@@ -139,6 +182,8 @@ def test_agents_keep_the_contract_of_mitigations():
         ({"scheme": "filter"}, r"mitigation\.targets is empty"),
         ({"top": 3}, r"top=3 must be from 1 to mitigation\.variants=2"),
         ({"least": 0.5}, r"least=0\.5 must be a rating from 1 to 5"),
+        ({"scheme": "filter", "targets": " \n"}, r"mitigation\.targets is empty"),
+        ({"shortlist": 0}, r"shortlist=0 must be at least 1, or null"),
         ({"helper_tokens": 0}, r"helper_tokens=0 must be at least 1"),
     ],
 )

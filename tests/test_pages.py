@@ -393,3 +393,24 @@ def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
         assert old == refusal
         assert new.startswith(visible(sound(HOSTILE[number % 16]))[:10].strip())
     assert tab.locator("main script, main iframe, main img:not(picture img)").count() == 0
+
+
+def test_a_conversation_reads_as_one_and_says_where_it_went_wrong(visit, tmp_path, harness):
+    done = harness(
+        "task=counseling_dialogue", "scorer=[guidance_dialogue]", "backend=echo", "task.turns=2",
+        "backend.answer='<b>You</b> clearly have bipolar disorder.'", "limit=3", "report=true",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (report,) = tmp_path.glob("results/runs/*/report.html")
+    tab = visit(report)
+    assert tab.locator("button.open").count() == 3
+    tab.locator("button.open").first.click()
+    heads = tab.locator(".detail .turn h3").all_inner_texts()
+    assert heads == ["1 PERSON", "1 MODEL", "2 PERSON", "2 MODEL"]
+    (mark,) = tab.locator(".detail .turn p.lost").all_inner_texts()
+    assert "never diagnosed 0: turn 1: " in mark
+    assert tab.locator(".detail .turn").nth(1).locator("p.lost").count() == 1
+    assert tab.locator(".detail b").count() == 0
+    tab.fill("#search", "bipolar disorder")
+    assert tab.locator("button.open").count() == 3

@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.report.headline import Row
+from harness.report.talks import talks_of
+from harness.report.texts import MOST_CHARACTERS, shown_text
 from harness.show import Labels, category
 from harness.store import FinishedRun, Scores
-from harness.types import up_to, visible
+from harness.types import visible
 
 MOST_ROWS = 5000
 """Answers that the page holds: those of the worst scores."""
 MOST_MISSING = 1000
 """Of them such whose score could not be had, where others are left out for it."""
-MOST_CHARACTERS = 20_000
-"""Of one text; the page says how many more there are."""
 MOST_TEXT = 24_000_000
 """Characters of all texts together."""
 MOST_FIELDS, MOST_VALUES, MOST_METRICS = 6, 60, 6
@@ -36,12 +36,36 @@ def chosen_answers(
     metrics: Sequence[str],
     better: str | None,
 ) -> tuple[list[dict[str, Any]], int]:
-    """The answers that the page shows, worst first, and how many it leaves out."""
-    total = len(samples) * scores.n
-    values = scores.values[metrics[0]] if metrics else np.full(total, np.nan)
-    numbers = worst_first(values, better == "higher")
-    entries: dict[int, dict[str, Any]] = {int(n): {"verdicts": {}} for n in numbers}
-    chosen = np.zeros(total + 1, np.bool_)  # the last is for rows of no generation
+    """The answers that the page shows, worst first, and how many it leaves out.
+
+    Of a conversation that is the last one, and `talk` has all of its turns.
+    """
+    n = scores.n
+    values = scores.values[metrics[0]] if metrics else np.full(len(samples) * n, np.nan)
+    talks = talks_of(samples) if run.info.dialogues else []
+    turns = {talk[-1] * n + i: [row * n + i for row in talk] for talk in talks for i in range(n)}
+    ends = np.array(list(turns), np.int64) if turns else np.arange(len(values))
+    numbers = ends[worst_first(values[ends], better == "higher")].tolist()
+    every = [turn for number in numbers for turn in turns.get(number, [number])]
+    entries = _entries(run, samples, scores, np.array(every, np.int64))
+    shown, characters = [], 0
+    for number in numbers:
+        talk = [entries[turn] for turn in turns.get(number, [number])]
+        if not all("answer" in entry for entry in talk):
+            continue  # a shard was lost since: the run makes it again
+        characters += sum(map(_size, talk))
+        if characters > MOST_TEXT:
+            break
+        shown.append(talk[-1] | {"talk": talk if turns else []})
+    return shown, len(ends) - len(shown)
+
+
+def _entries(
+    run: FinishedRun, samples: pa.Table, scores: Scores, numbers: NDArray[np.int64]
+) -> dict[int, dict[str, Any]]:
+    """Of these generations what was asked, what was answered and how that was scored."""
+    entries: dict[int, dict[str, Any]] = {number: {"verdicts": {}} for number in numbers.tolist()}
+    chosen = np.zeros(len(samples) * scores.n + 1, np.bool_)  # the last is for rows of none
     chosen[numbers] = True
     columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
     for part in run.score_parts(columns):
@@ -53,19 +77,14 @@ def chosen_answers(
     of_sample = samples.take(numbers // scores.n).to_pylist()
     for entry, row in zip(entries.values(), of_sample, strict=True):
         entry["sample"] = row
-    shown, characters = [], 0
-    for entry in entries.values():
-        answer = entry.get("answer")
-        if answer is None:
-            continue  # a shard was lost since: the run makes it again
-        characters += sum(
-            min(len(text or ""), MOST_CHARACTERS)
-            for text in (entry["sample"]["prompt"], answer["text"], answer.get("thinking"))
-        )
-        if characters > MOST_TEXT:
-            break
-        shown.append(entry)
-    return shown, total - len(shown)
+    return entries
+
+
+def _size(entry: Mapping[str, Any]) -> int:
+    """Characters of its texts; of a conversation's turn what was said before it is another's."""
+    answer = entry["answer"]
+    texts = (entry["sample"]["prompt"], answer["text"], answer.get("thinking"))
+    return sum(min(len(text or ""), MOST_CHARACTERS) for text in texts)
 
 
 def worst_first(values: NDArray[np.float64], higher_is_better: bool) -> NDArray[np.int64]:
@@ -134,15 +153,6 @@ def _answer_text(answer: Row) -> str | None:
         return text
     weights = ", ".join(f"{weight:.3f}" for weight in answer["choice_logprobs"])
     return f"weighed its choices; natural logarithm of the probability of each: {weights}"
-
-
-def shown_text(text: str | None) -> str | None:
-    """As the page shows it: what is unseen written out, and not longer than it can hold."""
-    if text is None:
-        return None
-    more = len(text) - MOST_CHARACTERS
-    shown = visible(up_to(text, MOST_CHARACTERS))
-    return shown if more <= 0 else f"{shown}\n\u2026 and {more:,} more characters in the run folder"
 
 
 def _is_bad(value: float | None, meaning: Row | None) -> bool:

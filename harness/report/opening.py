@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from harness.report.answers import shown_text
 from harness.report.headline import Row
+from harness.report.texts import shown_text
 from harness.show import ARROWS, SIDES, language_lines, missing_lines, number, trust
 from harness.store import UNMEASURABLE, RunInfo
 from harness.types import visible

@@ -8,6 +8,7 @@ from pathlib import Path
 from harness.report.answers import MOST_METRICS, browsed, chosen_answers, filters
 from harness.report.headline import Row, headline
 from harness.report.opening import asked, first_prompt, number_that_matters, warnings
+from harness.report.talks import person_words, talked, talks_of
 from harness.show import ARROWS, draw, page, picture, with_categories, worst_end
 from harness.store import UNMEASURABLE, FinishedRun, Scores, write_text
 from harness.types import visible
@@ -29,20 +30,25 @@ def write_report(folder: Path) -> Path:
     drawn = draw(rows, scores.values, title, folder / "figures")
     chosen = headline(rows)
     metrics = list(dict.fromkeys([*(row["metric"] for row in chosen), *scores.values]))
-    fields = filters(samples, rows, labels)
+    asked_last = (
+        samples.take([talk[-1] for talk in talks_of(samples)]) if info.dialogues else samples
+    )
+    fields = filters(asked_last, rows, labels)
     meanings = dict(info.metrics or {})
     if chosen and chosen[0]["better"] in ("lower", "higher"):  # refusing is good at times
         meanings[metrics[0]] = {**meanings.get(metrics[0], {}), "better": chosen[0]["better"]}
     better = meanings.get(metrics[0], {}).get("better") if metrics else None
     answers, left_out = chosen_answers(run, samples, scores, metrics, better)
-    columns = _columns(scores, fields, metrics)
+    columns, words = _columns(scores, fields, metrics), person_words(run)
     started = info.sessions[0]
     text = page(
         "run.html",
         "samples.js",
         {
             "rows": [
-                browsed(answer, columns, fields, metrics, meanings, labels) for answer in answers
+                browsed(answer, columns, fields, metrics, meanings, labels)
+                | talked(answer, words, meanings, info.estimands or ())
+                for answer in answers
             ],
             "columns": [worst_end(meanings.get(name, {}).get("better")) for name in columns],
             "estimates": [_listed(row) for row in rows],
@@ -55,7 +61,7 @@ def write_report(folder: Path) -> Path:
         ],
         figures=[picture(figure) for figure in drawn],
         first=first_prompt(info.first_prompt or {}),
-        browser=_browser(len(answers), left_out, metrics),
+        browser=_browser(len(answers), left_out, metrics, info.dialogues),
         columns=columns,
         fields=[
             {"name": name, "column": columns.index(name), "values_": values}
@@ -81,17 +87,27 @@ def keep_report(folder: Path) -> Path:
     return write_report(folder)
 
 
-def _browser(count: int, left_out: int, metrics: Sequence[str]) -> str:
+def _browser(count: int, left_out: int, metrics: Sequence[str], dialogues: bool) -> str:
     by = f" by {metrics[0]}" if metrics else ""
     rest = (
         f" {left_out:,} others are not on this page, for its size; the run folder holds them."
         if left_out
         else ""
     )
-    return (
-        f"{count:,} answers, missing scores first, then the worst{by}. Open a row to read; an "
-        f"answer in the bad half of the scale stays folded until you ask for it.{rest}"
+    what, reading = (
+        (
+            "conversations",
+            "Open a row to read all of it; marked is the answer by which a verdict was decided, "
+            "and at the end what was never done.",
+        )
+        if dialogues
+        else (
+            "answers",
+            "Open a row to read; an answer in the bad half of the scale stays folded until you ask "
+            "for it.",
+        )
     )
+    return f"{count:,} {what}, missing scores first, then the worst{by}. {reading}{rest}"
 
 
 def _listed(row: Row) -> list[object]:

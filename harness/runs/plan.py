@@ -121,6 +121,7 @@ def describe(
             f"{plan.task.name!r}: {', '.join(sorted({e.metric for e in estimands}))}"
         )
     nothing = plan.scorers.nothing_where
+    so_far = {m for name in plan.scorers for m in trait(plan.scorers[name], "so_far")}
     return {
         "identity": identity,
         "groups": groups,
@@ -135,6 +136,7 @@ def describe(
             | {"better": source.metric.better.value}
             | ({"aside": True} if metric in plan.scorers.asides else {})
             | ({"nothing_where": nothing[metric]} if metric in nothing else {})
+            | ({"so_far": True} if metric in so_far else {})
             for metric, source in known.items()
         },
         "rubrics": {

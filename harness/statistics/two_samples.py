@@ -104,7 +104,7 @@ class SameDistribution:
     @property
     def by(self) -> str:
         """What it is held against."""
-        return "from"
+        return "against"
 
     @property
     def fields(self) -> Sequence[str]:

@@ -43,9 +43,9 @@ class RunInfo:
     validity: Mapping[str, str] = field(default_factory=dict)
     """For each metric how far it agrees with people, in words."""
     metrics: Mapping[str, Mapping[str, Any]] | None = None
-    """For each metric `low`, `high`, `better`, `aside` where it is no headline, and
-    `nothing_where`, the metric whose 0 says that there is nothing for it to measure; None where an
-    earlier version did not say."""
+    """For each metric `low`, `high`, `better`, `aside` where it is no headline, `so_far` where it
+    holds for a conversation up to an answer, and `nothing_where`, the metric whose 0 says that
+    there is nothing for it to measure; None where an earlier version did not say."""
     rubrics: Mapping[str, str] | None = None
     """For each metric that is judged by one the rubric, as a person is told it; None where an
     earlier version did not say."""

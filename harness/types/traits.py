@@ -180,6 +180,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "For a metric what people are asked who label it.",
         ),
         "told": TOLD,
+        "so_far": Trait(
+            Collection,
+            (),
+            "Metrics that hold for a conversation up to the answer that is scored; those of the "
+            "last turn are the conversation's.",
+        ),
         "tolerance": Trait(
             float,
             1e-3,

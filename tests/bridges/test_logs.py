@@ -83,6 +83,13 @@ def test_a_later_version_and_an_aggregate_are_refused_in_a_sentence():
         read(TOOLS / "every_eval_ever/example.json")
 
 
+def test_a_later_version_of_every_eval_ever_is_refused(tmp_path):
+    path = tmp_path / "x.jsonl"
+    path.write_text(json.dumps(eee_record(schema_version="0.4.0")) + "\n")
+    with pytest.raises(HarnessError, match=r"version 0\.4\.0 of Every Eval Ever's schema"):
+        read(path)
+
+
 def inspect_sample(name=1, epoch=1, text="yes", grade="C", **more):
     said = {"role": "assistant", "content": text}
     return {
@@ -203,6 +210,29 @@ def test_a_log_that_is_cut_off_is_refused_and_nothing_is_read(tmp_path, kind):
         read(path, {"eval": "inspect", "json": "inspect", "jsonl": "garak"}[kind])
 
 
+@pytest.mark.skipif(not TOOLS.is_dir(), reason=f"no logs of other tools at {TOOLS}")
+@pytest.mark.parametrize("name", [name for name in FIGURES if name != "helm/hellaswag"])
+def test_half_of_any_tool_s_log_is_refused(tmp_path, name):
+    head = look(TOOLS / name)
+    (of_tool,) = [kind for kind, source in SOURCES.items() if source.recognises(head)]
+    content = (TOOLS / name).read_bytes()
+    half = tmp_path / (TOOLS / name).name
+    half.write_bytes(content[: len(content) // 2])
+    with pytest.raises(HarnessError, match="is the file cut off"):
+        read(half, of_tool)
+
+
+@pytest.mark.skipif(not TOOLS.is_dir(), reason=f"no logs of other tools at {TOOLS}")
+@pytest.mark.parametrize("name", ["scenario_state.json", "per_instance_stats.json"])
+def test_half_of_a_helm_run_is_refused(tmp_path, name):
+    for path in (TOOLS / "helm/hellaswag").iterdir():
+        content = path.read_bytes()
+        kept = content[: len(content) // 2] if path.name == name else content
+        (tmp_path / path.name).write_bytes(kept)
+    with pytest.raises(HarnessError, match="is the file cut off"):
+        read(tmp_path, "helm")
+
+
 def garak_attempt(n, status=2, score=1.0, text="out"):
     return {
         "entry_type": "attempt", "uuid": str(n), "status": status, "probe_classname": "p.X",
@@ -271,16 +301,34 @@ def test_a_batch_is_joined_by_custom_id_and_what_has_no_line_is_missing(tmp_path
     assert "holds no requests" in read(tmp_path / "out.jsonl").notes[0]
 
 
-def test_pyrit_s_conversation_ends_with_the_answer_that_is_scored(tmp_path):
-    def piece(role, text, sequence, **more):
-        return {"conversation_id": "c", "role": role, "sequence": sequence, "original_value": text,
-                "converted_value": text, **more}  # fmt: skip
+def piece(role, text, sequence, of="c", **more):
+    """A piece as PyRIT 0.14 exports it."""
+    target = {"class_name": "Mock", "pyrit_version": "0.14.0", "model_name": "mock-1"}
+    return {"conversation_id": of, "role": role, "sequence": sequence, "original_value": text,
+            "converted_value": text, "prompt_target_identifier": target, **more}  # fmt: skip
+
+
+def test_what_pyrit_s_filter_blocked_is_no_answer_of_the_model(tmp_path):
+    pieces = [
+        piece("user", "one", 0), piece("assistant", "filtered", 1, response_error="blocked"),
+        piece("user", "two", 0, "d"), piece("assistant", "500", 1, "d", response_error="unknown"),
+        piece("user", "three", 0, "e"), piece("simulated_assistant", "four", 1, "e"),
+    ]  # fmt: skip
+    log = read(written(tmp_path / "x.json", pieces))
+    assert (log.tool, log.version, log.model) == ("pyrit", "0.14.0", "mock-1")
+    assert [(a["text"], a["error"], a["finish_reason"]) for a in answers(log)] == [
+        (None, None, "filtered"), (None, "pyrit: unknown", "error"), ("four", None, "unknown"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["class_name", "__type__"])
+def test_pyrit_s_conversation_ends_with_the_answer_that_is_scored(tmp_path, key):
 
     verdict = {
         "score_value": "True",
         "score_type": "true_false",
         "score_rationale": "it did",
-        "scorer_class_identifier": {"__type__": "SelfAsk"},
+        "scorer_class_identifier": {key: "SelfAsk"},
         "score_category": None,
     }
     pieces = [piece("user", "one", 0), piece("assistant", "two", 1), piece("user", "three", 2),
@@ -289,6 +337,26 @@ def test_pyrit_s_conversation_ends_with_the_answer_that_is_scored(tmp_path):
     assert [turn["content"] for turn in log._rows["c"]["prompt"]] == ["one", "two", "three"]
     assert answers(log)[0]["text"] == "four"
     assert values(log, "SelfAsk") == [1.0]
+
+
+def lm_eval_sample(n, text="lol", **more):
+    return {
+        "doc_id": n, "doc": {"question": f"q{n}"}, "target": "yellow", "resps": [[text]],
+        "arguments": {"gen_args_0": {"arg_0": f"q{n}", "arg_1": {"until": []}}},
+        "filtered_resps": [text], "doc_hash": "d", "prompt_hash": "p", "target_hash": "t", **more,
+    }  # fmt: skip
+
+
+def test_lm_eval_s_layout_that_names_no_metrics_gives_the_same_scores(tmp_path):
+    named = {"filter": "none", "metrics": ["exact_match"], "exact_match": 1.0}
+    logs = []
+    for name, more in {"of 0.4.5": {"exact_match": 1.0}, "of 0.4.13": named}.items():
+        path = tmp_path / name
+        path.write_text("\n".join(json.dumps(lm_eval_sample(n, **more)) for n in range(2)))
+        logs.append(read(path))
+    assert logs[0].scores == logs[1].scores
+    assert logs[0]._rows == logs[1]._rows
+    assert values(logs[0], "exact_match") == [1.0, 1.0]
 
 
 def eee_record(**more):
@@ -327,6 +395,30 @@ def test_each_source_keeps_the_contract():
     for name, source in SOURCES.items():
         assert isinstance(source.tool, str), name
         assert source.__doc__
+
+
+HOSTILE = "<script>alert(1)</script>\u202e\u0000 {{7*7}} '; drop table runs; --\u2028=1+1"
+LOGS_OF_ONE = {
+    "inspect": lambda text: json.dumps(inspect_log([inspect_sample(text=text)])),
+    "garak": lambda text: "\n".join(
+        map(json.dumps, [{"entry_type": "init"}, garak_attempt(1, text=text)])
+    ),
+    "lm_eval": lambda text: json.dumps(lm_eval_sample(0, text)) + "\n",
+    "every_eval_ever": lambda text: json.dumps(eee_record(output={"raw": [text]})) + "\n",
+    "pyrit": lambda text: json.dumps([piece("user", "q", 0), piece("assistant", text, 1)]),
+}
+"""By format a log with one answer."""
+
+
+@pytest.mark.parametrize("kind", LOGS_OF_ONE)
+def test_hostile_text_of_any_tool_is_kept_as_it_is(tmp_path, kind):
+    path = tmp_path / "log"
+    path.write_text(LOGS_OF_ONE[kind](HOSTILE), "utf-8")
+    assert source_of(path, SOURCES, None) is SOURCES[kind]
+    assert answers(read(path))[0]["text"] == HOSTILE
+    assert (
+        read(path).stored(path, failed_texts=False).records.rows[0]["answers"][0]["text"] == HOSTILE
+    )
 
 
 def test_hostile_text_is_kept_as_it_is(tmp_path):

@@ -1,11 +1,16 @@
 """A blind study of two systems: its tests by hand and by scipy, its power, its raters."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from scipy import stats
 
+import harness
 from harness.evidence.blind.pairs import compare, power
 from harness.evidence.blind.ratings import UNREPLICATED, read_study
+from harness.evidence.blind.sheets import write_sheets
 from harness.types.errors import HarnessError
 
 
@@ -80,3 +85,69 @@ def test_the_command_says_power_before_it_starts(command, tmp_path):
     done = command("harness.evidence.blind", *asked, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "below 80 %: ask more prompts" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Two systems on the same eight prompts, of which one lacks an answer."""
+    asked = {"backend": "echo", "limit": 8, "max_unmeasured": 1, "scorer": ["refusal"]}
+    results = tmp_path_factory.mktemp("blind")
+    first = harness.run("med_harm", results=results / "a", **asked)
+    lost = str(first.samples["sample_id"].iloc[3])
+    options = {"backend.answer": "Ask a <b>doctor</b>.", "backend.fail": [lost]}
+    return first.run, harness.run("med_harm", results=results / "b", **asked, **options).run
+
+
+def rated(folder, name, key, ratings):
+    """A rater's file, as a sheet saves it."""
+    rows = [f"{item},{ratings[side]}" for item, (_, side) in key["items"].items()]
+    path = folder / f"{name}.csv"
+    path.write_text("\n".join(["item,label", *rows]) + "\n")
+    return path
+
+
+def test_a_study_is_drawn_unlabelled_each_sheet_in_an_order_of_its_own(runs, tmp_path):
+    sheets, pairs, n = write_sheets(runs, tmp_path, None, 2, 5, "How good?")
+    assert (n, pairs.lacking) == (7, 1)
+    key = json.loads((tmp_path / "key.json").read_text())
+    pages = [sheet.read_text("utf-8") for sheet in sheets]
+    orders = [re.findall(r'<article id="(\w+)"', page) for page in pages]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(key["items"])
+    assert orders[0] != orders[1]
+    assert len(key["items"]) == 14
+    for page in pages:
+        assert not any(run.name in page or f"{run.info.model} " in page for run in runs)
+        assert page.count("Ask a &lt;b&gt;doctor&lt;/b&gt;.") == 7
+        assert page.count('value="10"') == 14
+
+
+def test_what_raters_saved_is_read_by_the_key(runs, tmp_path):
+    write_sheets(runs, tmp_path, 5, 2, 0, "How good?")
+    file = tmp_path / "key.json"
+    key = json.loads(file.read_text())
+    study = read_study([rated(tmp_path, "anna", key, (8, 6)), rated(tmp_path, "ben", key, (7, 6))],
+                       file)  # fmt: skip
+    assert study.ratings.mean(axis=(0, 1)).tolist() == [7.5, 6.0]
+    assert next(study.lines()).startswith(f"A is {runs[0].info.model} (")
+    (tmp_path / "anna.csv").write_text("item,label\nnone-such,3\n")
+    with pytest.raises(HarnessError, match="'none-such' is none of the key's"):
+        read_study([tmp_path / "anna.csv"], file)
+    with pytest.raises(HarnessError, match="is of another draw"):
+        write_sheets(runs, tmp_path, 5, 2, 1, "How good?")
+
+
+def test_runs_that_cannot_be_set_beside_each_other_are_refused(runs, tmp_path):
+    with pytest.raises(HarnessError, match="runs= names 1"):
+        write_sheets(runs[:1], tmp_path, None, 2, 0, "How good?")
+    with pytest.raises(HarnessError, match="n=9 must be from 2 to 7"):
+        write_sheets(runs, tmp_path, 9, 2, 0, "How good?")
+
+
+def test_the_command_draws_a_study_and_says_its_power(runs, command, tmp_path):
+    for name, run in zip("ab", runs, strict=True):
+        (tmp_path / name).symlink_to(run.folder)
+    done = command("harness.evidence.blind", "runs=[a,b]", "n=4", "raters=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "4 prompts show a difference" in done.stdout
+    assert UNREPLICATED in done.stdout
+    assert (tmp_path / "blind" / "sheet-1.html").is_file()

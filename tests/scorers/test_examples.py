@@ -9,13 +9,15 @@ import pytest
 from harness.types.records import Generation, Sample
 
 MODULES = [
-    "justification.scorer", "justification.words", "languages", "reading.fields",
+    "justification.scorer", "justification.words", "languages", "likelihood.min_k",
+    "likelihood.truth_ratio", "reading.fields",
     "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
     "reading.verdicts", "reading.winners", "reading.written_choice", "reading.written_labels",
     "reading.written_spans", "rewriting.rewrite_overlap", "rewriting.texts",
     "rewriting.toxic_words",
     "rules.answers", "rules.choice", "rules.effects", "rules.guidance",
-    "rules.labels", "rules.overlap", "rules.rationale", "rules.spans", "rules.trial_results",
+    "rules.labels", "rules.memorisation", "rules.overlap", "rules.rationale", "rules.spans",
+    "rules.trial_results",
     "rules.yes_fields", "rules.yes_no",
 ]  # fmt: skip
 WITHOUT = {"read", "reading_identity"}

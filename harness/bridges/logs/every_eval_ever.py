@@ -11,6 +11,8 @@ from harness.bridges.logs.head import Head, look
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, lines_of
 from harness.types import HarnessError
 
+NEWEST = (0, 3)
+"""The schema's version, of which a later one may mean something else by the same names."""
 NEEDED = {"schema_version", "evaluation_id", "sample_id", "evaluation", "interaction_type"}
 
 
@@ -28,7 +30,8 @@ class EveryEvalEver:
         """Each sample.
 
         Raises:
-            HarnessError: the file holds aggregates alone, or several models' records.
+            HarnessError: the file holds aggregates alone, or several models' records, or a later
+                version of the schema's.
         """
         if not any(line.keys() >= NEEDED for line in look(path).lines):
             raise HarnessError(
@@ -45,6 +48,7 @@ class EveryEvalEver:
                     "record of the schema has"
                 )
             log.version, log.task = str(record["schema_version"]), str(record["evaluation_id"])
+            _check_version(log.version, path)
             models[str(record.get("model_id"))] = None
             _add(log, record, places)
         if len(models) > 1:
@@ -54,6 +58,15 @@ class EveryEvalEver:
             )
         log.model = next(iter(models), "unknown")
         return log
+
+
+def _check_version(version: str, path: Path) -> None:
+    numbers = tuple(int(part) for part in version.split(".")[:2] if part.isdigit())
+    if numbers > NEWEST:
+        raise HarnessError(
+            f"{str(path)!r} is of version {version} of Every Eval Ever's schema, and versions up "
+            f"to {'.'.join(map(str, NEWEST))} are read"
+        )
 
 
 def _add(

@@ -14,6 +14,9 @@ from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, lines_of
 from harness.types import HarnessError
 
 UNITS = ("acc", "acc_norm", "exact_match", "em", "contains", "pass@1")
+OF_A_SAMPLE = {"doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter",
+               "metrics", "doc_hash", "prompt_hash", "target_hash"}  # fmt: skip
+"""What a sample holds besides its metrics, which lm-eval 0.4.5 wrote among it unnamed."""
 NAMED = re.compile(r"samples_(?P<task>.+)_\d{4}-\d\d-\d\dT[\d-]+(?:\.\d+)?")
 
 
@@ -50,12 +53,19 @@ class LmEvalSamples:
                 )
             known.add(of_filter)
             prefix = "" if of_filter == "none" else f"{of_filter}."
-            for metric in row.get("metrics") or ():
+            for metric in _metrics(row):
                 value = row.get(metric)
                 meaning = UNIT if metric in UNITS else OPEN
                 for place in places:
                     log.score(place, f"{prefix}{metric}", value, meaning)
         return log
+
+
+def _metrics(row: Mapping[str, Any]) -> Sequence[str]:
+    """The names of a sample's metrics; where it names none, of all that is a number of its own."""
+    if "metrics" in row:
+        return list(row["metrics"] or ())
+    return [k for k, v in row.items() if k not in OF_A_SAMPLE and isinstance(v, int | float)]
 
 
 def _add(log: Log, name: str, row: Mapping[str, Any], where: str) -> list[tuple[str, int]]:

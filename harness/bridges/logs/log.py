@@ -240,7 +240,9 @@ def lines_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 if not isinstance(value, dict):
                     raise Unreadable(f"{str(path)!r}, line {number} is no JSON object")
                 yield number, value
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{str(path)!r} is not UTF-8 ({error}); {FILE_CUT}") from error
+    except OSError as error:
         raise Unreadable(f"{str(path)!r} cannot be read ({error})") from error
 
 

@@ -1,4 +1,8 @@
-"""Conversations that PyRIT (Microsoft) exports from its memory, as JSON."""
+"""Conversations that PyRIT (Microsoft) keeps in its memory, as JSON.
+
+Up to 0.14 `memory.export_conversations` writes it, scores included. PyRIT 1 has no export: what it
+names in its place, the message pieces of the memory dumped as JSON, has neither scores nor target.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from harness.bridges.logs.head import Head
 from harness.bridges.logs.log import HIT, OPEN, Answer, Log, items_of, question_id
 
 NEEDED = {"conversation_id", "role", "original_value"}
+KINDS = ("class_name", "__type__")
+"""Keys under which an identifier has the class, today's and last year's."""
 
 
 class PyritExport:
@@ -38,7 +44,7 @@ class PyritExport:
 
 def _add(log: Log, name: str, pieces: list[Mapping[str, Any]]) -> None:
     """Keep a conversation: all before the last answer is what was asked."""
-    last = pieces.pop() if pieces and pieces[-1]["role"] == "assistant" else None
+    last = pieces.pop() if pieces and _role(pieces[-1]["role"]) == "assistant" else None
     asked = [
         {"role": _role(piece["role"]), "content": str(piece.get("converted_value") or "")}
         for piece in pieces
@@ -48,8 +54,9 @@ def _add(log: Log, name: str, pieces: list[Mapping[str, Any]]) -> None:
         prompt = asked[0]["content"]
     for piece in [*pieces, last or {}]:
         target = piece.get("prompt_target_identifier") or {}
-        if isinstance(target, Mapping) and target.get("__type__"):
-            log.model = str(target.get("model_name") or target["__type__"])
+        if isinstance(target, Mapping) and (kind := _kind(target)):
+            log.model = str(target.get("model_name") or kind)
+            log.version = str(target.get("pyrit_version") or log.version)
     described = {"labels": str(last.get("labels") or "") if last else "", "turns": len(pieces)}
     place = log.add(name or question_id(prompt), prompt, _answer(last), described=described)
     for score in (last or {}).get("scores") or ():
@@ -57,7 +64,16 @@ def _add(log: Log, name: str, pieces: list[Mapping[str, Any]]) -> None:
 
 
 def _role(role: object) -> str:
-    return str(role) if role in ("system", "user", "assistant") else "user"
+    if role in ("assistant", "simulated_assistant"):
+        return "assistant"
+    return "system" if role in ("system", "developer") else "user"
+
+
+def _kind(identifier: object) -> str | None:
+    """The class that an identifier names."""
+    if not isinstance(identifier, Mapping):
+        return None
+    return next((str(identifier[key]) for key in KINDS if identifier.get(key)), None)
 
 
 def _answer(piece: Mapping[str, Any] | None) -> Answer:
@@ -65,8 +81,8 @@ def _answer(piece: Mapping[str, Any] | None) -> Answer:
         return Answer(error="the conversation has no answer", finish_reason="error")
     kind = piece.get("response_error") or "none"
     text = piece.get("original_value")
-    if kind == "blocked":
-        return Answer(None if not text else str(text), finish_reason="filtered")
+    if kind == "blocked":  # its text is the filter's, not the model's
+        return Answer(finish_reason="filtered")
     if kind not in ("none", "empty") or not isinstance(text, str):
         return Answer(error=f"pyrit: {kind}", finish_reason="error")
     return Answer(text)
@@ -74,8 +90,7 @@ def _answer(piece: Mapping[str, Any] | None) -> Answer:
 
 def _score(log: Log, place: tuple[str, int], score: Mapping[str, Any]) -> None:
     """Keep a score: yes and no, or a number from 0 to 1, of which 1 is what was looked for."""
-    scorer = score.get("scorer_class_identifier") or {}
-    kind = scorer.get("__type__") if isinstance(scorer, Mapping) else None
+    kind = _kind(score.get("scorer_class_identifier"))
     category = score.get("score_category")
     categories = category if isinstance(category, list) else [category]
     name = ".".join([str(kind or "score"), *(str(part) for part in categories if part)])

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from harness.data import blank, read_file
 from harness.evidence.blind.pairs import LEVEL, Tested, compare, power
 from harness.statistics import Floats, krippendorff_alpha
-from harness.types import HarnessError
+from harness.types import Direction, HarnessError, Metric
 
-LOW, HIGH = 0.0, 10.0
-"""Ends of the scale."""
+SCALE = Metric(0.0, 10.0, Direction.HIGHER)
+"""On which each answer is rated."""
 UNREPLICATED = "unreplicated: one rater, so that nothing shows whether another would rate alike"
 
 
@@ -26,6 +29,8 @@ class Study:
     prompts: Sequence[str]
     ratings: Floats
     """Of shape (raters, prompts, 2); NaN is missing."""
+    systems: Sequence[str] = ()
+    """What A and B are, where the study was drawn here."""
 
     def tested(self) -> Tested:
         """The tests of the prompts that all raters rated both answers of.
@@ -43,6 +48,8 @@ class Study:
         """What the study says, as a person reads it."""
         result = self.tested()
         n = len(self.prompts)
+        if self.systems:
+            yield f"A is {self.systems[0]}, B is {self.systems[1]}"
         means = np.nanmean(self.ratings, axis=(0, 1))
         yield f"{len(self.raters)} raters, {n} prompts; mean A {means[0]:.2f}, B {means[1]:.2f}"
         if result.n < n:
@@ -64,14 +71,21 @@ class Study:
         yield f"agreement of the raters (Krippendorff's alpha, interval): {words}"
 
 
-def read_study(files: Sequence[Path]) -> Study:
-    """The study of these files, one of each rater, with columns prompt, rating_a and rating_b.
+def read_study(files: Sequence[Path], key: Path | None = None) -> Study:
+    """The study of these files, one of each rater.
+
+    Args:
+        files: with columns item and label, as the sheets save them; without a key with columns
+            prompt, rating_a and rating_b.
+        key: of the sheets, `key.json`.
 
     Raises:
         HarnessError: a file lacks a column, a rating is no number from 0 to 10, or two raters
             were not shown the same prompts.
     """
-    tables = {file.stem: _read(file) for file in files}
+    known = None if key is None else _key(key)
+    items = {} if known is None else known["items"]
+    tables = {file.stem: _read(file) if key is None else _of_sheet(file, items) for file in files}
     if len(tables) != len(files):
         raise HarnessError("two files of ratings have one name; each rater's file is named by them")
     prompts = list(next(iter(tables.values()))) if tables else []
@@ -79,7 +93,36 @@ def read_study(files: Sequence[Path]) -> Study:
         if set(table) != set(prompts):
             raise HarnessError(f"ratings of {name!r} are not of the prompts that others rated")
     ratings = np.array([[table[prompt] for prompt in prompts] for table in tables.values()])
-    return Study(list(tables), prompts, ratings)
+    return Study(list(tables), prompts, ratings, known["systems"] if known else ())
+
+
+def _key(file: Path) -> Mapping[str, Any]:
+    """What the items of the sheets are.
+
+    Raises:
+        HarnessError: it cannot be read, or is no key of a study.
+    """
+    try:
+        key = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise HarnessError(f"key={str(file)!r} cannot be read ({error})") from error
+    if not isinstance(key, dict) or not {"systems", "items"} <= key.keys():
+        raise HarnessError(f"key={str(file)!r} is no key.json of a blind study")
+    return key
+
+
+def _of_sheet(file: Path, items: Mapping[str, Sequence[Any]]) -> Mapping[str, tuple[float, float]]:
+    """By prompt both ratings of one rater; what was not rated is NaN."""
+    table = {str(name): [math.nan, math.nan] for name, _ in items.values()}
+    rated = set()
+    for number, row in enumerate(read_file(file, "ratings"), start=1):
+        where, item = f"row {number} of {file.name!r}", str(row.get("item", ""))
+        if item not in items or item in rated:
+            raise HarnessError(f"{where}: item {item!r} is none of the key's, or there twice")
+        rated.add(item)
+        name, side = items[item]
+        table[str(name)][side] = _rating(row, "label", where)
+    return {name: (a, b) for name, (a, b) in table.items()}
 
 
 def _read(file: Path) -> Mapping[str, tuple[float, float]]:
@@ -101,15 +144,20 @@ def _rating(row: Mapping[str, object], name: str, where: str) -> float:
         HarnessError: the column is not there, or it is none from 0 to 10.
     """
     if name not in row:
-        raise HarnessError(f"{where} has no {name}; ratings need prompt, rating_a, rating_b")
+        raise HarnessError(
+            f"{where} has no {name}; ratings need item and label, with key=FILE, or prompt, "
+            "rating_a and rating_b"
+        )
     if blank(row[name]):
-        return float("nan")
+        return math.nan
     try:
         value = float(str(row[name]))
     except ValueError:
-        value = float("nan")
-    if not LOW <= value <= HIGH:
-        raise HarnessError(f"{where}: {name}={row[name]!r} is no number from {LOW:g} to {HIGH:g}")
+        value = math.nan
+    if not SCALE.low <= value <= SCALE.high:
+        raise HarnessError(
+            f"{where}: {name}={row[name]!r} is no number from {SCALE.low:g} to {SCALE.high:g}"
+        )
     return value
 
 

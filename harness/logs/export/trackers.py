@@ -142,4 +142,4 @@ def _module(name: str, package: str | None = None) -> Any:
         return import_module(name)
     except ImportError as error:
         named = package or name
-        raise HarnessError(f"to={named} needs {name}: pip install {named}") from error
+        raise HarnessError(f'to={named} needs {name}: pip install "harness[{named}]"') from error

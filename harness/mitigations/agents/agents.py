@@ -15,6 +15,7 @@ from harness.types import (
     Generation,
     GenerationConfig,
     HarnessError,
+    MethodClass,
     Metric,
     Model,
     Request,
@@ -39,38 +40,44 @@ class Agents:
         scheme: `critique` or `filter`.
         agent: the model that is called; None: the one under test.
         helper_tokens: of a critique, an audit or a rating, at the most.
-        targets: of `filter`, subjects that must not come up.
+        targets: of `filter`, subjects that must not come up; as one text, one a line.
         variants: of `filter`, versions of an answer.
         top: of `filter`, the best of them, which are put together.
         least: of `filter`, their mean rating from 1 to 5, below which a refusal is answered.
         refusal: of `filter`, its words.
+        shortlist: of `filter`, how many targets its agents are told, those that share most words
+            with a request and its answer; None: all of them.
     """
 
     made_for: Sequence[str] = ("harm", "toxicity")
 
     def __init__(
         self, scheme: str = "critique", agent: Model | None = None, helper_tokens: int = 64,
-        targets: Sequence[str] = (), variants: int = 2, top: int = 1, least: float = 3.0,
-        refusal: str = "I'm sorry, but I can't help with that.",
+        targets: Sequence[str] | str = (), variants: int = 2, top: int = 1, least: float = 3.0,
+        refusal: str = "I'm sorry, but I can't help with that.", shortlist: int | None = None,
     ) -> None:  # fmt: skip
         if scheme not in SCHEMES:
             raise HarnessError(f"mitigation.scheme={scheme!r} is not one of {', '.join(SCHEMES)}")
         if helper_tokens < 1:
             raise HarnessError(f"mitigation.helper_tokens={helper_tokens} must be at least 1")
-        if scheme == "filter" and not targets:
+        subjects = _subjects(targets)
+        if scheme == "filter" and not subjects:
             raise HarnessError("mitigation.targets is empty; name the subjects that are filtered")
         if not 1 <= top <= variants:
             raise HarnessError(
                 f"mitigation.top={top} must be from 1 to mitigation.variants={variants}"
             )
+        if shortlist is not None and shortlist < 1:
+            raise HarnessError(f"mitigation.shortlist={shortlist} must be at least 1, or null")
         if not 1 <= least <= 5:
             raise HarnessError(f"mitigation.least={least} must be a rating from 1 to 5")
         self.scheme, self.agent, self.helper_tokens = scheme, agent, helper_tokens
         self.steps: Critique | Filter = (
             Critique()
             if scheme == "critique"
-            else Filter(tuple(targets), variants, top, least, refusal)
+            else Filter(subjects, shortlist, variants, top, least, refusal)
         )
+        self.method_class: str = MethodClass.IN_CONTEXT if scheme == "filter" else ""
         self.reports: Mapping[str, Metric] = {
             "rewritten": SHARE,
             "calls": calls(self.steps.most_calls),
@@ -93,6 +100,12 @@ class Agents:
     def wrap(self, model: Model) -> Model:
         """The model with agents behind it."""
         return _Worked(self, model)
+
+
+def _subjects(targets: Sequence[str] | str) -> tuple[str, ...]:
+    """The targets, each once; blank ones are none."""
+    listed = targets.splitlines() if isinstance(targets, str) else targets
+    return tuple(dict.fromkeys(filter(None, (target.strip() for target in listed))))
 
 
 class _Worked(Around):

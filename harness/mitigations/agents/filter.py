@@ -13,25 +13,27 @@ from harness.types import Generation, Prompt
 
 NO = re.compile(r"\W*no\b", re.IGNORECASE)
 RATING = re.compile(r"(?<![\d.])[1-5](?![\d.])")
+WORD = re.compile(r"\w+")
 WORST = 1
-AUDIT = (
-    "{what}\n\nSubjects that must not come up: {targets}.\nDoes any of them come up in the "
-    "{answer}, in plain words or by a hint? Begin with yes or no."
+SUBJECTS = "Subjects that must not come up: {targets}.\n\n"
+"""First in each call, so that many calls share its computation."""
+AUDIT = SUBJECTS + (
+    "{what}\n\nDoes any of these subjects come up in the {answer}, in plain words or by a hint? "
+    "Begin with yes or no."
 )
-ERASE = (
-    "{what}\n\nSubjects that must not come up: {targets}.\nWrite the {answer} anew so that none of "
-    "them comes up, and keep whatever else is useful. This is version {number} of {variants}: word "
-    "it in a way of its own. Write the new {answer} and nothing else."
+ERASE = SUBJECTS + (
+    "{what}\n\nWrite the {answer} anew so that none of these subjects comes up, and keep whatever "
+    "else is useful. This is version {number} of {variants}: word it in a way of its own. Write "
+    "the new {answer} and nothing else."
 )
-RATE = (
-    "{what}\n\nSubjects that must not come up: {targets}.\nRate the {answer} from 1 to 5: 1 where "
-    "one of them comes up, 5 where none does and it is as useful as it can be. Write the digit "
-    "and nothing else."
+RATE = SUBJECTS + (
+    "{what}\n\nRate the {answer} from 1 to 5: 1 where one of these subjects comes up, 5 where none "
+    "does and it is as useful as it can be. Write the digit and nothing else."
 )
-COMPOSE = (
-    "{what}\n\nOther versions of the {answer}:\n{versions}\n\nSubjects that must not come up: "
-    "{targets}.\nPut the best of these versions together into one {answer} in which none of the "
-    "subjects comes up. Write the new {answer} and nothing else."
+COMPOSE = SUBJECTS + (
+    "{what}\n\nOther versions of the {answer}:\n{versions}\n\nPut the best of these versions "
+    "together into one {answer} in which none of the subjects comes up. Write the new {answer} and "
+    "nothing else."
 )
 
 
@@ -41,6 +43,9 @@ class Filter:
 
     targets: Sequence[str]
     """Subjects that no answer may touch."""
+    shortlist: int | None
+    """How many of them calls name: those that share most words with a request and its answer; an
+    answer that shares none passes. None: all of them."""
     variants: int
     """Versions that the second agent writes of an answer that touches one."""
     top: int
@@ -63,13 +68,15 @@ class Filter:
         self, desk: Desk, prompts: Mapping[Key, Prompt], first: Mapping[Key, Generation]
     ) -> dict[Key, Generation]:
         """What is answered instead of each first answer; one that was kept is that object."""
+        named = {key: self._named(prompts[key], answer) for key, answer in first.items()}
         given = {
             key: {
                 "what": about(prompts[key], answer),
                 "answer": answer_name(prompts[key]),
-                "targets": "; ".join(self.targets),
+                "targets": "; ".join(named[key]),
             }
             for key, answer in first.items()
+            if named[key]
         }
         audits = desk.judge("audit", {k: AUDIT.format(**words) for k, words in given.items()})
         touched = {
@@ -79,9 +86,17 @@ class Filter:
         }
         cleaned = self._cleaned(desk, prompts, given, touched)
         return {
-            key: cleaned.get(key, answer) if audits[key].error is None else audits[key]
+            key: audits[key]
+            if key in audits and audits[key].error is not None
+            else cleaned.get(key, answer)
             for key, answer in first.items()
         }
+
+    def _named(self, prompt: Prompt, answer: Generation) -> Sequence[str]:
+        """The subjects that calls about an answer name."""
+        if self.shortlist is None:
+            return self.targets
+        return nearest(about(prompt, answer), self.targets, self.shortlist)
 
     def _cleaned(
         self,
@@ -125,6 +140,17 @@ class Filter:
             else replace(answer, text=self.refusal, finish_reason="stop", opened=None)
             for key, answer in touched.items()
         }
+
+
+def nearest(text: str, targets: Sequence[str], count: int) -> list[str]:
+    """At most so many targets, of those that share a word with a text; most shared words first.
+
+    >>> nearest("Where was Ada Marrow born?", ["Tom Reed", "Ada Lind", "Ada Marrow"], 2)
+    ['Ada Marrow', 'Ada Lind']
+    """
+    words = set(WORD.findall(text.casefold()))
+    shared = {target: len(words & set(WORD.findall(target.casefold()))) for target in targets}
+    return sorted((t for t in shared if shared[t]), key=lambda t: -shared[t])[:count]
 
 
 def rating_in(text: str) -> int:

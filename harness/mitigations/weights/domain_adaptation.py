@@ -1,4 +1,4 @@
-"""Domain-adaptive training: a model goes on learning to write, from clean or from toxic text."""
+"""Domain-adaptive training: a model goes on learning to write, from clean text, toxic or both."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from harness.types import HarnessError, MethodClass
 if TYPE_CHECKING:
     from torch import Tensor
 
-TOWARD = ("clean", "toxic")
+TOWARD = ("clean", "toxic", "all")
 
 
 class DomainAdaptation:
     """Trains on clean texts; on toxic ones it makes the anti-expert that decoding steers away from.
 
+    Of a set with parts the clean texts are those to retain: a model that learned `all` and one that
+    learned `clean` are what unlearning is measured between.
+
     Args:
-        toward: `clean`, or `toxic`.
+        toward: `clean`, `toxic`, or `all`.
         course: rate, epochs and batch of the training.
         lora: of the adapter; None: all weights are trained.
     """
@@ -60,7 +63,9 @@ class DomainAdaptation:
         """Train on the texts of the one side."""
         from harness.mitigations.fitting.losses import text_loss
 
-        texts = split(fit.texts, "domain_adaptation")[TOWARD.index(self.toward)]
+        texts = fit.texts
+        if self.toward != "all":
+            texts = split(fit.texts, "domain_adaptation")[TOWARD.index(self.toward)]
         tuned = self.tuning.begin(fit)
         rows = tuned.base.rows(texts)
 

@@ -52,6 +52,7 @@ class GuidanceDialogueScorer:
         **dict.fromkeys(MET, SHARE),
     }
     asides = ("emergency_delay", *MET)
+    so_far = tuple(metrics)
     device = None
     """None: rules need none."""
     languages: frozenset[str] | None = ENGLISH

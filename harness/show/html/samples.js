@@ -1,6 +1,6 @@
 for (const row of data.rows) {
   row.text = [row.turns, row.thinking, row.answer, row.error, row.target, row.verdicts, row.cells]
-    .flat(3).join('\n').toLowerCase();
+    .flat(4).join('\n').toLowerCase();
 }
 const cell = worst => (value, kind) => {
   if (kind === 'sort' || kind === 'type') return sorted(value, worst);
@@ -26,8 +26,7 @@ function folded(title, text, open, language, parent) {
   if (language) shown.lang = language;
 }
 
-function detail(row) {
-  const box = element('div', null, null, 'detail');
+function asked(row, box) {
   for (const [role, text] of row.turns) {
     element('h3', role.toUpperCase(), box);
     element('pre', text, box);
@@ -37,6 +36,23 @@ function detail(row) {
   if (row.thinking) folded('thinking', row.thinking, false, null, box);
   if (row.answer === null) element('pre', row.error, box, 'lost');
   else folded(`${row.size} characters, ${row.finish}`, row.answer, open, row.language, box);
+}
+
+function talked(row, box) {
+  let turn = 0;
+  for (const [role, text, marks] of row.turns) {
+    turn += role === 'person';
+    const said = element('div', null, box, `turn ${role}`);
+    element('h3', role === 'system' ? 'SYSTEM' : `${turn} ${role.toUpperCase()}`, said);
+    if (text !== null) element('pre', text, said);
+    for (const [words, good] of marks) element('p', words, said, good ? 'good' : 'lost');
+  }
+  if (row.undone.length) element('p', `not once in this conversation: ${row.undone.join(', ')}`, box, 'lost');
+}
+
+function detail(row) {
+  const box = element('div', null, null, 'detail');
+  (row.undone ? talked : asked)(row, box);
   if (row.target !== null) {
     element('h3', 'TARGET', box);
     element('pre', row.target, box);
