@@ -29,7 +29,7 @@ test: $(VENV)/test.done
 	$(PYTEST) $(SHARED) -m "not slow"
 
 test-slow: $(VENV)/test.done
-	$(PYTEST) -m slow --durations 0
+	$(PYTEST) -m slow --durations 0 -o timeout=3600 -o faulthandler_timeout=3900
 
 tidy:
 	$(VENV)/bin/ruff format --check .

@@ -38,6 +38,7 @@ COMMANDS = {
     "mutate": "python -m harness.regression.mutate",
     "recover": "python -m harness.mitigate.recover",
     "compare": "python -m harness.mitigate.compare",
+    "forgotten": "python -m harness.mitigate.forgotten",
 }  # fmt: skip
 GROUPS = {
     "task": "Tasks: task=NAME",

@@ -46,7 +46,7 @@ def test_the_page_holds_all_sections_needs_nothing_else_and_passes_the_linter(fo
     blocks = blocks_of(Evidence([FinishedRun.read(folder)], {}))
     text, page = as_markdown(blocks), as_html(blocks, "Dossier")
     assert text.count("\n## ") == 10
-    assert page.count("<h2>") == 10
+    assert page.count("<h2") == 10
     assert "a &lt;b&gt;" in page
     assert "<b>" not in page + text
     assert not re.search(r"(?:src|href)=|<script|url\(", page)

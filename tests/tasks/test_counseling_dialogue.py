@@ -24,6 +24,7 @@ from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 from tasks.counseling_dialogue import CounselingDialogue
 from tasks.counseling_dialogue.automaton import persona_of
+from tasks.rubrics import Rubrics
 
 LISTENS = "That sounds very hard, and I am glad you wrote to me about it."
 ASKS = "Are you having thoughts of ending your life?"
@@ -367,6 +368,36 @@ def test_a_script_s_turns_follow_the_gold_history_or_the_model_s_own(tmp_path):
 def test_a_script_that_is_none_is_refused_in_a_sentence(tmp_path, turns, sentence):
     with pytest.raises(HarnessError, match=sentence):
         scripted(tmp_path, turns)
+
+
+HELLO = {"says": "Hello.", "then": "a"}
+FAULTS = {
+    "no state goes to 'b'": ("own.yaml", {"states": {"a": HELLO, "b": HELLO}}),
+    "goes to 'c' upon otherwise, which is no state": (
+        "own.yaml", {"states": {"a": HELLO | {"then": "c"}}},
+    ),
+    "turn 1 has the role 'priest'": ("own.jsonl", {"turns": [{"role": "priest", "text": "Hm."}]}),
+    "criterion 1 has no points": (
+        "rubrics.jsonl",
+        {"prompt": [{"role": "user", "content": "Why?"}], "rubrics": [{"criterion": "Says why."}]},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", FAULTS)
+def test_a_fault_of_the_data_is_said_before_a_model_is_asked(tmp_path, no_progress, sentence):
+    name, row = FAULTS[sentence]
+    path = tmp_path / name
+    given = {"hears": {"asked": [r"\?"]}, "personas": [{"id": "p"} | row]}
+    path.write_text(yaml.safe_dump(given) if path.suffix == ".yaml" else json.dumps(row))
+    model = Listener(PERFECT)
+    plan = planned(tmp_path, model, **({} if name.startswith("rubrics") else {"data": str(path)}))
+    if name.startswith("rubrics"):
+        plan = replace(plan, task=Rubrics(str(path)))
+    with pytest.raises(HarnessError, match=sentence):
+        run(plan, no_progress)
+    assert model.calls == []
+    assert not (tmp_path / "runs").exists()
 
 
 def test_cpsycoun_has_sixty_three_counsellor_turns(shared_data):

@@ -12,8 +12,9 @@ from typing import Any
 import torch
 import transformers
 from safetensors import safe_open
-from transformers import AutoModel, AutoModelForCausalLM, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedTokenizerBase
 
+from harness.models.checkpoints.classes import class_for
 from harness.types import HarnessError
 
 logger = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ def check_weights(
         if getattr(config, "quantization_config", None):
             return
         with unlogged():
-            model, report = AutoModelForCausalLM.from_pretrained(
+            model, report = class_for(config).from_pretrained(
                 folder, device_map="meta", trust_remote_code=trust_remote_code, **REPORTED
             )
     except Exception as error:

@@ -38,11 +38,14 @@ class Encoder:
     Args:
         tokenizer: the checkpoint's.
         name: what the user called the model, for messages.
+        apart: whether an answer is a text of its own, as a decoder writes it whose encoder has
+            read the prompt; prompts then end as the tokenizer ends texts.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str) -> None:
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, name: str, apart: bool = False) -> None:
         self.tokenizer = tokenizer
         self.name = name
+        self._apart = apart
         self.notes: list[str] = []
         """What was found of the template while prompts were rendered."""
         self._appended = {special: appended(tokenizer, (), special) for special in (True, False)}
@@ -66,6 +69,8 @@ class Encoder:
         text = self.render(request)
         if request.encoded_as == "lm_eval":
             return self._as_lm_eval(request, text)
+        if self._apart:
+            return list(self.tokenizer(well_formed(text))["input_ids"]) or [self.start]
         return self._tokens(request, text) or [self.start]
 
     def choices(self, request: Request, context: list[int]) -> tuple[list[int], ...]:
@@ -233,6 +238,8 @@ class Encoder:
         return context
 
     def _after(self, request: Request, text: str, context: list[int], choice: str) -> list[int]:
+        if self._apart:
+            return self._ids(choice, special=False)
         whole = self._tokens(request, text + choice)
         if not text and whole[:1] != context:  # the start stands for no text at all
             return whole

@@ -82,8 +82,16 @@ class LoadedModel:
     ) -> None:
         self.model = model
         self.device = torch.device(model.device)
-        self.encoder = Encoder(tokenizer, name)
+        self.is_pair = bool(self.model.config.is_encoder_decoder)
+        """Whether an encoder reads prompts, and an answer is a text of its own."""
+        self.encoder = Encoder(tokenizer, name, apart=self.is_pair)
         declared = self.model.generation_config
+        self.first, self.forced = (
+            next(filter(lambda of: of is not None, (getattr(at, key, None) for at in
+                 (declared, self.model.config))), None)
+            for key in ("decoder_start_token_id", "forced_bos_token_id")
+        )  # fmt: skip
+        """Of an encoder-decoder model, the tokens by which an answer begins."""
         # The checkpoint's own sampling defaults would otherwise fill whatever a run leaves unsaid.
         self.model.generation_config = transformers.GenerationConfig()
         text_config = self.model.config.get_text_config()
@@ -115,7 +123,8 @@ class LoadedModel:
         if trials and (passed := trials.passed):
             self.widest, self.token_bytes = passed.widest, passed.token_bytes
         else:
-            check_causal(self.model, name)
+            if not self.is_pair:
+                check_causal(self.model, name)
             self.misfit = self._try_cascade()
             self.beginnings.clear()  # the trial's; hooks may change the model yet
             if trials and not self.misfit:

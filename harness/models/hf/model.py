@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from harness.models.bundled import BUNDLED
 from harness.models.checkpoints.checkpoint import notes_on_head
+from harness.models.checkpoints.classes import notes_on_class, refuse_pair
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.checkpoints.quantised import notes_on_quantised, quantisation
 from harness.models.checkpoints.templates import (
@@ -148,9 +149,11 @@ class HuggingFaceModel:
         from harness.models.hf.auxiliaries import check_inside
         from harness.models.hf.hooks import Hooks
 
+        config = self._check()
+        refuse_pair(config, self.name)
         other = copy(self)
         other._in_use, other._numerics, other._hooks = {}, None, Hooks(tuple(mitigations))
-        check_inside(other._hooks, other, self._check())
+        check_inside(other._hooks, other, config)
         return other
 
     @property
@@ -166,7 +169,8 @@ class HuggingFaceModel:
         how = "kept beside the quantised weights of" if kept else "merged into"
         adapted = [f"{self.name} is an adapter, {how} {base.name}."] if base else []
         folded = self._encoder.notes if "_encoder" in vars(self) else []
-        of_files = [*notes_on_head(config, self.name), *self._endings.notes(self.name)]
+        of_class = notes_on_class(config, self.name)
+        of_files = [*of_class, *notes_on_head(config, self.name), *self._endings.notes(self.name)]
         rounded = notes_on_quantised(config, self.precision.quantize, self.name)
         return [*adapted, *self.source.notes, *of_files, *rounded, *folded]
 
@@ -261,7 +265,7 @@ class HuggingFaceModel:
         folder = self.source.tokenizer_folder
         tokenizer = read_tokenizer(folder, self.name, self.trust_remote_code)
         self._set_template(tokenizer)
-        return Encoder(tokenizer, self.name)
+        return Encoder(tokenizer, self.name, bool(self._check().get("is_encoder_decoder")))
 
     def _set_template(self, tokenizer: PreTrainedTokenizerBase) -> None:
         chosen, day = self.template_text(), parse_day(self.today)

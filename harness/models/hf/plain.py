@@ -13,6 +13,7 @@ from harness.models.hf.auxiliaries import changed
 from harness.models.hf.hooks import Context
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import in_batches
+from harness.models.hf.pairs import begun, weigh_pairs
 from harness.models.hf.plain_lanes import PlainLane, padded, plain_beside
 from harness.models.hf.rows import Row, Weighing
 from harness.models.hf.sampling import NO_TOKEN, choose
@@ -45,7 +46,7 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
         self.draws = draws
         """Shape (rows, steps)."""
         self.width = width
-        """Tokens of the padded prompts."""
+        """Tokens before what is written: the padded prompts', or the one that begins an answer."""
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """All but the chosen token at minus infinity."""
@@ -118,10 +119,11 @@ def _widest_first(
 
 @torch.inference_mode()
 def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConfig) -> None:
-    ids, mask = padded(loaded, [row.prompt for row in batch])
+    ids, mask = padded(loaded, [row.prompt for row in batch], left=not loaded.is_pair)
+    width = 1 if loaded.is_pair else ids.shape[1]
     none = [0.0] * generation.max_new_tokens
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])
-    choice = KeyedChoice(generation, draws.to(loaded.device), ids.shape[1], loaded, batch)
+    choice = KeyedChoice(generation, draws.to(loaded.device), width, loaded, batch)
     loaded.hooks.gate.padded(mask, [0] * len(batch))
     written = loaded.model.generate(
         ids,
@@ -133,12 +135,13 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
             eos_token_id=loaded.ends or None,
             pad_token_id=loaded.pad,
             stop_strings=list(generation.stop) or None,
+            **(begun(loaded) if loaded.is_pair else {}),
         ),
         logits_processor=LogitsProcessorList([choice]),
         tokenizer=loaded.encoder.tokenizer if generation.stop else None,
     )
     chosen = torch.stack(choice.chosen, dim=1).tolist()
-    for row, new, steps in zip(batch, written[:, ids.shape[1] :].tolist(), chosen, strict=True):
+    for row, new, steps in zip(batch, written[:, width:].tolist(), chosen, strict=True):
         row.tokens = new
         if NO_TOKEN in steps:
             step = steps.index(NO_TOKEN)
@@ -148,6 +151,9 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
 
 @torch.inference_mode()
 def _weigh(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
+    if loaded.is_pair:
+        weigh_pairs(loaded, batch)
+        return
     rows = [(w, n, row) for w in batch for n, row in enumerate(w.rows)]
     ids, mask = padded(loaded, [row for _, _, row in rows])
     longest = max(len(choice) for weighing in batch for choice in weighing.choices)

@@ -88,12 +88,18 @@ def plain_beside(loaded: LoadedModel, weighing: Weighing, choice: Tokens) -> lis
     return given
 
 
-def padded(loaded: LoadedModel, rows: Sequence[Sequence[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Token ids and attention mask, shape (rows, longest), padded on the left."""
+def padded(
+    loaded: LoadedModel, rows: Sequence[Sequence[int]], left: bool = True
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Token ids and attention mask, shape (rows, longest), padded on the left or the right."""
     width = max(map(len, rows))
-    ids = torch.tensor([[loaded.pad] * (width - len(row)) + list(row) for row in rows])
-    mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows])
-    return ids.to(loaded.device), mask.to(loaded.device)
+    fill = [[loaded.pad] * (width - len(row)) for row in rows]
+    none = [[0] * len(of) for of in fill]
+    there = [[1] * len(row) for row in rows]
+    pairs, masks = zip(fill, rows, strict=True), zip(none, there, strict=True)
+    ids = [[*of, *row] if left else [*row, *of] for of, row in pairs]
+    mask = [[*of, *row] if left else [*row, *of] for of, row in masks]
+    return torch.tensor(ids, device=loaded.device), torch.tensor(mask, device=loaded.device)
 
 
 def _total(loaded: LoadedModel, prompt: Tokens, count: int) -> float:

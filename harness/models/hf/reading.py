@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+from harness.models.checkpoints.classes import class_for, without_sight
 from harness.models.checkpoints.quantised import quantisation
 from harness.models.checkpoints.weights import REPORTED, check_weights, refuse_other_weights
 from harness.models.hf.memory import best_device
@@ -84,15 +85,17 @@ def _read(source: Source, reading: Reading) -> Any:
     if not reading.compared:
         check_weights(folder, name, reading.trust_remote_code)
     dtype = getattr(torch, reading.dtype)
-    model, report = AutoModelForCausalLM.from_pretrained(
+    trusted = reading.trust_remote_code
+    config = transformers.AutoConfig.from_pretrained(folder, trust_remote_code=trusted)
+    model, report = class_for(config).from_pretrained(
         folder,
         dtype=dtype,
-        trust_remote_code=reading.trust_remote_code,
+        trust_remote_code=trusted,
         **_rounded(folder, reading, dtype),
         **REPORTED,
     )
     refuse_other_weights(report, folder, f"model={name!r}", type(model).__name__)
-    return model
+    return without_sight(model)
 
 
 def _rounded(folder: Path, reading: Reading, dtype: torch.dtype) -> dict[str, Any]:

@@ -24,6 +24,8 @@ def try_cascade(loaded: Any) -> str | None:
     Returns:
         Why it does not fit, or None.
     """
+    if loaded.is_pair:
+        return "an encoder reads its prompts"
     if not getattr(loaded.model, "_supports_attention_backend", False):
         return "it does not take another attention"
     kinds = set(getattr(loaded.model.config.get_text_config(), "layer_types", None) or ())
