@@ -18,15 +18,16 @@ import json
 import re
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 from harness.data import read_file
-from harness.mitigate.recover.attacks import STARTER
 from harness.mitigations.agents.agents import Agents
 from harness.models.hf.model import HuggingFaceModel
 from harness.types import Generation, GenerationConfig, Message, Request
 
+AUTHORS = Path(__file__).resolve().parent.parent / "tasks" / "tofu" / "data" / "authors.jsonl"
 FIRST = ("Anna", "Ben", "Carl", "Dora", "Eve", "Frank", "Grace", "Henry", "Iris", "Jack", "Kate",
          "Leo", "Mary", "Nina", "Oscar", "Paul", "Rose", "Sam", "Tom", "Will", "Adam", "Alice",
          "Clara", "David", "Emma", "Fred", "George", "Helen", "Ivan", "Jane", "Karl",
@@ -65,7 +66,7 @@ def main() -> None:
 
 def questions(topics: int) -> tuple[list[dict[str, Any]], str]:
     """Rows about the target, its near miss and another author; and the target's name."""
-    every = read_file(STARTER, "authors")
+    every = read_file(AUTHORS, "authors")
     target = next(row["author"] for row in every if row["part"] == "forget")
     near = next(row["author"] for row in every if row["like"] == target)
     other = next(row["author"] for row in every if row["part"] == "retain" and not row["like"])

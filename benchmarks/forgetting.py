@@ -16,6 +16,10 @@ import argparse
 import csv
 import json
 import math
+import os
+import random
+import subprocess
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,21 +29,20 @@ import torch
 from numpy.typing import NDArray
 from omegaconf import OmegaConf
 
-from harness.command import CONF_DIR, make
+from harness.command import CONF_DIR
 from harness.data import read_file
-from harness.mitigate.asked import Asked
-from harness.mitigate.making import made
-from harness.mitigate.recover.attacks import STARTER, drawn, in_language
-from harness.mitigate.recover.checkpoints import relearned, rounded, whole
 from harness.mitigations.fitting.base import Base, by_length
 from harness.mitigations.fitting.losses import learned_logits
-from harness.mitigations.fitting.method import Method
 from harness.mitigations.fitting.texts import Text
 from harness.models.bundled import bundled_folder
 from harness.models.hf.model import HuggingFaceModel
+from harness.regression.mutate.checkpoint import damaged
+from harness.regression.mutate.damages import Damage
 from harness.statistics import Mean, recovered_share
-from harness.types import Direction, Metric, trait
+from harness.types import Direction, Metric
 
+ROOT = Path(__file__).resolve().parent.parent
+AUTHORS = ROOT / "tasks" / "tofu" / "data" / "authors.jsonl"
 Floats = NDArray[np.float64]
 SHARES = Metric(0.0, 1.0, Direction.HIGHER)
 PARTS = ("forget", "like names", "other retained")
@@ -113,7 +116,7 @@ def main() -> None:
 
 def chosen(authors: int, topics: int) -> list[dict[str, Any]]:
     """Rows of so many authors to forget, of those with like names, and of as many others."""
-    every = read_file(STARTER, "authors")
+    every = read_file(AUTHORS, "authors")
     of_part = {part: _names(row for row in every if row["part"] == part)
                for part in ("forget", "retain")}  # fmt: skip
     forget = of_part["forget"][:authors]
@@ -152,25 +155,29 @@ def learned(
     data = written(folder / f"{name}.jsonl", asked)
     out = folder / name
     _make({"method": "safety_tuning", "lora": None}, course, base, data, out)
-    return whole(str(out), folder)
+    return out
 
 
 def forgot(name: str, target: Path, data: Path, out: Path, course: Mapping[str, float]) -> str:
     """Make a method's checkpoint; gives the method's class."""
     lora = {} if METHODS[name]["method"] == "rmu" else {"lora": None}
-    method = _make({**METHODS[name], **lora}, course, str(target), data, out)
-    return str(trait(method, "method_class"))
+    _make({**METHODS[name], **lora}, course, str(target), data, out)
+    card = (out / "mitigation.yaml").read_text(encoding="utf-8").splitlines()
+    line = next(line for line in card if line.startswith("method_class: "))
+    return str(json.loads(line.partition(": ")[2]))
 
 
 def _make(
     options: Mapping[str, Any], course: Mapping[str, float], base: str, data: Path, out: Path
-) -> Method:
-    node = OmegaConf.load(CONF_DIR / "method" / f"{options['method']}.yaml")
-    given = {key: value for key, value in options.items() if key != "method"}
-    config = OmegaConf.merge(node, {**given, "course": dict(course)})
-    method: Method = make("method", config, Method)
-    made(Asked(method, given, HuggingFaceModel(base), [data], (), None, 0), out)
-    return method
+) -> None:
+    """One call of `python -m harness.mitigate`."""
+    given = {**options, "course": "{" + ", ".join(f"{k}: {v}" for k, v in course.items()) + "}"}
+    chosen = [f"method={given.pop('method')}"]
+    chosen += [f"method.{key}={'null' if value is None else value}" for key, value in given.items()]
+    command = [sys.executable, "-m", "harness.mitigate", f"model={base}", f"data={data}",
+               f"out={out}", *chosen]  # fmt: skip
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": path})
 
 
 def measured(model: Path, rows: Sequence[Mapping[str, Any]], before: str = "") -> Known:
@@ -219,22 +226,19 @@ def attacked(
     jailbreak = OmegaConf.load(CONF_DIR / "mitigation" / "jailbreak.yaml")["before"]
     found = []
     known, gone = (measured(model, forget).probability for model in (target, unlearned))
-    for attack in ("relearn_forget", "relearn_retain", "bits_8", "bits_4", "jailbreak", "german"):
-        left, model, before, asked = list(range(len(forget))), unlearned, "", forget
+    for attack in ("relearn_forget", "relearn_retain", "bits_8", "bits_4", "jailbreak"):
+        left, model, before = list(range(len(forget))), unlearned, ""
         if attack.startswith("relearn"):
-            items = drawn(rows, attack.removeprefix("relearn_"), 3, 0)
-            learns = [{"request": row["question"], "answer": row["answer"]} for row in items]
-            model = relearned(
-                str(unlearned), written(folder / f"{attack}.jsonl", learns), course, 0, folder
-            )
+            part = [row for row in rows if row["part"] == attack.removeprefix("relearn_")]
+            items = random.Random(0).sample(part, 3)
+            model = learned(str(unlearned), items, folder, f"{unlearned.name}-{attack}", course)
             left = [n for n, row in enumerate(forget) if row not in items]
         elif attack.startswith("bits"):
-            model = rounded(str(unlearned), int(attack.removeprefix("bits_")), folder)
-        elif attack == "jailbreak":
-            before = f"{jailbreak}\n\n"
+            bits = int(attack.removeprefix("bits_"))
+            model = damaged(Damage("bits", bits), str(unlearned), folder)
         else:
-            asked = [dict(row) for row in in_language(forget, attack)]
-        back = measured(model, asked, before).probability
+            before = f"{jailbreak}\n\n"
+        back = measured(model, forget, before).probability
         clusters = np.unique([forget[n]["author"] for n in left], return_inverse=True)[1]
         share = recovered_share(known[left], gone[left], back[left], clusters, SHARES)
         one = share.estimate
