@@ -86,6 +86,20 @@ def test_a_real_server_that_begins_anew_is_found_and_its_stop_strings_are_cut(ad
     assert texts(smollm2, [request], settings) == {"q": (theirs.text, None)}
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(SERVE is None, reason="transformers is not on the path of this environment")
+def test_what_a_real_server_ignores_is_found(address):
+    served = ServedModel(str(bundled_folder("smollm2")), address, concurrency=1)
+    request = Request("q", (Message("user", "What is the capital of France?"),))
+    texts(served, [request], GenerationConfig(max_new_tokens=4, temperature=1.0))
+    honours = served.told["probe"]["honours"]
+    assert honours["n"] == "ignored: one answer came where two were asked for"
+    assert honours["seed"] == "not known: draws of two seeds were the same"
+    assert honours["stop"] == "yes"
+    assert honours["logprobs"].startswith("ignored: ")
+    assert "it may be that the server draws nothing" in served.notes[0]
+
+
 def texts(model, requests, settings):
     answers = [one for part in model.generate(requests, settings, 0) for one in part]
     return {one.sample_id: (one.text, one.error) for one in answers}

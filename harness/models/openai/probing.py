@@ -15,9 +15,10 @@ from harness.models.openai.spellings import likeliest
 from harness.types import HarnessError, Message, Request
 
 QUESTION = "What is the capital of France?"
-BEGUN = "The capital of France is Par"
+BEGUN = "Since you ask so kindly: the capital of France is Par"
 REST = "is"
-"""What goes on with `BEGUN`, which ends within a word: a new answer does not begin so."""
+"""What goes on with `BEGUN`, which ends within a word: a new answer does not begin so. Nor does
+one begin as `BEGUN` does: an answer that holds it whole goes on, and repeats it."""
 REPEATS = "yes, repeating what was begun"
 """What is known of a server whose answer holds the begun one, too; it is taken out."""
 ANEW = ("The capital of France", "Paris")
