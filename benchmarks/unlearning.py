@@ -19,10 +19,10 @@ from typing import Any
 
 import torch
 
+from harness.command import configured, make
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
-from harness.types import GenerationConfig, Request, Sample
-from tasks.muse import Muse
+from harness.types import GenerationConfig, Request, Sample, Task
 
 SETTINGS = GenerationConfig(max_new_tokens=64, stop=["\n\n"])
 Answers = dict[str, str | float]
@@ -32,7 +32,8 @@ Answers = dict[str, str | float]
 def main() -> None:
     """Measure, and print ratios."""
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    task, batches = Muse(), [int(n) for n in given.get("batches", "8,16,32").split(",")]
+    task: Task = make("task", configured("muse").task, Task)
+    batches = [int(n) for n in given.get("batches", "8,16,32").split(",")]
     samples = list(task.samples(task.records()))
     take = min(int(given.get("take", len(samples))), len(samples))
     samples = [samples[at * len(samples) // take] for at in range(take)]
