@@ -135,3 +135,12 @@ def test_the_benchmark_of_logs_ends_in_rates(tmp_path):
     rates = json.loads(last)["rate_of_parquet"]
     assert set(rates) == {"parquet", "inspect", "lm_eval", "every_eval_ever",
                           "inspect with its scores"}  # fmt: skip
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_unlearning_ends_in_a_ratio_of_like_answers(tmp_path, random_weights):
+    options = f"model={random_weights()}", "take=12", "batches=4"
+    *_, last = benchmark("unlearning.py", *options, cwd=tmp_path)
+    measured = json.loads(last)
+    assert measured["alike"] == "12/12"
+    assert measured["ratio"] > 0
