@@ -14,6 +14,7 @@ BACKENDS = sorted(path.stem for path in (Path(CONF_DIR) / "backend").glob("*.yam
 ELSEWHERE = {
     "ray": "it starts a cluster; test_ray.py has one",
     "openai": "it needs a server; test_openai.py has one",
+    "any_llm": "it needs a provider; test_any_llm.py has some",
     "reference": "it answers its task's own samples; test_reference.py",
 }
 

@@ -392,7 +392,8 @@ def test_an_adapter_s_card_is_peft_s_and_its_base_is_found_from_anywhere(
 @pytest.mark.parametrize("path", sorted((CONF_DIR / "method").glob("*.yaml")), ids=lambda p: p.stem)
 def test_every_method_s_yaml_makes_a_method_of_its_name(path):
     method = make("method", OmegaConf.load(path), Method)
-    assert method.identity["mitigation"] == path.stem
+    kind = "domain_adaptation" if path.stem == "learning" else path.stem  # with another course
+    assert method.identity["mitigation"] == kind
     assert all(isinstance(value, str) for value in method.identity.values())
     assert method.starter.is_file()
     assert method.use.format(out="x")

@@ -109,6 +109,9 @@ class Batching:
         """Whether the server has a batch of this file, of which no process noted that it was sent.
 
         A server that lists no batches has none.
+
+        Raises:
+            HarnessError: the server does not answer.
         """
         import openai
 
@@ -116,6 +119,8 @@ class Batching:
             listed = self.client.batches.list(limit=100).data
         except openai.APIStatusError:
             return False
+        except openai.APIError as error:
+            raise self._unanswered("looked for", error) from None
         for one in listed:
             if (one.metadata or {}).get("requests") == batch.digest:
                 batch.server_id = one.id
@@ -199,11 +204,14 @@ class Batching:
         try:
             return call(*args, **options)
         except openai.APIError as error:
-            words = self.asker.plain(str(getattr(error, "body", None) or error))
-            raise HarnessError(
-                f"a batch could not be {what} at {self.exchange.address}: {words}; backend.batch="
-                "false asks without batches"
-            ) from None
+            raise self._unanswered(what, error) from None
+
+    def _unanswered(self, what: str, error: Exception) -> HarnessError:
+        words = self.asker.plain(str(getattr(error, "body", None) or error))
+        return HarnessError(
+            f"a batch could not be {what} at {self.exchange.address}: {words}; backend.batch="
+            "false asks without batches"
+        )
 
 
 def _parsed(line: str) -> object:
