@@ -80,7 +80,11 @@ def _kind(character: str) -> str:
 
 
 def is_unspaced(character: str) -> bool:
-    """Whether it is of a script without spaces between words."""
+    """Whether it is of a script without spaces between words.
+
+    >>> is_unspaced("\u4f60"), is_unspaced("n")
+    (True, False)
+    """
     return unicodedata.name(character, "").startswith(UNSPACED)
 
 

@@ -113,7 +113,11 @@ def shows(rule: Rule, text: str) -> str | None:
 
 
 def sentences(text: str) -> Iterator[str]:
-    """The sentences of a text, without the words that they put into somebody's mouth."""
+    """The sentences of a text, without the words that they put into somebody's mouth.
+
+    >>> list(sentences('Call them now. Say: "I need help."'))
+    ['Call them now.', 'Say: ...']
+    """
     for sentence in SENTENCE.split(text.translate(QUOTES)):
         words = " ".join(QUOTED.sub("...", sentence).split())
         if words:
@@ -127,7 +131,11 @@ def _messages(prompt: Prompt) -> str:
 
 
 def digest_of(rules: Mapping[str, Rule]) -> str:
-    """What names these rules: another pattern makes another scorer."""
+    """What names these rules: another pattern makes another scorer.
+
+    >>> digest_of(RULES) == digest_of(dict(RULES)), digest_of(RULES) == digest_of({})
+    (True, False)
+    """
     patterns = [
         f"{name} {pattern.pattern}"
         for name, rule in rules.items()
