@@ -88,8 +88,8 @@ class CorpusOverlap:
     interval over resampled clusters. Of what is missing not even the length is known, so that
     nothing bounds it.
 
-    >>> counts, metric = ["[4, 3, 2, 1, 4, 3, 2, 1, 4, 4]", None], Metric(0.0, 1.0, Direction.HIGHER)
-    >>> values, each = np.array(counts, object), np.arange(2)
+    >>> counts, each = ["[4, 3, 2, 1, 4, 3, 2, 1, 4, 4]", None], np.arange(2)
+    >>> values, metric = np.array(counts, object), Metric(0.0, 1.0, Direction.HIGHER)
     >>> row = CorpusOverlap("BLEU").estimate(values, each, each, metric)
     >>> round(row.estimate, 6), row.n_failed, row.worst
     (1.0, 1, 0.0)
