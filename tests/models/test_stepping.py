@@ -51,9 +51,10 @@ class Server:
 @pytest.fixture
 def served():
     """A served model and its server."""
-    server, loop, ready = Server(), asyncio.new_event_loop(), threading.Event()
+    server, ready = Server(), threading.Event()
 
-    async def start():
+    async def serve():
+        server.loop, server.over = asyncio.get_running_loop(), asyncio.Event()
         app = web.Application()
         app.router.add_post("/v1/completions", server.answer)
         runner = web.AppRunner(app, shutdown_timeout=0.1)
@@ -61,22 +62,17 @@ def served():
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
         server.port = site._server.sockets[0].getsockname()[1]
-        server.runner = runner
         ready.set()
+        await server.over.wait()
+        await runner.cleanup()
 
-    def serve():
-        loop.run_until_complete(start())
-        loop.run_forever()
-        loop.run_until_complete(server.runner.cleanup())
-
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     ready.wait(10)
     model = ServedModel("m", f"http://127.0.0.1:{server.port}/v1", top_logprobs=3, retries=0)
     yield model, server
-    loop.call_soon_threadsafe(loop.stop)
+    server.loop.call_soon_threadsafe(server.over.set)
     thread.join(60)
-    loop.close()
 
 
 def written(model, settings=GREEDY, prompts=("You are a",)):
