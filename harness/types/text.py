@@ -87,7 +87,11 @@ def shortened(text: str, columns: int, keep_end: bool = False) -> str:
         if room < 0:
             break
         kept.append(grapheme)
-    return f"\u2026{''.join(reversed(kept))}" if keep_end else f"{''.join(kept)}\u2026"
+    while True:
+        cut = f"\u2026{''.join(reversed(kept))}" if keep_end else f"{''.join(kept)}\u2026"
+        if not kept or width(cut, control_codes="ignore") <= columns:
+            return cut
+        kept.pop()  # a mark with nothing before it is wider among others than by itself
 
 
 def isolated(sentence: str) -> str:

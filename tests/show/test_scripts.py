@@ -4,7 +4,7 @@
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from wcwidth import iter_graphemes, width
@@ -37,6 +37,7 @@ def pages(**given):
 
 
 @given(ANY, st.integers(1, 12))
+@example("\u094d22", 2)
 def test_what_is_cut_is_whole_graphemes_of_what_was_there(text, most):
     short = shortened(text, most)
     assert width(short, control_codes="ignore") <= most or most == 1
