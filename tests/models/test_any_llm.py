@@ -192,6 +192,13 @@ def test_an_answer_that_broke_off_is_a_failure_though_the_library_calls_its_end_
     assert found["well"].error is None
 
 
+def test_a_run_notes_whose_word_an_answer_s_end_is(provider):
+    """Of these two the provider's; the library would call any other's unknown end a whole one's."""
+    assert not claude(provider).notes
+    (note,) = AnyModel("m", "bedrock").notes
+    assert note.startswith("Why answers of bedrock end is as any-llm-sdk says it")
+
+
 @pytest.mark.parametrize(
     ("make", "answer"),
     [

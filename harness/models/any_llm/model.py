@@ -20,6 +20,8 @@ from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 SECRETS = ("key", "secret", "token", "password", "credential")
 """Parts of the names of what a provider's client may be given and no results may hold."""
+ENDS_SEEN = ("anthropic", "gemini")
+"""Providers whose own word for an answer's end is looked at, whatever the library makes of it."""
 
 
 class AnyModel:
@@ -105,6 +107,9 @@ class AnyModel:
             name, place, key, self.parameters, concurrency, together, ends, probe
         )
         self.notes = self.exchange.notes
+        if provider not in ENDS_SEEN:
+            why = f"Why answers of {provider} end is as any-llm-sdk says it, which may call an end "
+            self.exchange.note([f"{why}that it does not know a whole answer's."])
 
     @property
     def told(self) -> Mapping[str, Any]:
