@@ -110,15 +110,15 @@ def test_less_remembered_is_no_gain_of_a_mitigation_that_breaks_the_model(
 ):
     runs = [
         answered(texts, tmp_path, no_progress, "model", rule,
-                 None if said == "none" else SystemPrompt(said))
-        for said, rule in MITIGATED.items()
+                 None if text == "none" else SystemPrompt(text))
+        for text, rule in MITIGATED.items()
     ]  # fmt: skip
     cells = {
         (cell.row, cell.column.name): cell
         for cell in compared(systems_of(runs)).cells
         if cell.column.kind == "forgetting" or cell.column.metric == "coherent"
     }
-    forgot, broken = (f"system_prompt (text={said})" for said in list(MITIGATED)[1:])
+    forgot, broken = (f"system_prompt (text={text})" for text in list(MITIGATED)[1:])
     name = "verbatim memorisation"
     assert cells[forgot, name].after < cells[forgot, name].before - 0.5
     assert (cells[forgot, name].word, cells[forgot, "coherent"].word) == ("better", "not worse")

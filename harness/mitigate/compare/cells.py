@@ -99,13 +99,13 @@ def worded(cells: Sequence[Cell]) -> list[Cell]:
     """
     apart = holm([min(1.0, 2 * min(c.chances.worse, c.chances.better)) for c in cells])
     within = holm([cell.chances.margin for cell in cells])
-    found = [
+    judged = [
         replace(cell, word=_word(cell, differ <= 2 * ONE_SIDED_LEVEL, inside <= ONE_SIDED_LEVEL))
         for cell, differ, inside in zip(cells, apart, within, strict=True)
     ]
     coherent = {
         (cell.row, cell.column.task)
-        for cell in found
+        for cell in judged
         if cell.column.metric == COHERENT and cell.word in (SAFER, BETTER, NOT_WORSE)
     }
     return [
@@ -114,7 +114,7 @@ def worded(cells: Sequence[Cell]) -> list[Cell]:
         and cell.word != WORSE
         and (cell.row, cell.column.task) not in coherent
         else cell
-        for cell in found
+        for cell in judged
     ]
 
 

@@ -22,17 +22,17 @@ ORDER = {
 
 
 def drawn_of(
-    found: Sequence[Beside], rows: Sequence[Row], curves: Mapping[str, Sequence[str]], folder: Path
+    pairs: Sequence[Beside], rows: Sequence[Row], curves: Mapping[str, Sequence[str]], folder: Path
 ) -> Iterator[Drawn]:
     """Draw what is remembered against what is kept, a figure a task, and the curves.
 
     Args:
-        found: every model beside target and reference.
+        pairs: every model beside target and reference.
         rows: of the page, one a model and number.
         curves: by name, models in their order.
         folder: for the pictures.
     """
-    for task in dict.fromkeys(one.own.task for one in found):
+    for task in dict.fromkeys(pair.own.task for pair in pairs):
         across, up = MEMORIES[task][0][0], KEPT[task]
         values = {(r["model"], r["name"]): r for r in rows if r["task"] == task}
         points = [

@@ -87,8 +87,8 @@ class Upper:
         packs = list(self._packs(range(len(self.rows))))[: 1 if fit.forecast else None]
         for number, pack in enumerate(packs, 1):
             states = torch.split(self._below(pack), [len(part.tokens) for part in pack.parts])
-            for part, its in zip(pack.parts, states, strict=True):
-                self._states[part.row, part.group] = its.clone()
+            for part, of_part in zip(pack.parts, states, strict=True):
+                self._states[part.row, part.group] = of_part.clone()
             if number == 1:
                 self._check(pack)
             if number in (1, len(packs)):
@@ -207,11 +207,11 @@ def _groups(rows: Sequence[Row]) -> list[tuple[int, int]]:
     members: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for n, row in enumerate(rows):
         members[row.tokens[:ALIKE]].append(n)
-    found = [(0, 0)] * len(rows)
+    groups = [(0, 0)] * len(rows)
     for group, numbers in enumerate(members.values()):
         begun = [rows[n].tokens[: max(1, rows[n].begins) - 1] for n in numbers]
         columns = zip(*begun, strict=False)
         shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
         for n in numbers:
-            found[n] = (group, shared if len(numbers) > 1 else 0)
-    return found
+            groups[n] = (group, shared if len(numbers) > 1 else 0)
+    return groups
