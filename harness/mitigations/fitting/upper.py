@@ -119,7 +119,7 @@ class Upper:
         yield self._pack(parts)
 
     def _pack(self, parts: Sequence[Part]) -> Pack:
-        tokens, positions, groups, owners, places, learned = [], [], [], [], [], []
+        tokens, positions, groups, owners, places, learned = (list[int]() for _ in range(6))
         for part in parts:
             if part.row is not None:
                 row = self.rows[part.row]
