@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.scorers.offline.minilm import Network, Reader, collate, encode
 from harness.scorers.offline import packed
+from harness.scorers.offline.minilm import Network, Reader, collate, encode
 from harness.scorers.offline.packed import STEPS, SUMMED, Packed, Rounded, rounded, whole_product
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer, corrected
 from harness.train.toxicity import NEGATIVES, swapped, terms
