@@ -130,10 +130,10 @@ def asked(given: dict[str, str]) -> Iterator[tuple[str, str, list[str]]]:
         for limit in limits:
             for name in only:
                 if name in names:
-                    own = [*MITIGATIONS[name], *options, *limit]
+                    chosen = [*MITIGATIONS[name], *options, *limit]
                     if name != "none" and "perplexity" in given.get("scorers", ""):
-                        own.append("scorers.perplexity.reader=smollm2")
-                    yield task, name, own
+                        chosen.append("scorers.perplexity.reader=smollm2")
+                    yield task, name, chosen
 
 
 def _measured(toxic: str, to: Path) -> Path:
