@@ -74,9 +74,8 @@ def whole_product(steps: Tensor, others: Tensor) -> Tensor:
 
     Over twice `SUMMED` columns at the most it is the integers' product, rounded once.
     """
-    first, *more = (
-        one @ other for one, other in zip(steps.split(SUMMED, 1), others.split(SUMMED), strict=True)
-    )
+    parts = zip(torch.split(steps, SUMMED, 1), torch.split(others, SUMMED), strict=True)
+    first, *more = (one @ other for one, other in parts)
     for part in more:
         first = first + part
     return first
