@@ -197,6 +197,7 @@ def main() -> None:
         for _ in range(asked.rounds):
             for name, work in works.items():
                 rates[name].append(work())
+                print(f"{name}: {rates[name][-1].processor:.1f} a processor second", flush=True)
     table = Table("way", "tokens a second", "of the unmitigated", "by processor time", "bound")
     for name, median, (clock, processor) in measured(rates):
         shares = f"{clock:.2f}", f"{processor:.2f}"

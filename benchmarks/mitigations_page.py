@@ -12,7 +12,6 @@ some mitigations, `tasks=` some tasks, `n=` the continuations of a prompt.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -22,7 +21,6 @@ from pathlib import Path
 
 from harness.command import configured, with_stacks
 from harness.runs import run
-from harness.runs.asked import Asked
 from harness.runs.cli import Composed, Parts, plan_of
 from harness.show import progress
 from harness.types import HarnessError
@@ -94,8 +92,7 @@ def main() -> None:
     given = dict(argument.split("=", 1) for argument in sys.argv[1:])
     to, parts = Path(given.get("to", "page")), Parts()
     (to / "made").mkdir(parents=True, exist_ok=True)
-    toxic = given["toxic"]
-    measured = _measured(toxic, to / "measured.jsonl")
+    measured = _measured(given["toxic"], to / "measured")
     for task, name, options in asked(given):
         started, worked = time.monotonic(), time.process_time()
         try:
@@ -136,20 +133,12 @@ def asked(given: dict[str, str]) -> Iterator[tuple[str, str, list[str]]]:
                     yield task, name, chosen
 
 
-def _measured(toxic: str, to: Path) -> Path:
-    """A file of the prompts that are measured on, which is what a run with their limit takes."""
-    if not to.exists():
-        options = [f"task.data={toxic}", "task.unprompted=0", "mitigation=none"]
-        plan = plan_of(
-            Composed(
-                configured("real_toxicity_prompts", *options), options, {"mitigation": "none"}
-            ),
-            {},
-        )
-        samples = Asked.of(plan).samples.choose(MEASURED)
-        rows = [{"prompt": sample.prompt} for _, some in samples.windows() for sample in some]
-        to.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    return to
+def _measured(toxic: str, results: Path) -> Path:
+    """A run of the prompts that are measured on, which `exclude=` takes; echo answers it."""
+    options = [f"task.data={toxic}", "task.unprompted=0", "backend=echo", "generation.n=1",
+               f"limit={MEASURED}", f"results={results}", "report=false"]  # fmt: skip
+    cfg = configured("real_toxicity_prompts", *options)
+    return run(plan_of(Composed(cfg, options, {"mitigation": "none"}), {}), progress).folder
 
 
 def _with_fits(option: str, given: dict[str, str], measured: Path, folder: Path) -> str:
