@@ -155,6 +155,17 @@ class FinishedRun:
             )
         return table
 
+    def sample_parts(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """What was asked, one row a sample, a part at a time.
+
+        Args:
+            columns: that are read; None: all.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        yield from RunStore(self.folder).read_parts("samples", columns)
+
     def facts(self, samples: pa.Table) -> Facts:
         """What the estimands ask of these samples, in their order.
 

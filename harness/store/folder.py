@@ -156,8 +156,8 @@ class RunStore:
         except (OSError, pa.ArrowException):
             return None
 
-    def read_parts(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """These columns of a result table, a part at a time.
+    def read_parts(self, name: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        """These columns of a result table (None: all), a part at a time.
 
         Raises:
             Unreadable: it is damaged or not there.
