@@ -172,6 +172,21 @@ class RunStore:
                 f"{str(path)!r} cannot be read ({error}); run the same command again"
             ) from error
 
+    def columns(self, name: str) -> list[str]:
+        """The columns of a result table.
+
+        Raises:
+            Unreadable: it is damaged or not there.
+        """
+        try:
+            with pq.ParquetFile(self.folder / f"{name}.parquet") as file:
+                names: list[str] = file.schema_arrow.names
+        except (OSError, pa.ArrowException) as error:
+            raise Unreadable(
+                f"{str(self.folder)!r}: {name} cannot be read ({error}); run its command again"
+            ) from error
+        return names
+
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of text; gives its path."""
         return write_text(self.folder / name, text)

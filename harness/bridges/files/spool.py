@@ -105,6 +105,11 @@ class Spool:
         for asked, scores in self._all("asked, scores"):
             yield str(json.loads(asked)["id"]), _scores(scores)
 
+    def whole(self) -> Iterator[tuple[Row, list[Row], dict[int, OfAnswer]]]:
+        """What is known of each question, its answers, and their scores, in order."""
+        for asked, answers, scores in self._all("asked, answers, scores"):
+            yield json.loads(asked), json.loads(answers), _scores(scores)
+
     def row(self, number: int) -> tuple[Row, list[Row]]:
         """What is known of the question of this number, and its answers."""
         self.flush()
@@ -134,7 +139,7 @@ class Spool:
     def shelf(self) -> Shelf:
         """An empty place for what a reader must remember."""
         self._shelves += 1
-        return Shelf(self._db, f"shelf_{self._shelves}")
+        return Shelf(self, f"shelf_{self._shelves}")
 
     def flush(self) -> None:
         """Write what is in memory."""
@@ -164,10 +169,11 @@ class Spool:
 class Shelf(MutableMapping[str, Any]):
     """What a reader must remember of a log, by name, on disk: anything that JSON holds."""
 
-    def __init__(self, db: sqlite3.Connection, table: str) -> None:
-        self._db = db
+    def __init__(self, spool: Spool, table: str) -> None:
+        self._spool = spool  # which would close what this reads, were it gone
+        self._db = spool._db
         self._table = table
-        db.execute(
+        self._db.execute(
             f"CREATE TABLE {table} (number INTEGER PRIMARY KEY, key BLOB UNIQUE, name TEXT, "
             "value TEXT)"
         )

@@ -15,6 +15,9 @@ from harness.types import HarnessError, Unreadable
 
 SEEN = 1 << 16
 """Characters of a JSON document that are looked at."""
+LONGEST_LINE = 1 << 22
+"""Characters of the first line of a JSONL file; a document that is one line is no longer looked at.
+"""
 LINES = 40
 """Lines of a JSONL file, and members of each folder of an archive, that are looked at."""
 
@@ -115,7 +118,7 @@ def _first_line(path: Path, begun: str) -> list[Mapping[str, Any]]:
     if not begun.startswith("{") or begun.startswith(("{\n", "{\r")):
         return []
     with open_text(path) as file:
-        line = file.readline()
+        line = file.readline(LONGEST_LINE)
         more = file.read(1)
     try:
         value = json.loads(line)

@@ -12,7 +12,7 @@ from harness.bridges.logs.archive import Archive, Member, Unpackable, opened
 from harness.bridges.logs.chats import said, turns
 from harness.bridges.logs.head import Head, look
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
-from harness.bridges.logs.reading import items_of, pairs_of, walked
+from harness.bridges.logs.reading import items_of, pairs_before, walked
 from harness.data import FILE_CUT
 from harness.types import Direction, HarnessError, Metric, Unreadable
 
@@ -187,12 +187,7 @@ def _resolved(value: Any, attached: Mapping[str, str]) -> Any:
 
 def _header_of_json(path: Path) -> Mapping[str, Any]:
     """All that stands before the samples."""
-    header = {}
-    for key, value in pairs_of(path):
-        if key == "samples":
-            break
-        header[key] = value
-    return header
+    return dict(pairs_before(path, "samples"))
 
 
 def _header_of_archive(archive: Archive, path: Path) -> Mapping[str, Any]:

@@ -19,7 +19,7 @@ from harness.bridges.files.spool import Spool
 from harness.bridges.files.stored import Stored, answers_stored
 from harness.bridges.files.turns import Content, shown
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.scores import StoredScores
+from harness.bridges.logs.scores import LogScores
 from harness.types import Direction, Metric, Score
 
 UNIT = Metric(0.0, 1.0, Direction.HIGHER)
@@ -174,7 +174,7 @@ class Log:
     @property
     def scores(self) -> Mapping[tuple[str, int], Mapping[str, Score]]:
         """By question and repetition what the tool made of the answer, by metric."""
-        return StoredScores(self.spool)
+        return LogScores(self.spool)
 
     def stored(self, path: Path, model: str | None = None, failed_texts: bool = True) -> Stored:
         """All of it as answers that are stored.
@@ -276,7 +276,7 @@ class Restricted:
     @property
     def scores(self) -> Mapping[tuple[str, int], Mapping[str, Score]]:
         """By the new name and repetition, by metric."""
-        return StoredScores(self.log.spool, self.names)
+        return LogScores(self.log.spool, self.names)
 
 
 def question_id(content: Content) -> str:

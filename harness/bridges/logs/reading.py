@@ -121,6 +121,29 @@ def pairs_of(path: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
     yield from _walk(path, lambda ijson, file: ijson.kvitems(file, prefix, use_float=True))
 
 
+def pairs_before(path: Path, stop: str) -> Iterator[tuple[str, Any]]:
+    """Keys and values of the object that a JSON document is, up to a key, which is not read.
+
+    Raises:
+        Unreadable: it is no whole JSON document up to there.
+    """
+    yield from _walk(path, lambda ijson, file: _pairs_before(ijson, file, stop))
+
+
+def _pairs_before(ijson: Any, file: IO[bytes], stop: str) -> Iterator[tuple[str, Any]]:
+    key, builder = "", None
+    for prefix, event, value in ijson.parse(file, use_float=True):
+        if prefix or event not in ("map_key", "end_map"):
+            if builder:
+                builder.event(event, value)
+            continue
+        if builder:
+            yield key, builder.value
+        if value == stop:
+            return
+        key, builder = value, ijson.ObjectBuilder()
+
+
 def _walk(path: Path, walk: Callable[[Any, Any], Iterator[Any]]) -> Iterator[Any]:
     import ijson
 

@@ -11,7 +11,7 @@ Place = tuple[str, int]
 """The name of a question, and which repetition of it."""
 
 
-class StoredScores(Mapping[Place, Mapping[str, Score]]):
+class LogScores(Mapping[Place, Mapping[str, Score]]):
     """By question and repetition the tool's scores, by metric; none but the last is held.
 
     Args:
