@@ -133,9 +133,9 @@ class Paired(Rows):
             KeyError: there is no such question.
         """
         row = self._rows.named(self._names[name])
-        kept = ("id", "prompt", "cluster", "choices", *(["answers"] if self._answered else []))
+        parts = ("id", "prompt", "cluster", "choices", *(["answers"] if self._answered else []))
         undescribed: Row = {"metadata": {}, "target": None}
-        return {part: row.get(part) for part in kept} | undescribed | {"id": name}
+        return {part: row.get(part) for part in parts} | undescribed | {"id": name}
 
     def counts(self) -> tuple[int, int]:
         """How many answers the question with most of them has, and how many there are of all."""

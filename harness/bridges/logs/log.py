@@ -124,8 +124,8 @@ class Log:
         if before := question.answers[at]:
             self.counts["{} answers stand in the log twice; the last of each is kept"] += 1
             self._failed -= "failure" in before
-        question.answers[at] = kept = _marked(answer.as_row())
-        self._failed += "failure" in kept
+        question.answers[at] = marked = _marked(answer.as_row())
+        self._failed += "failure" in marked
         self.spool.weigh(len(answer.text or ""))
         if answer.seconds is not None:
             self.score((name, at), SECONDS, answer.seconds, Metric(0.0, inf, Direction.LOWER))

@@ -36,14 +36,14 @@ def followed(path: Path, progress: Progress) -> Iterator[None]:
         progress: is told of KiB; never of more than there are, however often a format has to be
             walked through.
     """
-    total, done, told = size_of(path), 0, 0
+    total, done, reported = size_of(path), 0, 0
     with progress(f"reading {path.name} (KiB)", total // KIB) as advance:
 
         def forward(count: int) -> None:
-            nonlocal done, told
+            nonlocal done, reported
             done = min(done + count, total)
-            advance(done // KIB - told)
-            told = done // KIB
+            advance(done // KIB - reported)
+            reported = done // KIB
 
         before = _advance.set(forward)
         try:
@@ -68,11 +68,11 @@ def walked(count: int) -> None:
 
 def _followed(items: Iterator[Any], file: IO[bytes]) -> Iterator[Any]:
     """The items, while it is said how far the file is read."""
-    said = 0
+    before = 0
     for item in items:
-        if (place := file.tell()) - said >= STEP:
-            walked(place - said)
-            said = place
+        if (place := file.tell()) - before >= STEP:
+            walked(place - before)
+            before = place
         yield item
 
 

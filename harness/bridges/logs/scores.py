@@ -43,8 +43,8 @@ class LogScores(Mapping[Place, Mapping[str, Score]]):
     def _of(self, name: str) -> dict[int, OfAnswer]:
         if self.names is None:
             return self.spool.scores_of(name)
-        own = self.names.get(name)
-        return {} if own is None else self.spool.scores_of(own)
+        stored = self.names.get(name)
+        return {} if stored is None else self.spool.scores_of(stored)
 
     def _all(self) -> Iterator[tuple[str, dict[int, OfAnswer]]]:
         if self.names is None:
