@@ -111,9 +111,9 @@ class Processor(LogitsProcessor):  # type: ignore[misc]
             )  # fmt: skip
             self.caches[number] = out.past_key_values if self.cached else None
             given.append(out.logits[:, -1])
-        kept = likely(scores, TOP_P)
+        passing = likely(scores, TOP_P)
         moved = scores + ALPHA * (given[0] - given[1])
-        return moved if kept is None else moved.masked_fill(~kept, -torch.inf)
+        return moved if passing is None else moved.masked_fill(~passing, -torch.inf)
 
 
 @torch.inference_mode()

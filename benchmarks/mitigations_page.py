@@ -69,9 +69,9 @@ def main() -> None:
 def asked(toxic: str | None) -> Iterator[tuple[str, str, list[str]]]:
     """Task, mitigation and options of each run, task by task."""
     for task, (options, names) in TASKS.items():
-        own = [f"task.data={toxic}"] if toxic and task == "real_toxicity_prompts" else []
+        data = [f"task.data={toxic}"] if toxic and task == "real_toxicity_prompts" else []
         for name in ("none", *names):
-            yield task, name, [*MITIGATIONS[name], *options, *own]
+            yield task, name, [*MITIGATIONS[name], *options, *data]
 
 
 if __name__ == "__main__":

@@ -163,12 +163,12 @@ class LoadedModel:
     @property
     def told(self) -> dict[str, int | str]:
         """How it works, for a reader of `run.json`."""
-        told: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
+        account: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
         if self.misfit:
-            told["attention"] = f"transformers' own: {self.misfit}"
+            account["attention"] = f"transformers' own: {self.misfit}"
         elif self.widest < self.context:
-            told["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
-        return told
+            account["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
+        return account
 
     def halve(self) -> None:
         """Do with half of the memory from now on."""
@@ -244,11 +244,11 @@ class LoadedModel:
             rows = [segment.tokens for segment in batch]
             parents = [segment.parent for segment in batch]
             nothing = [0] * len(batch)
-            _, kept = self._pass(rows, parents, [1, *nothing[1:]], nothing)
+            _, layers = self._pass(rows, parents, [1, *nothing[1:]], nothing)
             first = 0
             for segment, seen in zip(batch, self.hooks.gate.seen(len(batch)), strict=True):
                 segment.seen = seen
-                segment.cache = cut(kept, first, first + len(segment.tokens))
+                segment.cache = cut(layers, first, first + len(segment.tokens))
                 first += len(segment.tokens)
 
     def _pass(
@@ -285,6 +285,6 @@ class LoadedModel:
         return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)
 
 
-def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
+def cut(layers: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
     """Keys and values of some tokens of a forward, without the others."""
-    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
+    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in layers]

@@ -165,8 +165,8 @@ class HuggingFaceModel:
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
         config, base = self._check(), self.source.base
-        kept = self.precision.is_rounded(config)
-        how = "kept beside the quantised weights of" if kept else "merged into"
+        is_rounded = self.precision.is_rounded(config)
+        how = "kept beside the quantised weights of" if is_rounded else "merged into"
         adapted = [f"{self.name} is an adapter, {how} {base.name}."] if base else []
         folded = self._encoder.notes if "_encoder" in vars(self) else []
         of_class = notes_on_class(config, self.name)
@@ -177,8 +177,8 @@ class HuggingFaceModel:
     @property
     def told(self) -> Mapping[str, Any]:
         """By which attention it ran and how much it held at once, in each dtype; its numerics."""
-        told: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
-        return told | ({"numerics": self._numerics} if self._numerics else {})
+        account: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
+        return account | ({"numerics": self._numerics} if self._numerics else {})
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, and of the choices after it; loads the tokenizer alone."""

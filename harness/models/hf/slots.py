@@ -34,14 +34,14 @@ class Slots:
 
     def add(
         self,
-        kept: Sequence[KeyValues],
+        layers: Sequence[KeyValues],
         tokens: Sequence[range],
         histories: Sequence[Segment | None] | None = None,
     ) -> None:
         """Take new rows with what a forward kept of them.
 
         Args:
-            kept: keys and values of the forward.
+            layers: keys and values of the forward.
             tokens: for each row, which of the forward's tokens it takes with it; may be none.
             histories: for each row what it takes with it before these; None: none has any.
         """
@@ -49,7 +49,7 @@ class Slots:
         before = histories or [None] * len(tokens)
         starts = [len(history.tokens) if history else 0 for history in before]
         self.lengths += [start + len(taken) for start, taken in zip(starts, tokens, strict=True)]
-        self._grow(kept)
+        self._grow(layers)
         for slot, history in enumerate(before, first):
             if history and history.cache:
                 self._put(slot, history.cache)
@@ -61,7 +61,7 @@ class Slots:
         if not pairs:
             return
         slots, steps, sources = torch.tensor(pairs, device=self.device).T
-        for layer, pair in zip(self._layers, kept, strict=True):
+        for layer, pair in zip(self._layers, layers, strict=True):
             for held, new in zip(layer, pair, strict=True):
                 held[slots, :, steps] = new[sources]
 
@@ -107,8 +107,8 @@ class Slots:
         held = self._layers[layer]
         for slots, new in zip(held, (keys, values), strict=True):
             slots[self._rows, :, self._steps] = new
-        own = [slots[: len(query)] for slots in held]
-        parts = [_part(query, own[0], own[1], self._bias)]
+        keys_values = [slots[: len(query)] for slots in held]
+        parts = [_part(query, keys_values[0], keys_values[1], self._bias)]
         return _together(parts + [level.attend(layer, query) for level in self._levels])
 
     def _put(self, slot: int, cache: Sequence[KeyValues]) -> None:

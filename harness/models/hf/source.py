@@ -111,11 +111,11 @@ class Source:
         if self.gguf:
             return gguf_weights(self.gguf)
         if not self._is_local:
-            own = f"hub:{self.name}@{self._own.name}"
+            identity = f"hub:{self.name}@{self._own.name}"
         else:
             files = [path for path in self._own.iterdir() if path.suffix in READ_FILES]
-            own = f"sha256:{digest_files(files)}"
-        return f"{self.base.weights} + adapter {own}" if self.base else own
+            identity = f"sha256:{digest_files(files)}"
+        return f"{self.base.weights} + adapter {identity}" if self.base else identity
 
     @cached_property
     def _own(self) -> Path:
