@@ -29,11 +29,11 @@ from engine_work import Work
 from rich.console import Console
 from rich.table import Table
 
+from harness.command import task_of
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.slots import Slots
-from harness.types import GenerationConfig, Message, Request, Sample
-from tasks.counseling_dialogue import CounselingDialogue
+from harness.types import GenerationConfig, Message, Request, Sample, trait
 
 SIZES = (16, 32, 64)
 INSTRUCTION = (
@@ -112,6 +112,7 @@ class Forwards:
 
 
 Way = Callable[[list[Request], GenerationConfig], Answers]
+NextTurn = Callable[[Sample, Sequence[str]], Sample]
 
 
 def _ways(
@@ -152,10 +153,10 @@ def _talk(asked: argparse.Namespace, way: Way) -> Answers:
     answers: list[Answers] = [[] for _ in dialogues]
     for turn in range(asked.turns):
         requests = []
-        for number, (task, samples) in enumerate(dialogues):
-            said = task.next_turn(samples[turn], answers[number]) if turn else samples[0]
+        for number, (next_turn, samples) in enumerate(dialogues):
+            sample = next_turn(samples[turn], answers[number]) if turn else samples[0]
             after = f"{number}/{turn - 1}" if turn else None
-            prompt = (*before, *said.prompt)
+            prompt = (*before, *sample.prompt)
             is_open = turn < asked.turns - 1
             requests.append(Request(f"{number}/{turn}", prompt, after=after, open=is_open))
         for of_one, text in zip(answers, way(requests, settings), strict=True):
@@ -163,13 +164,14 @@ def _talk(asked: argparse.Namespace, way: Way) -> Answers:
     return [text for of_one in answers for text in of_one]
 
 
-def _dialogues(count: int, turns: int) -> list[tuple[CounselingDialogue, list[Sample]]]:
-    """So many conversations, each with the task that says how it goes on."""
-    dialogues: list[tuple[CounselingDialogue, list[Sample]]] = []
+def _dialogues(count: int, turns: int) -> list[tuple[NextTurn, list[Sample]]]:
+    """So many conversations, each with what says how it goes on."""
+    dialogues: list[tuple[NextTurn, list[Sample]]] = []
     while len(dialogues) < count:
-        task = CounselingDialogue(turns=turns, key=len(dialogues))
+        task = task_of("counseling_dialogue", turns=turns, key=len(dialogues))
         by_person = groupby(task.samples(task.records()), lambda sample: sample.cluster)
-        dialogues += [(task, list(samples)) for _, samples in by_person]
+        next_turn = trait(task, "next_turn")
+        dialogues += [(next_turn, list(samples)) for _, samples in by_person]
     return dialogues[:count]
 
 

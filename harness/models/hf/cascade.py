@@ -93,10 +93,8 @@ class Level:
         self.width = max(widths)
         number = {segment: i for i, segment in enumerate(groups)}
         self.group = torch.tensor([number[segment] for segment in segments], device=device)
-        self.is_private = len(groups) == len(segments)
-        """Whether each row has a segment of its own, in order: a copy of them would be the same."""
-        self.mask = torch.arange(self.width) < torch.tensor(widths)[:, None]
-        self.mask = self.mask.to(device)
+        self.is_private = len(groups) == len(segments)  # one a row, in order: no copy is needed
+        self.mask = (torch.arange(self.width) < torch.tensor(widths)[:, None]).to(device)
         """Shape (groups, width): which keys are there."""
         self._index: Tensor | None = None
         self._bias: Tensor | None = None
@@ -178,8 +176,8 @@ class Prefill:
         self.levels = levels(parents, lengths, device)
         self._rows, self._longest = len(lengths), max(lengths)
         self._shared = sum(level.width for level in self.levels)
-        continues = any(level.is_private for level in self.levels) and self._rows > 1
-        self._continues = continues and device.type == "cpu"
+        private = any(level.is_private for level in self.levels) and self._rows > 1
+        self._fuses = private and device.type == "cpu"
         sizes = torch.tensor(lengths, device=device)
         steps = torch.arange(self._longest, device=device)
         self._index, self._place = None, None
@@ -197,7 +195,7 @@ class Prefill:
         self.kept.append((keys, values))
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        if not self.levels or self._continues or scores > LARGEST_SCORES:
+        if not self.levels or self._fuses or scores > LARGEST_SCORES:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
