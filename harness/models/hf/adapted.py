@@ -42,7 +42,9 @@ def merged(model: Any, folder: Path, name: str, base: str) -> Any:
             _refuse_others(config, report, where)
             # Quantised weights would be rounded anew: there the adapter stays beside them.
             kept = is_quantised(model)
-            adapted = adapted.get_base_model() if kept else adapted.merge_and_unload(True)
+            adapted = (
+                adapted.get_base_model() if kept else adapted.merge_and_unload(safe_merge=True)
+            )
     except HarnessError:
         raise
     except Exception as error:

@@ -19,8 +19,10 @@ from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.histories import Histories
 from harness.models.hf.hooks import NO_HOOKS, Head
+from harness.models.hf.levels import cut
 from harness.models.hf.memory import fill, free_bytes
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
+from harness.models.hf.spreading import device_of, is_dispatched, shares, where
 from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
@@ -81,7 +83,9 @@ class LoadedModel:
         trials: Trials | None = None,
     ) -> None:
         self.model = model
-        self.device = torch.device(model.device)
+        self.device = device_of(model.get_input_embeddings())
+        self.is_dispatched = is_dispatched(model)
+        """Whether accelerate moves what goes through it, or its weights."""
         self.is_pair = bool(self.model.config.is_encoder_decoder)
         """Whether an encoder reads prompts, and an answer is a text of its own."""
         self.encoder = Encoder(tokenizer, name, apart=self.is_pair)
@@ -124,7 +128,7 @@ class LoadedModel:
             self.widest, self.token_bytes = passed.widest, passed.token_bytes
         else:
             if not self.is_pair:
-                check_causal(self.model, name)
+                check_causal(self.model, name, self.device)
             self.misfit = self._try_cascade()
             self.beginnings.clear()  # the trial's; hooks may change the model yet
             if trials and not self.misfit:
@@ -161,9 +165,16 @@ class LoadedModel:
         return max(1, int(self.token_budget * self.scale))
 
     @property
-    def told(self) -> dict[str, int | str]:
+    def device_used(self) -> str:
+        """All places that hold its weights."""
+        return ", ".join(where(self.model))
+
+    @property
+    def told(self) -> dict[str, Any]:
         """How it works, for a reader of `run.json`."""
-        told: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
+        told: dict[str, Any] = {"attention": "shared", "held_tokens": self.held_tokens}
+        if self.is_dispatched:
+            told["layers"] = where(self.model)
         if self.misfit:
             told["attention"] = f"transformers' own: {self.misfit}"
         elif self.widest < self.context:
@@ -198,7 +209,8 @@ class LoadedModel:
         Returns:
             Logits, shape (len(last), vocabulary).
         """
-        wanted = torch.tensor(last, device=self.device)
+        # A list selects on whichever device the head is, a tensor on its own alone.
+        wanted = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
         keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
         logits: torch.Tensor = self.model(
             input_ids=torch.tensor([tokens], device=self.device),
@@ -282,9 +294,5 @@ class LoadedModel:
         """As many tokens as free memory holds."""
         if not self.token_bytes:
             return PLAIN_TOKENS
-        return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)
-
-
-def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
-    """Keys and values of some tokens of a forward, without the others."""
-    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
+        free = min(free_bytes(device) / share for device, share in shares(self.model).items())
+        return int(free * MEMORY_SHARE / self.token_bytes)
