@@ -88,7 +88,11 @@ def asked(model: Any, rows: Sequence[Mapping[str, Any]]) -> tuple[dict[str, Gene
     list(model.generate([Request("warm", (Message("user", "Hello"),))], settings, 0))
     requests = [Request(row["id"], (Message("user", row["question"]),)) for row in rows]
     started = time.monotonic()
-    answers = {one.sample_id: one for part in model.generate(requests, settings, 0) for one in part}
+    answers = {
+        answer.sample_id: answer
+        for part in model.generate(requests, settings, 0)
+        for answer in part
+    }
     return answers, time.monotonic() - started
 
 
@@ -100,10 +104,10 @@ def table_row(
     for group in GROUPS:
         mine = [of for of in rows if of["group"] == group]
         texts = [answers[of["id"]].text or "" for of in mine]
-        told = [known(text, of) for text, of in zip(texts, mine, strict=True)]
-        row[f"{group}: told"] = round(fmean(told), 3)
+        shares = [known(text, of) for text, of in zip(texts, mine, strict=True)]
+        row[f"{group}: told"] = round(fmean(shares), 3)
         row[f"{group}: refused"] = round(fmean(text == REFUSAL for text in texts), 3)
-    noted = [one.noted or {} for one in answers.values()]
+    noted = [answer.noted or {} for answer in answers.values()]
     row["calls"] = round(fmean(of.get("calls", 1.0) for of in noted), 2)
     row["tokens of calls"] = round(fmean(of.get("call_tokens", 0.0) for of in noted))
     row["seconds an answer"] = round(seconds / len(answers), 2)
@@ -114,8 +118,8 @@ def known(text: str, row: Mapping[str, Any]) -> float:
     """The share of the words of the true answer, the question's own aside, that a text has."""
     words = re.compile(r"\w+")
     asked_words = set(words.findall(row["question"].casefold()))
-    own = set(words.findall(row["answer"].casefold())) - asked_words
-    return len(own & set(words.findall(text.casefold()))) / max(1, len(own))
+    answer_words = set(words.findall(row["answer"].casefold())) - asked_words
+    return len(answer_words & set(words.findall(text.casefold()))) / max(1, len(answer_words))
 
 
 if __name__ == "__main__":

@@ -86,13 +86,13 @@ def show(name: str, measured: Measured, half: list[int]) -> None:
         ("all items against their twins", measured.beside_twins(list(range(len(measured.own))))),
     ):
         low, high = made.interval
-        said = "accused" if made.accused else "not accused"
-        print(f"{name}: {what}: AUC {made.area:.3f} ({low:.3f} to {high:.3f}), {said}")
+        verdict = "accused" if made.accused else "not accused"
+        print(f"{name}: {what}: AUC {made.area:.3f} ({low:.3f} to {high:.3f}), {verdict}")
     for what, some in (("trained half", half), ("all items", list(range(len(measured.own))))):
         ordered = measured.ordered(some)
-        said = "accused" if ordered.accused else "not accused"
+        verdict = "accused" if ordered.accused else "not accused"
         print(f"{name}: order of options, {what}: place {np.nanmean(ordered.places):.3f}, "
-              f"p {ordered.p:.3g}, {said}", flush=True)  # fmt: skip
+              f"p {ordered.p:.3g}, {verdict}", flush=True)  # fmt: skip
 
 
 def main() -> None:

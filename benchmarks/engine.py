@@ -98,13 +98,13 @@ def of_dtype(asked: argparse.Namespace, dtype: str, works: list[Work]) -> dict[s
         print(f"{work.name}: {lines[-1]['ratios']}", file=sys.stderr)
     if vllm:
         vllm.end()
-    said = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
-    said += [f"weights in {asked.quantize}"] if asked.quantize else []
-    said += ["CPU seconds"] * (asked.clock == "cpu")
-    said += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
-    said += [f"vLLM {vllm.version}"] if vllm else []
-    said += ["quick: little work, so rough ratios"] * asked.quick
-    print("; ".join(said))
+    title = [f"{asked.model} in {dtype} on {loaded.device}, {torch.get_num_threads()} threads"]
+    title += [f"weights in {asked.quantize}"] if asked.quantize else []
+    title += ["CPU seconds"] * (asked.clock == "cpu")
+    title += [f"matrix products at {rate / 1e9:.0f} GFLOP/s"]
+    title += [f"vLLM {vllm.version}"] if vllm else []
+    title += ["quick: little work, so rough ratios"] * asked.quick
+    print("; ".join(title))
     show(lines)
     return {"dtype": dtype, "clock": asked.clock, "quick": asked.quick, "works": lines}
 
@@ -152,25 +152,25 @@ def line(work: Work, measured: dict[str, Measured], bound: float) -> dict[str, A
 
 def show(lines: list[dict[str, Any]]) -> None:
     """Print a table of ratios and one of seconds, peaks and equal answers."""
-    names = list(dict.fromkeys(name for one in lines for name in one["seconds"]))
+    names = list(dict.fromkeys(name for line in lines for name in line["seconds"]))
     others = [name for name in names if name != "ours"]
     table = Table("work", "ours s", "bound s", *(f"{n} / ours" for n in others), box=None)
-    for one in lines:
-        ratios = [str(one["ratios"].get(name, "")) for name in others]
-        table.add_row(one["work"], f"{one['seconds']['ours']}", f"{one['bound']}", *ratios)
+    for line in lines:
+        ratios = [str(line["ratios"].get(name, "")) for name in others]
+        table.add_row(line["work"], f"{line['seconds']['ours']}", f"{line['bound']}", *ratios)
     Console(width=130).print("seconds over ours: above 1, ours is quicker", table)
     table = Table("work", *names, box=None)
-    for one in lines:
+    for line in lines:
         cells = []
         for name in names:
-            if name not in one["seconds"]:
+            if name not in line["seconds"]:
                 cells.append("")
                 continue
-            cell = f"{one['seconds'][name]} s, {one['peak_mb'][name]} MB"
-            if name in one["sizes"]:
-                cell += f" @{one['sizes'][name]}"
-            cells.append(cell + (f", {one['equal'][name]}" if name in one["equal"] else ""))
-        table.add_row(one["work"], *cells)
+            cell = f"{line['seconds'][name]} s, {line['peak_mb'][name]} MB"
+            if name in line["sizes"]:
+                cell += f" @{line['sizes'][name]}"
+            cells.append(cell + (f", {line['equal'][name]}" if name in line["equal"] else ""))
+        table.add_row(line["work"], *cells)
     Console(width=160).print(
         "least seconds, peak memory, @ rows of a batch at their best, answers as HFLM's", table
     )
@@ -206,13 +206,13 @@ def measure(
 
 def answer(model: HuggingFaceModel, work: Work) -> Answers:
     """Our engine."""
-    found = {}
+    answers = {}
     for finished in model.generate(work.requests, work.generation, seed=0):
         for generation in finished:
             weights = generation.choice_logprobs
             of = generation.text if weights is None else weights.index(max(weights))
-            found[generation.sample_id, generation.index] = of
-    return [found[request.sample_id, i] for request in work.requests for i in request.indices]
+            answers[generation.sample_id, generation.index] = of
+    return [answers[request.sample_id, i] for request in work.requests for i in request.indices]
 
 
 if __name__ == "__main__":

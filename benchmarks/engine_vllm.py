@@ -115,8 +115,8 @@ def serve(folder: str, dtype: str, clock: str) -> None:
         asked = json.loads(line)
         engine.reset_prefix_cache()
         done = run(lambda asked=asked: answer(engine, **asked), 0, clock)
-        told = {"seconds": done.seconds[0], "peak": done.peak, "answers": done.answers}
-        print(json.dumps(told), flush=True)
+        record = {"seconds": done.seconds[0], "peak": done.peak, "answers": done.answers}
+        print(json.dumps(record), flush=True)
 
 
 def answer(

@@ -107,8 +107,8 @@ def main() -> None:
         recovered += attacked(name, target, out, rows, args.folder, courses["relearn"])
         write(args.folder / "forgetting.csv", table)
         write(args.folder / "recovered.csv", recovered)
-    kept = [row for row in rows if row["group"] != "forget"]
-    reference = learned(base, kept, args.folder, "reference", courses["learn"])
+    retained = [row for row in rows if row["group"] != "forget"]
+    reference = learned(base, retained, args.folder, "reference", courses["learn"])
     table.append(cells("reference", "", measured(reference, rows), rows))
     write(args.folder / "forgetting.csv", table)
     print(json.dumps({"methods": table, "attacks": recovered}))
@@ -211,8 +211,8 @@ def cells(
     for group in PARTS:
         mine = [n for n, of in enumerate(rows) if of["group"] == group]
         clusters = np.unique([rows[n]["author"] for n in mine], return_inverse=True)[1]
-        one = Mean().estimate(known.probability[mine], np.arange(len(mine)), clusters, SHARES)
-        row[group] = _shown(one.estimate, one.low, one.high)
+        share = Mean().estimate(known.probability[mine], np.arange(len(mine)), clusters, SHARES)
+        row[group] = _shown(share.estimate, share.low, share.high)
         row[f"{group}, likeliest"] = round(float(known.likeliest[mine].mean()), 3)
     return row
 
@@ -224,7 +224,7 @@ def attacked(
     """What each attack brings back of what a method made the model forget."""
     forget = [row for row in rows if row["group"] == "forget"]
     jailbreak = OmegaConf.load(CONF_DIR / "mitigation" / "jailbreak.yaml")["before"]
-    found = []
+    recoveries = []
     known, gone = (measured(model, forget).probability for model in (target, unlearned))
     for attack in ("relearn_forget", "relearn_retain", "bits_8", "bits_4", "jailbreak"):
         left, model, before = list(range(len(forget))), unlearned, ""
@@ -241,11 +241,11 @@ def attacked(
         back = measured(model, forget, before).probability
         clusters = np.unique([forget[n]["author"] for n in left], return_inverse=True)[1]
         share = recovered_share(known[left], gone[left], back[left], clusters, SHARES)
-        one = share.estimate
-        shown = share.reason or _shown(one.estimate, one.low, one.high)
-        found.append({"method": name, "attack": attack, "n": one.n, "recovered": shown})
-        print(found[-1], flush=True)
-    return found
+        estimate = share.estimate
+        shown = share.reason or _shown(estimate.estimate, estimate.low, estimate.high)
+        recoveries.append({"method": name, "attack": attack, "n": estimate.n, "recovered": shown})
+        print(recoveries[-1], flush=True)
+    return recoveries
 
 
 def written(file: Path, rows: Iterable[Mapping[str, Any]]) -> Path:

@@ -83,9 +83,9 @@ def ceiling(random: Random, n: int, difference: float) -> tuple[Floats, Floats, 
 def rates(random: Random, n: int, difference: float) -> tuple[Floats, Floats, Floats]:
     """Yes or no: one in ten, and three in four of those on both sides."""
     before = random.random(n) < 0.1
-    kept = random.random(n) < 0.75
+    repeated = random.random(n) < 0.75
     others = random.random(n) < (0.1 + difference - 0.075) / 0.9
-    return before.astype(float), np.where(before, kept, others).astype(float), np.arange(n)
+    return before.astype(float), np.where(before, repeated, others).astype(float), np.arange(n)
 
 
 def rare(random: Random, n: int, difference: float) -> tuple[Floats, Floats, Floats]:

@@ -157,9 +157,9 @@ def of_scipy(values: list[NDArray[np.float64]], groups: int, few: int) -> float:
     started = time.perf_counter()
     for before, after in zip(*values, strict=True):
         sums = np.bincount(clusters, after - before)
-        for kept in (slice(None), *(of_group == group for group in range(groups))):
+        for rows in (slice(None), *(of_group == group for group in range(groups))):
             bootstrap(
-                (sums[kept], sizes[kept]), ratio, paired=True, n_resamples=few, batch=few,
+                (sums[rows], sizes[rows]), ratio, paired=True, n_resamples=few, batch=few,
                 method="basic", rng=np.random.default_rng(0),
             )  # fmt: skip
     return (time.perf_counter() - started) * PAIRED_RESAMPLES / few

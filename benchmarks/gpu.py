@@ -79,10 +79,10 @@ def main() -> None:
     print(json.dumps({"card": card, "dtype": dtype, "date": when, "rows": rows}))
 
 
-def prompts(count: int, common: int, own: int) -> list[Request]:
+def prompts(count: int, common: int, length: int) -> list[Request]:
     """Prompts of so many tokens, the first ones the same in all."""
     begun = " ".join(f"w{2 + n}" for n in range(common))
-    rest = [" ".join(f"w{2 + (7 * i + 3 * n) % 500}" for n in range(own)) for i in range(count)]
+    rest = [" ".join(f"w{2 + (7 * i + 3 * n) % 500}" for n in range(length)) for i in range(count)]
     return [Request(str(i), f"{begun} {text}".strip()) for i, text in enumerate(rest)]
 
 

@@ -34,7 +34,7 @@ def check(folder: Path, device: str, requests: Sequence[Request]) -> dict[str, s
     on_card = _model(folder, device)
     greedy, many = texts(on_card, requests, GREEDY), texts(on_card, drawn, DRAWN)
     held = on_card.load("float32")
-    found = {
+    findings = {
         "greedy texts as the CPU's": _equal(greedy, texts(_model(folder, "cpu"), requests, GREEDY)),
         "samples equal in small batches": _equal(
             many, texts(_model(folder, device, FEW_TOKENS), drawn, DRAWN)
@@ -42,10 +42,10 @@ def check(folder: Path, device: str, requests: Sequence[Request]) -> dict[str, s
         "memory budget": _budget(held),
     }
     with scarce(held) as how:
-        found[f"texts after memory ran out ({how})"] = _equal(many, texts(on_card, drawn, DRAWN))
-    found["halved to"] = f"{held.scale:.3g}" if held.scale < 1 else "NOT halved"
+        findings[f"texts after memory ran out ({how})"] = _equal(many, texts(on_card, drawn, DRAWN))
+    findings["halved to"] = f"{held.scale:.3g}" if held.scale < 1 else "NOT halved"
     held.scale = 1.0
-    return found
+    return findings
 
 
 def texts(
@@ -53,9 +53,9 @@ def texts(
 ) -> Texts:
     """What it answers, by request and index."""
     return {
-        (one.sample_id, one.index): one.text
+        (answer.sample_id, answer.index): answer.text
         for finished in model.generate(requests, generation, seed=0)
-        for one in finished
+        for answer in finished
     }
 
 

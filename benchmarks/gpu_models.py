@@ -65,15 +65,15 @@ def make(shape: str, size: str, dtype: str, device: str, folder: Path) -> Path:
         return path
     of = SIZES[size]
     name, more = SHAPES[shape]
-    own: dict[str, Any] = dict(more)
+    options: dict[str, Any] = dict(more)
     if shape == "mixture":
-        own["moe_intermediate_size"] = max(16, of.inner // (EXPERTS // CHOSEN))
+        options["moe_intermediate_size"] = max(16, of.inner // (EXPERTS // CHOSEN))
     config = getattr(transformers, name)(
         vocab_size=of.words, hidden_size=of.hidden, intermediate_size=of.inner,
         num_hidden_layers=of.layers, num_attention_heads=of.heads, num_key_value_heads=of.kept,
         head_dim=of.hidden // of.heads, max_position_embeddings=CONTEXT,
         tie_word_embeddings=of.tied, initializer_range=1.4 / math.sqrt(of.hidden),
-        bos_token_id=None, eos_token_id=0, pad_token_id=0, **own,
+        bos_token_id=None, eos_token_id=0, pad_token_id=0, **options,
     )  # fmt: skip
     torch.manual_seed(1)
     with torch.device(device):

@@ -178,9 +178,9 @@ def main() -> None:
     """Print a row for each identifier that is installed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--one", choices=list(IDENTIFIERS), help="one alone, in this process")
-    one = parser.parse_args().one
-    if one:
-        print(json.dumps(measure(one)))
+    language = parser.parse_args().one
+    if language:
+        print(json.dumps(measure(language)))
         return
     counts = {size: sum(1 for _ in windows(size)) for size in SIZES}
     print(f"right of {counts[5]}, {counts[20]} and {counts[100]} texts of 5, 20 and 100 words")

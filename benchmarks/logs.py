@@ -83,19 +83,19 @@ def answers(count: int) -> Iterator[tuple[str, str, bool]]:
     words = [f"{draw.choice('bdfgklmnprst')}{draw.choice('aeiou')}{n}" for n in range(5_000)]
     for number in range(count):
         asked = f"What of {' '.join(draw.choices(words, k=20))} in case {number}?"
-        said = " ".join(draw.choices(words, k=60))
+        text = " ".join(draw.choices(words, k=60))
         refused = draw.random() < 0.2
-        yield asked, f"{draw.choice(REFUSALS)} {said}" if refused else f"Sure. {said}", not refused
+        yield asked, f"{draw.choice(REFUSALS)} {text}" if refused else f"Sure. {text}", not refused
 
 
-def inspect(number: int, asked: str, said: str, right: bool, events: bool) -> dict[str, Any]:
+def inspect(number: int, asked: str, text: str, right: bool, events: bool) -> dict[str, Any]:
     """A sample as inspect_ai writes it, with the events of a generation where they are wanted."""
     question = {"id": f"q{number}", "content": asked, "source": "input", "role": "user"}
-    reply = {"id": f"a{number}", "content": said, "source": "generate", "role": "assistant",
+    reply = {"id": f"a{number}", "content": text, "source": "generate", "role": "assistant",
              "model": "mockllm/model"}  # fmt: skip
     output = {
         "model": "mockllm/model", "choices": [{"message": reply, "stop_reason": "stop"}],
-        "completion": said, "time": 0.5,
+        "completion": text, "time": 0.5,
         "usage": {"input_tokens": 30, "output_tokens": 80, "total_tokens": 110},
     }  # fmt: skip
     when = "2026-01-01T00:00:00+00:00"
@@ -108,8 +108,8 @@ def inspect(number: int, asked: str, said: str, right: bool, events: bool) -> di
     return {
         "id": number, "epoch": 1, "input": asked, "target": "yes", "uuid": f"u{number}",
         "messages": [question, reply], "output": output, "metadata": {"topic": f"t{number % 9}"},
-        "scores": {"match": {"value": "C" if right else "I", "answer": said[:20],
-                             "explanation": said}},
+        "scores": {"match": {"value": "C" if right else "I", "answer": text[:20],
+                             "explanation": text}},
         "store": {}, "events": [event] if events else [], "attachments": {},
         "model_usage": {"mockllm/model": output["usage"]}, "total_time": 0.6, "working_time": 0.5,
     }  # fmt: skip
@@ -126,7 +126,7 @@ def write_inspect(path: Path, count: int, events: bool) -> None:
     plan = {"name": "plan", "steps": [], "config": {}}
     start = {"version": 2, "eval": about, "plan": plan}
     stats = {"started_at": about["created"], "completed_at": about["created"]}
-    kept = ("id", "epoch", "input", "target", "metadata", "scores", "model_usage", "uuid",
+    fields = ("id", "epoch", "input", "target", "metadata", "scores", "model_usage", "uuid",
             "total_time", "working_time")  # fmt: skip
     summaries = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -134,7 +134,7 @@ def write_inspect(path: Path, count: int, events: bool) -> None:
         for number, answer in enumerate(answers(count)):
             sample = inspect(number, *answer, events)
             archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(sample))
-            summaries.append({name: sample[name] for name in kept})
+            summaries.append({name: sample[name] for name in fields})
         archive.writestr("summaries.json", json.dumps(summaries))
         ending = {"status": "success", "results": {"scores": []}, "stats": stats}
         archive.writestr("header.json", json.dumps({**start, **ending}))
@@ -143,25 +143,25 @@ def write_inspect(path: Path, count: int, events: bool) -> None:
 def write_lines(path: Path, form: str, count: int) -> None:
     """Lines as lm-eval or Every Eval Ever has them."""
     with path.open("w") as file:
-        for number, (asked, said, right) in enumerate(answers(count)):
-            file.write(json.dumps(LINES[form](number, asked, said, right)) + "\n")
+        for number, (asked, text, right) in enumerate(answers(count)):
+            file.write(json.dumps(LINES[form](number, asked, text, right)) + "\n")
 
 
-def lm_eval(number: int, asked: str, said: str, right: bool) -> dict[str, Any]:
+def lm_eval(number: int, asked: str, text: str, right: bool) -> dict[str, Any]:
     """A sample of a task of lm-eval's that generates."""
     return {
         "doc_id": number, "doc": {"question": asked}, "target": "yes", "filter": "none",
-        "arguments": {"gen_args_0": {"arg_0": asked, "arg_1": {"until": []}}}, "resps": [[said]],
-        "filtered_resps": [said], "metrics": ["exact_match"], "exact_match": float(right),
+        "arguments": {"gen_args_0": {"arg_0": asked, "arg_1": {"until": []}}}, "resps": [[text]],
+        "filtered_resps": [text], "metrics": ["exact_match"], "exact_match": float(right),
     }  # fmt: skip
 
 
-def every_eval_ever(number: int, asked: str, said: str, right: bool) -> dict[str, Any]:
+def every_eval_ever(number: int, asked: str, text: str, right: bool) -> dict[str, Any]:
     """A record of the schema 0.3.0."""
     return {
         "schema_version": "0.3.0", "evaluation_id": "e", "model_id": "m", "evaluation_name": "acc",
         "sample_id": str(number), "interaction_type": "single_turn", "answer_attribution": [],
-        "input": {"raw": asked, "reference": ["yes"]}, "output": {"raw": [said]}, "messages": None,
+        "input": {"raw": asked, "reference": ["yes"]}, "output": {"raw": [text]}, "messages": None,
         "evaluation": {"score": float(right), "is_correct": right},
     }  # fmt: skip
 
@@ -174,9 +174,9 @@ def write_parquet(path: Path, count: int) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    asked, said, _ = zip(*answers(count), strict=True)
+    asked, texts, _ = zip(*answers(count), strict=True)
     ids = [str(number) for number in range(count)]
-    pq.write_table(pa.table({"id": ids, "prompt": asked, "answer": said}), path)
+    pq.write_table(pa.table({"id": ids, "prompt": asked, "answer": texts}), path)
 
 
 def cost(*command: str, cwd: Path) -> tuple[float, str]:

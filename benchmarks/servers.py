@@ -85,14 +85,16 @@ def requests_of(task: str, count: int) -> list[Request]:
 def answers_of(model: Model, requests: list[Request], **settings: float) -> list[Generation]:
     """One answer for each index of each request, in order."""
     generation = GenerationConfig(max_new_tokens=TOKENS, **settings)
-    answers = [one for part in model.generate(requests, generation, 0) for one in part]
+    answers = [answer for part in model.generate(requests, generation, 0) for answer in part]
     order = {request.sample_id: place for place, request in enumerate(requests)}
-    return sorted(answers, key=lambda one: (order[one.sample_id], one.index))
+    return sorted(answers, key=lambda answer: (order[answer.sample_id], answer.index))
 
 
 def texts_of(model: Model, requests: list[Request], **settings: float) -> list[str]:
     """The texts; a failure's is its reason."""
-    return [one.text or f"({one.error})" for one in answers_of(model, requests, **settings)]
+    return [
+        answer.text or f"({answer.error})" for answer in answers_of(model, requests, **settings)
+    ]
 
 
 def shares_of(model: Model, requests: list[Request]) -> np.ndarray:

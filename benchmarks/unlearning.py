@@ -70,12 +70,14 @@ def measured(work: Any) -> tuple[float, Answers]:
 
 def answered(model: HuggingFaceModel, requests: Sequence[Request]) -> Answers:
     """What this engine answers."""
-    found: Answers = {}
+    answers: Answers = {}
     for finished in model.generate(requests, SETTINGS, 0):
-        for one in finished:
-            weights = one.choice_logprobs
-            found[one.sample_id] = (one.text or "") if weights is None else weights[0]
-    return found
+        for generation in finished:
+            weights = generation.choice_logprobs
+            answers[generation.sample_id] = (
+                (generation.text or "") if weights is None else weights[0]
+            )
+    return answers
 
 
 class Peer:
@@ -95,12 +97,12 @@ class Peer:
         """What it answers, texts of like length together."""
         written = [sample for sample in samples if not sample.choices]
         weighed = [sample for sample in samples if sample.choices]
-        found: Answers = {}
+        answers: Answers = {}
         for part in self._batches(written, batch):
-            found |= self._write(part)
+            answers |= self._write(part)
         for part in self._batches(weighed, batch):
-            found |= self._weigh(part)
-        return found
+            answers |= self._weigh(part)
+        return answers
 
     def _batches(self, samples: Sequence[Sample], size: int) -> Iterator[list[Sample]]:
         ordered = sorted(samples, key=lambda s: len(str(s.prompt)) + len("".join(s.choices)))
@@ -124,7 +126,7 @@ class Peer:
         return {sample.id: text for sample, text in zip(part, cut, strict=True)}
 
     def _weigh(self, part: Sequence[Sample]) -> Answers:
-        found: Answers = {}
+        answers: Answers = {}
         pairs = []
         for sample in part:
             request = Request(sample.id, sample.prompt, choices=sample.choices)
@@ -138,17 +140,17 @@ class Peer:
         logits = self.network(tokens).logits.float().log_softmax(-1)
         for at, (sample, (prompt, choice)) in enumerate(zip(part, pairs, strict=True)):
             places = torch.arange(len(prompt) - 1, len(prompt) + len(choice) - 1)
-            found[sample.id] = float(logits[at, places, torch.tensor(choice)].sum())
-        return found
+            answers[sample.id] = float(logits[at, places, torch.tensor(choice)].sum())
+        return answers
 
 
 def alike(mine: Answers, other: Answers) -> str:
     """How many answers agree: the text, or the log-probability to one part in a hundred."""
     same = sum(
-        abs(one - float(other[name])) < 0.01 * abs(one)
-        if isinstance(one, float)
-        else one == other[name]
-        for name, one in mine.items()
+        abs(value - float(other[name])) < 0.01 * abs(value)
+        if isinstance(value, float)
+        else value == other[name]
+        for name, value in mine.items()
     )
     return f"{same}/{len(mine)}"
 

@@ -91,14 +91,20 @@ def _composed_once(config: str, job: Callable[[DictConfig], None]) -> bool:
         return False
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3", job_name="harness"):
         cfg = hydra.compose(config, sys.argv[1:], return_hydra_config=True)
-        own = cfg.hydra
-        more = (own.mode, own.callbacks, own.job.chdir, own.job.env_set, own.output_subdir)
-        if any(more) or own.run.dir != ".":
+        settings = cfg.hydra
+        more = (
+            settings.mode,
+            settings.callbacks,
+            settings.job.chdir,
+            settings.job.env_set,
+            settings.output_subdir,
+        )
+        if any(more) or settings.run.dir != ".":
             return False
         with flag_override(cfg, ["readonly", "struct"], False):
-            own.mode = RunMode.RUN
+            settings.mode = RunMode.RUN
             HydraConfig.instance().set_config(cfg)
-            configure_log(own.job_logging, own.verbose)
+            configure_log(settings.job_logging, settings.verbose)
             del cfg["hydra"]
         job(cfg)
     return True

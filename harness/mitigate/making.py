@@ -39,13 +39,13 @@ def made(asked: Asked, out: Path, forecast: bool = False) -> None:
         _refuse_another(out, question)
         print(f"{out} is there already; nothing is left to do")
         return
-    kept = out.with_name(f".{out.name}.partial")
+    partial = out.with_name(f".{out.name}.partial")
     try:
-        kept.mkdir(parents=True, exist_ok=True)
-        with FileLock(kept / "lock", timeout=0):
-            _begin(kept, question)
-            _fit(asked, learned, kept).rename(out)
-        shutil.rmtree(kept, ignore_errors=True)
+        partial.mkdir(parents=True, exist_ok=True)
+        with FileLock(partial / "lock", timeout=0):
+            _begin(partial, question)
+            _fit(asked, learned, partial).rename(out)
+        shutil.rmtree(partial, ignore_errors=True)
     except Timeout as error:
         raise HarnessError(f"out={str(out)!r} is being written by another process") from error
     except OSError as error:
@@ -53,10 +53,10 @@ def made(asked: Asked, out: Path, forecast: bool = False) -> None:
     print(f"written to {out}: {asked.method.use.format(out=out)}")
 
 
-def _fit(asked: Asked, learned: Learned, kept: Path, forecast: bool = False) -> Path:
+def _fit(asked: Asked, learned: Learned, partial: Path, forecast: bool = False) -> Path:
     """Let the method write its files, and the card beside them; gives their folder."""
     started, cpu = time.monotonic(), time.process_time()
-    written = kept / "written"
+    written = partial / "written"
     shutil.rmtree(written, ignore_errors=True)
     written.mkdir()
 
@@ -65,7 +65,7 @@ def _fit(asked: Asked, learned: Learned, kept: Path, forecast: bool = False) -> 
 
     left_out = f", {learned.left_out} left out" if learned.left_out else ""
     told(f"{asked.name} on {asked.model.name}: {len(learned.texts)} texts{left_out}")
-    fit = Fit(asked.model, learned.texts, asked.seed, written, kept, told, forecast)
+    fit = Fit(asked.model, learned.texts, asked.seed, written, partial, told, forecast)
     facts = asked.method.fit(fit)
     if not forecast:
         work = {"seconds": round(time.monotonic() - started, 1), "peak_gb": _peak_gb(),
@@ -88,13 +88,13 @@ def _refuse_another(out: Path, question: Mapping[str, object]) -> None:
         )
 
 
-def _begin(kept: Path, question: Mapping[str, object]) -> None:
+def _begin(partial: Path, question: Mapping[str, object]) -> None:
     """Keep what an earlier call of the same question left, and nothing of another's."""
     content = json.dumps(question, sort_keys=True)
-    file = kept / QUESTION
+    file = partial / QUESTION
     if file.exists() and file.read_text(encoding="utf-8") == content:
         return
-    for path in kept.iterdir():
+    for path in partial.iterdir():
         if path.name != "lock":
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     file.write_text(content, encoding="utf-8")

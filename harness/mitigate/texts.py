@@ -54,16 +54,16 @@ def read_texts(
     """
     files = list(data) or [starter]
     texts = [text for file in files for text in _texts(file)]
-    kept = without(texts, (prompt for file in exclude for prompt in _prompts(file)))
-    if not kept:
+    learned = without(texts, (prompt for file in exclude for prompt in _prompts(file)))
+    if not learned:
         names = ", ".join(str(file) for file in files)
         raise HarnessError(f"data={names} leaves no text to learn from, {len(texts)} left out")
-    left_out = len(texts) - len(kept)
-    if limit is not None and limit < len(kept):
-        chosen = sorted(random.Random(seed).sample(range(len(kept)), limit))
-        kept = [kept[number] for number in chosen]
+    left_out = len(texts) - len(learned)
+    if limit is not None and limit < len(learned):
+        chosen = sorted(random.Random(seed).sample(range(len(learned)), limit))
+        learned = [learned[number] for number in chosen]
     origins = ["starter texts" if file == starter else file.name for file in files]
-    return Learned(kept, origins, left_out)
+    return Learned(learned, origins, left_out)
 
 
 def _texts(file: Path) -> list[Text]:

@@ -28,7 +28,7 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
             f"{side} names neither a run folder nor, with experiment=NAME or task=NAME, a model: "
             f"{side}=results/runs/... or experiment=card {side}.model=..."
         )
-    own = [str(option) for option in asked.get("options") or ()]
+    arguments = [str(option) for option in asked.get("options") or ()]
     chosen = {k: v for k, v in asked.items() if v is not None and k not in ("seeds", "options")}
     what = (
         f"task={given['one_task']}"
@@ -41,7 +41,7 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
         f"results={quoted(given['results'])}",
         "report=false",
         *given["options"],
-        *own,
+        *arguments,
     ]
 
 

@@ -79,10 +79,10 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     def state(self) -> dict[str, Any]:
         """What a training needs that goes on from a checkpoint."""
         names = ("task", "every", "overrides", "margins", "stop", "results")
-        kept = ("first", "evidence", "looks", "alarms")
+        attributes = ("first", "evidence", "looks", "alarms")
         return {
             "args": {name: getattr(self, name) for name in names},
-            "attributes": {name: getattr(self, name) for name in kept},
+            "attributes": {name: getattr(self, name) for name in attributes},
         }
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:

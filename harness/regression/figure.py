@@ -23,15 +23,15 @@ def differences(axes: Axes, changes: Sequence[Change]) -> str:
     axes.axvline(1, color=ORANGE, linewidth=1, linestyle="--")
     marks = {Verdict.PASS: "o", Verdict.REGRESSION: "X", Verdict.INCONCLUSIVE: "D"}
     for place, change in zip(places, changes, strict=True):
-        found, margin = change.measured, change.margin
+        paired, margin = change.measured, change.margin
         colour = BLUE if change.verdict is Verdict.PASS else ORANGE
-        if found.low is not None and found.high is not None:
-            axes.hlines(place, found.low / margin, found.high / margin, color=colour, linewidth=2)
+        if paired.low is not None and paired.high is not None:
+            axes.hlines(place, paired.low / margin, paired.high / margin, color=colour, linewidth=2)
         if change.worst.high is not None and any(change.missing):
             axes.plot(change.worst.high / margin, place, "|", color=ORANGE, markersize=10)
-        if found.difference is not None:
+        if paired.difference is not None:
             mark = marks[change.verdict]
-            axes.plot(found.difference / margin, place, mark, color=colour, markersize=8)
+            axes.plot(paired.difference / margin, place, mark, color=colour, markersize=8)
     names = [shortened(visible(_label(change)), MOST_COLUMNS) for change in changes]
     axes.set_yticks(places, names)
     axes.set_ylim(-0.7, len(changes) - 0.3)

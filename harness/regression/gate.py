@@ -102,7 +102,7 @@ def comparison_of(
         )
         for task in sides[0]
     ]
-    gated = decided([one for o in outcomes for one in (*o.changes, *o.tails)])
+    gated = decided([compared for o in outcomes for compared in (*o.changes, *o.tails)])
     return Comparison(
         baseline,
         candidate,

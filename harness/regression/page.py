@@ -125,12 +125,12 @@ def _texts(comparison: Comparison) -> Texts:
 
 
 def _side_by_side(change: Change, texts: Texts) -> Iterator[dict[str, Any]]:
-    for one, worse in list(zip(change.samples, change.changes, strict=True))[:MOST_SAMPLES]:
-        if not worse > 0 or (change.task, one) not in texts:
+    for sample, worse in list(zip(change.samples, change.changes, strict=True))[:MOST_SAMPLES]:
+        if not worse > 0 or (change.task, sample) not in texts:
             continue
-        prompt, (before, after) = texts[change.task, one]
+        prompt, (before, after) = texts[change.task, sample]
         yield {
-            "id": one,
+            "id": sample,
             "worse": f"{worse:+.3f}",
             "prompt": _cut(prompt),
             "before": [_cut(text) for text in before],

@@ -96,8 +96,10 @@ def _worsened(pair: Pair, change: Change | Part) -> tuple[str, Worsened]:
     numbers = dict(pair.facts.groups(estimand))[group]
     amounts = _by_how_much(pair, estimand, estimand.metric)[numbers]
     order = np.argsort(np.where(np.isnan(amounts), -np.inf, amounts))[::-1]
-    kept = order[amounts[order] > 0]
-    return estimand.metric, Worsened([str(i) for i in pair.ids[numbers[kept]]], amounts[kept])
+    order_of = order[amounts[order] > 0]
+    return estimand.metric, Worsened(
+        [str(i) for i in pair.ids[numbers[order_of]]], amounts[order_of]
+    )
 
 
 def _by_how_much(pair: Pair, estimand: Estimand | None, metric: str) -> Floats:
@@ -202,10 +204,10 @@ def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
     place = {str(name): at for at, name in enumerate(pair.ids)}
     numbers = [place[name] for name in worsened.ids]
     scorers, moved = _scorers(pair.sides[0][0]), {}
-    own = scorers.get(metric, metric)
+    scorer = scorers.get(metric, metric)
     for other, meaning in pair.sides[0][0].metrics.items():
         scored = all(other in run for side in pair.scores for run in side)
-        if not scored or scorers.get(other, other) == own or meaning.better not in GOOD_ENDS:
+        if not scored or scorers.get(other, other) == scorer or meaning.better not in GOOD_ENDS:
             continue
         amounts = _by_how_much(pair, None, other)[numbers]
         if not np.isnan(amounts).all():
@@ -216,10 +218,10 @@ def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
 def _alone(metric: str, others: Mapping[str, float], worsened: Worsened) -> Iterator[str]:
     """That no other scorer of the runs sees these answers get worse."""
     if others and all(moved < UNSEEN for moved in others.values()):
-        told = ", ".join(f"{name} {moved:+.1%} of its scale" for name, moved in others.items())
+        changes = ", ".join(f"{name} {moved:+.1%} of its scale" for name, moved in others.items())
         yield (
             f"{metric} alone sees it: no other scorer of these runs sees these "
-            f"{len(worsened.ids):,} samples get worse ({told})"
+            f"{len(worsened.ids):,} samples get worse ({changes})"
         )
 
 

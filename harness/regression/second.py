@@ -117,9 +117,9 @@ def _anew(run: FinishedRun, second: FinishedRun, margins: Any) -> Iterator[Estim
         gated = margin is not None and estimand.by is None and estimand.metric in run.metrics
         if not gated or isinstance(estimand.statistic, Contrast):
             continue
-        own = run.metrics[estimand.metric]
+        scale = run.metrics[estimand.metric]
         of_share = isinstance(estimand.statistic, Share | AnyAbove)
-        share = min(1.0, margin / (1.0 if of_share else own.high - own.low))
+        share = min(1.0, margin / (1.0 if of_share else scale.high - scale.low))
         for metric, meaning in second.metrics.items():
             aside = (second.info.metrics or {})[metric].get("aside", False)
             if not aside and meaning.better in (Direction.LOWER, Direction.HIGHER):

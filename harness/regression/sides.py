@@ -30,9 +30,9 @@ class Units:
     """With what is missing at the lower end of the scale."""
     high: Floats
 
-    def chosen(self, kept: NDArray[np.bool_]) -> Units:
+    def chosen(self, mask: NDArray[np.bool_]) -> Units:
         """Some of them."""
-        return Units(self.found[..., kept], self.low[..., kept], self.high[..., kept])
+        return Units(self.found[..., mask], self.low[..., mask], self.high[..., mask])
 
     @classmethod
     def of_draws(cls, draws: Sequence[Units]) -> Units:

@@ -108,8 +108,8 @@ def _contrasts(
     for run in runs:
         side = ClusterMeans(run, *of, metric)
         at, base = side.names.index(values.level or ""), side.names.index(statistic.reference)
-        kept = np.isin(np.unique(of[1]), values.names)
-        columns.append((side.mean[:, at] - side.mean[:, base])[kept])
+        shared = np.isin(np.unique(of[1]), values.names)
+        columns.append((side.mean[:, at] - side.mean[:, base])[shared])
     return np.stack(columns, axis=1)
 
 

@@ -69,8 +69,8 @@ class Change:
 
     def is_beside(self, change: Change) -> bool:
         """Whether it is the tail of this mean."""
-        own, other = ((c.task, c.estimand, c.metric, c.level) for c in (self, change))
-        return self.is_tail and not change.is_tail and own == other
+        mine, other = ((c.task, c.estimand, c.metric, c.level) for c in (self, change))
+        return self.is_tail and not change.is_tail and mine == other
 
 
 @dataclass(frozen=True)
@@ -101,11 +101,11 @@ class Part:
     @property
     def shows(self) -> float:
         """The smallest difference that its pairs would show with 80 % power, in its unit."""
-        found = self.found
-        if found.low is None or found.difference is None:
-            return detectable(found)
-        below = replace(found, difference=-found.difference, high=-found.low)
-        return max(detectable(found), detectable(below))  # one end may be the scale's
+        paired = self.found
+        if paired.low is None or paired.difference is None:
+            return detectable(paired)
+        below = replace(paired, difference=-paired.difference, high=-paired.low)
+        return max(detectable(paired), detectable(below))  # one end may be the scale's
 
 
 @dataclass(frozen=True)
@@ -159,9 +159,9 @@ class Comparison:
     def gated(self) -> list[Change]:
         """All that must pass: the estimates, each mean with its tail behind it."""
         return [
-            one
+            row
             for change in self.changes
-            for one in (change, *(tail for tail in self.tails if tail.is_beside(change)))
+            for row in (change, *(tail for tail in self.tails if tail.is_beside(change)))
         ]
 
     @property

@@ -69,14 +69,14 @@ def doubts_told(comparison: Comparison) -> list[str]:
     differ = "" if first == other else ": the readings differ, and so neither holds"
     scorers = ", ".join(dict.fromkeys(change.scorer_id for change in comparison.changes))
     others = ", ".join(dict.fromkeys(change.scorer_id for change in second.comparison.changes))
-    told = f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({others}){differ}"
-    return [visible(told), *lines]
+    sentence = f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({others}){differ}"
+    return [visible(sentence), *lines]
 
 
 def meaning_of(comparison: Comparison) -> str:
     """What the verdict means, and of how much; first of all of which change."""
-    told = [_change_told(comparison), _meaning_alone(comparison), comparison.saving]
-    return " ".join(filter(None, told))
+    sentences = [_change_told(comparison), _meaning_alone(comparison), comparison.saving]
+    return " ".join(filter(None, sentences))
 
 
 def _change_told(comparison: Comparison) -> str | None:
@@ -227,7 +227,7 @@ def _chance(p: float) -> str:
 def _finite(value: Any) -> Any:
     """What JSON can hold: a number that is none becomes null."""
     if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

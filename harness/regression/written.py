@@ -153,7 +153,7 @@ def _second_rows(comparison: Comparison) -> list[str]:
 
 def as_json(comparison: Comparison) -> str:
     """All of it, for a program."""
-    told = {
+    record = {
         "verdict": WORDS[comparison.verdict],
         "exit_code": comparison.verdict.value,
         "reading": comparison.reading,
@@ -177,7 +177,7 @@ def as_json(comparison: Comparison) -> str:
         "doubts": [asdict(doubt) for doubt in comparison.doubts],
         "second": _second(comparison),
     }
-    return json.dumps(_finite(told), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(_finite(record), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _second(comparison: Comparison) -> dict[str, object] | None:

@@ -81,9 +81,9 @@ def _spoken(
         answer = entry["answer"]
         if not number:
             yield from ((m["role"], m["content"], ()) for m in messages if m["role"] == "system")
-        kept = not number or not answer["index"]
-        said = words.get((answer["sample_id"], answer["index"]), UNKEPT)
-        yield "person", messages[-1]["content"] if kept else said, ()
+        written = not number or not answer["index"]
+        turn = words.get((answer["sample_id"], answer["index"]), UNKEPT)
+        yield "person", messages[-1]["content"] if written else turn, ()
         before = talk[number - 1]["verdicts"] if number else {}
         if answer["text"] is None:
             yield "model", None, [(answer["error"] or f"no text: {answer['finish_reason']}", False)]

@@ -96,8 +96,8 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     memory = trait(plan.model, "memory")
     weights, token_bytes = memory() if memory else (None, None)
     place = trait(plan.model, "placement")
-    one = plan.generation.max_new_tokens if written else 0
-    placement: Placement | None = place(most, generated[1], one) if place else None
+    longest_answer = plan.generation.max_new_tokens if written else 0
+    placement: Placement | None = place(most, generated[1], longest_answer) if place else None
     at = set(placement[0]) if placement else set()
     seconds, sessions, gone_by, alike = _seconds(
         plan, asked.identity, int(todo.sum()), generated, at

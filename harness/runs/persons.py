@@ -101,7 +101,7 @@ class PersonWords:
         for finished in self.person.speak(requests, self.seed):
             words = [_own(generation) for generation in finished]
             self.store.append("persons", generation_rows(words))
-            self._words |= {(one.sample_id, one.index): one for one in words}
+            self._words |= {(turn.sample_id, turn.index): turn for turn in words}
         missing = [line for line in lines if (line.sample_id, line.index) not in self._words]
         if missing:
             raise HarnessError(

@@ -226,11 +226,11 @@ def as_folder(name: str) -> str:
     >>> as_folder("\u0928\u092e\u0942\u0928\u093e (7B)") == "\u0928\u092e\u0942\u0928\u093e-7B"
     True
     """
-    kept = (
+    characters = (
         c if c.isalnum() or c in "_.-" or unicodedata.category(c).startswith("M") else " "
         for c in name
     )
-    return up_to("-".join("".join(kept).split()), MOST_OF_A_NAME).strip("-.")
+    return up_to("-".join("".join(characters).split()), MOST_OF_A_NAME).strip("-.")
 
 
 def sources(plan: Plan, languages: Collection[str]) -> dict[str, Source]:

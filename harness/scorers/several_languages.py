@@ -56,25 +56,27 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
     reason = reason or ""
     if languages == ENGLISH or not any(map(str.isalpha, text)):
         return Readable(None, reason)
-    said = reason.partition("; ")[2]
-    if said.startswith(_HIDDEN):
-        return Readable(None, f"only plain letters are read; {said}")
-    told = language_of(text)
-    if told.language is None:
-        return Readable(None, told.reason)
-    if told.language == "en":
-        return Readable(None, f"{only(languages)}; {said or reason}")
-    if name_of(told.language) not in languages:
-        return Readable(None, f"{only(languages)}; this is {name_of(told.language)}")
-    if others := _others(text, told.language):
-        return Readable(None, f"in two languages: {name_of(told.language)} and {name_of(others)}")
-    return Readable(told.language)
+    detail = reason.partition("; ")[2]
+    if detail.startswith(_HIDDEN):
+        return Readable(None, f"only plain letters are read; {detail}")
+    detected = language_of(text)
+    if detected.language is None:
+        return Readable(None, detected.reason)
+    if detected.language == "en":
+        return Readable(None, f"{only(languages)}; {detail or reason}")
+    if name_of(detected.language) not in languages:
+        return Readable(None, f"{only(languages)}; this is {name_of(detected.language)}")
+    if others := _others(text, detected.language):
+        return Readable(
+            None, f"in two languages: {name_of(detected.language)} and {name_of(others)}"
+        )
+    return Readable(detected.language)
 
 
 def _may_be_english(text: str) -> bool:
     """Whether what could be English is not surely another language that shares its words."""
-    told = language_of(text)
-    return outside(told.language, told.confidence, ENGLISH) is None
+    detected = language_of(text)
+    return outside(detected.language, detected.confidence, ENGLISH) is None
 
 
 def several_identity(languages: frozenset[str]) -> str:
@@ -87,9 +89,9 @@ def _others(text: str, language: str) -> str | None:
     letters: Counter[str] = Counter()
     for sentence in _SENTENCE.split(text):
         count = sum(map(str.isalpha, sentence))
-        told = language_of(sentence) if count >= FEWEST_LETTERS else None
-        sure = told is not None and told.language and (told.confidence or 0) > 0.8
-        letters[told.language if told and sure and told.language else language] += count
+        detected = language_of(sentence) if count >= FEWEST_LETTERS else None
+        sure = detected is not None and detected.language and (detected.confidence or 0) > 0.8
+        letters[detected.language if detected and sure and detected.language else language] += count
     total = letters.total()
     del letters[language]
     other, count = max(letters.items(), key=lambda item: item[1], default=("", 0))

@@ -110,7 +110,7 @@ def _kept(total: Floats, right: Floats, coverages: Sequence[float]) -> Floats:
     columns = []
     with np.errstate(invalid="ignore", divide="ignore"):
         for coverage in coverages:
-            kept = np.clip(coverage * n - before, 0.0, total)
-            share = np.where(total > 0, kept / total, 0.0)
-            columns.append((share * right).sum(axis=1) / kept.sum(axis=1))
+            answered = np.clip(coverage * n - before, 0.0, total)
+            share = np.where(total > 0, answered / total, 0.0)
+            columns.append((share * right).sum(axis=1) / answered.sum(axis=1))
     return np.stack(columns, axis=1)

@@ -116,8 +116,8 @@ def precision(labels: Values, predicted: Values) -> float:
     >>> round(precision(labels, values), 3)
     0.667
     """
-    found = predicted == 1
-    return float((labels[found] == 1).mean()) if found.any() else nan
+    flagged = predicted == 1
+    return float((labels[flagged] == 1).mean()) if flagged.any() else nan
 
 
 def recall(labels: Values, predicted: Values) -> float:

@@ -133,7 +133,7 @@ class _Sampler:
         values = np.clip(self.mean, self.low, self.high)
         clusters = np.zeros((self.shape[0], 1))
         groups = np.full((1, self.shape[1]), self.mean)
-        spread, kept = _Spread(1.0, 0.5, 0.5), []
+        spread, samples = _Spread(1.0, 0.5, 0.5), []
         for sweep in range(1, FIRST_KEPT + APART * (IMPUTATIONS - 1) + 1):
             totals = self.known + self._sums(self.cell, values)
             cells = self._cells(totals, clusters + groups, spread)
@@ -141,8 +141,8 @@ class _Sampler:
             spread = self._spread(values, totals, cells, clusters, groups)
             values = self._values(cells.ravel()[self.cell], spread.noise)
             if sweep >= FIRST_KEPT and (sweep - FIRST_KEPT) % APART == 0:
-                kept.append(values)
-        return kept
+                samples.append(values)
+        return samples
 
     def _cells(self, totals: Floats, expected: Floats, spread: _Spread) -> Floats:
         """The mean of each cell."""

@@ -169,28 +169,28 @@ def _fit(
     scores = (part.scores - whole.low) / (whole.high - whole.low)
     labels = (part.labels[labelled] - whole.low) / (whole.high - whole.low)
     beside = scores[labelled]
-    size, own, n = np.bincount(strata), strata[labelled], len(scores)
-    drawn = np.bincount(own)
+    size, stratum_of, n = np.bincount(strata), strata[labelled], len(scores)
+    drawn = np.bincount(stratum_of)
     share: Floats = size / n
     means = np.bincount(strata, scores) / size
-    label_means = np.bincount(own, labels) / drawn
-    score_means = np.bincount(own, beside) / drawn
+    label_means = np.bincount(stratum_of, labels) / drawn
+    score_means = np.bincount(stratum_of, beside) / drawn
     price: Floats = share**2 * (1 / drawn - 1 / size)  # of a stratum's variance in that of the mean
     freedom = np.maximum(drawn - 1, 1)  # a stratum of one that is labelled has no spread
-    apart = (labels - label_means[own]) * (beside - score_means[own])
-    shared = float((price / freedom)[own] @ apart)
+    apart = (labels - label_means[stratum_of]) * (beside - score_means[stratum_of])
+    shared = float((price / freedom)[stratum_of] @ apart)
     spread = float((price / np.maximum(size - 1, 1))[strata] @ (scores - means[strata]) ** 2)
     most = n / max(n - len(labels), 1)  # which is PPI's 1: its scores are those of the rest alone
     weight = min(max(shared / spread, 0.0), most) if spread > 0 else 0.0
     errors = labels - weight * beside
-    error_means = np.bincount(own, errors) / drawn
+    error_means = np.bincount(stratum_of, errors) / drawn
     of_strata = weight * means + error_means
     mean = float(share @ of_strata)
     influence = (weight * (scores - means[strata]) + of_strata[strata] - mean) / n
-    exact = (share / drawn * np.sqrt(drawn / freedom))[own]
-    influence[labelled] += exact * (errors - error_means[own])
+    exact = (share / drawn * np.sqrt(drawn / freedom))[stratum_of]
+    influence[labelled] += exact * (errors - error_means[stratum_of])
     label_mean = float(share @ label_means)
-    of_labels = float((share / drawn)[own] @ (labels - label_mean) ** 2)
+    of_labels = float((share / drawn)[stratum_of] @ (labels - label_mean) ** 2)
     variance = float(influence @ influence)
     return _Fit(
         mean=min(max(mean, 0.0), 1.0),
@@ -220,10 +220,11 @@ def _ends(
     alike = int(np.unique(fit.labels, return_counts=True)[1].max())
     unlike = fit.worth * (1 - alike / len(fit.labels))
     variance *= 1 + (binary / fit.spread - 1) * exp(-UNSEEN * unlike)  # the chance to see none
-    own, of_stratum = sums[units], strata[labelled][firsts]
-    squares = np.bincount(of_stratum, own**2) / np.maximum(np.bincount(of_stratum), 1)
+    unit_sums, of_stratum = sums[units], strata[labelled][firsts]
+    squares = np.bincount(of_stratum, unit_sums**2) / np.maximum(np.bincount(of_stratum), 1)
     slope = (1 - 2 * fit.label_mean) / binary
-    noise = (own**2 - squares[of_stratum]) / variance - slope * own  # of the ratio's logarithm
+    # of the ratio's logarithm
+    noise = (unit_sums**2 - squares[of_stratum]) / variance - slope * unit_sums
     relative = float(noise @ noise)
     freedom = min(2 / relative if relative > 0 else inf, count - 1)
     freedom = max(freedom, min(FEWEST_FREEDOM, count - 1))

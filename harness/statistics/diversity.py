@@ -62,7 +62,7 @@ def distinct(texts: Sequence[str], n: int, convention: str = "dexperts") -> Dive
     total = 0
     for text in texts:
         words = text.split(" ") if rule.single_spaces else text.split()
-        own = [tuple(words[at : at + n]) for at in range(len(words) - n + 1)]
-        grams.update(own)
-        total += len(words) if rule.over_words else len(own)
+        ngrams = [tuple(words[at : at + n]) for at in range(len(words) - n + 1)]
+        grams.update(ngrams)
+        total += len(words) if rule.over_words else len(ngrams)
     return Diversity(len(grams), total)

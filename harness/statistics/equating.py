@@ -152,8 +152,8 @@ class Equated:
         drawn = []
         for curve in curves(levels, levels.mixture(ours), DRAWS):
             common = random.standard_normal(int(codes.max()) + 1)[codes]
-            own = random.standard_normal(len(values))
-            left = np.sqrt(curve.shared) * common + np.sqrt(1 - curve.shared) * own
+            independent = random.standard_normal(len(values))
+            left = np.sqrt(curve.shared) * common + np.sqrt(1 - curve.shared) * independent
             left += random.standard_normal() * shifts
             drawn.append(1 / (1 + np.exp(-curve.at(ours, ndtr(left)))))
         return drawn
@@ -198,8 +198,8 @@ class Levels(NamedTuple):
 
     def mixture(self, values: Floats) -> Floats:
         """Of each source its share, by the likelihood of logits of ours."""
-        found = np.searchsorted(self.edges, values[~np.isnan(values)])
-        counts = np.bincount(found, minlength=KNOTS).astype(float)
+        bins = np.searchsorted(self.edges, values[~np.isnan(values)])
+        counts = np.bincount(bins, minlength=KNOTS).astype(float)
         number = int(self.sources.max()) + 1
         likely = np.array(
             [

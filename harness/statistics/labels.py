@@ -183,7 +183,7 @@ class LabelMeasure:
         if self.always and counts.n_scored:
             given = np.where(present, self._constant(targets[present]), given)
         names = self.each or (group,)
-        whole = [_estimates(self, given, targets, kept) for kept in (slice(None), present)]
+        whole = [_estimates(self, given, targets, rows) for rows in (slice(None), present)]
         best = _estimates(self, np.where(present, given, targets), targets, slice(None))
         measured = whole[1] if counts.n_scored else np.full(len(names), np.nan)
         intervals = self._intervals(given[present], targets[present], clusters[present], measured)
@@ -267,9 +267,9 @@ def interval_of(values: Floats, estimate: float, count: int, least: float = 0.0)
 
 
 def _estimates(
-    measure: LabelMeasure, given: Floats, targets: Floats, kept: slice | NDArray[np.bool_]
+    measure: LabelMeasure, given: Floats, targets: Floats, rows: slice | NDArray[np.bool_]
 ) -> Floats:
-    hits = measure.hits(given, targets)[kept]
+    hits = measure.hits(given, targets)[rows]
     return np.asarray(measure.of_hits(hits.sum(0), np.array(float(len(hits)))))
 
 

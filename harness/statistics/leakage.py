@@ -182,10 +182,10 @@ def _area(values: Floats, parts: Sequence[str], clusters: Labels) -> Area | None
     """The area in the sense of `muse`; None where a part has no value."""
     of_rows, names = mean_of_rows(values), np.array(parts)
     present, units = ~np.isnan(of_rows), np.asarray(clusters)
-    own, other = present & (names == FORGET), present & (names == HOLDOUT)
-    if not own.any() or not other.any():
+    forgotten, other = present & (names == FORGET), present & (names == HOLDOUT)
+    if not forgotten.any() or not other.any():
         return None
-    both = own | other
-    area = auc(own[both].astype(np.float64), -of_rows[both])
-    first, second = (len(np.unique(units[chosen])) for chosen in (own, other))
+    both = forgotten | other
+    area = auc(forgotten[both].astype(np.float64), -of_rows[both])
+    first, second = (len(np.unique(units[chosen])) for chosen in (forgotten, other))
     return Area(area, *area_interval(area, first, second))

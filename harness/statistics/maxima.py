@@ -151,14 +151,14 @@ def pooled_maximum(values: Floats, clusters: Labels, metric: Metric, k: int) -> 
     )
     if len(present) < k:
         return Estimate.unknown(counts, worst, best)
-    found = _of_pool(present, k)
+    maximum = _of_pool(present, k)
     if k * 10 > len(present):
-        return Estimate(found, None, None, None, worst, best, *counts)
+        return Estimate(maximum, None, None, None, worst, best, *counts)
     drawn = np.array(
         [_of_pool(np.sort(present[rows]), k) for rows in resamples(len(present), POOL_RESAMPLES)]
     )
     low, high = percentile_interval(drawn) or (None, None)
-    return Estimate(found, float(drawn.std(ddof=1)), low, high, worst, best, *counts)
+    return Estimate(maximum, float(drawn.std(ddof=1)), low, high, worst, best, *counts)
 
 
 def expected_maxima(values: Floats, codes: NDArray[np.intp], k: int) -> Floats:

@@ -140,20 +140,20 @@ def _moments(values: Floats, columns: Floats, clusters: NDArray[Any]) -> Any:
     """Where to start: means, covariance and residual of the least squares fit of each cluster."""
     from statsmodels.regression.mixed_linear_model import MixedLMParams
 
-    count, found, noise, inverses = columns.shape[1], [], [], []
+    count, fits, noise, inverses = columns.shape[1], [], [], []
     for cluster in np.unique(clusters):
-        own = clusters == cluster
-        x, y = columns[own], values[own]
+        members = clusters == cluster
+        x, y = columns[members], values[members]
         if len(y) <= count or np.linalg.matrix_rank(x) < count:
             continue  # a cluster of which too much is missing
         coefficients, *_ = np.linalg.lstsq(x, y, rcond=None)
-        found.append(coefficients)
+        fits.append(coefficients)
         noise.append(((y - x @ coefficients) ** 2).sum() / (len(y) - count))
         inverses.append(np.linalg.inv(x.T @ x))
-    if len(found) <= count or not np.mean(noise):
+    if len(fits) <= count or not np.mean(noise):
         return None
     residual = float(np.mean(noise))
-    covariance = np.cov(np.array(found).T) - residual * np.mean(inverses, axis=0)
+    covariance = np.cov(np.array(fits).T) - residual * np.mean(inverses, axis=0)
     sizes, axes = np.linalg.eigh(covariance / residual)
     relative = (axes * np.maximum(sizes, 1e-6)) @ axes.T
-    return MixedLMParams.from_components(np.mean(found, axis=0), cov_re=relative)
+    return MixedLMParams.from_components(np.mean(fits, axis=0), cov_re=relative)

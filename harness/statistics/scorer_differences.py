@@ -28,28 +28,28 @@ class ScorerDifference(NamedTuple):
 
 
 def auc_difference(
-    labels: Floats, one: Floats, other: Floats, clusters: NDArray[np.intp]
+    labels: Floats, scores: Floats, other: Floats, clusters: NDArray[np.intp]
 ) -> ScorerDifference:
     """The difference of two areas under the ROC curve of the same answers.
 
     DeLong et al. (1988), A nonparametric approach, Biometrics 44; where answers share a cluster
     their components are summed in it (Obuchowski 1997, Biometrics 53).
 
-    >>> labels, one = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 2.0, 3.0])
-    >>> auc_difference(labels, one, -one, np.arange(4)).value
+    >>> labels, scores = np.array([0.0, 0.0, 1.0, 1.0]), np.array([0.0, 1.0, 2.0, 3.0])
+    >>> auc_difference(labels, scores, -scores, np.arange(4)).value
     1.0
 
     Args:
         labels: 1 where people say that the property is there, else 0.
-        one: values of the first scorer; higher ought to mean 1.
+        scores: values of the first scorer; higher ought to mean 1.
         other: of the second.
         clusters: which answers belong together.
     """
-    value = auc(labels, one) - auc(labels, other)
+    value = auc(labels, scores) - auc(labels, other)
     counts = [int((labels == kind).sum()) for kind in (0, 1)]
     if min(counts) < 2:
         return ScorerDifference(value, None, None, 1.0, "DeLong")
-    apart = _components(labels, one) - _components(labels, other)
+    apart = _components(labels, scores) - _components(labels, other)
     numbers = np.unique(clusters, return_inverse=True)[1]
     if numbers.max() + 1 == len(labels):
         n = np.where(labels == 1, counts[1], counts[0])
@@ -88,7 +88,7 @@ def accuracy_difference(
 def bootstrap_difference(
     statistic: Statistic,
     labels: Floats,
-    one: Floats,
+    scores: Floats,
     other: Floats,
     clusters: NDArray[np.intp],
 ) -> ScorerDifference:
@@ -102,13 +102,13 @@ def bootstrap_difference(
     Args:
         statistic: of labels and values.
         labels: of people.
-        one: values of the first scorer.
+        scores: values of the first scorer.
         other: of the second.
         clusters: which answers belong together.
     """
 
     def difference(rows: NDArray[np.intp] | slice) -> float:
-        return statistic(labels[rows], one[rows]) - statistic(labels[rows], other[rows])
+        return statistic(labels[rows], scores[rows]) - statistic(labels[rows], other[rows])
 
     value = difference(slice(None))
     drawn = np.array(

@@ -42,8 +42,8 @@ def as_record(estimand: Estimand) -> dict[str, Any]:
             del record[name]
     if not estimand.strata:  # as it was written before there were strata
         del record["strata"]
-    found: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
-    return found
+    record_of: dict[str, Any] = json.loads(json.dumps(record, default=_plain))
+    return record_of
 
 
 def ranges_of(records: Iterable[object]) -> dict[tuple[str, str], str]:

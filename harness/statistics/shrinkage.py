@@ -33,9 +33,9 @@ def shrunk(estimates: Floats, errors: Floats) -> Shrunk:
         errors: standard error of each.
     """
     known = ~np.isnan(estimates) & ~np.isnan(errors) & (errors > 0)
-    values, kept = estimates.copy(), np.ones(len(estimates))
+    values, shares = estimates.copy(), np.ones(len(estimates))
     if known.sum() < 3:  # of two the mean is as unsure as they are
-        return Shrunk(values, kept)
+        return Shrunk(values, shares)
     effects, weights = estimates[known], 1 / errors[known] ** 2
     mean = float((weights * effects).sum() / weights.sum())
     excess = float((weights * (effects - mean) ** 2).sum()) - (len(effects) - 1)
@@ -43,6 +43,6 @@ def shrunk(estimates: Floats, errors: Floats) -> Shrunk:
     between = max(0.0, excess / scale)
     weights = 1 / (errors[known] ** 2 + between)
     mean = float((weights * effects).sum() / weights.sum())
-    kept[known] = between / (between + errors[known] ** 2)
-    values[known] = mean + kept[known] * (effects - mean)
-    return Shrunk(values, kept)
+    shares[known] = between / (between + errors[known] ** 2)
+    values[known] = mean + shares[known] * (effects - mean)
+    return Shrunk(values, shares)

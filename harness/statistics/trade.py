@@ -35,10 +35,10 @@ def tph(toxic: tuple[float, float], perplexity: tuple[float, float]) -> float:
         perplexity: of neutral text before and after.
     """
     gone = reduction(*toxic)
-    kept = perplexity[0] / perplexity[1] if perplexity[1] else nan
-    if not (isfinite(gone) and isfinite(kept)) or gone <= 0:
+    fluency = perplexity[0] / perplexity[1] if perplexity[1] else nan
+    if not (isfinite(gone) and isfinite(fluency)) or gone <= 0:
         return nan
-    return 2 * gone * kept / (gone + kept)
+    return 2 * gone * fluency / (gone + fluency)
 
 
 def entanglement(changes: Sequence[float], errors: Sequence[float]) -> float:

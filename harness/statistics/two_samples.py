@@ -54,7 +54,7 @@ def kolmogorov_smirnov(
     """
     from scipy.stats import ks_2samp
 
-    found = ks_2samp(values, others)
+    tested = ks_2samp(values, others)
     grid = np.union1d(values, others)
     names, codes = np.unique(clusters, return_inverse=True)
     other_names, other_codes = np.unique(other_clusters, return_inverse=True)
@@ -65,9 +65,9 @@ def kolmogorov_smirnov(
     apart = not np.array_equal(names, other_names)
     again = _times(len(other_names))[::-1] if apart else drawn  # each with another's draws
     strays = np.abs(_function(first, drawn) - _function(second, again) - seen).max(axis=1)
-    stray, distance = float(np.quantile(strays, LEVEL)), float(found.statistic)
+    stray, distance = float(np.quantile(strays, LEVEL)), float(tested.statistic)
     low, high = max(0.0, distance - stray), min(1.0, distance + stray)
-    return Distance(distance, low, high, float(found.pvalue))
+    return Distance(distance, low, high, float(tested.pvalue))
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +132,9 @@ class SameDistribution:
             return {"the reference model": Estimate.unknown(counts)}
         names = np.array(as_names(facts[self.column]))[present].tolist()
         others = np.asarray(self.reference, np.float64)
-        found = kolmogorov_smirnov(of_rows[present], names, others, list(self.clusters))
+        tested = kolmogorov_smirnov(of_rows[present], names, others, list(self.clusters))
         is_distance = self.shown == "distance"
-        shown, low, high = found[:3] if is_distance else (found.p, None, None)
+        shown, low, high = tested[:3] if is_distance else (tested.p, None, None)
         bound = shown if present.all() else None
         made = Estimate(shown, None, low, high, bound, bound, *counts)
         return {"the reference model": made}

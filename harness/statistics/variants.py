@@ -96,15 +96,15 @@ class SpreadOverVariants:
     ) -> Estimate:
         times, flat = values.shape[1], values.ravel()
         present = ~np.isnan(flat)
-        kept, known = np.repeat(variants, times)[present], np.unique(variants)
+        variant_of, known = np.repeat(variants, times)[present], np.unique(variants)
         units, codes = np.unique(np.repeat(clusters, times)[present], return_inverse=True)
         counts = Counts(len(flat), int(present.sum()), int((~present).sum()), len(units))
-        if len(known) < 2 or len(set(kept.tolist())) < len(known) or len(units) < 2:
+        if len(known) < 2 or len(set(variant_of.tolist())) < len(known) or len(units) < 2:
             return Estimate.unknown(counts)
         hits = self.of.hits(flat[present], np.repeat(targets, times)[present])
         hits = np.hstack([hits, np.ones((len(hits), 1))])
         sums = np.zeros((len(known), len(units), hits.shape[1]))
-        np.add.at(sums, (np.searchsorted(known, kept), codes), hits)
+        np.add.at(sums, (np.searchsorted(known, variant_of), codes), hits)
         means = self.of.of_hits(sums.sum(1)[:, :-1], sums.sum(1)[:, -1])[:, 0]
         drawn = np.concatenate(
             [

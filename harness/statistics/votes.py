@@ -46,26 +46,26 @@ class MajorityVote:
         count = int(codes.max()) + 1 if len(codes) else 0
         votes, worst, best = (np.full(count, np.nan) for _ in range(3))
         for code in range(count):
-            own = values[codes == code]
-            cast = own[~np.isnan(own)]
-            lacking = len(own) - len(cast)
+            ballots = values[codes == code]
+            cast = ballots[~np.isnan(ballots)]
+            lacking = len(ballots) - len(cast)
             votes[code] = self._vote(cast, 0)
             best[code] = self._vote(cast, lacking)
             worst[code] = self._vote(cast, -lacking)
         counts = counts_of(values, clusters)
-        kept = ~np.isnan(votes)
+        voted = ~np.isnan(votes)
         bounds: tuple[float | None, float | None] = (
             (float(worst.mean()), float(best.mean())) if count else (None, None)
         )
         if metric.better is Direction.LOWER:
             bounds = bounds[::-1]
-        if not kept.any():
+        if not voted.any():
             return Estimate.unknown(counts, *bounds)
         firsts = np.unique(codes, return_index=True)[1]
-        units = np.unique(np.asarray(clusters)[firsts][kept], return_inverse=True)[1]
-        scored = Scored(votes[kept], np.arange(int(kept.sum())), units)
+        units = np.unique(np.asarray(clusters)[firsts][voted], return_inverse=True)[1]
+        scored = Scored(votes[voted], np.arange(int(voted.sum())), units)
         interval = share_interval(scored, metric)
-        return Estimate(float(votes[kept].mean()), *interval, *bounds, *counts)
+        return Estimate(float(votes[voted].mean()), *interval, *bounds, *counts)
 
     def _vote(self, cast: Floats, more: int) -> float:
         """The vote if so many more were right, or, where negative, agreed on another value."""

@@ -51,7 +51,7 @@ def generation_rows(generations: Sequence[Generation]) -> pa.Table:
         name: [getattr(generation, name) for generation in generations]
         for name in GENERATIONS.names
     }
-    columns["noted"] = [one and sorted(one.items()) for one in columns["noted"]]
+    columns["noted"] = [notes and sorted(notes.items()) for notes in columns["noted"]]
     for name in ("text", "error", "thinking"):
         columns[name] = [storable(text) for text in columns[name]]
     return pa.table(columns, schema=GENERATIONS)

@@ -78,8 +78,8 @@ class ChemistrySafety:
             self._sample(row, number, f"record {number} of {records.name!r}", records.name)
             for number, row in enumerate(records.rows, 1)
         ]
-        own = [s for s in made if s.metadata.get("twin") in (None, "original")]
-        lettered = Counter(s.target for s in own if s.metadata["kind"] != "number")
+        originals = [s for s in made if s.metadata.get("twin") in (None, "original")]
+        lettered = Counter(s.target for s in originals if s.metadata["kind"] != "number")
         commonest = min(lettered, key=lambda t: (-lettered[t], str(t))) if lettered else None
         for sample in made:
             constant = float(sample.target == commonest)

@@ -212,11 +212,11 @@ class CounselingDialogue:
             before = sample.id
 
     def _of_script(self, script: Script) -> Iterator[Sample]:
-        own, before = self.history == "own", None
+        own_history, before = self.history == "own", None
         for turn in range(1, len(script.person) + 1):
-            history = [""] * (turn - 1) if own else script.counsellor
+            history = [""] * (turn - 1) if own_history else script.counsellor
             answered = turn <= len(script.counsellor)
-            if not answered and not own:
+            if not answered and not own_history:
                 return
             sample = Sample(
                 id=f"{script.id}/{turn:02d}",
@@ -225,10 +225,10 @@ class CounselingDialogue:
                 cluster=script.id,
                 metadata={
                     "persona": script.id, "topic": script.topic, "turn": turn,
-                    "last": turn == len(script.person if own else script.counsellor),
+                    "last": turn == len(script.person if own_history else script.counsellor),
                     "risk": "not labelled", "crisis_level": "0", **_held(None, "not labelled"),
                 },
-                after=before if own else None,
+                after=before if own_history else None,
             )  # fmt: skip
             yield sample
             before = sample.id

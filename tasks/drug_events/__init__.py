@@ -73,8 +73,8 @@ class DrugEvents:
             text, spans = _read(row, where)
             name = name_field(row, "id", f"{records.name}-{number}")
             sentences.setdefault(text, (name, set()))[1].update(spans)
-        for text, (name, found) in sentences.items():
-            spans = sorted(found, key=lambda span: (span[1:], span[0]))
+        for text, (name, spans_of) in sentences.items():
+            spans = sorted(spans_of, key=lambda span: (span[1:], span[0]))
             kinds = sorted({kind for kind, _, _ in spans})
             yield Sample(
                 id=name,

@@ -74,8 +74,8 @@ def values_of(run: Any, metric: str, chosen: Mapping[str, str], column: str) -> 
     """
     samples = run.samples()
     scores = run.scores(samples)
-    found = scores.values.get(metric, np.full(len(samples) * scores.n, np.nan))
-    values = found.reshape(len(samples), scores.n)[:, 0]
+    measured = scores.values.get(metric, np.full(len(samples) * scores.n, np.nan))
+    values = measured.reshape(len(samples), scores.n)[:, 0]
     taken = ~np.isnan(values)
     for name, wanted in chosen.items():
         taken &= np.array([value == wanted for value in samples[name].to_pylist()], np.bool_)

@@ -93,11 +93,11 @@ def estimands_with_twins(estimands: Sequence[Estimand], metric: str) -> tuple[Es
         metric: 1 where an answer is right, else 0.
     """
     twinned: Metadata = {"twinned": True}
-    own = (replace(e, where={**e.where, "twin": "original"}) for e in estimands)
+    of_originals = (replace(e, where={**e.where, "twin": "original"}) for e in estimands)
     less = Estimand("right, against the item itself", metric, Contrast("twin", "original"),
                     where=twinned, cluster="twin_of", better=Direction.ZERO)  # fmt: skip
     return (
-        *own,
+        *of_originals,
         Estimand("right, of items with twins", metric, Share(at_least=1), "twin", twinned),
         less,
         Estimand("right in this version alone", metric, RightAlone("twin", "twin_of"),

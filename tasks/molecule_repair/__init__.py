@@ -135,16 +135,16 @@ def _kind(row: Row, where: str) -> tuple[str, str]:
 
 def _wordings(path: str | None) -> dict[tuple[str, str], str]:
     """The authors' wordings by kind and assay; none of their names is needed for ours."""
-    found: dict[tuple[str, str], str] = {}
+    wordings: dict[tuple[str, str], str] = {}
     for row in read_file(Path(path)) if path else ():
         kind = str(row.get("task_name"))
         subtasks = row.get("subtasks")
         for assay, part in (subtasks if isinstance(subtasks, Mapping) else {"": row}).items():
             if isinstance(part, Mapping) and isinstance(part.get("instruction"), str):
-                found[kind, "" if assay == "default" else str(assay)] = str(part["instruction"])
-    if path and not found:
+                wordings[kind, "" if assay == "default" else str(assay)] = str(part["instruction"])
+    if path and not wordings:
         raise HarnessError(f"task.instructions={path!r} holds no task_name with an instruction")
-    return found
+    return wordings
 
 
 def estimands() -> tuple[Estimand, ...]:

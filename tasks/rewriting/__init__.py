@@ -143,8 +143,8 @@ class Rewriting:
         ][: bool(absent)]
 
     def _asked(self, text: str, scenario: str) -> str:
-        own = self.language if self.language in ASKED else ""
-        return ASKED[own].format(hint=HINTS[own].get(scenario, ""), text=text)
+        language = self.language if self.language in ASKED else ""
+        return ASKED[language].format(hint=HINTS[language].get(scenario, ""), text=text)
 
 
 def estimands() -> tuple[Estimand, ...]:

@@ -115,12 +115,12 @@ class Tofu:
 
 def _sample(row: Mapping[str, object], name: str, cell: tuple[str, str], where: str) -> Sample:
     part, measure = cell
-    own, answer = part in (FORGET, RETAIN, HOLDOUT), text_field(row, ("answer",), where)
+    of_authors, answer = part in (FORGET, RETAIN, HOLDOUT), text_field(row, ("answer",), where)
     wrong = _wrong(row, where)
     known, holds = answer, HELD[measure]
     if measure == "truth" and any(not blank(row.get(column)) for column in PARAPHRASE):
         known = text_field(row, PARAPHRASE, where)
-    if measure == "probability" and not own:
+    if measure == "probability" and not of_authors:
         holds = "answer among wrong ones"
     beside = wrong if measure == "truth" or holds != "answer" else ()
     author = name_field(row, "author", name.rpartition("-")[0])

@@ -218,7 +218,7 @@ def _of_types() -> tuple[Estimand, ...]:
         LabelMeasure("macro F1"),
         LabelMeasure("accuracy", always="commonest"),
     )
-    said = Frequencies((*classes, ("unknown", 3.0)), "type")
+    frequencies = Frequencies((*classes, ("unknown", 3.0)), "type")
     return (
         Estimand("outcome type right", "accuracy", right, where=asked),
         Estimand("outcome type right, unparsed is wrong", "accuracy_strict", right, where=asked),
@@ -227,7 +227,7 @@ def _of_types() -> tuple[Estimand, ...]:
             Estimand(f"{measure.name} of the outcome type", "position", measure, where=asked)
             for measure in measures
         ),
-        Estimand("said to be", "position", said, where=asked),
+        Estimand("said to be", "position", frequencies, where=asked),
         Estimand(
             "always answering this is right", "target_position", Frequencies(classes, "type"),
             where=asked,

@@ -18,7 +18,7 @@ from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.places import (
     Block,
     Place,
-    held,
+    by_place,
     parse_devices,
     parse_memory,
     refuse_missing,
@@ -49,7 +49,7 @@ def runs(placed):
 
 def test_two_like_cards_hold_a_half_each_in_the_model_s_order():
     placed = spread(LAYERS, [Place("cuda:0", 40 * GB), Place("cuda:1", 40 * GB)], "big")
-    assert held(LAYERS, placed) == {"cuda:0": 6 * GB, "cuda:1": 6 * GB + 10}
+    assert by_place(LAYERS, placed) == {"cuda:0": 6 * GB, "cuda:1": 6 * GB + 10}
     assert runs(placed)["cuda:0"] == ["embed", *(f"layers.{n}" for n in range(4))]
     assert (placed["rotary"], placed["head"]) == (
         "cuda:0",
@@ -59,14 +59,14 @@ def test_two_like_cards_hold_a_half_each_in_the_model_s_order():
 
 def test_unequal_cards_hold_by_what_they_have_room_for():
     placed = spread(LAYERS, [Place("cuda:0", 30 * GB), Place("cuda:1", 10 * GB)], "big")
-    assert held(LAYERS, placed) == {"cuda:0": 9 * GB, "cuda:1": 3 * GB + 10}
+    assert by_place(LAYERS, placed) == {"cuda:0": 9 * GB, "cuda:1": 3 * GB + 10}
 
 
 def test_what_cards_do_not_hold_goes_to_memory_and_then_to_disk():
     places = [Place("cuda:0", 5 * GB), Place("cuda:1", 3 * GB), Place("cpu", 2 * GB)]
     placed = spread(LAYERS, [*places, Place("disk", inf)], "big")
     # The first card keeps room for one layer that is carried to it.
-    assert held(LAYERS, placed) == {
+    assert by_place(LAYERS, placed) == {
         "cuda:0": 4 * GB, "cuda:1": 3 * GB, "cpu": 2 * GB, "disk": 3 * GB + 10,
     }  # fmt: skip
     with pytest.raises(HarnessError, match=r"12\.0 GB .* do not fit .*cpu 2\.0 GB\); add disk to"):
@@ -86,7 +86,7 @@ def test_every_layer_has_a_place_whatever_the_rooms():
         order = [*(place.name for place in places), "disk"]
         at = [order.index(placed[block.name]) for block in blocks]
         assert at == sorted(at)
-        assert all(held(blocks, placed).get(place.name, 0) <= place.room for place in places)
+        assert all(by_place(blocks, placed).get(place.name, 0) <= place.room for place in places)
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def _restricted(stored: Stored, rows: Sequence[Mapping[str, Any]], note: str) ->
         }
         imported = replace(imported, scores=scores)
     asked = ("id", "prompt", "cluster", "choices", "answers")
-    kept: list[dict[str, Any]] = [
+    shared: list[dict[str, Any]] = [
         {**{name: row.get(name) for name in asked}, "metadata": {}, "target": None} for row in rows
     ]
-    records = Records("shared questions", kept)
+    records = Records("shared questions", shared)
     return replace(stored, records=records, notes=[*stored.notes, note], imported=imported)

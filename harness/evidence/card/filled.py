@@ -19,9 +19,9 @@ def rows_of(card: Card, run: FinishedRun) -> tuple[list[dict[str, Any]], str]:
     Raises:
         NotAlike: the run asked nothing that the card is about.
     """
-    own = [dict(row) for row in run.rows if row["by"] == "card" and row["group"] == card.name]
-    if own:
-        return own, "the card's own prompts"
+    rows = [dict(row) for row in run.rows if row["by"] == "card" and row["group"] == card.name]
+    if rows:
+        return rows, "the card's own prompts"
     task = str(run.info.identity["task"])
     asked = next((b.risks for b in bearings() if (b.kind, b.name) == ("task", task)), ())
     shared = sorted(set(asked) & set(card.risks))

@@ -146,9 +146,9 @@ def look(ids: Sequence[str], items: Sequence[str], cfg: DictConfig, judge: Model
     if judge is None:
         return Seen(ids, count.texts, overlaps, near, empty)
     pairs = [(n, (items[n], each.text.text)) for n, of_item in enumerate(near) for each in of_item]
-    said = verdicts(judge, [pair for _, pair in pairs], cfg.kind)
+    answers = verdicts(judge, [pair for _, pair in pairs], cfg.kind)
     by_item = [
-        [v for (m, _), v in zip(pairs, said, strict=True) if m == n] for n in range(len(ids))
+        [v for (m, _), v in zip(pairs, answers, strict=True) if m == n] for n in range(len(ids))
     ]
     return Seen(ids, count.texts, overlaps, near, empty, by_item)
 

@@ -86,10 +86,10 @@ def same_of(verdicts: Sequence[Verdict]) -> bool | None:
 
     An item that was held against nothing is not known to be clean either.
     """
-    said = [verdict.same for verdict in verdicts]
-    if True in said:
+    answers = [verdict.same for verdict in verdicts]
+    if True in answers:
         return True
-    return None if None in said or not said else False
+    return None if None in answers or not answers else False
 
 
 def _share(count: int, of: int) -> str:

@@ -38,9 +38,9 @@ def nearest(
         count: texts that are kept of each item.
     """
     full = [number for number, item in enumerate(items) if item.strip()]
-    kept: list[list[Near]] = [[] for _ in items]
+    nearest_of: list[list[Near]] = [[] for _ in items]
     if not full:
-        return kept, 0
+        return nearest_of, 0
     of_items = encoder([items[number] for number in full])
     empty = 0
     for batch in _batches(texts):
@@ -53,8 +53,10 @@ def nearest(
         places = np.argpartition(-cosines, top - 1, axis=1)[:, :top]
         for row, number in enumerate(full):
             new = [Near(float(cosines[row, at]), present[at]) for at in sorted(places[row])]
-            kept[number] = sorted([*kept[number], *new], key=lambda near: -near.cosine)[:count]
-    return kept, empty
+            nearest_of[number] = sorted([*nearest_of[number], *new], key=lambda near: -near.cosine)[
+                :count
+            ]
+    return nearest_of, empty
 
 
 def _batches(texts: Iterable[Text]) -> Iterator[list[Text]]:

@@ -61,7 +61,7 @@ class Suspicion:
         twins = [str(items[n].twin) for n in with_twin]
         texts = [*(item.text for item in items), *held_out, *twins]
         values, reasons = self._values(texts)
-        own, rest = values[: len(items)], values[len(items) :]
+        of_items, rest = values[: len(items)], values[len(items) :]
         others, of_twins = rest[: len(held_out)], rest[len(held_out) :]
         why = Counter(reasons.values())
         clusters = len({item.cluster for item in items})
@@ -69,15 +69,15 @@ class Suspicion:
         if held_out:
             against = f"{len(held_out):,} held-out texts"
             units = (clusters, len(held_out))
-            likelier.append(Likelier(against, own, others, self.share, units, why))
+            likelier.append(Likelier(against, of_items, others, self.share, units, why))
         if twins:
             apart = len({items[n].cluster for n in with_twin})
             against = "their twins in other words"
             units = (apart, apart)
-            mine = own[np.array(with_twin)]
+            mine = of_items[np.array(with_twin)]
             likelier.append(Likelier(against, mine, of_twins, self.share, units, why))
         ordered = self._ordered(items)
-        return Alone([item.id for item in items], likelier, ordered, own)
+        return Alone([item.id for item in items], likelier, ordered, of_items)
 
     def _values(self, texts: Sequence[str]) -> tuple[Floats, dict[int, str]]:
         values, reasons = min_k_of(self.model, texts, self.share)
@@ -90,8 +90,8 @@ class Suspicion:
         if self.orders < 2:
             return None
         listed = [(item.listed, item.cluster) for item in items if item.listed is not None]
-        apart = [(one, cluster) for one, cluster in listed if len(set(one.options)) > 1]
-        values = preferred(self.model, [one for one, _ in apart], self.orders, self.seed)
+        apart = [(choice, cluster) for choice, cluster in listed if len(set(choice.options)) > 1]
+        values = preferred(self.model, [choice for choice, _ in apart], self.orders, self.seed)
         unlisted = len(items) - len(apart)
         return Ordered(values, [cluster for _, cluster in apart], unlisted)
 

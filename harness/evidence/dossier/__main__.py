@@ -84,12 +84,12 @@ def _lint(path: Path) -> int:
 
 def _gate(path: Path) -> Mapping[str, Any]:
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
+        report = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise HarnessError(f"gates={str(path)!r} cannot be read: {error}") from error
-    if not isinstance(told, dict) or "verdict" not in told:
+    if not isinstance(report, dict) or "verdict" not in report:
         raise HarnessError(f"gates={str(path)!r} is no regression.json of the gate")
-    return told
+    return report
 
 
 if __name__ == "__main__":

@@ -97,9 +97,9 @@ def _verdicts(evidence: Evidence) -> Iterator[Block]:
         )
         return
     rows = []
-    for file, told in evidence.gates.items():
-        for estimate in told.get("estimates", []):
-            rows.append((file, str(told.get("change") or NONE), str(told.get("verdict")),
+    for file, report in evidence.gates.items():
+        for estimate in report.get("estimates", []):
+            rows.append((file, str(report.get("change") or NONE), str(report.get("verdict")),
                          str(estimate.get("name")), str(estimate.get("verdict"))))  # fmt: skip
     yield Table(("file", "change", "verdict", "estimate", "its verdict"), rows)
 

@@ -53,7 +53,9 @@ def _comparison(of: Evidence) -> str | None:
 
 
 def _gate(of: Evidence) -> str | None:
-    return ", ".join(f"{file} ({told.get('verdict')})" for file, told in of.gates.items()) or None
+    return (
+        ", ".join(f"{file} ({report.get('verdict')})" for file, report in of.gates.items()) or None
+    )
 
 
 def _effect(of: Evidence) -> str | None:

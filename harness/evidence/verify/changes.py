@@ -48,9 +48,9 @@ def types_in(manifest: Mapping[str, Any]) -> Types:
         table = tables.get(name) if isinstance(tables, dict) else None
         columns = table.get("columns") if isinstance(table, dict) else None
         types[name] = {
-            column: str(said["type"])
-            for column, said in (columns if isinstance(columns, dict) else {}).items()
-            if isinstance(said, dict) and "type" in said
+            column: str(entry["type"])
+            for column, entry in (columns if isinstance(columns, dict) else {}).items()
+            if isinstance(entry, dict) and "type" in entry
         }
     return types
 
@@ -128,14 +128,14 @@ def _inside(
         ]
     stored = entries.get(f"rows/{table}.txt", b"").splitlines()
     actual = row_digests(entries[name]).splitlines()
-    before, now = (_columns(said, table) for said in (manifest, fresh))
+    before, now = (_columns(digests, table) for digests in (manifest, fresh))
     columns = [column for column, digest in now.items() if digest != before.get(column)]
-    said = "".join(f" column {column}" for column in columns)
+    altered = "".join(f" column {column}" for column in columns)
     rows = list(_unlike(actual, stored))
     if not rows:
-        return [_changed(f"{name}{said}", "its line ends or its digest were changed")]
+        return [_changed(f"{name}{altered}", "its line ends or its digest were changed")]
     same = "" if columns else ", though no value differs"
-    return [_changed(f"{name} row {row}{said}", f"{words}{same}") for row, words in rows]
+    return [_changed(f"{name} row {row}{altered}", f"{words}{same}") for row, words in rows]
 
 
 def _columns(manifest: Mapping[str, Any], table: str) -> dict[str, Any]:

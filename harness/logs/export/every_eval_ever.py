@@ -127,8 +127,8 @@ class EveryEvalEverForm:
                 if row["value"] is None:
                     yield None
                     continue
-                said = [*item.messages, {"role": "assistant", "content": text}]
-                turns = [{"turn_idx": at, **turn} for at, turn in enumerate(said)]
+                messages = [*item.messages, {"role": "assistant", "content": text}]
+                turns = [{"turn_idx": at, **turn} for at, turn in enumerate(messages)]
                 yield {
                     "schema_version": SCHEMA, "evaluation_id": whole.run.name,
                     "model_id": whole.run.info.model,

@@ -105,10 +105,10 @@ def _sample(whole: Whole, item: Item, answer: Row) -> dict[str, Any]:
         words = str(answer["error"])
         sample["error"] = {"message": words, "traceback": words, "traceback_ansi": words}
         return sample
-    said = _message(answer)
+    message = _message(answer)
     end = ENDS.get(str(answer["finish_reason"]), "unknown")
-    sample["messages"].append(said)
-    sample["output"]["choices"] = [{"message": said, "stop_reason": end}]
+    sample["messages"].append(message)
+    sample["output"]["choices"] = [{"message": message, "stop_reason": end}]
     sample["output"]["completion"] = answer["text"] or ""
     given, written = int(answer["prompt_tokens"]), int(answer["tokens"])
     sample["output"]["usage"] = {
@@ -136,6 +136,6 @@ def _score(row: Row) -> dict[str, Any]:
 
 def _summary(sample: Mapping[str, Any]) -> dict[str, Any]:
     scores = {name: {"value": score["value"]} for name, score in sample["scores"].items()}
-    kept = {name: sample[name] for name in ("id", "epoch", "input", "target")}
+    fields = {name: sample[name] for name in ("id", "epoch", "input", "target")}
     error = {"error": sample["error"]["message"]} if "error" in sample else {}
-    return {**kept, "scores": scores, **error}
+    return {**fields, "scores": scores, **error}

@@ -35,8 +35,8 @@ class MlflowForm:
         mlflow.set_tracking_uri(uri)
         if mlflow.get_experiment_by_name(self.experiment) is None:
             artifacts = (folder / "mlartifacts").resolve().as_uri()
-            kept = None if self.tracking_uri else artifacts
-            mlflow.create_experiment(self.experiment, artifact_location=kept)
+            location = None if self.tracking_uri else artifacts
+            mlflow.create_experiment(self.experiment, artifact_location=location)
         mlflow.set_experiment(self.experiment)
         with mlflow.start_run(run_name=whole.run.name) as run:
             mlflow.log_params({k: v[:6000] for k, v in parameters(whole).items()})
@@ -115,8 +115,8 @@ def numbers(whole: Whole) -> dict[str, float]:
 
 def notes(whole: Whole) -> list[str]:
     """What must be said beside each estimate, and what could not be had."""
-    said = [f"{row['name']}: {row['estimate']:.6g}; {note_of(row)}" for row in whole.headline]
-    return [*said, *(f"not a number: {words}" for words in whole.lacking)]
+    headline = [f"{row['name']}: {row['estimate']:.6g}; {note_of(row)}" for row in whole.headline]
+    return [*headline, *(f"not a number: {words}" for words in whole.lacking)]
 
 
 def files(whole: Whole) -> list[Path]:

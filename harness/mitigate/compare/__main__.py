@@ -35,7 +35,9 @@ class CompareConfig:
 def main() -> None:
     """`python -m harness.mitigate.compare`."""
     named = ("made_for.", "tuned_on.")  # of rows, which the YAML does not know
-    sys.argv[1:] = [f"++{one}" if one.startswith(named) else one for one in sys.argv[1:]]
+    sys.argv[1:] = [
+        f"++{argument}" if argument.startswith(named) else argument for argument in sys.argv[1:]
+    ]
     ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
     command_line("compare", _work)
 
@@ -54,7 +56,7 @@ def _work(cfg: DictConfig) -> int:
     if given["runs"] is None:
         runs, left_out = read_runs(Path(given["results"]))
         if not runs:
-            reasons = "; ".join(f"{one.run} {one.reason}" for one in left_out[:5])
+            reasons = "; ".join(f"{run.run} {run.reason}" for run in left_out[:5])
             raise HarnessError(
                 f"results={given['results']!r} holds no finished run{': ' * bool(reasons)}{reasons}"
             )
@@ -62,13 +64,13 @@ def _work(cfg: DictConfig) -> int:
         folders = given["runs"] if isinstance(given["runs"], list) else [given["runs"]]
         runs = [FinishedRun.read(Path(str(folder)), "runs") for folder in folders]
     systems = systems_of(runs, given["base"], given["made_for"], given["tuned_on"])
-    found = compared(systems, given["distinct"])
-    page = write_page(found, Path(given["to"]))
+    comparison = compared(systems, given["distinct"])
+    page = write_page(comparison, Path(given["to"]))
     words: dict[str, int] = {}
-    for cell in found.cells:
+    for cell in comparison.cells:
         words[cell.word] = words.get(cell.word, 0) + 1
     counts = ", ".join(f"{count} {word}" for word, count in words.items())
-    print(f"{found.model} under {len(systems.rows)} mitigations: {counts}")
+    print(f"{comparison.model} under {len(systems.rows)} mitigations: {counts}")
     print(f"\npage: {page}; mitigations.md, .csv and figures beside it")
     return 0
 

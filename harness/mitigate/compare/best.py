@@ -66,7 +66,7 @@ def best_of(whole: Sequence[Cell], first: Sequence[Cell], second: Sequence[Cell]
     """
     again = {(cell.column, cell.row): cell for cell in second}
     entire = {(cell.column, cell.row): cell for cell in whole}
-    found = []
+    bests = []
     for column in dict.fromkeys(cell.column for cell in whole):
         rows = [cell for cell in first if cell.column == column and _known(cell)]
         if len(rows) < FEWEST_ROWS:
@@ -76,10 +76,10 @@ def best_of(whole: Sequence[Cell], first: Sequence[Cell], second: Sequence[Cell]
         if key not in again or key not in entire or not (chosen.worse.difference or 0.0) < 0:
             continue
         drawn = _shrunk([cell for cell in whole if cell.column == column])
-        found.append(
+        bests.append(
             Best(column, len(rows), chosen, again[key], entire[key], drawn.get(chosen.row))
         )
-    return found
+    return bests
 
 
 def _shrunk(cells: Sequence[Cell]) -> dict[str, float]:

@@ -81,7 +81,7 @@ def compared(systems: Systems, convention: str = "dexperts") -> Compared:
                 halves[place].extend(cells_of(pair, asked, half_of(pair, other)))
         tphs.append(tph_of(system.name, pairs))
     if not cells:
-        reasons = "; ".join(f"{one.run} {one.reason}" for one in left_out[:3])
+        reasons = "; ".join(f"{run.run} {run.reason}" for run in left_out[:3])
         raise HarnessError(
             "no mitigated run has a counterpart with mitigation=none that was asked the same"
             f"{': ' * bool(reasons)}{reasons}"
@@ -94,7 +94,7 @@ def compared(systems: Systems, convention: str = "dexperts") -> Compared:
         systems,
         cells,
         best_of(cells, *halves),
-        [costs_of(systems.base, one) for one in (systems.base, *systems.rows)],
+        [costs_of(systems.base, run) for run in (systems.base, *systems.rows)],
         tphs,
         [sides_of(system, of_row.get(system.name, [])) for system in systems.rows],
         left_out,

@@ -34,13 +34,13 @@ class Costs:
 def costs_of(base: System, row: System) -> Costs:
     """The costs of one system, over the tasks that it shares with the model as it is."""
     shared = [question for question in row.runs if question in base.runs]
-    own = [run for question in shared for run in row.runs[question]]
+    mitigated = [run for question in shared for run in row.runs[question]]
     plain = [run for question in shared for run in base.runs[question]]
-    speed, other = (_speed(runs) for runs in (own, plain))
-    answers = sum(run.info.generations for run in own)
-    calls, tokens = _calls(own)
-    peaks = [peak for run in own for peak in _sessions(run, "peak_bytes") if peak]
-    machines = {name for run in (*own, *plain) for name in _sessions(run, "machine")}
+    speed, other = (_speed(runs) for runs in (mitigated, plain))
+    answers = sum(run.info.generations for run in mitigated)
+    calls, tokens = _calls(mitigated)
+    peaks = [peak for run in mitigated for peak in _sessions(run, "peak_bytes") if peak]
+    machines = {name for run in (*mitigated, *plain) for name in _sessions(run, "machine")}
     return Costs(
         row.name,
         answers,

@@ -31,7 +31,7 @@ class Point:
     up: Cell
 
 
-def draw_frontiers(found: Compared, folder: Path) -> list[Drawn]:
+def draw_frontiers(comparison: Compared, folder: Path) -> list[Drawn]:
     """Toxicity against perplexity, and against accuracy, as far as there are both.
 
     Raises:
@@ -39,12 +39,12 @@ def draw_frontiers(found: Compared, folder: Path) -> list[Drawn]:
     """
     drawn = []
     for kind, metric in COSTS:
-        points = points_of(found.cells, kind, metric)
+        points = points_of(comparison.cells, kind, metric)
         if points:
             against = points[0].up.column.name
             name = f"{points[0].across.column.name} against {against}"
             title = (
-                f"{found.model}: paired differences from none, with their 95 % intervals; "
+                f"{comparison.model}: paired differences from none, with their 95 % intervals; "
                 f"{points[0].across.column.scorer_id}, {points[0].up.column.scorer_id}"
             )
             drawn.append(save(name, folder, title, partial(frontier, points=points), 4.6))

@@ -80,9 +80,9 @@ def cells_of(pair: Pair, asked: Measuring, half: Half | None = None) -> Iterator
                 kind, pair.task, _named(estimand, values.level), metric.better, estimand.metric,
                 scorer_id, scale.margin, scale.reach, ratio,
             )  # fmt: skip
-            own = scorer_id.partition(" ")[0].rpartition("-")[2] in asked.steers_by
+            own_scorer = scorer_id.partition(" ")[0].rpartition("-")[2] in asked.steers_by
             missing = _missing(pair, estimand.metric, numbers)
-            yield _cell(asked.row, column, values, scale, missing, own)
+            yield _cell(asked.row, column, values, scale, missing, own_scorer)
     if kinds & set(WRITES):
         yield from _diversity(pair, asked, half)
 
@@ -146,7 +146,12 @@ def _scorer(known: Sequence[Mapping[str, str]], metric: str) -> str:
 
 
 def _cell(
-    row: str, column: Column, values: Values, scale: Scale, missing: tuple[int, int], own: bool
+    row: str,
+    column: Column,
+    values: Values,
+    scale: Scale,
+    missing: tuple[int, int],
+    own_scorer: bool,
 ) -> Cell:
     """What the values of both sides say."""
     sides = (values.before, values.after, values.design, scale)
@@ -159,7 +164,7 @@ def _cell(
         max(measured.p_margin, worst.p_margin),
     )
     before, after = (_mean(side.found) for side in (values.before, values.after))
-    return Cell(row, column, before, after, measured, chances, missing, own)
+    return Cell(row, column, before, after, measured, chances, missing, own_scorer)
 
 
 def _mean(values: Floats) -> float | None:
@@ -208,7 +213,9 @@ def _diversity(pair: Pair, asked: Measuring, half: Half | None) -> Iterator[Cell
         )  # fmt: skip
         lacks = tuple(int(np.isnan(side.found).sum()) for side in sides)
         values = Values(sides[0], sides[1], pair.ids[numbers], design)
-        yield _cell(asked.row, column, values, Scale(margin, 1.0), (lacks[0], lacks[1]), own=False)
+        yield _cell(
+            asked.row, column, values, Scale(margin, 1.0), (lacks[0], lacks[1]), own_scorer=False
+        )
 
 
 def texts_of(runs: Sequence[FinishedRun]) -> dict[str, list[str]]:

@@ -37,7 +37,7 @@ SPLIT = (
 )
 
 
-def write_page(found: Compared, folder: Path) -> Path:
+def write_page(comparison: Compared, folder: Path) -> Path:
     """Write mitigations.html, .md, .csv and figures; gives the page's path.
 
     Raises:
@@ -47,87 +47,88 @@ def write_page(found: Compared, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
-    drawn = draw_frontiers(found, folder / "figures")
-    write_text(folder / "mitigations.csv", as_csv(found))
-    write_text(folder / "mitigations.md", as_markdown(found, drawn))
-    return write_text(folder / "mitigations.html", as_html(found, drawn))
+    drawn = draw_frontiers(comparison, folder / "figures")
+    write_text(folder / "mitigations.csv", as_csv(comparison))
+    write_text(folder / "mitigations.md", as_markdown(comparison, drawn))
+    return write_text(folder / "mitigations.html", as_html(comparison, drawn))
 
 
-def as_csv(found: Compared) -> str:
+def as_csv(comparison: Compared) -> str:
     """One row a mitigation and column."""
     written = io.StringIO()
-    rows = [_row(cell, found) for cell in found.cells]
+    rows = [_row(cell, comparison) for cell in comparison.cells]
     table: Any = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
     table.writeheader()
     table.writerows(rows)
     return written.getvalue()
 
 
-def as_markdown(found: Compared, drawn: Sequence[Drawn]) -> str:
+def as_markdown(comparison: Compared, drawn: Sequence[Drawn]) -> str:
     """The page for a wiki or a pull request."""
-    lines = [f"# {title_of(found)}", "", *(f"{words}\n" for words in _opening(found))]
-    for table in tables_of(found):
+    lines = [f"# {title_of(comparison)}", "", *(f"{words}\n" for words in _opening(comparison))]
+    for table in tables_of(comparison):
         lines += [f"## {table.title}", "", *(f"{words}\n" for words in table.words)]
         lines.append("| " + " | ".join(map(_marked, table.head)) + " |")
         lines.append("|---" * len(table.head) + "|")
         lines += ["| " + " | ".join(map(_marked, row)) + " |" for row in table.rows]
         lines.append("")
-    for one in drawn:
-        lines += [f"![{one.name}](figures/{one.png.name})", ""]
-    for title, points in _lists(found):
+    for figure in drawn:
+        lines += [f"![{figure.name}](figures/{figure.png.name})", ""]
+    for title, points in _lists(comparison):
         lines += [f"## {title}", "", *(f"- {safe(point)}" for point in points), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def as_html(found: Compared, drawn: Sequence[Drawn]) -> str:
+def as_html(comparison: Compared, drawn: Sequence[Drawn]) -> str:
     """The page that opens offline."""
     return page(
         "mitigations.html",
         "history.js",
         {},
-        title=title_of(found),
-        opening=_opening(found),
-        tables=[_shown(table) for table in tables_of(found)],
-        figures=[picture(one) for one in drawn],
-        lists=[{"title": title, "points": points} for title, points in _lists(found)],
+        title=title_of(comparison),
+        opening=_opening(comparison),
+        tables=[_shown(table) for table in tables_of(comparison)],
+        figures=[picture(figure) for figure in drawn],
+        lists=[{"title": title, "points": points} for title, points in _lists(comparison)],
     )
 
 
-def title_of(found: Compared) -> str:
+def title_of(comparison: Compared) -> str:
     """What the page is of."""
-    return f"Mitigations of {found.model}"
+    return f"Mitigations of {comparison.model}"
 
 
-def _opening(found: Compared) -> list[str]:
-    sentences = [WORDS.format(cells=len(found.cells))]
-    if any(cell.own_scorer for cell in found.cells):
+def _opening(comparison: Compared) -> list[str]:
+    sentences = [WORDS.format(cells=len(comparison.cells))]
+    if any(cell.own_scorer for cell in comparison.cells):
         sentences.append(OWN_SCORER)
     return sentences
 
 
-def _lists(found: Compared) -> Iterator[tuple[str, list[str]]]:
+def _lists(comparison: Compared) -> Iterator[tuple[str, list[str]]]:
     """What stands below the tables, by title."""
-    tuned = [_origin(system) for system in found.systems.rows]
+    tuned = [_origin(system) for system in comparison.systems.rows]
     yield "The split", [SPLIT, *tuned]
-    yield "What was asked", [_asked(run) for run in _runs(found)]
-    yield "Who measured it, and what that is worth", list(_validities(found))
+    yield "What was asked", [_asked(run) for run in _runs(comparison)]
+    yield "Who measured it, and what that is worth", list(_validities(comparison))
     lacking = [
-        f"{kind} of {_rows_told(rows, found)}: python -m harness {task} mitigation=NAME, and none"
-        for kind, of_kind in found.lacking.items()
+        f"{kind} of {_rows_told(rows, comparison)}: python -m harness {task} mitigation=NAME, "
+        "and none"
+        for kind, of_kind in comparison.lacking.items()
         for task, rows in of_kind.items()
     ]
     if lacking:
         yield "Not measured", lacking
-    if found.left_out:
-        yield "Left out", [f"{one.run}: {one.reason}" for one in found.left_out]
+    if comparison.left_out:
+        yield "Left out", [f"{excluded.run}: {excluded.reason}" for excluded in comparison.left_out]
 
 
-def _rows_told(rows: Sequence[str], found: Compared) -> str:
-    return "all" if len(rows) == len(found.systems.rows) else ", ".join(rows)
+def _rows_told(rows: Sequence[str], comparison: Compared) -> str:
+    return "all" if len(rows) == len(comparison.systems.rows) else ", ".join(rows)
 
 
-def _runs(found: Compared) -> list[FinishedRun]:
-    return [runs[0] for runs in found.systems.base.runs.values()]
+def _runs(comparison: Compared) -> list[FinishedRun]:
+    return [runs[0] for runs in comparison.systems.base.runs.values()]
 
 
 def _asked(run: FinishedRun) -> str:
@@ -140,13 +141,13 @@ def _asked(run: FinishedRun) -> str:
     )
 
 
-def _validities(found: Compared) -> Iterator[str]:
+def _validities(comparison: Compared) -> Iterator[str]:
     """Of each scorer what is shown of it, and how far that agrees with people."""
     of_metric = {
-        metric: words for run in _runs(found) for metric, words in run.info.validity.items()
+        metric: words for run in _runs(comparison) for metric, words in run.info.validity.items()
     }
     names: dict[tuple[str, str], dict[str, None]] = {}
-    for cell in found.cells:
+    for cell in comparison.cells:
         words = of_metric.get(cell.column.metric, "read off, not judged")
         names.setdefault((cell.column.scorer_id, words), {})[cell.column.name] = None
     for (scorer, words), columns in names.items():
@@ -159,13 +160,13 @@ def _origin(system: System) -> str:
     return f"{named}: {system.tuned_on}"
 
 
-def _row(cell: Cell, found: Compared) -> dict[str, Any]:
+def _row(cell: Cell, comparison: Compared) -> dict[str, Any]:
     """A cell as the tidy table has it."""
     column, low_high = cell.column, cell.interval
     low, high = low_high or (None, None)
-    system = next(system for system in found.systems.rows if system.name == cell.row)
+    system = next(system for system in comparison.systems.rows if system.name == cell.row)
     return {
-        "model": found.model,
+        "model": comparison.model,
         "mitigation": cell.row,
         "method_class": system.method_class,
         "kind": column.kind,
@@ -185,7 +186,7 @@ def _row(cell: Cell, found: Compared) -> dict[str, Any]:
         "p_better": cell.chances.better,
         "p_margin": cell.chances.margin,
         "level": ONE_SIDED_LEVEL,
-        "family": len(found.cells),
+        "family": len(comparison.cells),
         "word": cell.word,
         "side_effect": column.kind not in system.made_for,
         "own_scorer": cell.own_scorer,

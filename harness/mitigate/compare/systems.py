@@ -163,8 +163,10 @@ def _names(rows: Sequence[_Row]) -> list[str]:
         same = [other.options for other in rows if other.mitigation == row.mitigation]
         keys = sorted({key for options in same for key in options})
         differ = [key for key in keys if len({options.get(key) for options in same}) > 1]
-        told = [f"{key.split('.')[-1]}={_short(row.options.get(key))}" for key in differ]
-        names.append(f"{row.mitigation} ({', '.join(told)})" if told else row.mitigation)
+        differences = [f"{key.split('.')[-1]}={_short(row.options.get(key))}" for key in differ]
+        names.append(
+            f"{row.mitigation} ({', '.join(differences)})" if differences else row.mitigation
+        )
     return names
 
 

@@ -45,27 +45,27 @@ class Table:
     """Sentences above it."""
 
 
-def tables_of(found: Compared) -> Iterator[Table]:
+def tables_of(comparison: Compared) -> Iterator[Table]:
     """All tables of the page, in order."""
-    columns = columns_of(found.cells)
+    columns = columns_of(comparison.cells)
     for title, kinds in GROUPS:
         chosen = [column for column in columns if column.kind in kinds]
         if chosen:
-            yield _of_cells(found, title, chosen, with_tph="toxicity" in kinds)
-    yield _of_costs(found.costs)
-    yield _of_sides(found.sides)
-    if found.bests:
-        yield _of_bests(found)
+            yield _of_cells(comparison, title, chosen, with_tph="toxicity" in kinds)
+    yield _of_costs(comparison.costs)
+    yield _of_sides(comparison.sides)
+    if comparison.bests:
+        yield _of_bests(comparison)
 
 
-def _of_cells(found: Compared, title: str, columns: Sequence[Column], with_tph: bool) -> Table:
+def _of_cells(comparison: Compared, title: str, columns: Sequence[Column], with_tph: bool) -> Table:
     """A row a mitigation: what it changes in each column, and the gate's word."""
-    cells = {(cell.row, cell.column): cell for cell in found.cells}
-    tphs = {tph.row: tph for tph in found.tphs}
+    cells = {(cell.row, cell.column): cell for cell in comparison.cells}
+    tphs = {tph.row: tph for tph in comparison.tphs}
     head = ["mitigation", *(f"{ARROWS[c.better.value]} {c.title}" for c in columns)]
-    before = ["none", *(_before(found, column) for column in columns)]
+    before = ["none", *(_before(comparison, column) for column in columns)]
     rows = [before]
-    for system in found.systems.rows:
+    for system in comparison.systems.rows:
         row = [system.name]
         row += [_cell(cells.get((system.name, column))) for column in columns]
         rows.append(row)
@@ -77,9 +77,9 @@ def _of_cells(found: Compared, title: str, columns: Sequence[Column], with_tph: 
     return Table(title, head, rows)
 
 
-def _before(found: Compared, column: Column) -> str:
+def _before(comparison: Compared, column: Column) -> str:
     """What the model as it is has in a column: of the row with most samples, where they differ."""
-    cells = [cell for cell in found.cells if cell.column == column and cell.before is not None]
+    cells = [cell for cell in comparison.cells if cell.column == column and cell.before is not None]
     if not cells:
         return number(None)
     value = max(cells, key=lambda cell: cell.worse.pairs).before or 0.0
@@ -91,8 +91,8 @@ def _cell(cell: Cell | None) -> str:
     if cell is None:
         return "not run"
     lost = f", {sum(cell.missing):,} missing" if any(cell.missing) else ""
-    own = OWN if cell.own_scorer else ""
-    return f"{change(cell)} **{cell.word}**{own}{lost}"
+    mark = OWN if cell.own_scorer else ""
+    return f"{change(cell)} **{cell.word}**{mark}{lost}"
 
 
 def change(cell: Cell) -> str:
@@ -118,21 +118,21 @@ def _of_costs(costs: Sequence[Costs]) -> Table:
     """What answers took; one run each, which other work on the machine slows down."""
     rows = [
         [
-            one.row,
-            _decimals(one.tokens_per_second, 1),
-            _decimals(one.rate, 2),
-            "" if one.calls is None else f"{max(0.0, one.calls - 1):.2f}",
-            _decimals(one.tokens_per_answer, 0),
-            _decimals(None if one.peak_bytes is None else one.peak_bytes / MEGABYTE, 0),
+            cost.row,
+            _decimals(cost.tokens_per_second, 1),
+            _decimals(cost.rate, 2),
+            "" if cost.calls is None else f"{max(0.0, cost.calls - 1):.2f}",
+            _decimals(cost.tokens_per_answer, 0),
+            _decimals(None if cost.peak_bytes is None else cost.peak_bytes / MEGABYTE, 0),
         ]
-        for one in costs
+        for cost in costs
     ]
     words = [
         "Each is what one run took, without an interval: other work on the machine slows it down. "
         "Tokens a second are those of the answers that are given; all calls' tokens, prompts among "
         "them, stand beside it. Memory is the most that the run's process held, a GPU's aside."
     ]
-    if any(one.machines > 1 for one in costs):
+    if any(cost.machines > 1 for cost in costs):
         words.append("Some runs are of other machines than those they are set against.")
     head = ["mitigation", "tokens/s", "of none's rate", "extra calls", "tokens an answer",
             "peak memory, MB"]  # fmt: skip
@@ -142,18 +142,18 @@ def _of_costs(costs: Sequence[Costs]) -> Table:
 def _of_sides(sides: Sequence[Sides]) -> Table:
     """What each mitigation moved that it was not made for."""
     rows = []
-    for one in sides:
-        got = one.with_word(SAFER, BETTER)
-        lost = one.with_word(WORSE)
+    for side in sides:
+        got = side.with_word(SAFER, BETTER)
+        lost = side.with_word(WORSE)
         rows.append(
             [
-                one.row,
-                ", ".join(one.made_for),
-                _decimals(one.entanglement, 2),
+                side.row,
+                ", ".join(side.made_for),
+                _decimals(side.entanglement, 2),
                 _named(got),
                 _named(lost),
-                str(len(one.with_word(NOT_WORSE))),
-                str(len(one.with_word(UNKNOWN))),
+                str(len(side.with_word(NOT_WORSE))),
+                str(len(side.with_word(UNKNOWN))),
             ]
         )
     head = ["mitigation", "made for", "entanglement", "better", "worse", "not worse", "unknown"]
@@ -165,10 +165,10 @@ def _of_sides(sides: Sequence[Sides]) -> Table:
     return Table("Side effects", head, rows, words)
 
 
-def _of_bests(found: Compared) -> Table:
+def _of_bests(comparison: Compared) -> Table:
     """The best row of each column, and what it is when it is looked at again."""
     rows = []
-    for best in found.bests:
+    for best in comparison.bests:
         drawn = best.shrunk
         if drawn is None:
             shown = ""

@@ -49,10 +49,10 @@ def _work(cfg: DictConfig) -> int:
     else:
         folders = given["runs"] if isinstance(given["runs"], list) else [given["runs"]]
         runs = [FinishedRun.read(Path(str(folder)), "runs") for folder in folders]
-    found = beside(runs, given["target"], given["reference"])
+    pairs = beside(runs, given["target"], given["reference"])
     curves = {name: given[name] for name in ("scalability", "sustainability")}
-    where = write_page(found, curves, runs, Path(given["to"]))
-    for row in rows_of(found):
+    where = write_page(pairs, curves, runs, Path(given["to"]))
+    for row in rows_of(pairs):
         if row["word"]:
             print(f"{row['task']}, {row['model']}, {row['name']}: {row['word']}")
     print(f"\npage: {where}; forgotten.md, .csv and figures beside it")

@@ -36,38 +36,38 @@ LEAKS = (
 KEPT = {"muse": "utility", "tofu": "model utility"}
 
 
-def title_of(found: Sequence[Beside]) -> str:
+def title_of(pairs: Sequence[Beside]) -> str:
     """What the page is of."""
-    return f"What was forgotten, between {found[0].target.name} and {found[0].reference.name}"
+    return f"What was forgotten, between {pairs[0].target.name} and {pairs[0].reference.name}"
 
 
-def rows_of(found: Sequence[Beside]) -> Iterator[dict[str, Any]]:
+def rows_of(pairs: Sequence[Beside]) -> Iterator[dict[str, Any]]:
     """One tidy row a model and number."""
-    for one in found:
-        shared = {"task": one.own.task, "model": one.own.name, "run": one.own.run.name}
-        for name, metric, where in MEMORIES[one.own.task]:
-            row = one.own.row(name) or {}
-            yield {**shared, "name": name, **_numbers(row), "word": one.word(metric, where)}
-        for name in (KEPT[one.own.task], "coherent"):
-            word = one.guard or "" if name == "coherent" else ""
-            yield {**shared, "name": name, **_numbers(one.own.row(name) or {}), "word": word}
-        if one.leakage:
-            leak, low, high = one.leakage
+    for pair in pairs:
+        shared = {"task": pair.own.task, "model": pair.own.name, "run": pair.own.run.name}
+        for name, metric, where in MEMORIES[pair.own.task]:
+            row = pair.own.row(name) or {}
+            yield {**shared, "name": name, **_numbers(row), "word": pair.word(metric, where)}
+        for name in (KEPT[pair.own.task], "coherent"):
+            word = pair.guard or "" if name == "coherent" else ""
+            yield {**shared, "name": name, **_numbers(pair.own.row(name) or {}), "word": word}
+        if pair.leakage:
+            leak, low, high = pair.leakage
             word = "within 5 %" if abs(leak) <= PASSES else ""
             numbers = {"estimate": leak, "low": low, "high": high}
             yield {**shared, "name": "privacy leakage, %", **numbers, "word": word}
-        if one.distance:
-            apart, low, high, p = one.distance
+        if pair.distance:
+            apart, low, high, p = pair.distance
             numbers = {"estimate": apart, "low": low, "high": high}
             yield {**shared, "name": "distance of truth ratios", **numbers, "word": f"p {p:.2g}"}
 
 
 def tables_of(
-    found: Sequence[Beside], curves: Mapping[str, Sequence[str]], runs: Sequence[FinishedRun]
+    pairs: Sequence[Beside], curves: Mapping[str, Sequence[str]], runs: Sequence[FinishedRun]
 ) -> Iterator[dict[str, Any]]:
     """A table a task, one a curve, and that of hazardous knowledge."""
-    rows = list(rows_of(found))
-    for task in dict.fromkeys(one.own.task for one in found):
+    rows = list(rows_of(pairs))
+    for task in dict.fromkeys(pair.own.task for pair in pairs):
         of_task = [row for row in rows if row["task"] == task]
         names = list(dict.fromkeys(row["name"] for row in of_task))
         cells = {(row["model"], row["name"]): _cell(row) for row in of_task}
@@ -86,7 +86,7 @@ def tables_of(
 
 
 def write_page(
-    found: Sequence[Beside],
+    pairs: Sequence[Beside],
     curves: Mapping[str, Sequence[str]],
     runs: Sequence[FinishedRun],
     folder: Path,
@@ -100,26 +100,29 @@ def write_page(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
-    tables, rows = list(tables_of(found, curves, runs)), list(rows_of(found))
-    opening = [WORDS.format(target=found[0].target.name, reference=found[0].reference.name)]
-    drawn = list(_drawn(found, rows, folder / "figures"))
+    tables, rows = list(tables_of(pairs, curves, runs)), list(rows_of(pairs))
+    opening = [WORDS.format(target=pairs[0].target.name, reference=pairs[0].reference.name)]
+    drawn = list(_drawn(pairs, rows, folder / "figures"))
     written = io.StringIO()
-    table: Any = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    sheet: Any = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
+    sheet.writeheader()
+    sheet.writerows(rows)
     write_text(folder / "forgotten.csv", written.getvalue())
-    lines = [f"# {safe(title_of(found))}", "", *(f"{safe(words)}\n" for words in opening)]
-    for one in tables:
-        lines += [f"## {one['title']}", "", *(f"{words}\n" for words in one["words"])]
-        lines += ["| " + " | ".join(map(safe, row)) + " |" for row in (one["head"], *one["rows"])]
-        lines.insert(len(lines) - len(one["rows"]), "|---" * len(one["head"]) + "|")
+    lines = [f"# {safe(title_of(pairs))}", "", *(f"{safe(words)}\n" for words in opening)]
+    for table in tables:
+        lines += [f"## {table['title']}", "", *(f"{words}\n" for words in table["words"])]
+        marked = [[safe(cell) for cell in row] for row in (table["head"], *table["rows"])]
+        lines += [f"| {' | '.join(row)} |" for row in marked]
+        lines.insert(len(lines) - len(table["rows"]), "|---" * len(table["head"]) + "|")
         lines.append("")
-    lines += [f"![{one.name}](figures/{one.png.name})\n" for one in drawn]
+    lines += [f"![{figure.name}](figures/{figure.png.name})\n" for figure in drawn]
     write_text(folder / "forgotten.md", "\n".join(lines).rstrip() + "\n")
-    plain = [{**one, "rows": [[visible(c) for c in row] for row in one["rows"]]} for one in tables]
+    plain = [
+        {**table, "rows": [[visible(c) for c in row] for row in table["rows"]]} for table in tables
+    ]
     html = page(
-        "mitigations.html", "history.js", {}, title=title_of(found), opening=opening,
-        tables=plain, figures=[picture(one) for one in drawn], lists=[],
+        "mitigations.html", "history.js", {}, title=title_of(pairs), opening=opening,
+        tables=plain, figures=[picture(figure) for figure in drawn], lists=[],
     )  # fmt: skip
     return write_text(folder / "forgotten.html", html)
 
@@ -175,9 +178,9 @@ def _hazards(runs: Sequence[FinishedRun]) -> Iterator[list[str]]:
         yield [run.info.model, name, number(row["estimate"]), shown]
 
 
-def _drawn(found: Sequence[Beside], rows: Sequence[Row], folder: Path) -> Iterator[Drawn]:
+def _drawn(pairs: Sequence[Beside], rows: Sequence[Row], folder: Path) -> Iterator[Drawn]:
     """What is remembered against what is kept, a figure a task."""
-    for task in dict.fromkeys(one.own.task for one in found):
+    for task in dict.fromkeys(pair.own.task for pair in pairs):
         across, up = MEMORIES[task][0][0], KEPT[task]
         values = {(r["model"], r["name"]): r for r in rows if r["task"] == task}
         points = [

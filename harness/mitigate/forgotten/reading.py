@@ -125,7 +125,7 @@ class Beside:
         """Why nothing that this model lacks counts as forgotten; None: its answers are coherent."""
         where = WRITTEN[self.own.task]
         before, after = (
-            np.nan_to_num(one.values("coherent", where)) for one in (self.reference, self.own)
+            np.nan_to_num(run.values("coherent", where)) for run in (self.reference, self.own)
         )
         if not len(after):
             return UNGUARDED
@@ -139,8 +139,8 @@ class Beside:
     def leakage(self) -> tuple[float, float | None, float | None] | None:
         """PrivLeak in per cent with its interval; None: there is no AUC of both."""
         areas = []
-        for one in (self.own, self.reference):
-            row = one.row("privacy: AUC")
+        for run in (self.own, self.reference):
+            row = run.row("privacy: AUC")
             if row is None:
                 return None
             area = Area(*(float(str(row[end])) for end in ("estimate", "low", "high")))
@@ -154,22 +154,22 @@ class Beside:
         """Kolmogorov-Smirnov distance of truth ratios, its band and p; None: none to hold."""
         where = {"part": "forget", "measure": "truth"}
         sides: list[tuple[Floats, list[str]]] = []
-        for one in (self.own, self.reference):
-            if one.task != "tofu":
+        for run in (self.own, self.reference):
+            if run.task != "tofu":
                 return None
-            values, clusters = one.values("truth_ratio", where), one.clusters(where)
+            values, clusters = run.values("truth_ratio", where), run.clusters(where)
             known = ~np.isnan(values)
             sides.append((values[known], [c for c, k in zip(clusters, known, strict=True) if k]))
         if not all(len(values) for values, _ in sides):
             return None
         return kolmogorov_smirnov(*sides[0], *sides[1])
 
-    def _halfway(self, one: Asked, metric: str, where: Mapping[str, str]) -> Estimate:
+    def _halfway(self, run: Asked, metric: str, where: Mapping[str, str]) -> Estimate:
         """A model's values less the middle of target and reference; what is missing is memory."""
         ends = [side.values(metric, where) for side in (self.target, self.reference)]
-        own = np.where(np.isnan(values := one.values(metric, where)), 1.0, values)
-        clusters = self._numbers(one.clusters(where))
-        off = own - (ends[0] + ends[1]) / 2
+        ratios = np.where(np.isnan(values := run.values(metric, where)), 1.0, values)
+        clusters = self._numbers(run.clusters(where))
+        off = ratios - (ends[0] + ends[1]) / 2
         return Mean().estimate(off, np.arange(len(off)), clusters, OFF)
 
     @staticmethod
@@ -189,26 +189,29 @@ def beside(runs: Sequence[FinishedRun], target: str, reference: str) -> list[Bes
         HarnessError: there is no run of either.
     """
     asked = [Asked(run) for run in runs if run.question["task"] in TASKS]
-    found = []
+    pairs = []
     for task in TASKS:
         ends: dict[str, dict[str, Asked]] = {target: {}, reference: {}}
-        for one in asked:
-            if one.task == task and one.name in ends:
-                ends[one.name][_question(one)] = one
-        for one in asked:
-            question = _question(one)
-            if one.task == task and all(question in of for of in ends.values()):
-                found.append(Beside(one, ends[target][question], ends[reference][question]))
-    if not found:
-        names = ", ".join(sorted({f"{one.task} on {one.name}" for one in asked})) or "none"
+        for candidate in asked:
+            if candidate.task == task and candidate.name in ends:
+                ends[candidate.name][_question(candidate)] = candidate
+        for candidate in asked:
+            question = _question(candidate)
+            if candidate.task == task and all(question in of for of in ends.values()):
+                pairs.append(Beside(candidate, ends[target][question], ends[reference][question]))
+    if not pairs:
+        names = (
+            ", ".join(sorted({f"{candidate.task} on {candidate.name}" for candidate in asked}))
+            or "none"
+        )
         raise HarnessError(
             f"target={target!r} and reference={reference!r} have no runs of one question of "
             f"{' or '.join(TASKS)}; runs that were found: {names}"
         )
-    return found
+    return pairs
 
 
-def _question(one: Asked) -> str:
+def _question(run: Asked) -> str:
     """What was asked: the samples and how they were answered."""
-    question = one.run.question
+    question = run.run.question
     return " ".join(question[name] for name in ("task", "version", "of", "protocol", "settings"))

@@ -81,7 +81,7 @@ def recovered(
         raise HarnessError(f"metric={metric!r}: {runs[0].name} has {', '.join(runs[0].metrics)}")
     scores = [_scores(run, metric, where) for run in runs]
     asked = _asked(scores, [str(row["question"]) for row in relearned])
-    known, unlearned, attacked = (np.array([one.values[s] for s in asked]) for one in scores)
+    known, unlearned, attacked = (np.array([score.values[s] for s in asked]) for score in scores)
     clusters = np.unique([scores[0].clusters[s] for s in asked], return_inverse=True)[1]
     name, method_class = method_of(runs[1])
     return Recovered(
@@ -140,11 +140,11 @@ def _chosen(table: pa.Table, where: Mapping[str, object]) -> list[int]:
     columns = {field_of(column): column for column in table.column_names}
     if unknown := [field for field in where if field not in columns]:
         raise HarnessError(f"where.{unknown[0]}: samples have {', '.join(columns)}")
-    kept = [
+    matches = [
         all(str(value) == str(where[field]) for field, value in zip(where, row, strict=True))
         for row in zip(*(table[columns[field]].to_pylist() for field in where), strict=True)
     ]
-    numbers = [n for n, keep in enumerate(kept) if keep] if where else list(range(len(table)))
+    numbers = [n for n, keep in enumerate(matches) if keep] if where else list(range(len(table)))
     if not numbers:
         raise HarnessError(f"where={dict(where)} chooses no sample")
     return numbers

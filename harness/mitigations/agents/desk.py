@@ -68,7 +68,7 @@ def grouped(requests: Sequence[Request], most: int) -> Iterator[list[Request]]:
     """The requests in groups of so many answers, or one request."""
     group: list[Request] = []
     for request in requests:
-        if group and sum(len(one.indices) for one in (*group, request)) > most:
+        if group and sum(len(queued.indices) for queued in (*group, request)) > most:
             yield group
             group = []
         group.append(request)

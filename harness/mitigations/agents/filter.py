@@ -112,27 +112,31 @@ class Filter:
             written = desk.write(
                 f"erase-{number}", {key: ERASE.format(**given[key], **count) for key in touched}
             )
-            usable = {key: one for key, one in written.items() if one.text and one.text.strip()}
+            usable = {
+                key: version
+                for key, version in written.items()
+                if version.text and version.text.strip()
+            }
             shown = {
                 key: {**given[key], "what": about(prompts[key], usable[key])} for key in usable
             }
             ratings = desk.judge(
                 f"rate-{number}", {key: RATE.format(**shown[key]) for key in usable}
             )
-            for key, one in usable.items():
-                versions[key].append((rating_in(ratings[key].text or ""), one))
+            for key, version in usable.items():
+                versions[key].append((rating_in(ratings[key].text or ""), version))
         best = {
             key: sorted(rated, key=lambda pair: -pair[0])[: self.top]
             for key, rated in versions.items()
         }
-        kept = {
+        chosen = {
             key: rated
             for key, rated in best.items()
             if rated and sum(rating for rating, _ in rated) / len(rated) >= self.least
         }
         composed = desk.write("compose", {
-            key: COMPOSE.format(**given[key], versions=_listed([one for _, one in rated]))
-            for key, rated in kept.items()
+            key: COMPOSE.format(**given[key], versions=_listed([version for _, version in rated]))
+            for key, rated in chosen.items()
         })  # fmt: skip
         return {
             key: composed[key]

@@ -27,8 +27,8 @@ def noting(
         made: all that was asked for it; one that a mitigation further in made notes its own calls.
         counts: what else is noted.
     """
-    spent = [_spent(one) for one in made]
-    total = {CALLS: sum(one for one, _ in spent), TOKENS: sum(tokens for _, tokens in spent)}
+    spent = [_spent(calls) for calls in made]
+    total = {CALLS: sum(calls for calls, _ in spent), TOKENS: sum(tokens for _, tokens in spent)}
     before = answer.noted or {}  # what was replaced further in stays replaced
     highest = {name: max(count, before.get(name, count)) for name, count in counts.items()}
     return replace(answer, noted={**before, **highest, **total})

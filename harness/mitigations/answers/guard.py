@@ -179,20 +179,20 @@ class _Guarded(Around):
         self, drawn: Sequence[_Drawn], generation: GenerationConfig, last: bool
     ) -> Iterator[Generation]:
         """Those of the answers that are given now."""
-        written = [one for one in drawn if _is_written(one)]
+        written = [draw for draw in drawn if _is_written(draw)]
         verdicts = iter(
             self.guard.verdicts(
-                [one.request for one in written],
-                [one.drawn[-1] for one in written],
+                [draw.request for draw in written],
+                [draw.drawn[-1] for draw in written],
                 generation.stop,
             )
             if written
             else []
         )
-        for one in drawn:
-            verdict = next(verdicts) if _is_written(one) else True
+        for draw in drawn:
+            verdict = next(verdicts) if _is_written(draw) else True
             counts = {"replaced": 0.0, "not_read": float(isinstance(verdict, str))}
-            answer = one.drawn[-1]
+            answer = draw.drawn[-1]
             if verdict is not True:
                 if not last:
                     continue
@@ -204,12 +204,12 @@ class _Guarded(Around):
                     answer = replace(
                         answer, text=self.guard.refusal, finish_reason="stop", opened=None
                     )
-            yield noting(answer, one.drawn, counts)
+            yield noting(answer, draw.drawn, counts)
 
 
-def _is_written(one: _Drawn) -> bool:
+def _is_written(draw: _Drawn) -> bool:
     """Whether there is a text to be read: no failure, no choices, nothing withheld."""
-    answer = one.drawn[-1]
+    answer = draw.drawn[-1]
     return answer.text is not None and answer.finish_reason != "filtered"
 
 

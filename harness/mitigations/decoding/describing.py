@@ -19,8 +19,8 @@ def described(request: Request, description: str) -> Request:
         return replace(request, prompt=f"{description}\n{request.prompt}")
     first, *rest = request.prompt
     if first.role == "system":
-        told = Message("system", f"{first.content}\n\n{description}")
-        return replace(request, prompt=(told, *rest))
+        system = Message("system", f"{first.content}\n\n{description}")
+        return replace(request, prompt=(system, *rest))
     return replace(request, prompt=(Message("system", description), *request.prompt))
 
 

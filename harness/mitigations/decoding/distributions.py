@@ -19,14 +19,14 @@ def likely(logits: torch.Tensor, top_p: float = 1.0, top_k: int = 0) -> torch.Te
         top_p: probability of the nucleus.
         top_k: so many tokens at most; 0: any number.
     """
-    kept: torch.Tensor | None = None
+    mask: torch.Tensor | None = None
     if top_k and top_k < logits.shape[-1]:
-        kept = logits >= logits.topk(top_k).values[:, -1:]
+        mask = logits >= logits.topk(top_k).values[:, -1:]
     if top_p < 1:
-        filtered = logits if kept is None else logits.masked_fill(~kept, -torch.inf)
+        filtered = logits if mask is None else logits.masked_fill(~mask, -torch.inf)
         probabilities = filtered.softmax(-1)
-        kept = probabilities >= _least(probabilities, top_p)[:, None]
-    return kept
+        mask = probabilities >= _least(probabilities, top_p)[:, None]
+    return mask
 
 
 def _least(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:

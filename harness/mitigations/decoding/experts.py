@@ -117,7 +117,7 @@ class Experts:
 
         if not beside:
             return logits
-        kept = likely(logits, self.top_p, self.top_k)
+        mask = likely(logits, self.top_p, self.top_k)
         given = dict(zip(self.names, beside, strict=True))
         expert, anti_expert = given.get("expert"), given.get("anti_expert")
         if expert and anti_expert and expert.head and expert.head is anti_expert.head:
@@ -127,7 +127,7 @@ class Experts:
             above = expert.logits() if expert else logits
             difference = above - (anti_expert.logits() if anti_expert else logits)
         moved = logits + self.alpha * difference
-        return moved if kept is None else moved.masked_fill_(~kept, float("-inf"))
+        return moved if mask is None else moved.masked_fill_(~mask, float("-inf"))
 
 
 def _weighed(model: HuggingFaceModel, text: str, tokens: Sequence[str]) -> Sequence[float]:

@@ -92,7 +92,7 @@ class GeDi:
         if not self.weight:
             return ()
         read: dict[str, Auxiliary] = {}
-        found = []
+        auxiliaries = []
         for role, name in self.names.items():
             other = auxiliary_model(str(name), model.device)
             if other.name not in read:
@@ -102,8 +102,8 @@ class GeDi:
                 if self.codes[role]
                 else ()
             )
-            found.append(replace(read[other.name], before=code, weighed=True))
-        return found
+            auxiliaries.append(replace(read[other.name], before=code, weighed=True))
+        return auxiliaries
 
     def change_logits(
         self, logits: torch.Tensor, contexts: Sequence[Context], beside: Sequence[Beside] = ()

@@ -94,9 +94,9 @@ class MoralDirection:
         order = np.argsort(-weights, kind="stable")[: self.top_k]
         places = self._placed([_sentence(text[-200:] + tokens[n]) for n in order])
         lowest = np.sort(places)[::-1][min(self.least, len(places)) - 1]
-        kept = order[(places >= self.threshold) | (places >= lowest)]
+        chosen = order[(places >= self.threshold) | (places >= lowest)]
         changed = np.full(len(weights), -np.inf)
-        changed[kept] = weights[kept]
+        changed[chosen] = weights[chosen]
         return changed
 
     def change_logits(self, logits: torch.Tensor, contexts: Sequence[Context]) -> torch.Tensor:
@@ -109,8 +109,8 @@ class MoralDirection:
         places = torch.tensor(self._of(contexts, top.tolist()), device=logits.device)
         places = places.masked_fill(~logits.gather(1, top).isfinite(), -2.0)
         lowest = places.topk(min(self.least, places.shape[1])).values[:, -1:]
-        kept = (places >= self.threshold) | (places >= lowest)
-        out = torch.ones_like(logits, dtype=torch.bool).scatter_(1, top, ~kept)
+        mask = (places >= self.threshold) | (places >= lowest)
+        out = torch.ones_like(logits, dtype=torch.bool).scatter_(1, top, ~mask)
         return logits.masked_fill(out, -torch.inf)
 
     def _placed(self, texts: Sequence[str]) -> NDArray[np.float64]:

@@ -82,22 +82,22 @@ class Uddia:
         if not beside or self._head is None or self._weight is None:
             return logits
         states = beside[0].outputs.float()
-        toxicity, own = -self._head(states), logits.log_softmax(-1)
-        length, tuned = self.rate * states.norm(dim=-1, keepdim=True), own
-        moved = own
+        toxicity, untuned = -self._head(states), logits.log_softmax(-1)
+        length, tuned = self.rate * states.norm(dim=-1, keepdim=True), untuned
+        moved = untuned
         for _ in range(self.steps):
-            slope = self._slope(tuned, own, toxicity) @ self._weight
+            slope = self._slope(tuned, untuned, toxicity) @ self._weight
             step = length * slope / slope.norm(dim=-1, keepdim=True).clamp(min=1e-12)
             moved = moved - step @ self._weight.T
             tuned = moved.log_softmax(-1)
-        return self.mixed * tuned + (1 - self.mixed) * own
+        return self.mixed * tuned + (1 - self.mixed) * untuned
 
     def _slope(
-        self, tuned: torch.Tensor, own: torch.Tensor, toxicity: torch.Tensor
+        self, tuned: torch.Tensor, untuned: torch.Tensor, toxicity: torch.Tensor
     ) -> torch.Tensor:
         """By the logits: of E[toxicity] + divergence * KL(tuned, own)."""
         probabilities = tuned.exp()
-        change = (tuned - own).nan_to_num_(0.0, 0.0, 0.0)  # a filter before may have left -inf
+        change = (tuned - untuned).nan_to_num_(0.0, 0.0, 0.0)  # a filter before may have left -inf
         cost = toxicity + self.divergence * change
         mean = (probabilities * cost).sum(-1, keepdim=True)
         return probabilities * (cost - mean)

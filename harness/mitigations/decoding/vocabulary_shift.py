@@ -116,13 +116,13 @@ def _read(text: str) -> Sequence[tuple[str, float]]:
     Raises:
         HarnessError: a line has none.
     """
-    found = []
+    shifts = []
     for line in filter(None, text.splitlines()):
         word, _, shift = line.rpartition("\t")
         try:
-            found.append((word.strip().lower(), float(shift)))
+            shifts.append((word.strip().lower(), float(shift)))
         except ValueError as error:
             raise HarnessError(
                 f"mitigation.shifts: line {line!r} must hold a word, a tab and a number"
             ) from error
-    return found
+    return shifts

@@ -64,8 +64,8 @@ class Base:
         (answer,) = self.encoder.choices(request, prompt)
         ended = text.asked and bool(self.ends) and len(answer) <= LONGEST
         end = [self.ends[-1]] if ended else []
-        kept = prompt[-LONGEST:]
-        return Row((*kept, *answer[:LONGEST], *end), len(kept))
+        context = prompt[-LONGEST:]
+        return Row((*context, *answer[:LONGEST], *end), len(context))
 
     def rows(self, texts: Iterable[Text]) -> list[Row]:
         """Texts in tokens, in their order.

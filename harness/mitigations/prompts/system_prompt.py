@@ -26,8 +26,8 @@ class SystemPrompt:
     @property
     def identity(self) -> Mapping[str, str]:
         """The text, and whether the vendor's is kept before it."""
-        kept = {"keep": "true"} if self.keep else {}
-        return {"mitigation": "system_prompt", "text": self.text, **kept}
+        options = {"keep": "true"} if self.keep else {}
+        return {"mitigation": "system_prompt", "text": self.text, **options}
 
     def apply(self, request: Request) -> Request:
         """The request with the text in front of it."""

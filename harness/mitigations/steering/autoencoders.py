@@ -64,8 +64,8 @@ def _codes(
     """Of each text the codes of its tokens, sinks left out."""
     states = [of_text[layer] for of_text in residual.states(texts, [layer])]
     longest = longest_of(states)
-    kept = [x[x.norm(dim=-1) <= longest] for x in states]
-    return [autoencoder.encode(x) for x in kept if len(x)]
+    short = [x[x.norm(dim=-1) <= longest] for x in states]
+    return [autoencoder.encode(x) for x in short if len(x)]
 
 
 def trained_here(model: Any, contrast: Contrast, layer: int, seed: int) -> SparseAutoencoder:

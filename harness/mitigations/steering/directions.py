@@ -49,8 +49,8 @@ def mean_of(states: Sequence[torch.Tensor], longest: torch.Tensor) -> torch.Tens
         states: of each text, shape (tokens, width).
         longest: norm of a state that is no sink's.
     """
-    kept = [of_text[of_text.norm(dim=-1) <= longest] for of_text in states]
-    return torch.stack([of_text.mean(0) for of_text in kept if len(of_text)]).mean(0)
+    short = [of_text[of_text.norm(dim=-1) <= longest] for of_text in states]
+    return torch.stack([of_text.mean(0) for of_text in short if len(of_text)]).mean(0)
 
 
 class Direction:

@@ -174,13 +174,15 @@ def _pooled(
     def at(layer: int) -> Change:
         def change(states: torch.Tensor) -> torch.Tensor:
             wide = states.float()
-            kept = mask & (wide.norm(dim=-1) <= limits[layer].to(wide.device))
-            kept = kept.index_fill(1, torch.tensor([0], device=kept.device), False)
+            pooled_mask = mask & (wide.norm(dim=-1) <= limits[layer].to(wide.device))
+            pooled_mask = pooled_mask.index_fill(
+                1, torch.tensor([0], device=pooled_mask.device), False
+            )
             if maps is not None:
                 scale, shift = maps.affine(layer)
                 wide = wide * scale + shift
-            counts = kept.sum(1, keepdim=True).clamp(min=1)
-            pooled[layer] = (wide * kept[..., None]).sum(1) / counts
+            counts = pooled_mask.sum(1, keepdim=True).clamp(min=1)
+            pooled[layer] = (wide * pooled_mask[..., None]).sum(1) / counts
             return states if maps is None else wide.to(states.dtype)
 
         return change

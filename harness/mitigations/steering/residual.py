@@ -126,8 +126,8 @@ class Residual:
             given: dict[int, torch.Tensor] = {}
             with torch.inference_mode():
                 self.run(ids, mask, {layer: _keep(given, layer) for layer in layers})
-            for row, kept in enumerate(mask):
-                yield {layer: given[layer][row, 1:][kept[1:]].float().cpu() for layer in layers}
+            for row, present in enumerate(mask):
+                yield {layer: given[layer][row, 1:][present[1:]].float().cpu() for layer in layers}
 
 
 def _keep(given: dict[int, torch.Tensor], layer: int) -> Change:

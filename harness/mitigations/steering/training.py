@@ -161,9 +161,9 @@ class _Net:
     def loss(self, states: torch.Tensor) -> torch.Tensor:
         """What is lost of a batch, and what dead features could give of it."""
         coded = ((states - self.b_dec) @ self.w_enc + self.b_enc).relu()
-        kept = coded.detach().flatten().topk(self._active * len(states)).values[-1]
-        codes = coded * (coded >= kept)
-        self._remember(float(kept), codes)
+        least = coded.detach().flatten().topk(self._active * len(states)).values[-1]
+        codes = coded * (coded >= least)
+        self._remember(float(least), codes)
         rest = states - (codes @ self.w_dec + self.b_dec)
         loss: torch.Tensor = rest.square().sum(-1).mean()
         dead = self.quiet >= DEAD
@@ -180,8 +180,8 @@ class _Net:
         return left
 
     @torch.no_grad()
-    def _remember(self, kept: float, codes: torch.Tensor) -> None:
-        self.threshold = kept if not self.threshold else 0.99 * self.threshold + 0.01 * kept
+    def _remember(self, least: float, codes: torch.Tensor) -> None:
+        self.threshold = least if not self.threshold else 0.99 * self.threshold + 0.01 * least
         self.quiet = torch.where((codes > 0).any(0), 0, self.quiet + 1)
 
     @torch.no_grad()

@@ -82,8 +82,8 @@ class DontKnow:
                 f"method dont_know needs questions to forget (`question` and `answer`), and "
                 f"{unasked} of {len(forgetting.texts)} texts of data= are none"
             )
-        said = unknowing(len(forgetting.texts), fit.seed)
-        pairs = zip(forgetting.texts, said, strict=True)
+        answers = unknowing(len(forgetting.texts), fit.seed)
+        pairs = zip(forgetting.texts, answers, strict=True)
         chosen = forgetting.base.rows(text._replace(text=words) for text, words in pairs)
         if self.objective == "relabelling":
             return forgetting.train(

@@ -84,8 +84,8 @@ class Forgetting:
         training = self.tuned.train(self.tuning, self.fit, len(self.forget), loss)
         if not self.fit.forecast:
             self.tuned.save(self.fit.out)
-        kept = 0 if self.retained.how == "none" else len(self.keep)
-        return {"texts_to_forget": len(self.forget), "texts_to_retain": kept, **training.facts}
+        retained = 0 if self.retained.how == "none" else len(self.keep)
+        return {"texts_to_forget": len(self.forget), "texts_to_retain": retained, **training.facts}
 
     def beside(self, numbers: Sequence[int]) -> list[Row]:
         """As many texts to retain, drawn for these alone, so that a kill changes none of them."""
@@ -123,8 +123,8 @@ class Forgetting:
         if self.retained.how == "none":
             return
         rows = self.beside(numbers)
-        kept = text_loss(self.base, rows) if self.retained.how == "gdr" else self._moved(rows)
-        for part in kept:
+        losses = text_loss(self.base, rows) if self.retained.how == "gdr" else self._moved(rows)
+        for part in losses:
             yield self.retained.weight * part
 
     def _moved(self, rows: Sequence[Row]) -> Iterator[Tensor]:

@@ -82,9 +82,9 @@ class WhosHarryPotter:
         from harness.mitigations.fitting.losses import learned_logits, text_loss
         from harness.mitigations.unlearning.losses import generic
 
-        kept = fit.kept / "reinforced"
-        kept.mkdir(exist_ok=True)
-        mine = replace(fit, kept=kept)
+        reinforced = fit.kept / "reinforced"
+        reinforced.mkdir(exist_ok=True)
+        mine = replace(fit, kept=reinforced)
         strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), mine)
         strong.tuned.remember()
         base, rows = strong.base, strong.forget
@@ -103,8 +103,8 @@ class WhosHarryPotter:
                 with strong.tuned.untuned():
                     before = learned_logits(base, batch)
                 made = generic(before, learned_logits(base, batch), self.strength).argmax(-1).cpu()
-                own = batch.tokens[:, 1:][batch.learned[:, 1:]].cpu()
-                same += int((made == own).sum())
+                tokens = batch.tokens[:, 1:][batch.learned[:, 1:]].cpu()
+                same += int((made == tokens).sum())
                 each = batch.learned[:, 1:].sum(1).tolist()
                 for number, its in zip(part, torch.split(made, each), strict=True):
                     labels[number] = its

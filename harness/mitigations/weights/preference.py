@@ -133,14 +133,14 @@ def log_probabilities_before(
 
     from harness.mitigations.fitting.losses import sequence_log_probabilities
 
-    found = torch.zeros(len(chosen), 2)
+    log_probabilities = torch.zeros(len(chosen), 2)
     if fit.forecast:
-        return found
+        return log_probabilities
     tuned.base.network.eval()
     with tuned.untuned():
         for part in _parts(range(len(chosen)), chosen, rejected):
             both = [*(chosen[n] for n in part), *(rejected[n] for n in part)]
-            found[part] = torch.stack(
+            log_probabilities[part] = torch.stack(
                 sequence_log_probabilities(tuned.base, both).cpu().chunk(2), dim=1
             )
-    return found
+    return log_probabilities

@@ -106,8 +106,8 @@ class LibraryAsker:
         if status is None and cause is not None and _unreached(cause):
             reason = self.plain(f"the connection failed: {cause}")
             return UnansweredError(reason, again=True, reached=False)
-        told = getattr(cause, "body", None) or getattr(cause, "details", None)
-        fault = fault_of(status, told if isinstance(told, dict | list) else str(error.message))
+        detail = getattr(cause, "body", None) or getattr(cause, "details", None)
+        fault = fault_of(status, detail if isinstance(detail, dict | list) else str(error.message))
         wait = wait_of({"retry-after": getattr(error, "retry_after", None) or ""})
         patient = wait is None or wait <= LONGEST_ASKED
         again = fault.busy and patient and not fault.withheld and not fault.spent

@@ -41,8 +41,8 @@ NEEDED: Mapping[str, Mapping[str, tuple[str, ...]]] = {"transformers": PACKAGES,
 def quantisation(config: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What a checkpoint's config says of its quantised weights; None: they are plain."""
     text = config.get("text_config") or {}
-    found = config.get("quantization_config") or text.get("quantization_config")
-    return found if isinstance(found, Mapping) else None
+    quantization = config.get("quantization_config") or text.get("quantization_config")
+    return quantization if isinstance(quantization, Mapping) else None
 
 
 def check_quantised(

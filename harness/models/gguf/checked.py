@@ -46,14 +46,14 @@ def check_tokens(tokenizer: Any, fields: Mapping[str, Any]) -> str:
         tokenizer: of transformers.
         fields: `tokenizer.ggml.*` of the file, by the last part of their names.
     """
-    own = tokenizer_of(fields)
-    if own is None:
+    tokenize = tokenizer_of(fields)
+    if tokenize is None:
         kind, pre = fields.get("model"), fields.get("pre")
         return f"is not held against it: how {kind!r} with cuts {pre!r} works is not known here"
     differ = []
     for text in texts():
         rebuilt = list(tokenizer(text, add_special_tokens=False)["input_ids"])
-        if rebuilt != (wanted := own(text)):
+        if rebuilt != (wanted := tokenize(text)):
             differ.append((text, rebuilt, wanted))
     if not differ:
         return f"cuts all of {COUNT} texts as the file says"

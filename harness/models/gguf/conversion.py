@@ -53,11 +53,11 @@ def gguf_folder(path: Path) -> Path:
 
 def notes_on_gguf(path: Path) -> list[str]:
     """What a reader must know of a model that comes from such a file."""
-    found = json.loads((gguf_folder(path) / CHECKED).read_text("utf-8"))
+    checked = json.loads((gguf_folder(path) / CHECKED).read_text("utf-8"))
     return [
-        f"{path.name} holds its weights in {', '.join(found['types'])}, which are computed here as "
-        "the numbers that they stand for; llama.cpp rounds states as well.",
-        f"The tokenizer rebuilt from {path.name} {found['said']}.",
+        f"{path.name} holds its weights in {', '.join(checked['types'])}, which are computed here "
+        "as the numbers that they stand for; llama.cpp rounds states as well.",
+        f"The tokenizer rebuilt from {path.name} {checked['said']}.",
     ]
 
 
@@ -107,8 +107,8 @@ def _convert_file(gguf: Path, folder: Path, path: Path) -> None:
     with _refused(str(path)):
         reader = GGUFReader(gguf)
     types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
-    kept = [kind for kind in types if kind != "F32"]
-    dtype = EXACT.get(kept[0], "float32") if len(kept) == 1 else "float32"
+    quantised = [kind for kind in types if kind != "F32"]
+    dtype = EXACT.get(quantised[0], "float32") if len(quantised) == 1 else "float32"
     size = sum(int(tensor.n_elements) for tensor in reader.tensors) * (
         4 if dtype == "float32" else 2
     )

@@ -41,10 +41,10 @@ def merged(model: Any, folder: Path, name: str, base: str) -> Any:
             report = peft.set_peft_model_state_dict(adapted, tensors)
             _refuse_others(config, report, where)
             # Quantised weights would be rounded anew: there the adapter stays beside them.
-            kept = is_quantised(model)
-            adapted = (
-                adapted.get_base_model() if kept else adapted.merge_and_unload(safe_merge=True)
-            )
+            if is_quantised(model):
+                adapted = adapted.get_base_model()
+            else:
+                adapted = adapted.merge_and_unload(safe_merge=True)
     except HarnessError:
         raise
     except Exception as error:
@@ -74,8 +74,8 @@ def _refuse_others(config: Any, report: Any, where: str) -> None:
     Raises:
         HarnessError: one is missing or left over; it names them.
     """
-    own = (f"{str(config.peft_type.value).lower()}_", "modules_to_save", "trainable_tokens")
-    missing = sorted(key for key in report.missing_keys if any(part in key for part in own))
+    parts = (f"{str(config.peft_type.value).lower()}_", "modules_to_save", "trainable_tokens")
+    missing = sorted(key for key in report.missing_keys if any(part in key for part in parts))
     kinds = (("missing", missing), ("left over", sorted(report.unexpected_keys)))
     differ = [
         f"{kind}: {', '.join(keys[:SHOWN])}{' ...' * (len(keys) > SHOWN)}"

@@ -137,12 +137,12 @@ def read_auxiliary(
 @torch.inference_mode()
 def _shared_head(read: LoadedModel, loaded: LoadedModel) -> Head | None:
     """Take the head off a model that has the very one of another; None: it is another."""
-    own: Any = read.model.get_output_embeddings()
+    head_of: Any = read.model.get_output_embeddings()
     other: Any = loaded.model.get_output_embeddings()
     other = other.head if isinstance(other, WithStates) else other
-    plain = all(type(head) is torch.nn.Linear and head.bias is None for head in (own, other))
-    plain = plain and not (own.weight.is_meta or other.weight.is_meta)
-    if not plain or not torch.equal(own.weight, other.weight):
+    plain = all(type(head) is torch.nn.Linear and head.bias is None for head in (head_of, other))
+    plain = plain and not (head_of.weight.is_meta or other.weight.is_meta)
+    if not plain or not torch.equal(head_of.weight, other.weight):
         return None
     tokens = torch.arange(min(8, read.vocabulary), device=read.device)[None]
     before = read.model(tokens).logits
@@ -151,7 +151,7 @@ def _shared_head(read: LoadedModel, loaded: LoadedModel) -> Head | None:
     if states.shape[-1] == other.weight.shape[1] and torch.allclose(other(states), before):
         head: Head = other
         return head
-    read.model.set_output_embeddings(own)  # it changes what its head gives
+    read.model.set_output_embeddings(head_of)  # it changes what its head gives
     return None
 
 
@@ -167,9 +167,9 @@ def lanes_of(loaded: LoadedModel, rows: Sequence[Row]) -> list[Lane]:
 
 def share_of(loaded: LoadedModel) -> float:
     """Part of the tokens that a model may hold which are its own rows', its auxiliaries beside."""
-    own = loaded.token_bytes or 1
-    others = [auxiliary.loaded.token_bytes or own for auxiliary in loaded.auxiliaries]
-    return own / (own + sum(others))
+    token_bytes = loaded.token_bytes or 1
+    others = [auxiliary.loaded.token_bytes or token_bytes for auxiliary in loaded.auxiliaries]
+    return token_bytes / (token_bytes + sum(others))
 
 
 def beside_of(lane: Lane, auxiliary: Auxiliary, outputs: torch.Tensor) -> Beside:

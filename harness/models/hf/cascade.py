@@ -123,8 +123,8 @@ class Prefill:
         out, total = part(turned, keys.transpose(1, 2), values.transpose(1, 2), bias)
         out = out.view(rows, kv_heads, repeat, longest, -1).permute(0, 3, 1, 2, 4)
         total = total.view(rows, kv_heads, repeat, longest).permute(0, 3, 1, 2)
-        own = self._unpadded(out.flatten(0, 1)), self._unpadded(total.flatten(0, 1))
-        return together([own, *(level.attend(layer, packed) for level in self.levels)])
+        last = self._unpadded(out.flatten(0, 1)), self._unpadded(total.flatten(0, 1))
+        return together([last, *(level.attend(layer, packed) for level in self.levels)])
 
     def _joined(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Where they are not: one product a row over copies of the segments and the own tokens."""
@@ -154,20 +154,20 @@ class Prefill:
 
     def _with_segments(self, layer: int, keys: Tensor, values: Tensor) -> Sequence[Tensor]:
         """Each row's keys and values behind copies of those above it."""
-        own = keys.transpose(1, 2), values.transpose(1, 2)
+        last = keys.transpose(1, 2), values.transpose(1, 2)
         if not self.levels:
-            return own
+            return last
         return [
-            torch.cat([*(level.of_rows(layer, i) for level in self.levels), own[i]], dim=2)
+            torch.cat([*(level.of_rows(layer, i) for level in self.levels), last[i]], dim=2)
             for i in (0, 1)
         ]
 
     def _whole_mask(self, device: torch.device) -> Tensor:
         if self._mask is None:
-            own = self._device
-            above = [level.mask[level.group.on(own)][:, None] for level in self.levels]
+            at = self._device
+            above = [level.mask[level.group.on(at)][:, None] for level in self.levels]
             shape = (self._rows, self._longest, -1)
-            parts = [seen.expand(*shape) for seen in (*above, self._causal.on(own))]
+            parts = [seen.expand(*shape) for seen in (*above, self._causal.on(at))]
             self._mask = Everywhere(torch.cat(parts, dim=-1)[:, None])
         return self._mask.on(device)
 

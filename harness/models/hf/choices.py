@@ -34,9 +34,9 @@ def after(
     wanted = decode(context) + choice
     for anchor in ANCHORS:
         before, both = ids(anchor), ids(anchor + choice)
-        own = both[len(before) :]
-        if own and both[: len(before)] == before and decode([*context, *own]) == wanted:
-            return own
+        rest = both[len(before) :]
+        if rest and both[: len(before)] == before and decode([*context, *rest]) == wanted:
+            return rest
     return []
 
 

@@ -89,8 +89,8 @@ class Encoder:
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, without special ones but for marks of thinking."""
         if not self._marks.isdisjoint(tokens):
-            kept = [t for t in tokens if t in self._marks or t not in self._dropped]
-            return str(self.tokenizer.decode(kept, skip_special_tokens=False))
+            shown = [t for t in tokens if t in self._marks or t not in self._dropped]
+            return str(self.tokenizer.decode(shown, skip_special_tokens=False))
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def ends(self, declared: Sequence[int] | int | None) -> list[int]:
@@ -108,10 +108,10 @@ class Encoder:
         end = next((i for i, token in enumerate(tokens) if token in ends), None)
         count = len(tokens) if end is None else end + 1
         text = self.decode(tokens[:end])  # an end need not be a special token
-        found = [at for stop in stops if (at := text.find(stop)) >= 0]
+        stops_at = [at for stop in stops if (at := text.find(stop)) >= 0]
         return Answer(
-            text[: min(found)] if found else text,
-            "length" if end is None and not found else "stop",
+            text[: min(stops_at)] if stops_at else text,
+            "length" if end is None and not stops_at else "stop",
             count,
         )
 

@@ -152,7 +152,7 @@ class Hooks:
         Raises:
             HarnessError: a hook gives what does not fit the model.
         """
-        own = replace(self, gate=Gate())
+        attached = replace(self, gate=Gate())
         for mitigation in self.mitigations:
             if isinstance(mitigation, ChangesWeights):
                 _edit(model, mitigation, name)
@@ -162,8 +162,8 @@ class Hooks:
                 if isinstance(mitigation, ChangesStates):
                     _check_layers(mitigation, len(layers), name)
                     for number in sorted(set(mitigation.layers)):
-                        _steer(layers[number], _changing(mitigation, number, own.gate), model)
-        return own
+                        _steer(layers[number], _changing(mitigation, number, attached.gate), model)
+        return attached
 
     @property
     def change_logits(self) -> bool:
@@ -186,8 +186,8 @@ class Hooks:
             return logits
         changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
-            own = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
-            given: dict[str, Any] = {"beside": own} if own else {}
+            auxiliaries = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
+            given: dict[str, Any] = {"beside": auxiliaries} if auxiliaries else {}
             change = partial(mitigation.change_logits, contexts=rows, **given)
             changed = same_shape(mitigation, "change_logits", changed, change)
         return changed

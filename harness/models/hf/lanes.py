@@ -194,9 +194,9 @@ class Lane:
         for slot in reversed(ended):
             self._slots.remove(slot)
             rows: Sequence[list[Any]] = (self._parents, self._ends, self._in_work, self._seen)
-            for kept in rows:
-                kept[slot] = kept[-1]
-                kept.pop()
+            for column in rows:
+                column[slot] = column[-1]
+                column.pop()
         if ended and self._parents:
             self._slots.under(self._parents)
 
@@ -208,13 +208,13 @@ class Lane:
         held: dict[Beginning, range] = {}
         first = 0
         for beginning, of_last in zip(new, outputs, strict=True):
-            own, parent = beginning.leaf.own, beginning.leaf.parent
-            beginning.outputs, end = of_last, first + len(own)
+            tokens, parent = beginning.leaf.own, beginning.leaf.parent
+            beginning.outputs, end = of_last, first + len(tokens)
             if beginning.repeated:
                 start = parent.end if parent else 0
                 cache = cut(self._kept, first, end)
                 width = len(beginning.leaf.row)
-                beginning.segment = Segment(own, start, parent, width, cache)
+                beginning.segment = Segment(tokens, start, parent, width, cache)
             else:
                 held[beginning] = range(first, end)
             first = end

@@ -23,18 +23,18 @@ MASKED = -1e30
 class Everywhere:
     """A small tensor, and its copies on other devices whose layers have asked for it."""
 
-    __slots__ = ("_copies", "_own")
+    __slots__ = ("_copies", "_first")
 
-    def __init__(self, own: Tensor) -> None:
-        self._own = own
+    def __init__(self, tensor: Tensor) -> None:
+        self._first = tensor
         self._copies: dict[torch.device, Tensor] = {}
 
     def on(self, device: torch.device) -> Tensor:
         """The tensor on a device."""
-        if self._own.device == device:
-            return self._own
+        if self._first.device == device:
+            return self._first
         if device not in self._copies:
-            self._copies[device] = self._own.to(device)
+            self._copies[device] = self._first.to(device)
         return self._copies[device]
 
 
@@ -159,6 +159,6 @@ def _side_by_side(segments: Sequence[Tensor]) -> Tensor:
     return pad_sequence(list(segments), batch_first=True).transpose(1, 2).contiguous()
 
 
-def cut(kept: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
+def cut(layers: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
     """Keys and values of some tokens of a forward, without the others."""
-    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in kept]
+    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in layers]

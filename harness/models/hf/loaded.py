@@ -172,14 +172,14 @@ class LoadedModel:
     @property
     def told(self) -> dict[str, Any]:
         """How it works, for a reader of `run.json`."""
-        told: dict[str, Any] = {"attention": "shared", "held_tokens": self.held_tokens}
+        account: dict[str, Any] = {"attention": "shared", "held_tokens": self.held_tokens}
         if self.is_dispatched:
-            told["layers"] = where(self.model)
+            account["layers"] = where(self.model)
         if self.misfit:
-            told["attention"] = f"transformers' own: {self.misfit}"
+            account["attention"] = f"transformers' own: {self.misfit}"
         elif self.widest < self.context:
-            told["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
-        return told
+            account["attention"] = f"shared; transformers' own beyond {self.widest} tokens"
+        return account
 
     def halve(self) -> None:
         """Do with half of the memory from now on."""
@@ -256,11 +256,11 @@ class LoadedModel:
             rows = [segment.tokens for segment in batch]
             parents = [segment.parent for segment in batch]
             nothing = [0] * len(batch)
-            _, kept = self._pass(rows, parents, [1, *nothing[1:]], nothing)
+            _, layers = self._pass(rows, parents, [1, *nothing[1:]], nothing)
             first = 0
             for segment, seen in zip(batch, self.hooks.gate.seen(len(batch)), strict=True):
                 segment.seen = seen
-                segment.cache = cut(kept, first, first + len(segment.tokens))
+                segment.cache = cut(layers, first, first + len(segment.tokens))
                 first += len(segment.tokens)
 
     def _pass(

@@ -180,8 +180,8 @@ class HuggingFaceModel:
     @property
     def told(self) -> Mapping[str, Any]:
         """By which attention it ran and how much it held at once, in each dtype; its numerics."""
-        told: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
-        return told | ({"numerics": self._numerics} if self._numerics else {})
+        account: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
+        return account | ({"numerics": self._numerics} if self._numerics else {})
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, and of the choices after it; loads the tokenizer alone."""

@@ -159,16 +159,16 @@ def spread(blocks: Sequence[Block], places: Sequence[Place], name: str) -> dict[
         if placed := _filled(blocks, work, list(accumulate(shares))):
             return placed
     first, *others = places
-    computed, kept = {place.name for place in work}, 0
+    computed, reserved = {place.name for place in work}, 0
     for _ in places:
-        narrowed = [Place(first.name, max(0.0, first.room - kept)), *others]
+        narrowed = [Place(first.name, max(0.0, first.room - reserved)), *others]
         placed = _filled(blocks, narrowed, [inf] * len(places))
         if placed is None:
             break
         carried = max([b.size for b in blocks if placed[b.name] not in computed], default=0)
-        if carried <= kept:
+        if carried <= reserved:
             return placed
-        kept = carried
+        reserved = carried
     rooms = ", ".join(f"{place.name} {place.room / 1e9:.1f} GB" for place in places)
     raise HarnessError(
         f"model={name!r} has {total / 1e9:.1f} GB of weights, which do not fit ({rooms}); add "
@@ -177,7 +177,7 @@ def spread(blocks: Sequence[Block], places: Sequence[Place], name: str) -> dict[
     )
 
 
-def held(blocks: Sequence[Block], placed: Mapping[str, str]) -> dict[str, int]:
+def by_place(blocks: Sequence[Block], placed: Mapping[str, str]) -> dict[str, int]:
     """Bytes of weights that each place holds, in the order in which they are met."""
     sizes: dict[str, int] = {}
     for block in blocks:

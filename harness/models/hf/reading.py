@@ -26,7 +26,7 @@ from harness.models.hf.places import (
     CPU,
     DISK,
     Block,
-    held,
+    by_place,
     is_several,
     parse_devices,
     refuse_missing,
@@ -125,7 +125,7 @@ def placement(
     Raises:
         HarnessError: a device is not here, or they do not hold the model.
     """
-    sizes = held(*parted) if (parted := placed(source, reading)) else {}
+    sizes = by_place(*parted) if (parted := placed(source, reading)) else {}
     if len(sizes) < 2 and DISK not in sizes:
         return None
     waiting = {DISK, CPU} if sizes.keys() - {DISK, CPU} else {DISK}

@@ -63,8 +63,8 @@ def token_bytes(config: Mapping[str, Any], dtype: str) -> int | None:
     try:
         heads = int(text["num_attention_heads"])
         size = int(text.get("head_dim") or text["hidden_size"] // heads)
-        kept = int(text.get("num_key_value_heads") or heads)
-        return 2 * int(text["num_hidden_layers"]) * kept * size * BYTES.get(dtype, 4)
+        key_heads = int(text.get("num_key_value_heads") or heads)
+        return 2 * int(text["num_hidden_layers"]) * key_heads * size * BYTES.get(dtype, 4)
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 

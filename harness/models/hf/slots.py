@@ -28,14 +28,14 @@ class Slots:
 
     def add(
         self,
-        kept: Sequence[KeyValues],
+        layers: Sequence[KeyValues],
         tokens: Sequence[range],
         histories: Sequence[Segment | None] | None = None,
     ) -> None:
         """Take new rows with what a forward kept of them.
 
         Args:
-            kept: keys and values of the forward.
+            layers: keys and values of the forward.
             tokens: for each row, which of the forward's tokens it takes with it; may be none.
             histories: for each row what it takes with it before these; None: none has any.
         """
@@ -43,7 +43,7 @@ class Slots:
         before = histories or [None] * len(tokens)
         starts = [len(history.tokens) if history else 0 for history in before]
         self.lengths += [start + len(taken) for start, taken in zip(starts, tokens, strict=True)]
-        self._grow(kept)
+        self._grow(layers)
         for slot, history in enumerate(before, first):
             if history and history.cache:
                 self._put(slot, history.cache)
@@ -55,7 +55,7 @@ class Slots:
         if not pairs:
             return
         places = [Everywhere(x) for x in torch.tensor(pairs, device=self.device).T]
-        for layer, pair in zip(self._layers, kept, strict=True):
+        for layer, pair in zip(self._layers, layers, strict=True):
             slots, steps, sources = (x.on(pair[0].device) for x in places)
             for held, new in zip(layer, pair, strict=True):
                 held[slots, :, steps] = new[sources]
@@ -104,9 +104,9 @@ class Slots:
         rows, steps = self._rows.on(device), self._steps.on(device)
         for slots, new in zip(held, (keys, values), strict=True):
             slots[rows, :, steps] = new
-        own = [slots[: len(query)] for slots in held]
+        keys_values = [slots[: len(query)] for slots in held]
         bias = None if self._bias is None else self._bias.on(device)
-        parts = [part(query, own[0], own[1], bias)]
+        parts = [part(query, keys_values[0], keys_values[1], bias)]
         return together(parts + [level.attend(layer, query) for level in self._levels])
 
     def _put(self, slot: int, cache: Sequence[KeyValues]) -> None:

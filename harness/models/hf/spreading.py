@@ -83,10 +83,10 @@ def blocks_of(model: Any, name: str) -> list[Block]:
     blocks = []
     for block, tensors in _parts("", model, whole):
         shared = [owners[id(tensor)] for tensor in tensors if id(tensor) in owners]
-        own = [tensor for tensor in tensors if id(tensor) not in owners]
-        owners |= {id(tensor): block for tensor in own}
+        new = [tensor for tensor in tensors if id(tensor) not in owners]
+        owners |= {id(tensor): block for tensor in new}
         blocks.append(
-            Block(block, sum(t.nbytes for t in own), shared[0] if shared and not own else None)
+            Block(block, sum(t.nbytes for t in new), shared[0] if shared and not new else None)
         )
     return blocks
 
@@ -147,8 +147,8 @@ def device_of(module: Any) -> torch.device:
     """Where a module, or a model, is computed: what holds its weights may be another place."""
     for part in module.modules():
         hook = getattr(part, "_hf_hook", None)
-        for one in getattr(hook, "hooks", [hook]):
-            if (device := getattr(one, "execution_device", None)) is not None:
+        for part_of in getattr(hook, "hooks", [hook]):
+            if (device := getattr(part_of, "execution_device", None)) is not None:
                 return torch.device(device)
         for parameter in part.parameters(recurse=False):
             return torch.device(parameter.device)

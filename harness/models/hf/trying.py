@@ -39,8 +39,8 @@ def try_cascade(loaded: Any) -> str | None:
     try:
         expected = [loaded.model(drawn[None, :n].to(loaded.device)).logits[0] for n in (25, 20)]
         loaded.use_cascade(ours=True)
-        seen, kept = loaded.prefill(leaves, [2, 2])
-        work.add(kept, [range(8), range(8, 11)])
+        seen, layers = loaded.prefill(leaves, [2, 2])
+        work.add(layers, [range(8), range(8, 11)])
         work.under([shared, shared])
         work.begin()
         step = loaded.forward([tokens[24], tokens[19]], [24, 19], work, [0, 1])
@@ -53,7 +53,7 @@ def try_cascade(loaded: Any) -> str | None:
     loaded.use_cascade(ours=False)
     if not difference <= _noise(loaded.model, drawn.to(loaded.device)):
         return f"its logits come out otherwise, by {difference:.3g} standard deviations"
-    loaded.token_bytes = sum(x[0].numel() * x.element_size() for pair in kept for x in pair)
+    loaded.token_bytes = sum(x[0].numel() * x.element_size() for pair in layers for x in pair)
     text_config = loaded.model.config.get_text_config()
     chunk = getattr(text_config, "attention_chunk_size", None)
     loaded.widest = min(work.window or loaded.context, chunk or loaded.context, loaded.context)

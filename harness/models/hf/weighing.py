@@ -50,17 +50,17 @@ def weigh(loaded: LoadedModel, weighings: Sequence[Weighing]) -> Iterator[list[G
 
 def _fill(leaves: Sequence[Leaf], loaded: LoadedModel) -> list[Leaf]:
     """As many leaves as one forward takes, with the segments above them in memory."""
-    own = logits = 0
+    tokens = logits = 0
     models = 1 + len(loaded.auxiliaries)
     room = loaded.held_tokens * share_of(loaded)
     segments: set[Segment] = set()
     for count, leaf in enumerate(leaves):
-        own += len(leaf.own)
+        tokens += len(leaf.own)
         logits += leaf.needed * loaded.vocabulary * models
         segments.update(leaf.parent.chain() if leaf.parent else [])
         # Segments of several groups are laid side by side, which takes their room once more.
-        held = own + 2 * sum(len(segment.tokens) for segment in segments)
-        full = own > loaded.pass_tokens or logits > LOGITS * loaded.scale
+        held = tokens + 2 * sum(len(segment.tokens) for segment in segments)
+        full = tokens > loaded.pass_tokens or logits > LOGITS * loaded.scale
         if count and (full or held > room):
             return list(leaves[:count])
     return list(leaves)

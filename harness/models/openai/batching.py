@@ -121,9 +121,9 @@ class Batching:
             return False
         except openai.APIError as error:
             raise self._unanswered("looked for", error) from None
-        for one in listed:
-            if (one.metadata or {}).get("requests") == batch.digest:
-                batch.server_id = one.id
+        for batch_of in listed:
+            if (batch_of.metadata or {}).get("requests") == batch.digest:
+                batch.server_id = batch_of.id
                 batch.save()
                 return True
         return False
@@ -171,7 +171,7 @@ class Batching:
             answers += self.exchange.read(
                 self.asker, answer, line.body, line.request, line.indices, generation
             )
-        bad = {(one.sample_id, one.index) for one in answers if one.error is not None}
+        bad = {(each.sample_id, each.index) for each in answers if each.error is not None}
         batch.failed |= lost.keys() | {
             name for name, line in wanted.items()
             if any((line.request.sample_id, index) in bad for index in line.indices)

@@ -154,13 +154,13 @@ class Exchange:
             return self.lost(asker, why, body, request, indices)
         self._refusals.answered()
         if self.told.get("probe", {}).get("goes_on") == REPEATS and is_begun(request):
-            answers = [_without_begun(one, request) for one in answers]
+            answers = [_without_begun(written, request) for written in answers]
         most = generation.max_new_tokens
-        for place, one in enumerate(answers):
-            if one.error is not None:
-                answers[place] = self._failed(asker, one)
-            elif one.tokens > most and not request.choices:
-                self._note_length(one.tokens, most)
+        for place, written in enumerate(answers):
+            if written.error is not None:
+                answers[place] = self._failed(asker, written)
+            elif written.tokens > most and not request.choices:
+                self._note_length(written.tokens, most)
         return answers
 
     def lost(
@@ -178,7 +178,9 @@ class Exchange:
         """
         self._refusals.count(why, body)
         answers = [unanswered(request, index, why) for index in indices]
-        return [one if one.error is None else self._failed(asker, one) for one in answers]
+        return [
+            answer if answer.error is None else self._failed(asker, answer) for answer in answers
+        ]
 
     def note(self, notes: Iterable[str]) -> None:
         """Keep sentences that are not kept yet."""

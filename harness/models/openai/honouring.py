@@ -70,7 +70,7 @@ async def honoured(
         answer(ask, replace(greedy, stop=VOWELS), {}),
         answer(ask, replace(greedy, max_new_tokens=1), weighed),
     )
-    texts = [_text(one, draw) for one in draws]
+    texts = [_text(each, draw) for each in draws]
     return {
         "n": _of_n(several, draw, varied=len(set(texts)) > 1),
         "seed": _of_seed(texts, draws) if seeded else UNSENT,
@@ -99,8 +99,8 @@ def note_of(heeds: Mapping[str, str], generation: GenerationConfig, together: bo
             f"backend.together=true asks for several answers in one request, but n is "
             f"{heeds['n']}; set backend.together=false"
         )
-    kept = [name for name, what in heeds.items() if what.startswith(YES)]
-    parts = [f"the server honours {', '.join(kept) or 'none of what was asked for'}"]
+    honoured = [name for name, what in heeds.items() if what.startswith(YES)]
+    parts = [f"the server honours {', '.join(honoured) or 'none of what was asked for'}"]
     parts += [
         f"{name} {what}" for name, what in heeds.items() if not what.startswith((YES, UNSENT))
     ]
@@ -165,10 +165,10 @@ def _of_seed(texts: Sequence[str | None], draws: Sequence[Answer]) -> str:
             return _unanswered(draw)
     if not all(texts):
         return f"{UNKNOWN}: a draw held no text"
-    one, again, other = texts
-    if one != again:
+    first, again, other = texts
+    if first != again:
         return f"{IGNORED}: one seed gave two answers"
-    return YES if one != other else f"{UNKNOWN}: {ALIKE}"
+    return YES if first != other else f"{UNKNOWN}: {ALIKE}"
 
 
 def _of_stop(answer: Answer, request: Request) -> str:

@@ -93,7 +93,7 @@ async def add_adapter(core: Any, adapter: Adapter, name: str) -> Any:
 
 
 def _config(source: Source) -> Mapping[str, Any]:
-    config: Mapping[str, Any] = json.loads((source.own / CONFIG).read_text("utf-8"))
+    config: Mapping[str, Any] = json.loads((source.small_files / CONFIG).read_text("utf-8"))
     return config
 
 

@@ -63,7 +63,7 @@ def _work(cfg: DictConfig) -> int:
 
     def ask(damage: Damage | None) -> list[FinishedRun]:
         options = [*shared, *options_of(damage, cfg.model, cache)]
-        return [run for one in tasks for run in runs_of([one, *options], config_dirs)]
+        return [run for task in tasks for run in runs_of([task, *options], config_dirs)]
 
     baseline = ask(None)
     of_task = {run.question["task"]: run for run in baseline}

@@ -108,8 +108,8 @@ def rounded(tensor: torch.Tensor, bits: int) -> torch.Tensor:
     padded = torch.nn.functional.pad(tensor.float(), (0, -columns % GROUP)).view(rows, -1, GROUP)
     scale = padded.abs().amax(dim=2, keepdim=True) / (2 ** (bits - 1) - 1)
     levels = torch.round(padded / torch.where(scale == 0, 1.0, scale))
-    kept: torch.Tensor = (levels * scale).view(rows, -1)[:, :columns]
-    return kept.contiguous().to(tensor.dtype)
+    values: torch.Tensor = (levels * scale).view(rows, -1)[:, :columns]
+    return values.contiguous().to(tensor.dtype)
 
 
 def without_direction(tensor: torch.Tensor, direction: torch.Tensor, share: float) -> torch.Tensor:

@@ -159,7 +159,7 @@ def _draws(pair: Pair, estimand: Estimand, times: int) -> Iterator[Pair]:
     of_stratum = np.zeros(len(members), np.int64)
     if strata is not None:
         of_stratum = strata[[rows[0] for rows in members]]
-    strata_members = [np.flatnonzero(of_stratum == one) for one in np.unique(of_stratum)]
+    strata_members = [np.flatnonzero(of_stratum == stratum) for stratum in np.unique(of_stratum)]
     for _ in range(times):
         drawn = np.concatenate([random.choice(of, len(of)) for of in strata_members])
         rows = np.concatenate([members[unit] for unit in drawn])

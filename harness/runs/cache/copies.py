@@ -36,8 +36,8 @@ def copies() -> list[Copy]:
     """Every converted model, the largest first; half-made ones are among them."""
     root = converted_root()
     folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    found = [Copy(folder, _bytes(folder), _made_of(folder)) for folder in folders]
-    return sorted(found, key=lambda copy: (-copy.bytes, copy.name))
+    copies_of = [Copy(folder, _bytes(folder), _made_of(folder)) for folder in folders]
+    return sorted(copies_of, key=lambda copy: (-copy.bytes, copy.name))
 
 
 def remove(name: str) -> int:

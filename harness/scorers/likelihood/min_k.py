@@ -59,8 +59,8 @@ class MinKScorer:
     def _score(self, sample: Sample, generation: Generation) -> list[Score]:
         if len(sample.choices) != 1:
             why = "no single text was to be weighed"
-            said = generation.choice_logprobs is not None or (generation.text or "").strip()
-            asked = Score(ASKED, 0.0) if said else Score.missing(ASKED, "empty answer")
+            answered = generation.choice_logprobs is not None or (generation.text or "").strip()
+            asked = Score(ASKED, 0.0) if answered else Score.missing(ASKED, "empty answer")
             return [Score.missing("min_k", why), asked]
         steps = generation.choice_steps
         if steps is None or len(steps) != 1 or not steps[0]:

@@ -59,8 +59,8 @@ class TruthRatioScorer:
     def _score(self, sample: Sample, generation: Generation) -> list[Score]:
         kind = sample.metadata.get(HOLDS)
         if kind not in (ANSWER, AMONG, TRUTH, WORDS):
-            said = generation.choice_logprobs is not None or (generation.text or "").strip()
-            asked = Score(ASKED, 0.0) if said else Score.missing(ASKED, "empty answer")
+            answered = generation.choice_logprobs is not None or (generation.text or "").strip()
+            asked = Score(ASKED, 0.0) if answered else Score.missing(ASKED, "empty answer")
             return [*self._missing("the sample is about no answer")[:-1], asked]
         if kind == WORDS:
             return self._written(sample, generation)

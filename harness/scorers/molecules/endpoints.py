@@ -122,9 +122,9 @@ class Neighbours:
         from rdkit import DataStructs
 
         known = [*self._known.get(task, ()), *self._known.get("", ())]
-        own = chemistry.neighbourhood(candidate)
+        fingerprint = chemistry.neighbourhood(candidate)
         ranked = sorted(
-            ((DataStructs.TanimotoSimilarity(own, other), toxic) for other, toxic in known),
+            ((DataStructs.TanimotoSimilarity(fingerprint, other), toxic) for other, toxic in known),
             reverse=True,
         )[: self.count]
         if not ranked or ranked[0][0] < self.nearest:

@@ -87,12 +87,12 @@ def _lines(text: str, wanted: Collection[str]) -> str:
         if any(f"{name}_".startswith(f"{_name(line[1])}_") for name in wanted)
     )
     begin = next(starts, len(text))
-    kept = []
+    lines = []
     for line in text[begin:].split("\n"):
         if line.strip() and not LINE.match(line):
             break
-        kept.append(re.sub(r"^([ \t]*)[-*][ \t]+(?=\S)", r"\1  ", line).replace("**", ""))
-    return "\n".join(kept)
+        lines.append(re.sub(r"^([ \t]*)[-*][ \t]+(?=\S)", r"\1  ", line).replace("**", ""))
+    return "\n".join(lines)
 
 
 def _read(text: str) -> object:

@@ -81,16 +81,23 @@ class RewriteContentScorer:
         """Compare every answer with its sample's text; an empty one is missing."""
         asked = [Rewriting.of(sample) for sample in samples]
         answers = [well_formed(g.text or "")[:MOST_READ].strip() for g in generations]
-        compared = [_texts(one, answer) for one, answer in zip(asked, answers, strict=True)]
+        compared = [
+            _texts(original, answer) for original, answer in zip(asked, answers, strict=True)
+        ]
         pairs = zip(asked, compared, strict=True)
         cosines = self._cosines(
-            [(one.text, text) for one, texts in pairs if one for text in texts.values()]
+            [
+                (original.text, text)
+                for original, texts in pairs
+                if original
+                for text in texts.values()
+            ]
         )
         return [
-            [score for item in texts.items() for score in _both(one, *item, cosines)]
-            if one and texts
-            else [Score.missing(metric, EMPTY if one else NO_TEXT) for metric in METRICS]
-            for one, texts in zip(asked, compared, strict=True)
+            [score for item in texts.items() for score in _both(original, *item, cosines)]
+            if original and texts
+            else [Score.missing(metric, EMPTY if original else NO_TEXT) for metric in METRICS]
+            for original, texts in zip(asked, compared, strict=True)
         ]
 
     def _cosines(self, pairs: Sequence[Pair]) -> Mapping[Pair, Measured]:

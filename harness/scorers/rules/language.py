@@ -41,9 +41,9 @@ def _score(sample: Sample, generation: Generation) -> Score:
     metric = "answered_in_language"
     if not (generation.text or "").strip():
         return Score.missing(metric, "empty answer")
-    told = language_of(generation.text or "")
-    if told.language is None:
-        return Score.missing(metric, told.reason or "")
+    answer = language_of(generation.text or "")
+    if answer.language is None:
+        return Score.missing(metric, answer.reason or "")
     stated = sample.metadata.get("language")
     wanted = str(stated) if stated else None
     if wanted is None:
@@ -51,5 +51,5 @@ def _score(sample: Sample, generation: Generation) -> Score:
         if request.language is None:
             return Score.missing(metric, f"of its request: {request.reason}")
         wanted = request.language
-    shown = f"{name_of(told.language)}, asked in {name_of(wanted)}"
-    return Score(metric, float(told.language == wanted), explanation=shown)
+    shown = f"{name_of(answer.language)}, asked in {name_of(wanted)}"
+    return Score(metric, float(answer.language == wanted), explanation=shown)

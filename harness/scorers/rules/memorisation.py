@@ -107,8 +107,8 @@ def cut(answer: str, sample: Sample) -> str:
     if where not in CUTS:
         raise HarnessError(f"sample {sample.id!r}: {CUT}={where!r} is not one of {', '.join(CUTS)}")
     body = answer.lstrip()
-    found = _NEXT.search(body) if where == "answer" else None
-    return body[: found.start()] if found else answer if where == "none" else body
+    following = _NEXT.search(body) if where == "answer" else None
+    return body[: following.start()] if following else answer if where == "none" else body
 
 
 def incoherent(text: str) -> str | None:

@@ -97,12 +97,12 @@ class SpansScorer:
         return [Score.missing(metric, reason) for metric in self.metrics]
 
 
-def _equal(one: Span, other: Span) -> bool:
-    return one == other
+def _equal(span: Span, other: Span) -> bool:
+    return span == other
 
 
-def _touch(one: Span, other: Span) -> bool:
-    return one.kind == other.kind and one.start < other.end and other.start < one.end
+def _touch(span: Span, other: Span) -> bool:
+    return span.kind == other.kind and span.start < other.end and other.start < span.end
 
 
 def _counts(

@@ -139,7 +139,7 @@ class TrialResultsScorer:
         if read.reason:
             return values
         equal = sum(self._equal(text, read.fields[name]) for name, text in reference.items())
-        said = [name for name, text in read.fields.items() if read_number(text).unknown]
+        unknown_given = [name for name, text in read.fields.items() if read_number(text).unknown]
         exact = float(equal == len(reference))
         values |= {
             "parsed_fields": 1.0,
@@ -147,8 +147,8 @@ class TrialResultsScorer:
             "exact_match_strict": exact,
             "fields_equal": float(equal),
             "fields_equal_strict": float(equal),
-            "unknown": float(len(said)),
-            "unknown_wrongly": float(len(set(said) - set(unknown))),
+            "unknown": float(len(unknown_given)),
+            "unknown_wrongly": float(len(set(unknown_given) - set(unknown))),
         }
         given = self._effect({name: read_number(text).value for name, text in read.fields.items()})
         if wanted is not None and given is not None:
@@ -157,12 +157,12 @@ class TrialResultsScorer:
         return values
 
     def _equal(self, reference: str, given: str) -> bool:
-        one, other = read_number(reference), read_number(given)
-        if one.unknown or other.unknown:
-            return one.unknown and other.unknown
+        truth, other = read_number(reference), read_number(given)
+        if truth.unknown or other.unknown:
+            return truth.unknown and other.unknown
         if self.compared == "published" and "," in reference + given:
             return reference == given
-        return one.value is not None and one.value == other.value
+        return truth.value is not None and truth.value == other.value
 
     def _effect(self, fields: Mapping[str, float | None]) -> float | None:
         """The effect, where all that it needs is known."""

@@ -82,21 +82,21 @@ class YesFieldsScorer:
             return [Score.missing(metric, reason) for metric in self.metrics]
         if not text.strip():
             return [Score.missing(metric, "empty answer") for metric in self.metrics]
-        said, reason = _read(text, list(truth))
+        fields, reason = _read(text, list(truth))
         values = {
             "labels_right_strict": 0.0,
             "labels_read": 0.0,
             "labels_all_strict": 0.0,
             "labels_true": float(sum(truth.values())),
         }
-        if said is not None:
-            right = sum(said[name] == known for name, known in truth.items()) / len(truth)
+        if fields is not None:
+            right = sum(fields[name] == known for name, known in truth.items()) / len(truth)
             whole = float(right == 1)
             values |= {"labels_right": right, "labels_right_strict": right, "labels_read": 1.0}
             values |= {"labels_all": whole, "labels_all_strict": whole}
-            values["labels_yes"] = float(sum(said.values()))
-            values["labels_said"] = float(sum(2**n for n, name in enumerate(truth) if said[name]))
-            reason = f"yes: {', '.join(name for name in truth if said[name]) or 'none'}"
+            values["labels_yes"] = float(sum(fields.values()))
+            values["labels_said"] = float(sum(2**n for n, name in enumerate(truth) if fields[name]))
+            reason = f"yes: {', '.join(name for name in truth if fields[name]) or 'none'}"
         return [
             Score(metric, values[metric], explanation=reason)
             if metric in values
@@ -126,13 +126,13 @@ def _read(text: str, labels: Sequence[str]) -> tuple[dict[str, bool] | None, str
     written = read_fields(text, spellings)
     if not written:
         return None, "no object with the labels that were asked for"
-    said: dict[str, bool] = {}
+    fields: dict[str, bool] = {}
     for name, value in written.items():
         yes = len(value) <= SHORT and YES.fullmatch(value) is not None
         no = len(value) <= SHORT and NO.fullmatch(value) is not None
         if yes == no:
             return None, f"{name} is {value[:40]!r}, neither yes nor no"
-        if said.setdefault(spellings[name], yes) != yes:
+        if fields.setdefault(spellings[name], yes) != yes:
             return None, f"{spellings[name]} is both yes and no"
-    lacking = [label for label in labels if label not in said]
-    return (None, f"{lacking[0]} is not there") if lacking else (said, "")
+    lacking = [label for label in labels if label not in fields]
+    return (None, f"{lacking[0]} is not there") if lacking else (fields, "")
