@@ -87,6 +87,8 @@ class Prefill:
         self.levels = levels(parents, lengths, device)
         self._rows, self._longest = len(lengths), max(lengths)
         self._shared = sum(level.width for level in self.levels)
+        private = any(level.is_private for level in self.levels) and self._rows > 1
+        self._fuses = private and device.type == "cpu"
         sizes = torch.tensor(lengths, device=device)
         steps = torch.arange(self._longest, device=device)
         self._index: Everywhere | None = None
@@ -107,7 +109,7 @@ class Prefill:
         self.kept.append((keys, values))
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        if not self.levels or scores > LARGEST_SCORES:
+        if not self.levels or self._fuses or scores > LARGEST_SCORES:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
@@ -141,7 +143,7 @@ class Prefill:
         return self._unpadded(out.flatten(0, 1))
 
     def _fused(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Where there are no segments, or too many scores to be held: one fused kernel."""
+        """No segments, segments of one row each, or too many scores to hold: one fused kernel."""
         rows, longest, kv_heads, repeat, width = query.shape
         query = query.reshape(rows, longest, kv_heads * repeat, width).transpose(1, 2)
         mask = self._whole_mask(query.device) if self.levels else None

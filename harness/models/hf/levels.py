@@ -58,8 +58,8 @@ class Level:
         self.group = Everywhere(
             torch.tensor([number[segment] for segment in segments], device=device)
         )
-        self.mask = torch.arange(self.width) < torch.tensor(widths)[:, None]
-        self.mask = self.mask.to(device)
+        self.is_private = len(groups) == len(segments)  # one a row, in order: no copy is needed
+        self.mask = (torch.arange(self.width) < torch.tensor(widths)[:, None]).to(device)
         """Shape (groups, width): which keys are there."""
         self._index: Everywhere | None = None
         self._bias: Everywhere | None = None
@@ -93,6 +93,8 @@ class Level:
     def of_rows(self, layer: int, which: int) -> Tensor:
         """Keys (0) or values (1) of each row's segment, shape (rows, heads, width, head width)."""
         held = self.layers[layer][which]
+        if self.is_private:
+            return held
         group = self.group.on(held.device)
         return held.expand(len(group), -1, -1, -1) if len(held) == 1 else held[group]
 
