@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,11 +19,11 @@ from harness.models.hf.beginnings import MOST_TOKENS, Beginnings
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.histories import Histories
-from harness.models.hf.hooks import NO_HOOKS, Head
+from harness.models.hf.hooks import NO_HOOKS, Head, layers_of
 from harness.models.hf.levels import cut
-from harness.models.hf.memory import fill, free_bytes
+from harness.models.hf.memory import fill
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
-from harness.models.hf.spreading import device_of, is_dispatched, shares, where
+from harness.models.hf.spreading import device_of, is_dispatched, least_free, where
 from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
@@ -84,8 +85,6 @@ class LoadedModel:
     ) -> None:
         self.model = model
         self.device = device_of(model.get_input_embeddings())
-        self.is_dispatched = is_dispatched(model)
-        """Whether accelerate moves what goes through it, or its weights."""
         self.is_pair = bool(self.model.config.is_encoder_decoder)
         """Whether an encoder reads prompts, and an answer is a text of its own."""
         self.encoder = Encoder(tokenizer, name, apart=self.is_pair)
@@ -164,6 +163,11 @@ class LoadedModel:
         """Tokens whose keys and values are held at once."""
         return max(1, int(self.token_budget * self.scale))
 
+    @cached_property
+    def is_dispatched(self) -> bool:
+        """Whether accelerate moves inputs or weights; a list then selects on any device's head."""
+        return is_dispatched(self.model)
+
     @property
     def device_used(self) -> str:
         """All places that hold its weights."""
@@ -191,9 +195,8 @@ class LoadedModel:
     def use_cascade(self, ours: bool) -> None:
         """Switch between our attention and the model's own, its auxiliaries' too."""
         self.model.set_attn_implementation(NAME if ours else self._own_attention)
-        for auxiliary in self.auxiliaries:
-            if auxiliary.loaded is not self:
-                auxiliary.loaded.use_cascade(ours)
+        for other in {auxiliary.loaded for auxiliary in self.auxiliaries} - {self}:
+            other.use_cascade(ours)
 
     def forward(
         self, tokens: Sequence[int], positions: Sequence[int], work: Work, last: Sequence[int]
@@ -209,7 +212,6 @@ class LoadedModel:
         Returns:
             Logits, shape (len(last), vocabulary).
         """
-        # A list selects on whichever device the head is, a tensor on its own alone.
         wanted = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
         keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
         logits: torch.Tensor = self.model(
@@ -294,5 +296,5 @@ class LoadedModel:
         """As many tokens as free memory holds."""
         if not self.token_bytes:
             return PLAIN_TOKENS
-        free = min(free_bytes(device) / share for device, share in shares(self.model).items())
-        return int(free * MEMORY_SHARE / self.token_bytes)
+        parts = layers_of(self.model, self.encoder.name) if self.is_dispatched else [self.model]
+        return int(least_free(parts) * MEMORY_SHARE / self.token_bytes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -165,13 +165,15 @@ def is_offloaded(model: Any) -> bool:
     return any(parameter.is_meta for parameter in model.parameters())
 
 
-def shares(model: Any) -> dict[torch.device, float]:
-    """Of each device the part of the layers that is computed there, 0 to 1."""
-    from harness.models.hf.hooks import layers_of
+def least_free(layers: Iterable[Any]) -> float:
+    """Bytes of keys and values that fit, by the device that has least room for its layers'."""
+    free = ((free_bytes(device), share) for device, share in shares(layers).items())
+    return min(room / share for room, share in free)
 
-    if not is_dispatched(model):
-        return {device_of(model): 1.0}
-    counts = Counter(device_of(layer) for layer in layers_of(model, type(model).__name__))
+
+def shares(layers: Iterable[Any]) -> dict[torch.device, float]:
+    """Of each device the part of a model's layers that is computed there, 0 to 1."""
+    counts = Counter(map(device_of, layers))
     return {device: count / counts.total() for device, count in counts.items()}
 
 

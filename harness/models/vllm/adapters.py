@@ -72,12 +72,19 @@ def beside(source: Source) -> Adapter:
     return Adapter(source.weights_folder(), next(rank for rank in RANKS if rank >= needed))
 
 
-async def add_adapter(core: Any, adapter: Adapter, name: str) -> Any:
-    """Give vLLM's engine an adapter; gives what applies it to a request.
+def settings_of(adapter: Adapter | None) -> dict[str, Any]:
+    """Engine options of vLLM for an adapter."""
+    return {"enable_lora": True, "max_lora_rank": adapter.rank} if adapter else {}
+
+
+async def applied(core: Any, adapter: Adapter | None, name: str) -> dict[str, Any]:
+    """Give vLLM's engine an adapter; gives the arguments of a request that apply it.
 
     Raises:
         HarnessError: it does not fit the base.
     """
+    if adapter is None:
+        return {}
     from vllm.lora.request import LoRARequest
 
     request = LoRARequest(name, 1, str(adapter.folder))
@@ -89,7 +96,7 @@ async def add_adapter(core: Any, adapter: Adapter, name: str) -> Any:
             f"model={name!r} cannot be applied by vLLM ({type(error).__name__}: {message}); "
             "give its own base with backend.base=MODEL, or ask it with backend=hf"
         ) from error
-    return request
+    return {"lora_request": request}
 
 
 def _config(source: Source) -> Mapping[str, Any]:

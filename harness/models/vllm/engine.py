@@ -23,7 +23,7 @@ from harness.models.checkpoints.templates import set_template
 from harness.models.checkpoints.weights import check_weights, refuse_unknown_tokens, writable
 from harness.models.hf.choices import no_token
 from harness.models.hf.encoder import Encoder
-from harness.models.vllm.adapters import Adapter, add_adapter
+from harness.models.vllm.adapters import Adapter, applied, settings_of
 from harness.models.vllm.processes import end_processes_with_this_one, output_to_stderr
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -83,15 +83,13 @@ class Engine:
                 if current_platform.is_cpu():
                     # Of a prompt read in parts a generator is wound back, which a CPU's cannot be.
                     settings = {"enable_chunked_prefill": False, **settings}
-                if adapter:
-                    settings = {"enable_lora": True, "max_lora_rank": adapter.rank, **settings}
                 arguments = vllm.AsyncEngineArgs(
                     model=str(folder),
                     tokenizer=str(tokenizer_folder),
                     generation_config="vllm",  # not the checkpoint's own sampling defaults
                     logprobs_mode="raw_logprobs",
                     disable_log_stats=True,
-                    **settings,
+                    **{**settings_of(adapter), **settings},
                 )
                 # Held here alone: something in vLLM keeps the frames that import it.
                 self._core = [vllm.AsyncLLMEngine.from_engine_args(arguments)]
@@ -103,10 +101,7 @@ class Engine:
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
-        self._beside = {}
-        if adapter:
-            adding = add_adapter(self._core[0], adapter, name)
-            self._beside["lora_request"] = self._loop.run_until_complete(adding)
+        self._beside = self._loop.run_until_complete(applied(self._core[0], adapter, name))
         set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         config = self._core[0].model_config
