@@ -90,7 +90,8 @@ def whole(tmp_path_factory):
     return Whole(FinishedRun.read(run.folder))
 
 
-def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tmp_path):
+@pytest.mark.long
+def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, command, tmp_path):
     from harness.logs.export.inspect import InspectForm
 
     lines = InspectForm().write(whole, tmp_path)
@@ -118,6 +119,22 @@ def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tm
     for (name, index), (text, error) in texts.items():
         answer = rows.answers_to(name)[index]
         assert (answer["text"], answer["error"] is None) == (text, error is None)
+    tables = []
+    for name, options in {
+        "back": [f"answers={path}"],
+        "ours": [f"run={whole.run.folder}", "scorer=[refusal]"],
+    }.items():
+        results = tmp_path / name
+        more = f"results={results}", "max_unmeasured=1", "report=false"
+        done = command("harness.score", *options, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = (results / "runs").iterdir()
+        tables.append({row["metric"]: row for row in FinishedRun.read(folder).rows})
+    assert "refusal" in tables[1]
+    parts = ("estimate", "low", "high", "worst", "best", "n", "n_scored", "n_failed", "clusters")
+    for metric, row in tables[1].items():
+        back = [tables[0][metric][part] for part in parts]
+        assert back == pytest.approx([row[part] for part in parts]), metric
 
 
 @pytest.mark.filterwarnings("ignore")  # of the other tool

@@ -144,6 +144,19 @@ def test_what_is_held_of_an_answer_does_not_grow_with_its_text(tmp_path, monkeyp
     assert peaks[many] - peaks[few] <= MOST_BYTES * (many - few)
 
 
+@pytest.mark.slow
+def test_a_log_of_200_000_rows_is_read_whole(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    with path.open("w") as file:
+        for number in range(200_000):
+            file.write(json.dumps(lm_eval_line(number, f"a{number}") | {"em": number % 2}) + "\n")
+    log = LmEvalSamples().read(path)
+    stored = log.stored(path)
+    assert (len(stored.rows), stored.rows.counts()) == (200_000, (1, 200_000))
+    assert stored.rows.answers_to("199999")[0]["text"] == "a199999"
+    assert sum(of_answer["em"].value for of_answer in log.scores.values()) == 100_000
+
+
 def test_the_directory_of_an_archive_is_walked_and_not_held(tmp_path):
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
