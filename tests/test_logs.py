@@ -11,7 +11,15 @@ from harness.bridges.logs.inspect import InspectLog
 from harness.evidence.risks.register import risks
 from harness.logs.export.rows import Whole
 from harness.logs.export.sheets import ExcelForm, LatexForm
-from harness.logs.export.trackers import MlflowForm, files, notes, numbers, parameters
+from harness.logs.export.trackers import (
+    MlflowForm,
+    TrackioForm,
+    WandbForm,
+    files,
+    notes,
+    numbers,
+    parameters,
+)
 from harness.store import FinishedRun
 from tests.conftest import SHARED
 
@@ -178,6 +186,35 @@ def test_mlflow_keeps_each_estimate_each_parameter_and_the_tables(whole, tmp_pat
     assert run.data.params == {k: v[:6000] for k, v in parameters(whole).items()}
     kept = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert kept == {"estimates.txt", *(path.name for path in files(whole))}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_trackio_keeps_each_estimate_each_parameter_and_the_tables(whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+    pytest.importorskip("trackio", reason="the extra `trackio` is not installed")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    TrackioForm("ours").write(whole, tmp_path)
+    (logged,) = SQLiteStorage.get_logs("ours", whole.run.name)
+    assert {name: logged[name] for name in numbers(whole)} == numbers(whole)
+    config = SQLiteStorage.get_run_config("ours", whole.run.name)
+    assert {name: config[name] for name in parameters(whole)} == parameters(whole)
+    (artifact,) = SQLiteStorage.get_artifacts("ours")
+    manifest = SQLiteStorage.get_artifact_manifest("ours", artifact["name"], "latest")
+    stored = {entry["path"]: entry["size"] for entry in manifest["manifest"]}
+    assert stored == {path.name: path.stat().st_size for path in files(whole)}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_weights_and_biases_has_a_run_on_disk_without_a_connection(whole, tmp_path):
+    pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
+    (line,) = WandbForm("ours").write(whole, tmp_path)
+    assert "offline run" in line
+    (run,) = tmp_path.rglob("offline-run-*/run-*.wandb")
+    content = run.read_bytes()
+    for name in (*numbers(whole), *parameters(whole), *(path.name for path in files(whole))):
+        assert name.encode() in content, name
+    assert b"worst and best case" in content
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas at {SCHEMAS}")

@@ -145,6 +145,7 @@ def test_what_is_held_of_an_answer_does_not_grow_with_its_text(tmp_path, monkeyp
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_log_of_200_000_rows_is_read_whole(tmp_path):
     path = tmp_path / "samples.jsonl"
     with path.open("w") as file:
