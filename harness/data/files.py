@@ -6,7 +6,8 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from harness.data.formats import READERS, Row, ending, seems
+from harness.data.disguises import seems
+from harness.data.formats import READERS, Row, ending
 from harness.types import HarnessError
 
 

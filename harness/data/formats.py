@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, cast, overload
 
+from harness.data.disguises import POINTER, SEPARATORS, looks_like, seems
 from harness.types import HarnessError
 
 Row = Mapping[str, object]
@@ -76,7 +77,7 @@ def _holds_object(line: str, path: Path, number: int) -> bool:
     if not line.strip():
         return False
     try:
-        row = json.loads(line)
+        row = json.loads(line, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise HarnessError(
             f"data file {str(path)!r}, line {number} is not JSON ({error}); {_lines_hint(path)}"
@@ -89,13 +90,23 @@ def _holds_object(line: str, path: Path, number: int) -> bool:
     return True
 
 
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON, none of whose keys stands there twice."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in row if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return row
+
+
 def _lines_hint(path: Path) -> str:
     """What a file seems to be that is named as JSON lines and holds something else."""
     try:
         with open_text(path) as file:
             content = json.load(file)
     except (ValueError, RecursionError):
-        return FILE_CUT
+        return _hint(path)
     if isinstance(content, list):
         return "the file seems to be one JSON array: name it .json"
     if isinstance(content, dict):
@@ -117,7 +128,7 @@ def read_json(path: Path) -> list[Row]:
     """
     try:
         with open_text(path) as file:
-            rows = json.load(file)
+            rows = json.load(file, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise
@@ -135,10 +146,19 @@ def _json_hint(path: Path) -> str:
         with open_text(path) as file:
             lines = [json.loads(line) for line in islice(filter(str.strip, file), 2)]
     except (ValueError, RecursionError):
-        return FILE_CUT
+        return _hint(path)
     if lines and all(isinstance(line, dict) for line in lines):
         return "the file seems to hold JSON lines: name it .jsonl"
-    return FILE_CUT
+    return _hint(path)
+
+
+def _hint(path: Path) -> str:
+    """What the file seems to be instead; where nothing tells, it may be cut off."""
+    packed = path.suffix.lower() == ".gz"
+    kind = None if packed else looks_like(path)
+    if kind is None or kind.endswith(f"name it {ending(path)}"):
+        return FILE_CUT
+    return f"it seems to be {kind}"
 
 
 def _array_hint(content: Any) -> str:
@@ -174,19 +194,18 @@ def read_csv(path: Path) -> list[Row]:
             rows: list[Row] = [dict(row) for row in reader]
         except csv.Error as error:
             raise HarnessError(
-                f"data file {str(path)!r}, line {reader.line_num} is not CSV ({error}); {FILE_CUT}"
+                f"data file {str(path)!r}, line {max(reader.line_num, 1)} is not CSV ({error}); "
+                f"{_hint(path)}"
             ) from error
+    unnamed = "" in names[1:] and any(row[""] for row in rows)
     for number, row in enumerate(rows, 1):
-        if None in row.values() or "(more)" in row:
-            above = "does a line stand above the header?" if len(names) < 2 else FILE_CUT
+        if unnamed or None in row.values() or "(more)" in row:
+            above = "does a line stand above the header?" if unnamed or len(names) < 2 else ""
             raise HarnessError(
                 f"data file {str(path)!r}, record {number} has other columns than the header "
-                f"({', '.join(names)[:200]}); {above}"
+                f"({', '.join(names)[:200]}); {above or _hint(path)}"
             )
     return rows
-
-
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def _check_header(names: Sequence[str], path: Path) -> None:
@@ -204,6 +223,10 @@ def _check_header(names: Sequence[str], path: Path) -> None:
     if len(set(names)) < len(names):
         hint = "; does a line stand above the header?" if names.count("") > 1 else ""
         raise HarnessError(f"data file {str(path)!r} has two columns of one name: {names}{hint}")
+    if names and names[0].lstrip().startswith(("<", "[", "{", POINTER)):
+        raise HarnessError(
+            f"data file {str(path)!r} is not CSV (it begins with {names[0][:40]!r}); {_hint(path)}"
+        )
 
 
 def read_parquet(path: Path) -> list[Row]:
@@ -219,9 +242,9 @@ def read_parquet(path: Path) -> list[Row]:
         return cast("list[Row]", pyarrow.parquet.read_table(path).to_pylist())
     except pyarrow.ArrowException as error:
         reason = " ".join(str(error).split())
-        raise HarnessError(
-            f"data file {str(path)!r} is not Parquet ({reason}); is it cut off?"
-        ) from error
+        kind = seems(path) or looks_like(path)
+        hint = "is it cut off?" if kind in (None, "a Parquet file") else f"it seems to be {kind}"
+        raise HarnessError(f"data file {str(path)!r} is not Parquet ({reason}); {hint}") from error
 
 
 READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
@@ -230,21 +253,3 @@ READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
-MAGIC = (
-    (b"PK\x03\x04", "a zip archive (a spreadsheet or a log of Inspect's is one)"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "packed by gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
-    (b"BZh", "packed by bzip2"),
-    (b"\xff\xfe", "text in UTF-16"),
-    (b"\xfe\xff", "text in UTF-16"),
-    (b"SQLite", "a database of SQLite"),
-)
-"""How files begin (their formats' own specifications), and what they are."""
-
-
-def seems(path: Path) -> str | None:
-    """What a file that cannot be read as its ending says seems to be, by its first bytes."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    return next((kind for magic, kind in MAGIC if start.startswith(magic)), None)
