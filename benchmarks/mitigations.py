@@ -166,22 +166,23 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--prompts", type=int, default=8)
     parser.add_argument("--n", type=int, default=25)
     parser.add_argument("--expert", default=None)
     parser.add_argument("--anti-expert", default=None)
-    parser.add_argument("--only", default="", help="ways whose name holds this")
+    parser.add_argument("--only", default="", help="ways by their names, parted by commas")
     parser.add_argument("--peer", action="store_true")
     asked = parser.parse_args()
-    model = HuggingFaceModel(asked.model)
+    model = HuggingFaceModel(asked.model, dtype=asked.dtype)
     with tempfile.TemporaryDirectory() as folder:
         experts = (asked.expert, asked.anti_expert)
         if None in experts:
             experts = adapters(Path(folder), model)
-        ways = {**decoding_ways(*experts), **steering_ways(model)} if not asked.only else {
-            name: way for name, way in decoding_ways(*experts).items() if asked.only in name
-        } or {n: w for n, w in steering_ways(model).items() if asked.only in n}  # fmt: skip
+        every = {**decoding_ways(*experts), **steering_ways(model)}
+        names = asked.only.split(",") if asked.only else [*every]
+        ways = {name: every[name] for name in names}
         requests = requests_of(model, asked.prompts, asked.n)
         models = {"none": model} | {name: model.hooked([way]) for name, way in ways.items()}
         works: dict[str, Callable[[], Rate]] = {
@@ -196,6 +197,7 @@ def main() -> None:
         for _ in range(asked.rounds):
             for name, work in works.items():
                 rates[name].append(work())
+                print(f"{name}: {rates[name][-1].processor:.1f} a processor second", flush=True)
     table = Table("way", "tokens a second", "of the unmitigated", "by processor time", "bound")
     for name, median, (clock, processor) in measured(rates):
         shares = f"{clock:.2f}", f"{processor:.2f}"

@@ -113,7 +113,7 @@ def test_a_penalty_that_leaves_no_map_gives_the_unmitigated_texts(model):
     )
 
 
-@pytest.mark.parametrize("kind", ["steering-input", "steering-token", "sparse-input"])
+@pytest.mark.parametrize("kind", [*KINDS, "steering-token", "sparse-input"])
 def test_order_and_company_change_nothing(model, autoencoder, kind):
     hooked = model.hooked([made(kind, model, autoencoder)])
     together = answers(hooked, SETTINGS["drawn"])

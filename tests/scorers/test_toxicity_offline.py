@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from harness.scorers.offline import packed
 from harness.scorers.offline.minilm import Network, Reader, collate, encode
-from harness.scorers.offline.packed import Packed, Rounded, rounded
+from harness.scorers.offline.packed import STEPS, SUMMED, Packed, Rounded, rounded, whole_product
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer, corrected
 from harness.train.toxicity import NEGATIVES, swapped, terms
 from harness.types.errors import HarnessError
@@ -54,6 +55,20 @@ def test_rounding_is_row_by_row_and_sums_are_exact():
     whole, _ = rounded(weight)
     by_hand = (first.long() @ whole.long().T) * (rounded(states)[1] * rounded(weight)[1].T) + bias
     assert torch.allclose(Rounded(weight, bias)(states), by_hand.float(), atol=1e-5)
+
+
+def test_a_processor_without_instructions_for_bytes_gives_the_same_in_float32(monkeypatch):
+    torch.manual_seed(0)
+    width = SUMMED + 500  # one float32 sum of so many is no longer exact
+    weight, bias, states = torch.rand(6, width) + 0.9, torch.randn(6), torch.rand(4, width) + 0.9
+    given = []
+    for has_them in (True, False):
+        monkeypatch.setattr(packed, "multiplies_bytes", lambda has_them=has_them: has_them)
+        given.append(Rounded(weight, bias))
+    assert [one.steps.dtype for one in given] == [torch.int8, torch.float32]
+    assert torch.equal(given[0](states), given[1](states))
+    most = torch.full((1, width), float(STEPS))
+    assert whole_product(most, most.T).item() == STEPS**2 * width
 
 
 def test_short_texts_are_measured_at_once_and_long_ones_are_cut(scorer):
