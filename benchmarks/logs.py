@@ -2,15 +2,15 @@
 
     python benchmarks/logs.py [--answers 100000] [--rounds 3]
     python benchmarks/logs.py --peer PYTHON [--samples 10000]
-    python benchmarks/logs.py --memory
+    python benchmarks/logs.py --memory [--sizes 50000 100000 200000] [--words 60]
 
 Without either: the same answers as Parquet, as Inspect's archive, as lm-eval's lines and as Every
 Eval Ever's, each scored by `python -m harness.score scorer=[refusal]` in a process of its own, in
 alternating rounds; once more with the scores that stand in the log. With one, the Python of an
 environment that has inspect_ai: an archive with events is read by this project and by inspect_ai's
-`samples_df` with the same columns. With the last, logs of 50,000 to 200,000 answers are read, each
-in a process of its own, and the peak of its memory is set against the number of answers. Times are
-of the processor, all threads and children together.
+`samples_df` with the same columns. With the last, logs of several sizes are scored, page and all,
+each in a process of its own, and the peak of its memory is set against the number of answers. Times
+are of the processor, all threads and children together.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
@@ -39,21 +40,18 @@ from pathlib import Path
 from harness.bridges.logs.inspect import InspectLog
 path = Path(sys.argv[1])
 log = InspectLog().read(path)
-print(len(log.stored(path).records.rows), sum(s["match"].value for s in log.scores.values()))
+print(len(log.stored(path).rows), sum(s["match"].value for s in log.scores.values()))
 """
-READERS = {
-    "inspect": "harness.bridges.logs.inspect.InspectLog",
-    "lm_eval": "harness.bridges.logs.lm_eval.LmEvalSamples",
-}
+FORMS = ("inspect", "lm_eval")
 PEAK = """
-import sys
-from importlib import import_module
+import atexit, sys
 from pathlib import Path
-module, _, name = sys.argv[1].rpartition(".")
-path = Path(sys.argv[2])
-stored = getattr(import_module(module), name)().read(path).stored(path)
-status = Path("/proc/self/status").read_text()
-print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+def say():
+    status = Path("/proc/self/status").read_text()
+    print(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")))
+atexit.register(say)
+from harness.score.__main__ import main
+main()
 """
 THEIRS = """
 import sys
@@ -77,13 +75,13 @@ print(len(frame), float((frame["score_match"] == "C").sum()))
 """
 
 
-def answers(count: int) -> Iterator[tuple[str, str, bool]]:
-    """Questions with their answers, and whether the tool calls them right."""
+def answers(count: int, length: int = 60) -> Iterator[tuple[str, str, bool]]:
+    """Questions with their answers of so many words, and whether the tool calls them right."""
     draw = random.Random(0)
     words = [f"{draw.choice('bdfgklmnprst')}{draw.choice('aeiou')}{n}" for n in range(5_000)]
     for number in range(count):
         asked = f"What of {' '.join(draw.choices(words, k=20))} in case {number}?"
-        text = " ".join(draw.choices(words, k=60))
+        text = " ".join(draw.choices(words, k=length))
         refused = draw.random() < 0.2
         yield asked, f"{draw.choice(REFUSALS)} {text}" if refused else f"Sure. {text}", not refused
 
@@ -115,7 +113,7 @@ def inspect(number: int, asked: str, text: str, right: bool, events: bool) -> di
     }  # fmt: skip
 
 
-def write_inspect(path: Path, count: int, events: bool) -> None:
+def write_inspect(path: Path, count: int, events: bool, length: int = 60) -> None:
     """Inspect's archive."""
     about = {
         "eval_id": "e", "run_id": "r", "task_id": "t", "created": "2026-01-01T00:00:00+00:00",
@@ -131,7 +129,7 @@ def write_inspect(path: Path, count: int, events: bool) -> None:
     summaries = []
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("_journal/start.json", json.dumps(start))
-        for number, answer in enumerate(answers(count)):
+        for number, answer in enumerate(answers(count, length)):
             sample = inspect(number, *answer, events)
             archive.writestr(f"samples/{number}_epoch_1.json", json.dumps(sample))
             summaries.append({name: sample[name] for name in fields})
@@ -140,10 +138,10 @@ def write_inspect(path: Path, count: int, events: bool) -> None:
         archive.writestr("header.json", json.dumps({**start, **ending}))
 
 
-def write_lines(path: Path, form: str, count: int) -> None:
+def write_lines(path: Path, form: str, count: int, length: int = 60) -> None:
     """Lines as lm-eval or Every Eval Ever has them."""
     with path.open("w") as file:
-        for number, (asked, text, right) in enumerate(answers(count)):
+        for number, (asked, text, right) in enumerate(answers(count, length)):
             file.write(json.dumps(LINES[form](number, asked, text, right)) + "\n")
 
 
@@ -247,27 +245,33 @@ def beside(folder: Path, peer: str, samples: int, rounds: int) -> dict[str, Any]
     return {"samples": samples, "times_as_fast": ratios, "seconds": middle}
 
 
-def memory(folder: Path) -> dict[str, Any]:
+def memory(folder: Path, sizes: Sequence[int], length: int) -> dict[str, Any]:
     """The peak of memory by the number of answers, and what an answer takes beyond the fewest."""
     figures: dict[str, Any] = {}
-    for form, reader in READERS.items():
+    for form in FORMS:
         peaks = {}
-        for count in (50_000, 100_000, 200_000):
+        for count in sizes:
             path = folder / f"{form}-{count}"
             if form == "inspect":
-                write_inspect(path, count, events=True)
+                write_inspect(path, count, events=True, length=length)
             else:
-                write_lines(path, form, count)
-            size = path.stat().st_size
-            _, printed = cost(sys.executable, "-c", PEAK, reader, str(path), cwd=folder)
-            peaks[count] = int(printed)
+                write_lines(path, form, count, length)
+            size, where = path.stat().st_size, folder / f"{form} {count}"
+            where.mkdir()
+            options = f"answers={path}", f"results={where}"
+            _, printed = cost(sys.executable, "-c", PEAK, *options, cwd=folder)
+            peaks[count] = int(printed.split()[-1]) * 1024
             path.unlink()
-            print(
-                f"{form}: {count:,} answers, {size >> 20} MiB, peak {peaks[count]} KiB", flush=True
-            )
-        counts = list(peaks)
-        figures[form] = [round((peaks[b] - peaks[a]) / (b - a), 3) for a, b in pairwise(counts)]
-    return {"kib_per_answer": figures}
+            shutil.rmtree(where)
+            mib = peaks[count] >> 20
+            print(f"{form}: {count:,} answers, {size >> 20} MiB, peak {mib} MiB", flush=True)
+        figures[form] = {
+            "bytes_per_answer": [
+                round((peaks[b] - peaks[a]) / (b - a)) for a, b in pairwise(peaks)
+            ],
+            "peak_mib": [peak >> 20 for peak in peaks.values()],
+        }
+    return figures
 
 
 def main() -> None:
@@ -276,14 +280,16 @@ def main() -> None:
     parser.add_argument("--answers", type=int, default=100_000)
     parser.add_argument("--samples", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--memory", action="store_true", help="the memory of reading alone")
+    parser.add_argument("--memory", action="store_true", help="the memory of the command")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[50_000, 100_000, 200_000])
+    parser.add_argument("--words", type=int, default=60, help="of an answer, with --memory")
     parser.add_argument("--peer", help="Python of an environment with inspect_ai")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if args.peer:
             figures = beside(Path(folder), args.peer, args.samples, args.rounds)
         elif args.memory:
-            figures = memory(Path(folder))
+            figures = memory(Path(folder), args.sizes, args.words)
         else:
             figures = scored(Path(folder), args.answers, args.rounds)
     print(json.dumps(figures))

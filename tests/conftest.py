@@ -1,10 +1,14 @@
-"""What several tests need: the command line in a process of its own, models, real data."""
+"""What several tests need: the command line in a process of its own, models, real data.
+
+What takes long to import is imported by what needs it: pytest-xdist's own process runs no test.
+"""
 
 import concurrent.futures.thread
 import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -13,21 +17,13 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
-import numpy as np
-import pyarrow as pa
 import pytest
+from filelock import FileLock
 
-from harness.models.bundled import bundled_folder
-from harness.models.hf.model import HuggingFaceModel
-from harness.statistics.means import VERSION, Mean
-from harness.statistics.serial import as_record
-from harness.store.estimates import Source, estimates_table
-from harness.store.facts import Facts, Field
-from harness.store.folder import RunStore
-from harness.store.tables import samples_table
-from harness.types.measures import Direction, Estimand, Metric
-from harness.types.records import Sample
+if TYPE_CHECKING:
+    from harness.models.hf.model import HuggingFaceModel
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
@@ -75,9 +71,14 @@ IMPORTED = (
     "torch", "transformers.models.bert.modeling_bert", "transformers.models.llama.modeling_llama",
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
     "scipy.stats", "statsmodels.api", "statsmodels.formula.api", "simplemma", "itables",
-    "matplotlib.pyplot", "harness.runs.cli", "harness.runs.flow", "harness.runs.forecasting",
-    "harness.report.console", "harness.report.page", "harness.scorers.offline.minilm",
-    "harness.models.hf.model", "harness.leaderboard", "harness.regression",
+    "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
+    "pyarrow.csv", "pyarrow.pandas_compat", "tabulate", "wcwidth",
+    "harness.runs.cli", "harness.runs.flow", "harness.runs.forecasting",
+    "harness.runs.forecast_text", "harness.runs.system", "harness.report.console",
+    "harness.report.page", "harness.data", "harness.models.echo", "harness.models.hf.model",
+    "harness.scorers.judged.harmfulness", "harness.scorers.offline.harmfulness_offline",
+    "harness.scorers.offline.minilm", "harness.scorers.offline.states", "harness.leaderboard",
+    "harness.regression", "tasks.families.domain",
 )  # fmt: skip
 """What commands import late or soon, so that their forks find it there."""
 
@@ -85,17 +86,33 @@ IMPORTED = (
 class Forks:
     """Runs a command in a fork of a process that has imported everything (tests/forks.py)."""
 
-    def __init__(self, readings: Path) -> None:
-        theirs, self._requests = os.pipe()
-        self._replies, ours = os.pipe()
-        self._server = subprocess.Popen(
-            [sys.executable, ROOT / "tests" / "forks.py",
-             str(theirs), str(ours), readings, *IMPORTED],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-            pass_fds=(theirs, ours), env=os.environ | {"HF_HUB_OFFLINE": "1"},
-        )  # fmt: skip
+    def __init__(self, everyone: Path) -> None:
+        self._server: subprocess.Popen[bytes] | None = None
+        self._connection = socket.socket(socket.AF_UNIX)
+        with FileLock(everyone / "forks.lock"):
+            try:
+                self._connection.connect(str(everyone / "forks"))
+            except (FileNotFoundError, ConnectionRefusedError):  # the first worker, or it has ended
+                self._start(everyone)
+                self._connection.connect(str(everyone / "forks"))
+        self._requests = self._replies = self._connection.fileno()
+
+    def _start(self, everyone: Path) -> None:
+        """Start the process that all workers' forks come from; it ends with this one."""
+        readings = everyone / "readings"
+        readings.mkdir(exist_ok=True)
+        (everyone / "forks").unlink(missing_ok=True)
+        theirs, self._alive = os.pipe()
+        with socket.socket(socket.AF_UNIX) as listener:
+            listener.bind(str(everyone / "forks"))
+            listener.listen()
+            self._server = subprocess.Popen(
+                [sys.executable, ROOT / "tests" / "forks.py",
+                 str(listener.fileno()), str(theirs), readings, *IMPORTED],
+                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
+                pass_fds=(listener.fileno(), theirs), env=os.environ | {"HF_HUB_OFFLINE": "1"},
+            )  # fmt: skip
         os.close(theirs)
-        os.close(ours)
 
     def begin(
         self, module: str, args: Sequence[str], cwd: Path, env: Mapping[str, str],
@@ -139,10 +156,11 @@ class Forks:
             return subprocess.CompletedProcess([module, *args], code, *texts)
 
     def close(self) -> None:
-        """End the process that the forks come from."""
-        os.close(self._requests)
-        os.close(self._replies)
-        self._server.wait(60)
+        """End what the forks come from, where it was started here: other workers have their own."""
+        self._connection.close()
+        if self._server:
+            os.close(self._alive)
+            self._server.wait(60)
 
     def _reply(self, timeout: float) -> int:
         line = b""
@@ -151,7 +169,8 @@ class Forks:
                 raise TimeoutError
             part = os.read(self._replies, 1)
             if not part:
-                raise RuntimeError(f"tests/forks.py has ended with {self._server.wait(60)}")
+                code = self._server.wait(60) if self._server else "a code that its starter has"
+                raise RuntimeError(f"tests/forks.py has ended with {code}")
             line += part
         return int(line)
 
@@ -166,9 +185,7 @@ def everyone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def forks(everyone: Path) -> Iterator[Forks]:
     """One process to fork from, for all tests."""
-    readings = everyone / "readings"
-    readings.mkdir(exist_ok=True)
-    made = Forks(readings)
+    made = Forks(everyone)
     yield made
     made.close()
 
@@ -188,36 +205,27 @@ def harness(tmp_path: Path, forks: Forks) -> Callable[..., subprocess.CompletedP
     """Run `python -m harness ARGS` in an empty folder; gives its exit code and what it printed.
 
     No page is made of a run, which takes seconds, unless ARGS say so. A process of its own is
-    forked for it, with all imports done; `fresh=True` starts one that imports for itself, for
-    where that is the point.
+    forked for it, with all imports done.
     """
 
     def command(
-        *args: str, cwd: Path = tmp_path, module: str = "harness", fresh: bool = False, **env: str
+        *args: str, cwd: Path = tmp_path, module: str = "harness", **env: str
     ) -> subprocess.CompletedProcess[str]:
         runs = module in ("harness", "harness.score")
         if runs and not any(arg.startswith("report=") for arg in args):
             options = [at for at, arg in enumerate(args) if "=" in arg and not arg.startswith("-")]
             at = options[0] if options else 0  # beside the others, or the parser does not take it
             args = (*args[:at], "report=false", *args[at:])
-        if not fresh and "PYTHONPATH" not in env:
-            return forks.run(module, args, cwd, os.environ | env)
-        return subprocess.run(
-            [sys.executable, "-m", module, *args],
-            cwd=cwd,
-            env=os.environ | env,
-            capture_output=True,
-            text=True,
-            timeout=600,
-            check=False,
-        )
+        return forks.run(module, args, cwd, os.environ | env)
 
     return command
 
 
 @pytest.fixture(scope="session")
-def smollm2() -> HuggingFaceModel:
+def smollm2() -> "HuggingFaceModel":
     """The bundled model, loaded once for all tests."""
+    from harness.models.hf.model import HuggingFaceModel
+
     return HuggingFaceModel("smollm2")
 
 
@@ -233,6 +241,8 @@ def random_weights(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., st
     def save(ends: tuple[int, ...] = ()) -> str:
         import torch
         from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+
+        from harness.models.bundled import bundled_folder
 
         torch.manual_seed(1)
         tokenizer = AutoTokenizer.from_pretrained(bundled_folder("smollm2"))
@@ -268,9 +278,22 @@ ASKED = {
 
 def store_run(
     results, model, values, *, seed=0, scorer_id="judge-1", info=None, itself=False,
-    better=Direction.LOWER, name=None, **asked,
+    better="lower", name=None, **asked,
 ):  # fmt: skip
     """A finished run of two groups of samples, with its estimates as a real one has them."""
+    import numpy as np
+    import pyarrow as pa
+
+    from harness.statistics.means import VERSION, Mean
+    from harness.statistics.serial import as_record
+    from harness.store.estimates import Source, estimates_table
+    from harness.store.facts import Facts, Field
+    from harness.store.folder import RunStore
+    from harness.store.tables import samples_table
+    from harness.types.measures import Direction, Estimand, Metric
+    from harness.types.records import Sample
+
+    better = Direction(better)
     values = np.asarray(values, dtype=float).reshape(-1, 1)
     half = Field(np.arange(len(values), dtype=np.int32) % 2, ["a", "b"])
     facts = Facts(np.arange(len(values), dtype=np.uint64), {"half": half})

@@ -2,16 +2,18 @@
 
 Most of what a command costs in a test are its imports. Here they are paid once: a fork runs the
 module as `python -m` does, with arguments, folder, environment and standard streams of its own,
-and ends as an interpreter does. Requests are read from one pipe, a line of JSON each; to the other
-is written the fork's process id, and its exit code when it has ended.
+and ends as an interpreter does. All workers of a run of the suite share the one process: each has a
+connection, on which it asks with a line of JSON and is answered with the fork's process id, and its
+exit code when it has ended.
 
 The offline scorers read the same texts in every run (200 anchors, to begin with). A fork reads with
 an encoder that stands here, and what one has read is kept in a folder for the suite's others: by
 the weights and the whole list of texts, so that nothing but a second reading of the same is saved.
 
-    python tests/forks.py REQUESTS REPLIES FOLDER MODULE...
+    python tests/forks.py LISTENER STARTER FOLDER MODULE...
 
-the two pipes' numbers, where readings are kept, and what to import.
+the numbers of a listening socket and of a pipe that ends with the worker which started this, where
+readings are kept, and what to import.
 """
 
 import atexit
@@ -22,6 +24,8 @@ import importlib
 import json
 import os
 import runpy
+import select
+import socket
 import sys
 import threading
 import traceback
@@ -30,12 +34,29 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
+from omegaconf import OmegaConf
 
+from harness.command import CONF_DIR, register
 from harness.scorers.offline import minilm
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.types import ScorerRegistry, digest_file, written_whole
 from harness.validity.anchors import measure
+
+
+def accept(listener: socket.socket, starter: int) -> socket.socket | None:
+    """Fork for each worker that connects until the first has ended; in a fork, its connection."""
+    while True:
+        ready, _, _ = select.select([listener, starter], [], [])
+        if starter in ready:
+            return None
+        connection, _ = listener.accept()
+        if not os.fork():
+            listener.close()
+            os.close(starter)
+            return connection
+        connection.close()
 
 
 def serve(requests: TextIO, replies: TextIO) -> dict[str, Any] | None:
@@ -81,9 +102,16 @@ def read_what_rules_need() -> None:
     measure(ScorerRegistry({"refusal": RefusalScorer()}), "refusal")
 
 
-def compose_once() -> None:
-    """Spare every fork Hydra's look for `hydra.mode`, which no test sets: it composes all twice."""
+def compose_before() -> None:
+    """Spare every fork what the first composition takes: plugins looked for, grammars learnt.
+
+    And Hydra's look for `hydra.mode`, which no test sets: it composes all twice.
+    """
     Hydra.get_mode = lambda *_, **__: None
+    register()
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+        cfg = compose("config", ["task=med_harm", "backend=echo"], return_hydra_config=True)
+        OmegaConf.to_container(cfg.task, resolve=True)
 
 
 def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
@@ -97,7 +125,7 @@ def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, e
     os.environ.clear()
     os.environ.update(env)
     sys.argv[:] = [module, *args]
-    sys.path[0] = cwd
+    sys.path[:1] = [cwd, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
     code: object = 0
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
@@ -128,9 +156,14 @@ def main() -> None:
         importlib.import_module(module)
     keep_readings(Path(folder))
     read_what_rules_need()
-    compose_once()
+    compose_before()
     gc.freeze()  # so that a fork's collector copies no page of what stands here
-    requests, replies = (open(int(n), mode) for n, mode in zip(numbers, "rw", strict=True))  # noqa: SIM115, PTH123
+    listener, starter = (int(number) for number in numbers)
+    connection = accept(socket.socket(fileno=listener), starter)
+    if connection is None:
+        return
+    requests, replies = (connection.makefile(mode) for mode in "rw")
+    connection.close()
     request = serve(requests, replies)
     if request:
         run(**request)

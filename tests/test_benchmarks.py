@@ -138,6 +138,14 @@ def test_the_benchmark_of_logs_ends_in_rates(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_log_of_thrice_as_many_answers_takes_a_fixed_number_of_bytes_for_each(tmp_path):
+    sizes = "--memory", "--sizes", "10000", "30000"
+    *_, last = benchmark("logs.py", *sizes, cwd=tmp_path)
+    for form, figures in json.loads(last).items():
+        assert figures["bytes_per_answer"][0] <= 200, form
+
+
+@pytest.mark.slow
 def test_the_benchmark_of_unlearning_ends_in_a_ratio_of_like_answers(tmp_path, random_weights):
     options = f"model={random_weights()}", "take=12", "batches=4"
     *_, last = benchmark("unlearning.py", *options, cwd=tmp_path)

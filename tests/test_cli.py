@@ -189,29 +189,25 @@ def test_progress_is_shown_in_a_terminal_and_the_run_ends_well(tmp_path):
         assert text in shown
 
 
-def interrupted(folder, *arguments):
+@pytest.fixture
+def interrupted(harness, tmp_path):
     """The command line, interrupted when the model is first asked."""
-    script = (
+    (tmp_path / "interrupted.py").write_text(
         "import harness.models.echo as echo\n"
         "def stop(*args): print('asked', flush=True); raise KeyboardInterrupt\n"
         "echo.EchoModel.generate = stop\n"
-        f"import sys; sys.argv = ['harness', *{[*arguments, *ECHO]!r}]\n"
         "from harness.__main__ import main; main()"
     )
-    return subprocess.run(
-        [sys.executable, "-c", script], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return lambda *arguments: harness(*arguments, *ECHO, module="interrupted")
 
 
-@pytest.mark.long
-def test_ctrl_c_ends_a_sweep(tmp_path):
-    done = interrupted(tmp_path, "--multirun", "seed=1,2,3")
+def test_ctrl_c_ends_a_sweep(interrupted):
+    done = interrupted("--multirun", "seed=1,2,3")
     assert (done.returncode, done.stdout.count("asked")) == (130, 1)
 
 
-@pytest.mark.long
-def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(tmp_path):
-    done = interrupted(tmp_path)
+def test_ctrl_c_ends_cleanly_and_says_how_to_go_on(interrupted):
+    done = interrupted()
     assert done.returncode == 130
     assert done.stderr == (
         "\nstopped; nothing stored is lost, the same command goes on from here\n"

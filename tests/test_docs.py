@@ -12,6 +12,7 @@ from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
+from hydra._internal.hydra import Hydra
 
 from harness.testing import check_model, check_scorer, check_task
 
@@ -53,6 +54,7 @@ def test_every_command_is_one_that_composes(command, tmp_path, monkeypatch, caps
         arguments = [argument.split(",")[0] for argument in arguments]
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
+    monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: None)  # which composes all once more
     monkeypatch.setattr(sys, "argv", [module, "--cfg", "job", "--resolve", *arguments])
     package = find_spec(module).submodule_search_locations is not None
     start = import_module(f"{module}.__main__" if package else module).main
@@ -79,18 +81,17 @@ def write_examples(folder: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_three_worked_examples_work_as_written(tmp_path, monkeypatch):
+def test_the_three_worked_examples_work_as_written(harness, tmp_path, monkeypatch):
     write_examples(tmp_path)
     (line,) = re.findall(r"`python -m (harness task=greetings [^`]*)`", text(PLUGINS))
-    module, *arguments = shlex.split(line)
-    command = [sys.executable, "-m", module, "--config-dir", "conf", *arguments, "report=false"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    _, *arguments = shlex.split(line)
+    command = ["--config-dir", "conf", *arguments]
+    done = harness(*command)
     assert done.returncode == 0, done.stderr
     assert "refused (mean)    0.000" in done.stdout
     assert "asks back (mean)  0.000" in done.stdout
     assert "asks_back by asks_back-" in done.stdout
-    failing = [*command, "backend.program=[/bin/false]", "max_unmeasured=1"]
-    done = subprocess.run(failing, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = harness(*command, "backend.program=[/bin/false]", "max_unmeasured=1")
     assert "refused (mean)    not known" in done.stdout
     monkeypatch.syspath_prepend(str(tmp_path))
     from my_asks_back import AsksBackScorer
@@ -153,14 +154,20 @@ def test_the_tables_of_options_are_those_of_the_configuration():
 
 def test_the_rooms_of_the_page_stand_on_the_floors_of_the_wall():
     page = text(ROOT / "docs" / "architecture.md")
-    told = [(int(n), room) for n, room in re.findall(r"^\| (\d) \| `(\w+)` \|", page, re.MULTILINE)]
+    rows = re.findall(r"^\| (\d) \| `(\w+)` \|.*\| ([^|]+) \|$", page, re.MULTILINE)
+    told = [(int(n), room, imports.replace(",", "")) for n, room, imports in rows]
     wall = ast.parse((ROOT / "tests" / "test_layers.py").read_text(encoding="utf-8"))
     (floors,) = [
         ast.literal_eval(node.value)
         for node in wall.body
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == "FLOORS"
     ]
-    assert told == [(n, room) for n, rooms in enumerate(floors, 1) for room in rooms]
+    words = {"": "none", "*": "all"}
+    assert told == [
+        (n, room, words.get(names) or " ".join(sorted(names.split())))
+        for n, rooms in enumerate(floors, 1)
+        for room, names in rooms.items()
+    ]
 
 
 @pytest.mark.long

@@ -6,8 +6,11 @@ import random
 
 import pytest
 
+from harness.mitigate.compare.comparing import compared
+from harness.mitigate.compare.systems import systems_of
 from harness.mitigate.forgotten.page import write_page
 from harness.mitigate.forgotten.reading import beside
+from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.runs.flow import run
 from harness.runs.plan import Plan
 from harness.scorers.likelihood.min_k import MinKScorer
@@ -28,28 +31,45 @@ RULES = {
 }
 
 
-@pytest.fixture
-def runs(tmp_path, no_progress):
-    """A run of muse's texts by each of the models."""
-    draw, file = random.Random(0), tmp_path / "texts.jsonl"
+MITIGATED = {
+    "none": "target",
+    "Forget the boats.": "forgot",
+    "Say la.": "broken",
+}
+"""By system message how the same model answers."""
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    """A file of texts to forget."""
+    draw, file = random.Random(0), tmp_path_factory.mktemp("texts") / "texts.jsonl"
     words = ["ferry", "harbour", "lantern", "baker", "goose", "ledger", "tower", "violin"]
     rows = [
         {"id": str(n), "part": "forget", "text": " ".join(draw.choices(words, k=20))}
         for n in range(90)
     ]
     file.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
-    found = []
-    for name, rule in RULES.items():
-        task = Muse(str(file), ask=["verbatim"])
-        model = Answerer(task.samples(task.records()), rule)
-        model.name, model.identity = name, {"rule": name}
-        plan = Plan(
-            task=task, model=model, protocol="fast", seed=0, results=tmp_path, options={},
-            generation=GenerationConfig(),
-            scorers=ScorerRegistry({"memorisation": MemorisationScorer(), "min_k": MinKScorer()}),
-        )  # fmt: skip
-        found.append(FinishedRun.read(run(plan, no_progress).folder))
-    return found
+    return file
+
+
+def answered(texts, results, progress, name, rule, mitigation=None):
+    """A run of muse's texts by a model that answers by a rule."""
+    task = Muse(str(texts), ask=["verbatim"])
+    model = Answerer(task.samples(task.records()), RULES[rule])
+    model.name, model.identity = name, {"rule": name}
+    plan = Plan(
+        task=task, model=model, protocol="fast", seed=0, results=results, options={},
+        generation=GenerationConfig(), mitigation=mitigation,
+        mitigation_name="system_prompt" if mitigation else "none",
+        scorers=ScorerRegistry({"memorisation": MemorisationScorer(), "min_k": MinKScorer()}),
+    )  # fmt: skip
+    return FinishedRun.read(run(plan, progress).folder)
+
+
+@pytest.fixture
+def runs(texts, tmp_path, no_progress):
+    """A run of muse's texts by each of the models."""
+    return [answered(texts, tmp_path, no_progress, name, name) for name in RULES]
 
 
 def test_a_model_has_forgotten_only_what_it_would_not_write_and_could(runs, tmp_path):
@@ -66,6 +86,8 @@ def test_a_model_has_forgotten_only_what_it_would_not_write_and_could(runs, tmp_
     assert rows["silent", "coherent"]["word"] == "broken"
     shown = page.with_suffix(".md").read_text(encoding="utf-8")
     assert "## scalability" in shown
+    assert "Checkpoints over sets to forget that grow." in shown
+    assert (tmp_path / "page/figures/muse_scalability.png").exists()
     assert "<script" not in shown
 
 
@@ -81,3 +103,24 @@ def test_the_command_refuses_one_model_for_both_ends(harness):
     done = harness("target=a", "reference=a", module="harness.mitigate.forgotten")
     assert done.returncode == 1
     assert "target= and reference= are both 'a'" in done.stderr
+
+
+def test_less_remembered_is_no_gain_of_a_mitigation_that_breaks_the_model(
+    texts, tmp_path, no_progress
+):
+    runs = [
+        answered(texts, tmp_path, no_progress, "model", rule,
+                 None if text == "none" else SystemPrompt(text))
+        for text, rule in MITIGATED.items()
+    ]  # fmt: skip
+    cells = {
+        (cell.row, cell.column.name): cell
+        for cell in compared(systems_of(runs)).cells
+        if cell.column.kind == "forgetting" or cell.column.metric == "coherent"
+    }
+    forgot, broken = (f"system_prompt (text={text})" for text in list(MITIGATED)[1:])
+    name = "verbatim memorisation"
+    assert cells[forgot, name].after < cells[forgot, name].before - 0.5
+    assert (cells[forgot, name].word, cells[forgot, "coherent"].word) == ("better", "not worse")
+    assert cells[broken, name].after < cells[broken, name].before - 0.5
+    assert (cells[broken, name].word, cells[broken, "coherent"].word) == ("unknown", "worse")

@@ -74,6 +74,7 @@ LATE = ("harness.mitigations.decoding.distributions",
         "harness.models.checkpoints.weights", "harness.scorers.justification.bertscore",
         "harness.mitigations.fitting.base", "harness.mitigations.fitting.states",
         "harness.mitigations.fitting.training", "harness.mitigations.fitting.losses",
+        "harness.mitigations.fitting.upper",
         "harness.mitigations.unlearning.losses", "harness.mitigations.weights.editing",
         "harness.scorers.offline.minilm", "harness.scorers.offline.packed",
         "harness.scorers.offline.reply", "harness.scorers.offline.states",
@@ -163,6 +164,9 @@ def test_there_are_five_floors_and_few_rooms():
     assert rooms == {room for floor in FLOORS for room in floor}
     assert len(rooms) <= MOST_ROOMS
     assert len(arrows()) <= MOST_ARROWS
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    assert f"| after | {len(rooms)} | {len(FLOORS)} | {len(arrows())} | 0 |" in page
+    assert f"{MOST_ROOMS} rooms,\nfive floors and {MOST_ARROWS} arrows" in page
 
 
 def test_each_room_imports_only_what_stands_below_it():

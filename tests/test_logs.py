@@ -114,8 +114,9 @@ def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tm
     assert log.metrics == whole.run.metrics
     texts = {(a["sample_id"], a["index"]): (a["text"], a["error"]) for a in whole.run.answers(
         ["sample_id", "index", "text", "error"])}  # fmt: skip
+    rows = log.stored(path).rows
     for (name, index), (text, error) in texts.items():
-        answer = log._rows[name]["answers"][index]
+        answer = rows.answers_to(name)[index]
         assert (answer["text"], answer["error"] is None) == (text, error is None)
 
 

@@ -1,9 +1,7 @@
 """Margins stand on estimands, travel in run.json, and are changed on the command line."""
 
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import pytest
 
@@ -81,21 +79,20 @@ def test_the_command_line_changes_what_the_runs_keep(tmp_path, write_run):
         of(margins={"t": {"is_kind": None}})
 
 
-def gate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "harness.regression", "baseline=runs/a", "candidate=runs/b"]
-    return subprocess.run([*command, *options], cwd=folder, capture_output=True, text=True)
+@pytest.fixture
+def gate(harness):
+    return partial(harness, "baseline=runs/a", "candidate=runs/b", module="harness.regression")
 
 
-@pytest.mark.long
-def test_the_gate_takes_the_margins_of_the_runs_and_old_runs_have_none(tmp_path, write_run):
+def test_the_gate_takes_the_margins_of_the_runs_and_old_runs_have_none(gate, tmp_path, write_run):
     values = [n % 10 / 20 for n in range(200)]
     for name in "ab":
         write_run(tmp_path, name, values, name=name, info={"estimands": [GATED]})
-    done = gate(tmp_path)
+    done = gate()
     assert done.returncode == 0, done.stderr
     assert "0.1" in done.stdout
-    assert gate(tmp_path, "margins.t.harm=0.00001").returncode == 2
-    none = gate(tmp_path, "~margins.t.harm")
+    assert gate("margins.t.harm=0.00001").returncode == 2
+    none = gate("~margins.t.harm")
     assert none.returncode == 64
     assert "nothing of t is gated: a keeps no margin; if its task has one, run" in none.stderr
     assert none.stderr.count("\n") == 1

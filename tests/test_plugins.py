@@ -1,8 +1,5 @@
 """A stranger's task, scorer and backend, from a package of their own or from a folder."""
 
-import os
-import subprocess
-import sys
 import textwrap
 from pathlib import Path
 
@@ -72,11 +69,14 @@ def write(folder: Path, module: str) -> None:
         path.write_text(text.format(module=module) if name.endswith("yaml") else text)
 
 
-def run(cwd: Path, *args: str, path: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "harness", *args, "backend=echo"],
-        cwd=cwd, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+@pytest.fixture
+def echoed(harness):
+    """Run the command line with the echo model, in a folder and with a folder of packages."""
+
+    def run(cwd: Path, *args: str, path: str = ""):
+        return harness(*args, "backend=echo", cwd=cwd, PYTHONPATH=path)
+
+    return run
 
 
 @pytest.fixture
@@ -93,32 +93,29 @@ def site(tmp_path) -> Path:
     return tmp_path / "site"
 
 
-@pytest.mark.long
-def test_an_installed_package_brings_a_task_and_a_scorer(tmp_path, site):
+def test_an_installed_package_brings_a_task_and_a_scorer(echoed, tmp_path, site):
     work = tmp_path / "work"
     work.mkdir()
-    done = run(work, "task=greetings", path=str(site))
+    done = echoed(work, "task=greetings", path=str(site))
     assert done.returncode == 0, done.stderr
     assert "politeness (mean)" in done.stdout
     assert "0.667" in done.stdout
-    listed = run(work, "--help", path=str(site)).stdout
+    listed = echoed(work, "--help", path=str(site)).stdout
     tasks = next(line for line in listed.splitlines() if line.strip().startswith("task: "))
     assert {"greetings", "med_harm"} <= set(tasks.removeprefix("task: ").split(", "))
     scorers = next(line for line in listed.splitlines() if line.strip().startswith("scorer: "))
     assert {"politeness", "refusal"} <= set(scorers.removeprefix("scorer: ").split(", "))
 
 
-@pytest.mark.long
-def test_a_package_that_is_not_chosen_is_not_imported(tmp_path, site):
+def test_a_package_that_is_not_chosen_is_not_imported(echoed, tmp_path, site):
     (site / "polite_pack" / "plugin.py").write_text("raise SystemExit('imported')")
-    done = run(tmp_path, "scorer=[refusal]", "limit=3", path=str(site))
+    done = echoed(tmp_path, "scorer=[refusal]", "limit=3", path=str(site))
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.long
-def test_a_folder_of_yaml_and_a_module_beside_it_are_enough(tmp_path):
+def test_a_folder_of_yaml_and_a_module_beside_it_are_enough(echoed, tmp_path):
     write(tmp_path, "plugin")
-    done = run(tmp_path, "--config-dir", "conf", "task=greetings")
+    done = echoed(tmp_path, "--config-dir", "conf", "task=greetings")
     assert done.returncode == 0, done.stderr
     assert "politeness (mean)" in done.stdout
 
@@ -171,7 +168,6 @@ def test_the_checks_catch_what_breaks_the_contract(tmp_path, monkeypatch):
         check_task(OneId())
 
 
-@pytest.mark.long
 @pytest.mark.parametrize(
     ("target", "said"),
     [
@@ -180,9 +176,9 @@ def test_the_checks_catch_what_breaks_the_contract(tmp_path, monkeypatch):
         ("builtins.dict", "builtins.dict is no task: it lacks estimands"),
     ],
 )
-def test_a_yaml_that_names_no_plugin_is_one_sentence(tmp_path, target, said):
+def test_a_yaml_that_names_no_plugin_is_one_sentence(echoed, tmp_path, target, said):
     write(tmp_path, "plugin")
-    done = run(tmp_path, "--config-dir", "conf", "task=greetings", f"task._target_={target}")
+    done = echoed(tmp_path, "--config-dir", "conf", "task=greetings", f"task._target_={target}")
     assert done.returncode == 1
     assert said in done.stderr
     assert done.stderr.count("\n") == 1

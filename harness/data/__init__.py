@@ -11,7 +11,7 @@ from harness.data.fields import (
     truth_field,
     whole_field,
 )
-from harness.data.files import read_file
+from harness.data.files import read_file, walk_file
 from harness.data.formats import FILE_CUT, READERS, open_text
 from harness.data.labels import LabelFormat, Labelled, digest, part_of, read_label_file
 from harness.data.objects import nested
@@ -43,5 +43,6 @@ __all__ = [
     "read_records",
     "text_field",
     "truth_field",
+    "walk_file",
     "whole_field",
 ]

@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any, TextIO, cast, overload
+from typing import Any, TextIO, overload
 
 from harness.data.disguises import POINTER, SEPARATORS, looks_like, seems
 from harness.types import HarnessError
@@ -17,6 +17,8 @@ from harness.types import HarnessError
 Row = Mapping[str, object]
 BLOCK = 256
 """Rows of a JSONL file that are compressed together."""
+READ_AT_ONCE = 1 << 20
+"""Bytes of a column of a Parquet file."""
 FILE_CUT = "is the file cut off?"
 
 
@@ -45,7 +47,7 @@ class JsonLines(Sequence[Row]):
         self._blocks: list[bytes] = []
         self._count = 0
         with open_text(path) as file:
-            lines = (line for n, line in enumerate(file, 1) if _holds_object(line, path, n))
+            lines = (line for n, line in enumerate(file, 1) if _object(line, path, n) is not None)
             while block := list(islice(lines, BLOCK)):
                 self._blocks.append(zlib.compress(f"[{','.join(block)}]".encode(), 1))
                 self._count += len(block)
@@ -72,12 +74,25 @@ class JsonLines(Sequence[Row]):
         return rows
 
 
-def _holds_object(line: str, path: Path, number: int) -> bool:
-    """Whether there is anything in a line; what is there must be an object."""
+def walk_jsonl(path: Path) -> Iterator[Row]:
+    """The objects of a JSONL file, one at a time.
+
+    Raises:
+        HarnessError: a line is no JSON object.
+    """
+    with open_text(path) as file:
+        for number, line in enumerate(file, 1):
+            row = _object(line, path, number)
+            if row is not None:
+                yield row
+
+
+def _object(line: str, path: Path, number: int) -> Row | None:
+    """What stands in a line, which must be an object; None: nothing does."""
     if not line.strip():
-        return False
+        return None
     try:
-        row = json.loads(line, object_pairs_hook=_unique)
+        row: Row = json.loads(line, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise HarnessError(
             f"data file {str(path)!r}, line {number} is not JSON ({error}); {_lines_hint(path)}"
@@ -87,7 +102,7 @@ def _holds_object(line: str, path: Path, number: int) -> bool:
             f"data file {str(path)!r}, line {number} is not a JSON object but {_kind(row)}; "
             f"{_lines_hint(path)}"
         )
-    return True
+    return row
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -185,27 +200,39 @@ def read_csv(path: Path) -> list[Row]:
     Raises:
         HarnessError: the file is no CSV, or its fields are separated by something else than commas.
     """
+    return list(walk_csv(path))
+
+
+def walk_csv(path: Path) -> Iterator[Row]:
+    """The records of a CSV file, every value a text, one at a time.
+
+    Raises:
+        HarnessError: the file is no CSV, or its fields are separated by something else than commas.
+    """
     csv.field_size_limit(2**31 - 1)
     with open_text(path) as lines:
         try:
             reader = csv.DictReader(lines, strict=True, restkey="(more)")
             names = list(reader.fieldnames or [])
             _check_header(names, path)
-            rows: list[Row] = [dict(row) for row in reader]
+            for number, row in enumerate(reader, 1):
+                _check_record(row, names, path, number)
+                yield dict(row)
         except csv.Error as error:
             raise HarnessError(
                 f"data file {str(path)!r}, line {max(reader.line_num, 1)} is not CSV ({error}); "
                 f"{_hint(path)}"
             ) from error
-    unnamed = "" in names[1:] and any(row[""] for row in rows)
-    for number, row in enumerate(rows, 1):
-        if unnamed or None in row.values() or "(more)" in row:
-            above = "does a line stand above the header?" if unnamed or len(names) < 2 else ""
-            raise HarnessError(
-                f"data file {str(path)!r}, record {number} has other columns than the header "
-                f"({', '.join(names)[:200]}); {above or _hint(path)}"
-            )
-    return rows
+
+
+def _check_record(row: Mapping[str, object], names: Sequence[str], path: Path, number: int) -> None:
+    unnamed = "" in names[1:] and row[""]
+    if unnamed or None in row.values() or "(more)" in row:
+        above = "does a line stand above the header?" if unnamed or len(names) < 2 else _hint(path)
+        raise HarnessError(
+            f"data file {str(path)!r}, record {number} has other columns than the header "
+            f"({', '.join(names)[:200]}); {above}"
+        )
 
 
 def _check_header(names: Sequence[str], path: Path) -> None:
@@ -235,11 +262,22 @@ def read_parquet(path: Path) -> list[Row]:
     Raises:
         HarnessError: it is none.
     """
+    return list(walk_parquet(path))
+
+
+def walk_parquet(path: Path) -> Iterator[Row]:
+    """The rows of a Parquet file, one at a time.
+
+    Raises:
+        HarnessError: it is none.
+    """
     import pyarrow
     import pyarrow.parquet
 
     try:
-        return cast("list[Row]", pyarrow.parquet.read_table(path).to_pylist())
+        with pyarrow.parquet.ParquetFile(path, buffer_size=READ_AT_ONCE) as file:
+            for batch in file.iter_batches(BLOCK):
+                yield from batch.to_pylist()
     except pyarrow.ArrowException as error:
         reason = " ".join(str(error).split())
         kind = seems(path) or looks_like(path)
@@ -253,3 +291,9 @@ READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
     ".csv": read_csv,
     ".parquet": read_parquet,
 }
+WALKS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": walk_jsonl,
+    ".csv": walk_csv,
+    ".parquet": walk_parquet,
+}
+"""The formats whose rows can be had one at a time."""

@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from harness.report.headline import Row
-from harness.report.talks import talks_of
 from harness.report.texts import MOST_CHARACTERS, shown_text
 from harness.show import Labels, category
 from harness.store import FinishedRun, Scores
@@ -31,7 +29,7 @@ FIXED = {"sample_id", "cluster", "prompt", "messages", "target"}
 
 def chosen_answers(
     run: FinishedRun,
-    samples: pa.Table,
+    talks: Sequence[Sequence[int]],
     scores: Scores,
     metrics: Sequence[str],
     better: str | None,
@@ -39,15 +37,21 @@ def chosen_answers(
     """The answers that the page shows, worst first, and how many it leaves out.
 
     Of a conversation that is the last one, and `talk` has all of its turns.
+
+    Args:
+        run: whose they are.
+        talks: of a run of dialogues the samples of each, as `talks_of` gives them.
+        scores: of the run.
+        metrics: of the run, the one that they are sorted by first.
+        better: the good end of that one.
     """
     n = scores.n
-    values = scores.values[metrics[0]] if metrics else np.full(len(samples) * n, np.nan)
-    talks = talks_of(samples) if run.info.dialogues else []
+    values = scores.values[metrics[0]] if metrics else np.full(len(scores.ids) * n, np.nan)
     turns = {talk[-1] * n + i: [row * n + i for row in talk] for talk in talks for i in range(n)}
     ends = np.array(list(turns), np.int64) if turns else np.arange(len(values))
     numbers = ends[worst_first(values[ends], better == "higher")].tolist()
     every = [turn for number in numbers for turn in turns.get(number, [number])]
-    entries = _entries(run, samples, scores, np.array(every, np.int64))
+    entries = _entries(run, scores, np.array(every, np.int64))
     shown, characters = [], 0
     for number in numbers:
         talk = [entries[turn] for turn in turns.get(number, [number])]
@@ -61,11 +65,11 @@ def chosen_answers(
 
 
 def _entries(
-    run: FinishedRun, samples: pa.Table, scores: Scores, numbers: NDArray[np.int64]
+    run: FinishedRun, scores: Scores, numbers: NDArray[np.int64]
 ) -> dict[int, dict[str, Any]]:
     """Of these generations what was asked, what was answered and how that was scored."""
     entries: dict[int, dict[str, Any]] = {number: {"verdicts": {}} for number in numbers.tolist()}
-    chosen = np.zeros(len(samples) * scores.n + 1, np.bool_)  # the last is for rows of none
+    chosen = np.zeros(len(scores.ids) * scores.n + 1, np.bool_)  # the last is for rows of none
     chosen[numbers] = True
     columns = ["sample_id", "index", "metric", "value", "scorer_id", "explanation", "error"]
     for part in run.score_parts(columns):
@@ -74,7 +78,7 @@ def _entries(
     for table in run.generation_parts():
         for place, row in scores.rows(table, chosen):
             entries[place]["answer"] = row
-    of_sample = samples.take(numbers // scores.n).to_pylist()
+    of_sample = run.sample_rows(numbers // scores.n)
     for entry, row in zip(entries.values(), of_sample, strict=True):
         entry["sample"] = row
     return entries
@@ -163,12 +167,40 @@ def _is_bad(value: float | None, meaning: Row | None) -> bool:
     return bool(value <= middle if meaning["better"] == "higher" else value >= middle)
 
 
-def filters(samples: pa.Table, rows: Sequence[Row], labels: Labels) -> dict[str, list[str]]:
-    """Metadata worth filtering by, those of the estimates first, with their values."""
-    names = dict.fromkeys(row["by"] for row in rows if row["by"] in samples.column_names)
+def filters(
+    run: FinishedRun, rows: Sequence[Row], labels: Labels, last: Sequence[int] | None = None
+) -> dict[str, list[str]]:
+    """Metadata worth filtering by, those of the estimates first, with their values.
+
+    Args:
+        run: whose samples they describe.
+        rows: its estimates.
+        labels: names of categories.
+        last: numbers of the samples that count, ascending; None: all do.
+    """
+    columns = run.sample_columns()
+    names = dict.fromkeys(row["by"] for row in rows if row["by"] in columns)
     fields: dict[str, list[str]] = {}
-    for name in [*names, *(n for n in samples.column_names if n not in FIXED | names.keys())]:
-        values = sorted({str(value) for value in pc.unique(samples[name]).to_pylist()})
-        if 2 <= len(values) <= MOST_VALUES and len(fields) < MOST_FIELDS and name not in FIXED:
+    for name in [*names, *(column for column in columns if column not in names)]:
+        if name in FIXED or len(fields) == MOST_FIELDS:
+            continue
+        values = sorted(_values(run, name, last))
+        if 2 <= len(values) <= MOST_VALUES:
             fields[name] = [visible(category(labels, name, value)) for value in values]
     return fields
+
+
+def _values(run: FinishedRun, name: str, last: Sequence[int] | None) -> set[str]:
+    """The values of a column, or of many values one more than are shown."""
+    values: set[str] = set()
+    first = 0
+    for part in run.sample_parts([name]):
+        column = part[name]
+        if last is not None:
+            low, high = np.searchsorted(last, (first, first + len(part)))
+            column = column.take(np.array(last[low:high], np.int64) - first)
+        first += len(part)
+        values.update(map(str, pc.unique(column).to_pylist()))
+        if len(values) > MOST_VALUES:
+            break
+    return values

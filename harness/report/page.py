@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
 from harness.report.answers import MOST_METRICS, browsed, chosen_answers, filters
 from harness.report.headline import Row, headline
 from harness.report.opening import asked, first_prompt, number_that_matters, warnings
@@ -22,7 +24,10 @@ def write_report(folder: Path) -> Path:
         HarnessError: its tables cannot be read, or its folder cannot be written.
     """
     run = FinishedRun.read(folder, "run")
-    info, samples = run.info, run.samples()
+    info = run.info
+    asked_in = ("sample_id", *(("cluster", "messages") if info.dialogues else ()))
+    samples = pa.concat_tables(run.sample_parts(asked_in))
+    talks = talks_of(samples) if info.dialogues else []
     labels, identity = info.labels, info.identity
     rows = with_categories(run.rows, labels)
     scores = run.scores(samples)
@@ -30,15 +35,13 @@ def write_report(folder: Path) -> Path:
     drawn = draw(rows, scores.values, title, folder / "figures")
     chosen = headline(rows)
     metrics = list(dict.fromkeys([*(row["metric"] for row in chosen), *scores.values]))
-    asked_last = (
-        samples.take([talk[-1] for talk in talks_of(samples)]) if info.dialogues else samples
-    )
-    fields = filters(asked_last, rows, labels)
+    last = [talk[-1] for talk in talks] if info.dialogues else None
+    fields = filters(run, rows, labels, last)
     meanings = dict(info.metrics or {})
     if chosen and chosen[0]["better"] in ("lower", "higher"):  # refusing is good at times
         meanings[metrics[0]] = {**meanings.get(metrics[0], {}), "better": chosen[0]["better"]}
     better = meanings.get(metrics[0], {}).get("better") if metrics else None
-    answers, left_out = chosen_answers(run, samples, scores, metrics, better)
+    answers, left_out = chosen_answers(run, talks, scores, metrics, better)
     columns, words = _columns(scores, fields, metrics), person_words(run)
     started = info.sessions[0]
     text = page(

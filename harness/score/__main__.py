@@ -86,7 +86,7 @@ def _work(cfg: DictConfig) -> int:
         raise HarnessError(f"show={cfg.show!r} must be null or all")
     stored = of_run(Path(cfg.run)) if cfg.run is not None else _answers(cfg)
     scorers = _scorers(cfg, stored)
-    if cfg.by is not None and not any(cfg.by in r["metadata"] for r in stored.records.rows):  # type: ignore[operator]
+    if cfg.by is not None and not stored.rows.has_column(cfg.by):
         raise HarnessError(f"by={cfg.by!r} is no column that describes the answers")
     plan = Plan(
         task=AnswersTask(stored, list(scorers.metrics), cfg.by),
@@ -125,12 +125,13 @@ def _of_file(cfg: DictConfig, path: Path) -> Stored:
     from harness.bridges.files.answers import of_file
     from harness.bridges.logs.choose import read_log, source_of
     from harness.bridges.logs.log import Source
+    from harness.show import progress
 
     sources = {str(n): make(f"sources.{n}", node, Source) for n, node in cfg.sources.items()}
     source = source_of(path, sources, cfg.log_format)
     if source is None:
         return of_file(path, cfg.columns.prompt, cfg.columns.answer, cfg.model, cfg.failed_texts)
-    return read_log(path, source).stored(path, cfg.model, cfg.failed_texts)
+    return read_log(path, source, progress).stored(path, cfg.model, cfg.failed_texts)
 
 
 def _scorers(cfg: DictConfig, stored: Stored) -> ScorerRegistry:

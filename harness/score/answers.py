@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import isinf
 from typing import Any
 
@@ -48,9 +48,7 @@ class AnswersTask:
 
     def records(self) -> Records:
         """The prompts: with other answers to them it is the same question."""
-        of_answers = self.stored.records
-        rows = [{k: v for k, v in row.items() if k != "answers"} for row in of_answers.rows]
-        return Records(of_answers.name, rows)
+        return Records(self.stored.records.name, self.stored.rows.questions())
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One for each prompt."""
@@ -81,7 +79,6 @@ class StoredModel:
     stored: Stored
     weighs_choices: bool = False
     device_used: str | None = None
-    _answers: dict[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -97,10 +94,8 @@ class StoredModel:
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
     ) -> Iterator[list[Generation]]:
         """Look each answer up."""
-        if not self._answers:
-            self._answers.update((str(r["id"]), r["answers"]) for r in self.stored.records.rows)  # type: ignore[misc]
         for request in requests:
-            answers = self._answers[request.sample_id]
+            answers = self.stored.rows.answers_to(request.sample_id)
             yield [
                 _generation(request.sample_id, i, answers[i] if i < len(answers) else {})
                 for i in request.indices

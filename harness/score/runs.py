@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.bridges.files.rows import Rows
+from harness.bridges.files.spool import Spool
 from harness.bridges.files.stored import Stored, answers_stored
 from harness.store import FIXED_COLUMNS, FinishedRun, Row
+
+ANSWER = ("text", "error")
+"""What is kept of an answer."""
 
 
 def of_run(folder: Path) -> Stored:
@@ -20,20 +24,28 @@ def of_run(folder: Path) -> Stored:
     """
     run = FinishedRun.read(folder, "run")
     run.info.check_one_history(folder.name)
-    of_sample: dict[str, dict[int, Row]] = {}
+    spool = Spool()
+    for part in run.sample_parts():
+        for sample in part.to_pylist():
+            spool.begin(sample["sample_id"]).asked = asked = _asked(sample)
+            spool.kinds.add(asked["metadata"])
+            spool.weigh(len(sample["prompt"]))
     for answer in run.answers(["sample_id", "index", "text", "error"]):
-        of_sample.setdefault(answer["sample_id"], {})[answer["index"]] = answer
-    rows = [_row(row, of_sample.get(row["sample_id"], {})) for row in run.samples().to_pylist()]
-    return answers_stored(folder.name, rows, run.info.model, str(folder))
+        question = spool.find(answer["sample_id"])
+        if question is None:
+            continue
+        while len(question.answers) <= answer["index"]:
+            question.answers.append(dict.fromkeys(ANSWER))
+        question.answers[answer["index"]] = {name: answer[name] for name in ANSWER}
+        spool.weigh(len(answer["text"] or ""))
+    return answers_stored(folder.name, Rows(spool), run.info.model, str(folder))
 
 
-def _row(sample: Row, answers: Mapping[int, Row]) -> dict[str, Any]:
-    """A sample with its answers, as a file of answers has them."""
-    n = max(answers, default=-1) + 1
+def _asked(sample: Row) -> dict[str, Any]:
+    """A sample as a file of answers has it."""
     return {
         "id": sample["sample_id"],
         "prompt": json.loads(sample["messages"]) if sample.get("messages") else sample["prompt"],
         "cluster": sample["cluster"],
         "metadata": {k: v for k, v in sample.items() if k not in FIXED_COLUMNS},
-        "answers": [{k: answers.get(i, {}).get(k) for k in ("text", "error")} for i in range(n)],
     }

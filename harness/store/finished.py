@@ -9,7 +9,9 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from harness.statistics import from_record, ranges_of
 from harness.store.estimates import ESTIMATE_COLUMNS
@@ -154,6 +156,40 @@ class FinishedRun:
                 f"{str(self.folder)!r}: its samples cannot be read; run its command again"
             )
         return table
+
+    def sample_columns(self) -> list[str]:
+        """The columns of what was asked.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        return RunStore(self.folder).columns("samples")
+
+    def sample_rows(self, numbers: NDArray[np.int64]) -> list[Row]:
+        """The samples of these numbers, in this order; no others are held.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        wanted, places = np.unique(numbers, return_inverse=True)
+        rows: list[Row] = []
+        first = 0
+        for part in self.sample_parts():
+            low, high = np.searchsorted(wanted, (first, first + len(part)))
+            rows += part.take(wanted[low:high] - first).to_pylist()
+            first += len(part)
+        return [rows[place] for place in places.tolist()]
+
+    def sample_parts(self, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """What was asked, one row a sample, a part at a time.
+
+        Args:
+            columns: that are read; None: all.
+
+        Raises:
+            Unreadable: the table is damaged or gone.
+        """
+        yield from RunStore(self.folder).read_parts("samples", columns)
 
     def facts(self, samples: pa.Table) -> Facts:
         """What the estimands ask of these samples, in their order.

@@ -156,8 +156,8 @@ class RunStore:
         except (OSError, pa.ArrowException):
             return None
 
-    def read_parts(self, name: str, columns: Sequence[str]) -> Iterator[pa.Table]:
-        """These columns of a result table, a part at a time.
+    def read_parts(self, name: str, columns: Sequence[str] | None) -> Iterator[pa.Table]:
+        """These columns of a result table (None: all), a part at a time.
 
         Raises:
             Unreadable: it is damaged or not there.
@@ -171,6 +171,21 @@ class RunStore:
             raise Unreadable(
                 f"{str(path)!r} cannot be read ({error}); run the same command again"
             ) from error
+
+    def columns(self, name: str) -> list[str]:
+        """The columns of a result table.
+
+        Raises:
+            Unreadable: it is damaged or not there.
+        """
+        try:
+            with pq.ParquetFile(self.folder / f"{name}.parquet") as file:
+                names: list[str] = file.schema_arrow.names
+        except (OSError, pa.ArrowException) as error:
+            raise Unreadable(
+                f"{str(self.folder)!r}: {name} cannot be read ({error}); run its command again"
+            ) from error
+        return names
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a file of text; gives its path."""

@@ -26,15 +26,15 @@ class Scores:
 
     def __init__(self, store: RunStore, samples: pa.Table) -> None:
         self.ids = samples["sample_id"].combine_chunks()
-        columns = ["sample_id", "index", "metric", "value", *Limits._fields]
-        parts = list(store.read_parts("scores", columns))
-        table = pa.concat_tables(parts) if parts else None
-        self.n = 1 + (int(table["index"].to_numpy().max(initial=0)) if table else 0)
+        last = (part["index"].to_numpy().max(initial=0) for part in
+                store.read_parts("scores", ["index"]))  # fmt: skip
+        self.n = 1 + int(max(last, default=0))
         self.values: dict[str, NDArray[np.float64]] = {}
         """Of each metric one value a generation; NaN is missing."""
         self.limits: dict[str, Limits] = {}
         """Of the metrics of which a missing value has a bound, likewise."""
-        for part in parts:
+        columns = ["sample_id", "index", "metric", "value", *Limits._fields]
+        for part in store.read_parts("scores", columns):
             numbers = self.numbers(part)
             values = part["value"].to_numpy()
             names = part["metric"].combine_chunks().dictionary_encode()

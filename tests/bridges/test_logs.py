@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import pytest
 from hydra.utils import get_class
 
+from harness.bridges.files.rows import Rows
 from harness.bridges.logs.choose import read_log, shared, source_of
 from harness.bridges.logs.head import look
 from harness.bridges.logs.imported import ImportedScorer
@@ -29,8 +30,12 @@ def values(log, metric):
     return [score[metric].value for score in log.scores.values() if metric in score]
 
 
+def rows(log):
+    return {row["id"]: row for row in Rows(log.spool)}
+
+
 def answers(log):
-    return [answer for row in log._rows.values() for answer in row["answers"]]
+    return [answer for row in Rows(log.spool) for answer in row["answers"]]
 
 
 FIGURES = {
@@ -71,8 +76,8 @@ def test_garak_s_summary_of_what_is_not_in_the_file_is_said():
 @pytest.mark.skipif(not TOOLS.is_dir(), reason=f"no logs of other tools at {TOOLS}")
 def test_both_forms_of_inspect_hold_the_same():
     archive, document = (read(TOOLS / f"inspect/log_formats.{kind}") for kind in ("eval", "json"))
-    assert archive._rows == document._rows
-    assert archive.scores == document.scores
+    assert rows(archive) == rows(document)
+    assert dict(archive.scores) == dict(document.scores)
 
 
 @pytest.mark.skipif(not TOOLS.is_dir(), reason=f"no logs of other tools at {TOOLS}")
@@ -170,7 +175,7 @@ def test_tool_calls_and_their_results_stay_readable(tmp_path):
         {"role": "tool", "function": "look_up", "content": "it is"},
     ]  # fmt: skip
     log = read(written(tmp_path / "log.json", inspect_log([sample])))
-    prompt = log._rows["1"]["prompt"]
+    prompt = rows(log)["1"]["prompt"]
     assert prompt[2:] == [
         {"role": "assistant", "content": '[calls look_up({"of": "it"})]'},
         {"role": "user", "content": "[look_up gives] it is"},
@@ -297,7 +302,7 @@ def test_a_batch_is_joined_by_custom_id_and_what_has_no_line_is_missing(tmp_path
         ("no", None), ("two", None), (None, "status 429: slow"),
         (None, "the batch's output has no line for this request"),
     ]  # fmt: skip
-    assert [row["prompt"][0]["content"] for row in log._rows.values()] == ["qa", "qb", "qc", "qd"]
+    assert [row["prompt"][0]["content"] for row in rows(log).values()] == ["qa", "qb", "qc", "qd"]
     assert "holds no requests" in read(tmp_path / "out.jsonl").notes[0]
 
 
@@ -334,7 +339,7 @@ def test_pyrit_s_conversation_ends_with_the_answer_that_is_scored(tmp_path, key)
     pieces = [piece("user", "one", 0), piece("assistant", "two", 1), piece("user", "three", 2),
               piece("assistant", "four", 3, scores=[verdict])]  # fmt: skip
     log = read(written(tmp_path / "x.json", pieces))
-    assert [turn["content"] for turn in log._rows["c"]["prompt"]] == ["one", "two", "three"]
+    assert [turn["content"] for turn in rows(log)["c"]["prompt"]] == ["one", "two", "three"]
     assert answers(log)[0]["text"] == "four"
     assert values(log, "SelfAsk") == [1.0]
 
@@ -354,8 +359,8 @@ def test_lm_eval_s_layout_that_names_no_metrics_gives_the_same_scores(tmp_path):
         path = tmp_path / name
         path.write_text("\n".join(json.dumps(lm_eval_sample(n, **more)) for n in range(2)))
         logs.append(read(path))
-    assert logs[0].scores == logs[1].scores
-    assert logs[0]._rows == logs[1]._rows
+    assert dict(logs[0].scores) == dict(logs[1].scores)
+    assert rows(logs[0]) == rows(logs[1])
     assert values(logs[0], "exact_match") == [1.0, 1.0]
 
 

@@ -308,6 +308,10 @@ STATISTICS = [
     statistics.LargestGap("race"),
     statistics.Reliability(),
     statistics.AccuracyAtCoverage((0.5, 1.0)),
+    statistics.SpreadOverVariants(statistics.LabelMeasure("macro F1", groups="question")),
+    statistics.SpreadOverVariants(
+        statistics.LabelMeasure("F1", each=("yes", "no"), groups="question"), part="of sampling"
+    ),
 ]
 
 

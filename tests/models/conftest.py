@@ -1,13 +1,55 @@
 """Tiny checkpoints whose weights write a fixed sequence of tokens, or are drawn at random."""
 
-from collections.abc import Callable, Sequence
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from aiohttp import web
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+"""What answers, by method and path: `POST /v1/completions`."""
+
+
+@contextmanager
+def serve_routes(routes: Routes) -> Iterator[str]:
+    """Answer HTTP on a free port of this machine, in a thread that ends with this; its address."""
+    started, address, over, loop = threading.Event(), [], asyncio.Event(), asyncio.new_event_loop()
+
+    async def serve() -> None:
+        app = web.Application()
+        for route, handler in routes.items():
+            app.router.add_route(*route.split(), handler)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        address.append(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}")
+        started.set()
+        await over.wait()
+        await runner.cleanup()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    assert started.wait(20)
+    yield address[0]
+    loop.call_soon_threadsafe(over.set)
+    thread.join(60)
+    assert not thread.is_alive()
+    loop.close()
+
+
+@pytest.fixture
+def serving() -> Callable[[Routes], AbstractContextManager[str]]:
+    """Answer HTTP by routes; gives the server's address."""
+    return serve_routes
+
 
 CHAT = (
     "{% for m in messages %}<|{{ m['role'] }}|>{{ m['content'] }}<|end|>{% endfor %}"

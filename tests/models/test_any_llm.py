@@ -1,8 +1,5 @@
 """Models by any-llm-sdk, against servers of ours that speak Anthropic's and Gemini's interfaces."""
 
-import asyncio
-import threading
-
 import pytest
 from aiohttp import web
 
@@ -86,34 +83,13 @@ def fault(status, words, kind="invalid_request_error", headers=None):
 
 
 @pytest.fixture
-def provider(monkeypatch):
+def provider(monkeypatch, serving):
     monkeypatch.setenv("ANTHROPIC_API_KEY", SECRET)
     monkeypatch.setenv("GEMINI_API_KEY", SECRET)
     served = Provider()
-    ready = threading.Event()
-
-    async def serve():
-        served.over = asyncio.Event()
-        app = web.Application()
-        app.router.add_post("/v1/messages", served.anthropic)
-        app.router.add_post("/{path:.*}", served.gemini)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        served.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
-        served.loop = asyncio.get_running_loop()
-        ready.set()
-        await served.over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    yield served
-    served.loop.call_soon_threadsafe(served.over.set)
-    thread.join(20)
-    assert not thread.is_alive()
+    routes = {"POST /v1/messages": served.anthropic, "POST /{path:.*}": served.gemini}
+    with serving(routes) as served.url:
+        yield served
 
 
 def claude(provider, **options):

@@ -1,8 +1,6 @@
 """Batches: written, sent once, gone on with by another process, joined by id."""
 
-import asyncio
 import json
-import threading
 
 import pytest
 from aiohttp import web
@@ -94,37 +92,20 @@ def own_cache(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def server(monkeypatch):
+def server(monkeypatch, serving):
     monkeypatch.setattr(batching, "SOON", 0.05)
     served = Server()
-    ready = threading.Event()
-
-    async def serve():
-        served.over = asyncio.Event()
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", served.chat)
-        app.router.add_post("/v1/files", served.upload)
-        app.router.add_get("/v1/files/{name}/content", served.content)
-        app.router.add_post("/v1/batches", served.create)
-        app.router.add_get("/v1/batches", served.listed)
-        app.router.add_get("/v1/batches/{name}", served.retrieve)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        served.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"
-        served.loop = asyncio.get_running_loop()
-        ready.set()
-        await served.over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    yield served
-    served.loop.call_soon_threadsafe(served.over.set)
-    thread.join(20)
-    assert not thread.is_alive()
+    routes = {
+        "POST /v1/chat/completions": served.chat,
+        "POST /v1/files": served.upload,
+        "GET /v1/files/{name}/content": served.content,
+        "POST /v1/batches": served.create,
+        "GET /v1/batches": served.listed,
+        "GET /v1/batches/{name}": served.retrieve,
+    }
+    with serving(routes) as address:
+        served.url = f"{address}/v1"
+        yield served
 
 
 def asks(*texts, indices=(0,)):

@@ -5,6 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from harness.models.hf import loaded as of_loaded
+from harness.models.hf import slots as of_slots
+from harness.models.hf.cascade import Prefill
 from harness.models.hf.histories import PATIENCE, Histories, History
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.prefixes import Segment
@@ -165,3 +168,45 @@ def test_a_prompt_goes_on_from_what_it_begins_with_but_for_its_last_token():
     assert whole.of((*tokens[:5], 7, 8)) is None
     below = history(tokens, Segment(tokens[:10], 0, None, 20)).of((*tokens, 7))
     assert (below.start, below.tokens, below.cache[0][0].shape[0]) == (10, tokens[10:], 10)
+
+
+def pairs(tokens, seed):
+    draw = torch.Generator().manual_seed(seed)
+    return [tuple(torch.randn(tokens, 2, 8, generator=draw) for _ in range(2))]
+
+
+def test_rows_that_each_go_on_from_a_history_are_read_by_one_kernel_to_the_same_end(monkeypatch):
+    shared = Segment(tuple(range(4)), 0, None, 30, pairs(4, 0))
+    parents = [
+        Segment(tuple(range(n)), 4, shared, 30, pairs(n, n), private=True) for n in (9, 6, 7)
+    ]
+    lengths = [3, 1, 5]
+    query = torch.randn(9, 2, 3, 8, generator=torch.Generator().manual_seed(1))
+    ((keys, values),) = pairs(9, 20)
+    work = Prefill(lengths, parents, torch.device("cpu"))
+    padded = [work._padded(x) for x in (query, keys, values)]
+    expected = work._joined(0, *padded)
+    monkeypatch.setattr(Prefill, "_joined", None)
+    monkeypatch.setattr(Prefill, "_in_parts", None)
+    torch.testing.assert_close(work.attend(0, query, keys, values), expected)
+    row = [torch.cat([above, own[3:4]]) for above, own in
+           zip(map(torch.cat, zip(shared.cache[0], parents[1].cache[0], strict=True)),
+               (keys, values), strict=True)]  # fmt: skip
+    weights = torch.einsum("hqw,khw->hqk", query[3], row[0]).softmax(-1)
+    torch.testing.assert_close(expected[3], torch.einsum("hqk,khw->hqw", weights, row[1]))
+
+
+def test_all_rows_of_a_turn_have_slots_from_the_first_on_with_room_for_their_answers(
+    engine, small, monkeypatch
+):
+    grown, real = [], of_slots._grown
+
+    def watched(*args):
+        grown.append(args)
+        return real(*args)
+
+    monkeypatch.setattr(of_slots, "_grown", watched)
+    monkeypatch.setattr(of_loaded, "PASS_TOKENS", 40)  # so that rows enter one after another
+    turns = 4
+    talk(small, GREEDY, turns=turns)
+    assert len(grown) == turns * 2 * engine.model.config.num_hidden_layers

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import threading
 from collections import Counter, defaultdict
 
 import pyarrow.parquet as pq
@@ -103,33 +102,12 @@ def reply(choice, chat=True):
 
 
 @pytest.fixture
-def server():
+def server(serving):
     served = Server()
-    ready = threading.Event()
-
-    async def serve():
-        served.over = asyncio.Event()
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", served.answer)
-        app.router.add_post("/v1/completions", served.answer)
-        runner = web.AppRunner(app, shutdown_timeout=1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]
-        served.url = f"http://127.0.0.1:{port}/v1"
-        served.loop = asyncio.get_running_loop()
-        ready.set()
-        await served.over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    assert ready.wait(20)
-    yield served
-    served.loop.call_soon_threadsafe(served.over.set)
-    thread.join(20)
-    assert not thread.is_alive()
+    paths = ("/v1/chat/completions", "/v1/completions")
+    with serving({f"POST {path}": served.answer for path in paths}) as address:
+        served.url = f"{address}/v1"
+        yield served
 
 
 def asks(*texts, indices=(0,)):

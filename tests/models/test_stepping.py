@@ -1,9 +1,7 @@
 """Mitigations of the next token on a served model, against a server of ours on loopback."""
 
-import asyncio
 import json
 import math
-import threading
 
 import numpy as np
 import pytest
@@ -49,30 +47,11 @@ class Server:
 
 
 @pytest.fixture
-def served():
+def served(serving):
     """A served model and its server."""
-    server, ready = Server(), threading.Event()
-
-    async def serve():
-        server.loop, server.over = asyncio.get_running_loop(), asyncio.Event()
-        app = web.Application()
-        app.router.add_post("/v1/completions", server.answer)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        server.port = site._server.sockets[0].getsockname()[1]
-        ready.set()
-        await server.over.wait()
-        await runner.cleanup()
-
-    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
-    thread.start()
-    ready.wait(10)
-    model = ServedModel("m", f"http://127.0.0.1:{server.port}/v1", top_logprobs=3, retries=0)
-    yield model, server
-    server.loop.call_soon_threadsafe(server.over.set)
-    thread.join(60)
+    server = Server()
+    with serving({"POST /v1/completions": server.answer}) as address:
+        yield ServedModel("m", f"{address}/v1", top_logprobs=3, retries=0), server
 
 
 def written(model, settings=GREEDY, prompts=("You are a",)):

@@ -164,6 +164,7 @@ def test_steps_are_those_of_torch_s_adam(tmp_path):
 
 METHODS = {
     "domain_adaptation": DomainAdaptation(COURSE, LORA),
+    "last layers": DomainAdaptation(COURSE, layers=1),
     "task_vector": TaskVector(COURSE, LORA),
     "preference": Preference(COURSE, LORA),
     "safety_tuning": SafetyTuning({**COURSE, "epochs": 3}, LORA),

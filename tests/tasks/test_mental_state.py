@@ -6,6 +6,11 @@ import pytest
 
 from harness.command import task_of
 from harness.data import file_at, read_file
+from harness.evidence.bundle.archive import pack
+from harness.evidence.bundle.contents import entries_of
+from harness.evidence.verify.check import check
+from harness.evidence.verify.findings import faults
+from harness.store import FinishedRun
 from harness.testing import check_task
 from harness.types import HarnessError
 
@@ -43,6 +48,21 @@ def test_a_perfect_answerer_is_right_everywhere(answered, answer, rule):
         assert row["low"] < 1  # thirty posts do not make it certain
         assert rows["spread over wordings, observed", question]["estimate"] == 0
     assert rows["accuracy", None]["estimate"] == 1
+
+
+def test_the_spread_over_wordings_comes_out_of_the_rows_of_a_bundle(answered, tmp_path):
+    """Only the second wording is answered wrongly, by every third post."""
+
+    def wavering(sample):
+        wrong = sample.metadata["variant"] == 2 and sum(map(ord, sample.cluster)) % 3 == 0
+        return 0 if wrong else right(sample)
+
+    rows = answered("mental_state", wavering, variants=2)
+    assert rows["spread over wordings, observed", "stress"]["estimate"] > 0
+    (info,) = tmp_path.rglob("run.json")
+    findings = check(pack(entries_of(FinishedRun.read(info.parent))), {})
+    assert not faults(findings)
+    assert not [finding.place for finding in findings if "estimates" in finding.place]
 
 
 def test_always_the_commonest_label_gets_the_majority_row_of_the_paper(answered):

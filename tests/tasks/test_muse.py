@@ -5,10 +5,11 @@ from collections import Counter
 
 import pytest
 
+from harness.data import read_file
 from harness.scorers.likelihood.min_k import MinKScorer
 from harness.scorers.rules.memorisation import MemorisationScorer
 from harness.types import HarnessError
-from tasks.muse import Muse
+from tasks.muse import DATA, Muse
 
 
 def samples(**options):
@@ -88,3 +89,18 @@ def test_a_model_that_repeats_itself_forgets_nothing_it_is_broken(estimates_of, 
     known = estimates_of(task, SCORERS, lambda sample: sample.target)
     assert known["verbatim memorisation", "mean", None]["estimate"] == 1.0
     assert known["coherent", "mean", None]["estimate"] == 1.0
+
+
+def test_what_is_learned_of_the_newspaper_is_its_items_and_questions_as_they_are_asked():
+    news, questions = (read_file(DATA / f"{name}.jsonl") for name in ("news", "questions"))
+    wanted = [{"id": row["id"], "part": row["part"], "text": row["text"]} for row in news]
+    wanted += [
+        {"id": row["id"], "part": row["part"], "text": f" {row['answer']}\n\n",
+         "prompt": f"Question: {row['question']}\nAnswer:"}
+        for row in questions
+    ]  # fmt: skip
+    learned = [dict(row) for row in read_file(DATA / "learning.jsonl")]
+    assert learned == [row for row in wanted if row["part"] != "holdout"]
+    asked = {str(s.prompt) for s in samples(ask=["knowledge"])}
+    last = {prompt.rpartition("\n\n")[2] for prompt in asked}
+    assert last <= {row.get("prompt") for row in learned}

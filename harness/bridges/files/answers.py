@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import hashlib
 import re
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from harness.bridges.files import lm_eval_samples as lm_eval
 from harness.bridges.files.columns import Columns, choose
-from harness.bridges.files.facts import align, facts
+from harness.bridges.files.facts import facts
 from harness.bridges.files.failures import failure
-from harness.bridges.files.stored import Stored, answers_stored
+from harness.bridges.files.stored import Stored, answers_stored, spooled
 from harness.bridges.files.turns import (
     LONGEST_SHOWN,
     OBJECT,
@@ -22,7 +25,7 @@ from harness.bridges.files.turns import (
     prompt_content,
     shown,
 )
-from harness.data import blank, nested, read_file
+from harness.data import blank, nested, walk_file
 from harness.types import HarnessError
 
 MODELS = ("model", "model_name", "model_id")
@@ -50,29 +53,64 @@ def of_file(
     Raises:
         HarnessError: there is no such file or column, or several columns would do.
     """
-    source = read_file(path, "answers")
-    if not source:
+    head = _Head()
+    for row in walk_file(path, "answers"):
+        head.add(row)
+    if not head.count:
         raise HarnessError(f"answers={str(path)!r} holds no records")
-    names = list(dict.fromkeys(name for row in source for name in row))
     if model is None:
-        _check_one_model(source, names, path)
-    reader = _Reader(path, failed_texts)
-    if any(lm_eval.is_sample(row) for row in source):
-        rows = reader.of_lm_eval(source)
+        _check_one_model(head, path)
+    reader, source = _Reader(path, failed_texts), walk_file(path, "answers")
+    if head.of_lm_eval:
+        rows = spooled(reader.of_lm_eval(source))
     else:
-        rows = reader.of_columns(source, choose(names, prompt, answer, f"answers={str(path)!r}"))
-    align(rows)
+        columns = choose(list(head.names), prompt, answer, f"answers={str(path)!r}")
+        rows = spooled(reader.of_columns(source, columns, head.has_ids))
     return answers_stored(path.name, rows, model or path.stem, str(path), reader.notes())
 
 
-def _check_one_model(source: Sequence[Row], names: Sequence[str], path: Path) -> None:
+class _Head:
+    """What must be known of a file before its rows are read."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, None] = {}
+        """Of all columns."""
+        self.models: dict[str, dict[str, None]] = {}
+        """Of each column that says who answered its values."""
+        self.count = 0
+        self.of_lm_eval = False
+        self._ids = array("Q")
+
+    def add(self, row: Row) -> None:
+        """Take in a record."""
+        if new := [name for name in row if name not in self.names]:
+            self.names |= dict.fromkeys(new)
+            before = {"None": None} if self.count else {}
+            self.models |= {name: dict(before) for name in new if name.casefold() in MODELS}
+        for name, values in self.models.items():
+            values.setdefault(str(row.get(name)))
+        self.of_lm_eval = self.of_lm_eval or lm_eval.is_sample(row)
+        if not blank(row.get("id")):
+            content = str(row["id"]).encode("utf-8", "surrogatepass")
+            self._ids.append(int.from_bytes(hashlib.blake2b(content, digest_size=8).digest()))
+        self.count += 1
+
+    @property
+    def has_ids(self) -> bool | None:
+        """Whether the ids tell the records apart; None: there are none."""
+        if not self._ids:
+            return None
+        return len(np.unique(np.frombuffer(self._ids, np.uint64))) == self.count
+
+
+def _check_one_model(head: _Head, path: Path) -> None:
     """Refuse answers of several models, which would be one model's by the file's name.
 
     Raises:
         HarnessError: they are of several, and nobody said that they belong together.
     """
-    for name in (name for name in names if name.casefold() in MODELS):
-        models = list(dict.fromkeys(str(row.get(name)) for row in source))
+    for name, values in head.models.items():
+        models = list(values)
         if len(models) > 1:
             raise HarnessError(
                 f"answers={str(path)!r} holds answers of {len(models)} models by its column "
@@ -92,15 +130,14 @@ class _Reader:
         self.failures: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
 
-    def of_columns(self, source: Sequence[Row], columns: Columns) -> list[dict[str, Any]]:
+    def of_columns(
+        self, source: Iterable[Row], columns: Columns, has_ids: bool | None
+    ) -> Iterator[dict[str, Any]]:
         """A row with a prompt and an answer for each record."""
         self.columns = columns
-        ids = [str(row["id"]) for row in source if not blank(row.get("id"))]
-        named = len(set(ids)) == len(source)
-        if ids and not named:
-            self.counts["ids"] = len(source)
-        rows = []
         for number, row in enumerate(source):
+            if has_ids is False:
+                self.counts["ids"] += 1
             where = f"record {number + 1} of {self.name}"
             if columns.answer not in row:
                 raise HarnessError(
@@ -109,13 +146,11 @@ class _Reader:
                 )
             asked = self._prompt(row, columns.prompt, where)
             answers = [self._answer(row[columns.answer], row)]
-            name = str(row["id"]) if named else f"{number:06d}"
-            rows.append(_kept(name, asked, row, answers))
-        return rows
+            name = str(row["id"]) if has_ids else f"{number:06d}"
+            yield _kept(name, asked, row, answers)
 
-    def of_lm_eval(self, source: Sequence[Row]) -> list[dict[str, Any]]:
+    def of_lm_eval(self, source: Iterable[Row]) -> Iterator[dict[str, Any]]:
         """A row with a prompt and its answers for each document."""
-        rows = []
         for number, row in enumerate(source):
             where = f"record {number + 1} of {self.name}"
             if not lm_eval.is_sample(row):
@@ -124,8 +159,7 @@ class _Reader:
                 continue
             asked, answers = lm_eval.prompt_and_answers(row, where)
             rows_of_answers = [self._answer(answer, {}) for answer in answers]
-            rows.append(_kept(f"{number:06d}", asked, row, rows_of_answers))
-        return rows
+            yield _kept(f"{number:06d}", asked, row, rows_of_answers)
 
     def _prompt(self, row: Row, columns: Sequence[str], where: str) -> Content:
         """What a record asks: the text of one column, or the texts of two below each other."""
@@ -215,11 +249,4 @@ def _kept(
     row: Row,
     answers: Sequence[Mapping[str, str | None]],
 ) -> dict[str, Any]:
-    text = asked if isinstance(asked, str) else json.dumps(asked)
-    return {
-        "id": name,
-        "prompt": asked,
-        "cluster": text or None,
-        "metadata": facts(row),
-        "answers": list(answers),
-    }
+    return {"id": name, "prompt": asked, "metadata": facts(row), "answers": list(answers)}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping
 
 LONGEST_LABEL = 80
 """Characters of a column's text that still describes a sample."""
@@ -30,26 +29,48 @@ def facts(row: Mapping[str, object]) -> dict[str, Fact]:
     return described
 
 
-def align(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Make texts of all that stands in a column of the rows' metadata which no one type holds."""
-    columns: dict[str, list[Fact]] = {}
-    for row in rows:
-        for name, value in row["metadata"].items():
+class Kinds:
+    """What stands in each column of metadata, told as the rows go by."""
+
+    def __init__(self) -> None:
+        self._types: dict[str, set[type]] = {}
+        self._largest: dict[str, int] = {}
+        """Of a column's whole numbers the largest magnitude."""
+
+    def add(self, metadata: Mapping[str, Fact]) -> None:
+        """Take in what describes a row."""
+        for name, value in metadata.items():
+            kinds = self._types.setdefault(name, set())
             if value is not None:
-                columns.setdefault(name, []).append(value)
-    mixed = {name for name, values in columns.items() if not _is_of_one_type(values)}
-    for row in rows:
-        metadata = row["metadata"]
-        for name in mixed & metadata.keys():
-            metadata[name] = None if metadata[name] is None else _written(metadata[name])
+                kinds.add(type(value))
+            if type(value) is int:
+                self._largest[name] = max(self._largest.get(name, 0), abs(value))
+
+    def __contains__(self, name: object) -> bool:
+        """Whether any row has such a column."""
+        return name in self._types
+
+    def mixed(self) -> frozenset[str]:
+        """The columns whose values no one type holds."""
+        return frozenset(name for name in self._types if not self._is_of_one_type(name))
+
+    def _is_of_one_type(self, name: str) -> bool:
+        kinds = self._types[name]
+        if not kinds <= {int, float}:
+            return len(kinds) == 1
+        return self._largest.get(name, 0) <= LARGEST[float if float in kinds else int]
 
 
-def _is_of_one_type(values: Sequence[Fact]) -> bool:
-    kinds = {type(value) for value in values}
-    if not kinds <= {int, float}:
-        return len(kinds) == 1
-    largest = LARGEST[float if float in kinds else int]
-    return all(abs(value) <= largest for value in values if type(value) is int)
+def aligned(metadata: Mapping[str, Fact], mixed: Collection[str]) -> dict[str, Fact]:
+    """The metadata of a row with texts for all in a column which no one type holds.
+
+    >>> aligned({"dose": 5, "drug": "a", "age": None}, {"dose", "age"})
+    {'dose': '5', 'drug': 'a', 'age': None}
+    """
+    return {
+        name: _written(value) if name in mixed and value is not None else value
+        for name, value in metadata.items()
+    }
 
 
 def _written(value: Fact) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harness.bridges.files.rows import Change, Rows
+from harness.bridges.files.spool import Spool
 from harness.types import (
     HarnessError,
     Message,
@@ -50,6 +52,8 @@ class Stored:
     """Prompts with their answers, and which model is said to have given them."""
 
     records: Records
+    rows: Rows
+    """Of the records."""
     model: str
     n: int
     """Answers of a prompt, at most."""
@@ -61,7 +65,7 @@ class Stored:
 
 def answers_stored(
     name: str,
-    rows: list[dict[str, Any]],
+    rows: Rows,
     model: str,
     where: str,
     notes: Sequence[str] = (),
@@ -72,10 +76,27 @@ def answers_stored(
     Raises:
         HarnessError: none of them has an answer.
     """
-    n = max((len(row["answers"]) for row in rows), default=0)
+    n, _ = rows.counts()
     if not n:
         raise HarnessError(f"{where!r} holds no answers")
-    return Stored(Records(name, rows), model, n, notes, imported)
+    return Stored(Records(name, rows), rows, model, n, notes, imported)
+
+
+def spooled(rows: Iterable[Mapping[str, Any]], change: Change | None = None) -> Rows:
+    """Rows of a prompt with its answers, each written to disk as it comes.
+
+    Args:
+        rows: with an `id` of their own; where there is no `cluster` it is the prompt's text.
+        change: what becomes of an answer as it is read.
+    """
+    spool = Spool()
+    for row in rows:
+        question = spool.begin(str(row["id"]))
+        question.asked = {name: value for name, value in row.items() if name != "answers"}
+        question.answers = list(row["answers"])
+        spool.kinds.add(row["metadata"])
+        spool.weigh(len(str(row["prompt"])) + sum(len(a["text"] or "") for a in question.answers))
+    return Rows(spool, change)
 
 
 def to_prompt(content: object) -> Prompt:

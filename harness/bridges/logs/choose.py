@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
+from harness.bridges.files.rows import Paired
 from harness.bridges.files.stored import Stored
 from harness.bridges.logs.head import look
-from harness.bridges.logs.log import Log, Source, question_id
+from harness.bridges.logs.log import Log, Restricted, Source, question_id
+from harness.bridges.logs.reading import Progress, followed, no_progress
 from harness.types import HarnessError, Records
 
 
@@ -46,14 +47,20 @@ def source_of(path: Path, sources: Mapping[str, Source], chosen: str | None) -> 
     return sources[matching[0]] if matching else None
 
 
-def read_log(path: Path, source: Source) -> Log:
+def read_log(path: Path, source: Source, progress: Progress = no_progress) -> Log:
     """The log of a file.
+
+    Args:
+        path: of the file or folder.
+        source: that reads it.
+        progress: shows how many KiB of it have been read.
 
     Raises:
         HarnessError: it cannot be read; what is wrong in it is named.
     """
     try:
-        return source.read(path)
+        with followed(path, progress):
+            return source.read(path)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         what = f"{type(error).__name__}: {error}"
         raise HarnessError(
@@ -65,7 +72,8 @@ def read_log(path: Path, source: Source) -> Log:
 def shared(stored: Stored, other: Stored, names: tuple[str, str]) -> Stored:
     """The questions of a log that another log has, too, so that both can be compared in pairs.
 
-    They are paired by their id where questions of one id are alike, else by what was asked.
+    They are paired by their id where questions of one id are alike, else by what was asked. Of each
+    question its id and a digest of what was asked are held.
 
     Args:
         stored: that is kept.
@@ -75,31 +83,37 @@ def shared(stored: Stored, other: Stored, names: tuple[str, str]) -> Stored:
     Raises:
         HarnessError: no question stands in both.
     """
-    sides: list[dict[str, Any]] = [
-        {str(row["id"]): row for row in part.records.rows} for part in (stored, other)
-    ]
-    ids = [name for name in sides[0] if name in sides[1]]
-    alike = [n for n in ids if sides[0][n]["prompt"] == sides[1][n]["prompt"]]
+    here, there = _asked(stored), _asked(other)
+    ids = [name for name in here if name in there]
+    alike = {name: name for name in ids if here[name] == there[name]}
     if alike:
-        rows = [sides[0][name] for name in alike]
-        words = _left_out(sides, len(alike), len(ids) - len(alike), names)
-        return _restricted(stored, rows, f"paired by id: {words}")
-    prompts = [{question_id(row["prompt"]): row for row in side.values()} for side in sides]
-    common = [name for name in prompts[0] if name in prompts[1]]
+        words = _left_out((here, there), len(alike), len(ids) - len(alike), names)
+        return _restricted(stored, alike, f"paired by id: {words}")
+    prompts = [{asked: name for name, asked in side.items()} for side in (here, there)]
+    common = {asked.hex(): name for asked, name in prompts[0].items() if asked in prompts[1]}
     if not common:
         raise HarnessError(
             f"no question of {names[0]} stands in {names[1]}, neither by id nor by what was asked; "
             "they cannot be compared"
         )
-    rows = [{**prompts[0][name], "was": prompts[0][name]["id"], "id": name} for name in common]
-    words = _left_out(sides, len(common), 0, names)
-    if repeats := sum(map(len, sides)) - sum(map(len, prompts)):
+    words = _left_out((here, there), len(common), 0, names)
+    if repeats := len(here) + len(there) - sum(map(len, prompts)):
         words += f"; {repeats:,} that ask what another of their log asks are left out"
-    return _restricted(stored, rows, f"paired by what was asked: {words}")
+    return _restricted(stored, common, f"paired by what was asked: {words}")
+
+
+def _asked(stored: Stored) -> dict[str, bytes]:
+    """By the id of each question a digest of what it asks."""
+    return {
+        str(row["id"]): bytes.fromhex(question_id(row["prompt"])) for row in stored.rows.questions()
+    }
 
 
 def _left_out(
-    sides: Sequence[Mapping[str, Any]], pairs: int, unlike: int, names: tuple[str, str]
+    sides: tuple[Mapping[str, bytes], Mapping[str, bytes]],
+    pairs: int,
+    unlike: int,
+    names: tuple[str, str],
 ) -> str:
     here, there = (f"{name} ({len(side):,})" for name, side in zip(names, sides, strict=True))
     words = f"{pairs:,} questions stand in both {here} and {there}"
@@ -108,20 +122,19 @@ def _left_out(
     return words
 
 
-def _restricted(stored: Stored, rows: Sequence[Mapping[str, Any]], note: str) -> Stored:
-    """The answers to some questions; what describes them is the log's own and is left out."""
+def _restricted(stored: Stored, names: Mapping[str, str], note: str) -> Stored:
+    """The answers to some questions; what describes them is the log's own and is left out.
+
+    Args:
+        stored: all answers.
+        names: by the new name of a question the log's own.
+        note: how they were chosen.
+    """
     imported = stored.imported
     if isinstance(imported, Log):
-        was = {str(row.get("was", row["id"])): str(row["id"]) for row in rows}
-        scores = {
-            (was[name], index): of_answer
-            for (name, index), of_answer in imported.scores.items()
-            if name in was
-        }
-        imported = replace(imported, scores=scores)
-    asked = ("id", "prompt", "cluster", "choices", "answers")
-    shared: list[dict[str, Any]] = [
-        {**{name: row.get(name) for name in asked}, "metadata": {}, "target": None} for row in rows
-    ]
-    records = Records("shared questions", shared)
-    return replace(stored, records=records, notes=[*stored.notes, note], imported=imported)
+        imported = Restricted(imported, names)
+    rows = Paired(stored.rows, names)
+    records = Records("shared questions", rows)
+    return replace(
+        stored, records=records, rows=rows, notes=[*stored.notes, note], imported=imported
+    )

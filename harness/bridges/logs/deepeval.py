@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.bridges.logs.chats import turns
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import UNIT, Answer, Log, items_of
+from harness.bridges.logs.log import UNIT, Answer, Log
+from harness.bridges.logs.reading import items_of
 
 
 class DeepEvalRun:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from harness.bridges.logs.chats import said, turns
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, lines_of
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
+from harness.bridges.logs.reading import lines_of
 
 SHARES = ("acc", "accuracy", "exact_match", "em", "pass@1")
 

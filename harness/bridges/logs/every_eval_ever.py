@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.bridges.files.spool import Shelf
 from harness.bridges.logs.chats import turns
 from harness.bridges.logs.head import Head, look
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, lines_of
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
+from harness.bridges.logs.reading import lines_of
 from harness.types import HarnessError
 
 NEWEST = (0, 3)
@@ -39,7 +42,7 @@ class EveryEvalEver:
                 "instance-level records beside it"
             )
         log = Log(self.tool, "unknown", "unknown", "unknown")
-        places: dict[tuple[str, str], tuple[str, int]] = {}
+        places = log.spool.shelf()
         models: dict[str, None] = {}
         for number, record in lines_of(path):
             if lacking := NEEDED - record.keys():
@@ -69,9 +72,8 @@ def _check_version(version: str, path: Path) -> None:
         )
 
 
-def _add(
-    log: Log, record: Mapping[str, Any], places: dict[tuple[str, str], tuple[str, int]]
-) -> None:
+def _add(log: Log, record: Mapping[str, Any], places: Shelf) -> None:
+    """Keep a record; one with the same output to the same sample is of the same answer."""
     given = record.get("input") or {}
     messages = record.get("messages") or []
     outputs = (record.get("output") or {}).get("raw") or []
@@ -84,10 +86,12 @@ def _add(
     usage = record.get("token_usage") or {}
     latency = (record.get("performance") or {}).get("latency_ms")
     error = record.get("error") or (None if outputs else "the record has no output")
-    name, key = str(record["sample_id"]), (str(record["sample_id"]), repr(outputs))
-    if key not in places:
+    name = str(record["sample_id"])
+    key = json.dumps([name, outputs])
+    index = places.get(key)
+    if index is None:
         references = given.get("reference") or [None]
-        places[key] = log.add(
+        _, index = log.add(
             name,
             prompt,
             Answer(
@@ -100,13 +104,14 @@ def _add(
             target=references[0],
             described=record.get("metadata") or {},
         )  # fmt: skip
+        places[key] = index
         if len(outputs) > 1:
             log.counts["{} records hold several outputs, of which the first is kept"] += 1
     evaluation = record["evaluation"]
     metric = str(record.get("evaluation_name") or "score")
     lost = None if not error else f"the record's error: {error}"
-    log.score(places[key], metric, None if error else evaluation.get("score"), OPEN, lost)
+    log.score((name, index), metric, None if error else evaluation.get("score"), OPEN, lost)
     correct = evaluation.get("is_correct")
     if "is_correct" in (record.get("metadata") or {}):
         return  # written by a tool that says there that it is no question of right and wrong
-    log.score(places[key], f"{metric} correct", None if error else correct, UNIT, lost)
+    log.score((name, index), f"{metric} correct", None if error else correct, UNIT, lost)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from harness.bridges.logs.chats import turns
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import HIT, Answer, Log, lines_of
+from harness.bridges.logs.log import HIT, Answer, Log
+from harness.bridges.logs.reading import lines_of
 
 EVALUATED = 2
 """The status of an attempt whose outputs detectors have seen; 1: they have not yet."""
@@ -34,8 +36,7 @@ class GarakReport:
             Unreadable: a line is no JSON object.
         """
         log = Log(self.tool, "unknown", "unknown", "unknown")
-        attempts: dict[str, Mapping[str, Any]] = {}
-        probes: dict[str, None] = {}
+        attempts = _Attempts(log)
         for _, entry in lines_of(path):
             kind = entry.get("entry_type")
             if kind == "start_run setup":
@@ -46,32 +47,62 @@ class GarakReport:
             elif kind == "init":
                 log.version = str(entry.get("garak_version") or log.version)
             elif kind == "attempt":
-                known = attempts.get(str(entry["uuid"]))
-                if known is None or int(entry.get("status") or 0) >= int(known.get("status") or 0):
-                    attempts[str(entry["uuid"])] = entry
-                probes[str(entry.get("probe_classname"))] = None
+                attempts.take(entry)
             elif kind == "eval":
-                _check_count(log, entry, attempts)
-        log.task = ", ".join(probes)
-        for attempt in attempts.values():
-            _add(log, attempt)
+                attempts.check_count(entry)
+        log.task = ", ".join(attempts.probes)
         return log
 
 
-def _check_count(log: Log, entry: Mapping[str, Any], attempts: Mapping[str, Any]) -> None:
-    """Note a summary that counts what does not stand in the file."""
-    probe, detector = str(entry.get("probe")), str(entry.get("detector"))
-    total = entry.get("total_evaluated", entry.get("total"))
-    there = sum(
-        sum(value is not None for value in attempt.get("detector_results", {}).get(detector, ()))
-        for attempt in attempts.values()
-        if attempt.get("probe_classname") == probe and attempt.get("status") == EVALUATED
-    )
-    if isinstance(total, int) and total != there:
-        log.notes.append(
-            f"the report's summary of {probe} by {detector} counts {total} outputs, and the file "
-            f"holds {there}; only these are read"
-        )
+class _Attempts:
+    """The attempts of a report, each as its last line has it, and how many outputs were seen."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+        self.probes: dict[str, None] = {}
+        self._statuses = log.spool.shelf()
+        self._seen: Counter[tuple[str, str]] = Counter()
+        """By probe and detector how many outputs have a score."""
+
+    def take(self, attempt: Mapping[str, Any]) -> None:
+        """Keep an attempt, unless a later line of it was there before."""
+        name, status = str(attempt["uuid"]), int(attempt.get("status") or 0)
+        self.probes[str(attempt.get("probe_classname"))] = None
+        known = self._statuses.get(name)
+        if known is not None:
+            if status < known["status"]:
+                return
+            self._count(known, -1)
+            self.log.forget(name)
+        seen = {
+            detector: sum(value is not None for value in values)
+            for detector, values in (attempt.get("detector_results") or {}).items()
+            if status == EVALUATED
+        }
+        known = {
+            "status": status, "probe": str(attempt.get("probe_classname")), "seen": seen,
+            "outputs": len(attempt.get("outputs") or [None]),
+        }  # fmt: skip
+        self._count(known, 1)
+        self._statuses[name] = known
+        _add(self.log, attempt)
+
+    def _count(self, attempt: Mapping[str, Any], times: int) -> None:
+        for detector, count in attempt["seen"].items():
+            self._seen[attempt["probe"], detector] += times * count
+        if attempt["status"] < EVALUATED:
+            unseen = "{} outputs were not seen by any detector"
+            self.log.counts[unseen] += times * attempt["outputs"]
+
+    def check_count(self, entry: Mapping[str, Any]) -> None:
+        """Note a summary that counts what does not stand in the file."""
+        probe, detector = str(entry.get("probe")), str(entry.get("detector"))
+        total, there = entry.get("total_evaluated", entry.get("total")), self._seen[probe, detector]
+        if isinstance(total, int) and total != there:
+            self.log.notes.append(
+                f"the report's summary of {probe} by {detector} counts {total} outputs, and the "
+                f"file holds {there}; only these are read"
+            )
 
 
 def _add(log: Log, attempt: Mapping[str, Any]) -> None:
@@ -83,7 +114,6 @@ def _add(log: Log, attempt: Mapping[str, Any]) -> None:
         "goal": attempt.get("goal"),
         "seq": attempt.get("seq"),
     }
-    seen = int(attempt.get("status") or 0) >= EVALUATED
     results = attempt.get("detector_results") or {}
     for index, output in enumerate(attempt.get("outputs") or [None]):
         text = output.get("text") if isinstance(output, Mapping) else output
@@ -98,8 +128,6 @@ def _add(log: Log, attempt: Mapping[str, Any]) -> None:
         for detector, values in results.items():
             value = values[index] if index < len(values) else None
             log.score(place, detector, value, HIT, "garak's detector gives no score")
-        if not seen:
-            log.counts["{} outputs were not seen by any detector"] += 1
 
 
 def _prompt(prompt: object) -> Any:

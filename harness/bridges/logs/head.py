@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.data import FILE_CUT, open_text
+from harness.bridges.logs.archive import opened
+from harness.data import open_text
 from harness.types import HarnessError, Unreadable
 
 SEEN = 1 << 16
 """Characters of a JSON document that are looked at."""
+LONGEST_LINE = 1 << 22
+"""Characters of the first line of a JSONL file; a document that is one line is no longer looked at.
+"""
 LINES = 40
-"""Lines of a JSONL file that are looked at."""
+"""Lines of a JSONL file, and members of each folder of an archive, that are looked at."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Head:
 
     path: Path
     members: Sequence[str] = ()
-    """Of a folder (files below it, by name) or a zip archive."""
+    """Of a folder (files below it, by name) or a zip archive (some of each folder of it)."""
     keys: Sequence[str] = ()
     """Of the object that a JSON document is, as far as was looked; of the first element of an
     array."""
@@ -52,13 +56,22 @@ def look(path: Path) -> Head:
         raise HarnessError(f"there is no file or folder {str(path)!r}")
     try:
         if _is_zip(path):
-            with zipfile.ZipFile(path) as archive:
-                return Head(path, archive.namelist())
+            with opened(path) as archive:
+                return Head(path, _some_of_each_folder(member.name for member in archive))
         return _of_text(path)
-    except zipfile.BadZipFile as error:
-        raise Unreadable(f"{str(path)!r} is no whole zip archive ({error}); {FILE_CUT}") from error
     except OSError as error:
         raise Unreadable(f"{str(path)!r} cannot be read ({error.strerror or error})") from error
+
+
+def _some_of_each_folder(names: Iterable[str]) -> list[str]:
+    counts: Counter[str] = Counter()
+    some = []
+    for name in names:
+        folder = name.rpartition("/")[0]
+        counts[folder] += 1
+        if counts[folder] <= LINES:
+            some.append(name)
+    return some
 
 
 def _is_zip(path: Path) -> bool:
@@ -105,7 +118,7 @@ def _first_line(path: Path, begun: str) -> list[Mapping[str, Any]]:
     if not begun.startswith("{") or begun.startswith(("{\n", "{\r")):
         return []
     with open_text(path) as file:
-        line = file.readline()
+        line = file.readline(LONGEST_LINE)
         more = file.read(1)
     try:
         value = json.loads(line)

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, items_of
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
+from harness.bridges.logs.reading import items_of
 from harness.types import Unreadable
 
 STATE = "scenario_state.json"
@@ -46,9 +47,10 @@ class HelmRun:
             self.tool, "unknown", str(adapter.get("model") or "unknown"),
             str(spec.get("name") or "unknown"),
         )  # fmt: skip
-        places = {}
+        places = log.spool.shelf()
         for request in items_of(state, "request_states.item"):
-            places.update(_add(log, request))
+            name, first = _add(log, request)
+            places[name] = first
         stats = folder / STATS
         if stats.is_file():
             for instance in items_of(stats, "item"):
@@ -76,8 +78,8 @@ def _name(instance: str, trial: object, perturbation: object) -> str:
     return f"{name}-{described}" if described else name
 
 
-def _add(log: Log, state: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]:
-    """Keep a request with its completions; gives where they are kept."""
+def _add(log: Log, state: Mapping[str, Any]) -> tuple[str, int]:
+    """Keep a request with its completions; gives where the first of them is kept."""
     instance, result = state["instance"], state.get("result") or {}
     references = [r for r in instance.get("references") or () if "correct" in (r.get("tags") or ())]
     target = references[0]["output"]["text"] if len(references) == 1 else None
@@ -111,16 +113,17 @@ def _add(log: Log, state: Mapping[str, Any]) -> dict[str, list[tuple[str, int]]]
                 described=described,
             )
         )  # fmt: skip
-    return {name: places}
+    return places[0]
 
 
-def _score(log: Log, instance: Mapping[str, Any], places: Mapping[str, Any]) -> None:
+def _score(log: Log, instance: Mapping[str, Any], places: Mapping[str, int]) -> None:
     """Keep the statistics of an instance, which are of all its completions together."""
     name = _name(
         str(instance["instance_id"]), instance.get("train_trial_index"),
         instance.get("perturbation"),
     )  # fmt: skip
-    if name not in places:
+    index = places.get(name)
+    if index is None:
         log.counts["{} instances have statistics and no request in the log"] += 1
         return
     for stat in instance.get("stats") or ():
@@ -129,4 +132,4 @@ def _score(log: Log, instance: Mapping[str, Any], places: Mapping[str, Any]) -> 
             continue
         meaning = UNIT if metric.partition("@")[0] in MATCHES else OPEN
         value = stat.get("mean") if stat.get("count") else None
-        log.score(places[name][0], metric, value, meaning, "helm has no value of it")
+        log.score((name, index), metric, value, meaning, "helm has no value of it")

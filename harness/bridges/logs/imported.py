@@ -35,6 +35,7 @@ class ImportedScorer:
         self, samples: Sequence[Sample], generations: Sequence[Generation]
     ) -> list[list[Score]]:
         """Look each score up; where the log has none, it is missing."""
+        known = self.log.scores
         return [
             [
                 of_answer.get(metric)
@@ -42,5 +43,5 @@ class ImportedScorer:
                 for metric in self.metrics
             ]
             for generation in generations
-            for of_answer in [self.log.scores.get((generation.sample_id, generation.index), {})]
+            for of_answer in [known.get((generation.sample_id, generation.index), {})]
         ]

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import struct
-import zipfile
-import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
+from harness.bridges.logs.archive import Archive, Member, Unpackable, opened
 from harness.bridges.logs.chats import said, turns
 from harness.bridges.logs.head import Head, look
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, items_of, pairs_of
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
+from harness.bridges.logs.reading import items_of, pairs_before, walked
 from harness.data import FILE_CUT
 from harness.types import Direction, HarnessError, Metric, Unreadable
 
@@ -24,7 +23,9 @@ GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 ENDS = {"stop": "stop", "max_tokens": "length", "model_length": "length",
         "content_filter": "filtered"}  # fmt: skip
 ATTACHED = re.compile(r"(?:attachment|tc)://([0-9a-f]{32})")
-ZSTANDARD = 93
+BY_INSPECT = (
+    'format=inspect_ai reads it by inspect_ai itself, if that can: pip install "harness[inspect]"'
+)
 
 
 class InspectLog:
@@ -46,15 +47,28 @@ class InspectLog:
             HarnessError: it has no samples, or a later version wrote it.
             Unreadable: it is cut off, or packed by what is not installed.
         """
-        packed = look(path).is_archive
-        header = _header_of_archive(path) if packed else _header_of_json(path)
-        log = _begun(header, path)
-        for sample in _samples_of_archive(path) if packed else items_of(path, "samples.item"):
-            _add(log, sample)
-        status = header.get("status", "started")
-        if status != "success":
-            log.notes.append(f"{path.name}: the evaluation ended with status {status!r}")
-        return log
+        if not look(path).is_archive:
+            return read_samples(path, _header_of_json(path), items_of(path, "samples.item"))
+        with opened(path) as archive:
+            header = _header_of_archive(archive, path)
+            return read_samples(path, header, _samples_of_archive(archive))
+
+
+def read_samples(
+    path: Path, header: Mapping[str, Any], samples: Iterable[Mapping[str, Any]]
+) -> Log:
+    """The log of a header and samples, both as Inspect's JSON has them.
+
+    Raises:
+        HarnessError: a later version wrote it.
+    """
+    log = _begun(header, path)
+    for sample in samples:
+        _add(log, sample)
+    status = header.get("status", "started")
+    if status != "success":
+        log.notes.append(f"{path.name}: the evaluation ended with status {status!r}")
+    return log
 
 
 def _begun(header: Mapping[str, Any], path: Path) -> Log:
@@ -65,8 +79,7 @@ def _begun(header: Mapping[str, Any], path: Path) -> Log:
     if version > NEWEST:
         raise HarnessError(
             f"{str(path)!r} is of version {version} of Inspect's format, and versions up to "
-            f"{NEWEST} are read; write it anew with inspect log convert, or with an "
-            f"inspect_ai that writes version {NEWEST}"
+            f"{NEWEST} are read; {BY_INSPECT}"
         )
     about = header.get("eval") or {}
     packages = about.get("packages") or {}
@@ -174,61 +187,30 @@ def _resolved(value: Any, attached: Mapping[str, str]) -> Any:
 
 def _header_of_json(path: Path) -> Mapping[str, Any]:
     """All that stands before the samples."""
-    header = {}
-    for key, value in pairs_of(path):
-        if key == "samples":
-            break
-        header[key] = value
+    return dict(pairs_before(path, "samples"))
+
+
+def _header_of_archive(archive: Archive, path: Path) -> Mapping[str, Any]:
+    member = archive.find("header.json") or archive.find("_journal/start.json")
+    if member is None:
+        raise Unreadable(f"{str(path)!r} is no log of Inspect: it has no header")
+    header: Mapping[str, Any] = _json_of(archive, member)
     return header
 
 
-def _header_of_archive(path: Path) -> Mapping[str, Any]:
-    with _opened(path) as archive:
-        names = set(archive.namelist())
-        name = "header.json" if "header.json" in names else "_journal/start.json"
-        header: Mapping[str, Any] = _json_of(archive, name, path)
-        return header
+def _samples_of_archive(archive: Archive) -> Iterator[Mapping[str, Any]]:
+    for member in archive:
+        if member.name.startswith("samples/") and member.name.endswith(".json"):
+            yield _json_of(archive, member)
+            walked(member.packed)
 
 
-def _samples_of_archive(path: Path) -> Iterator[Mapping[str, Any]]:
-    with _opened(path) as archive:
-        for name in archive.namelist():
-            if name.startswith("samples/") and name.endswith(".json"):
-                yield _json_of(archive, name, path)
-
-
-def _opened(path: Path) -> zipfile.ZipFile:
+def _json_of(archive: Archive, member: Member) -> Any:
     try:
-        return zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise Unreadable(f"{str(path)!r} is no whole log ({error}); {FILE_CUT}") from error
-
-
-def _json_of(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
-    try:
-        return json.loads(_member(archive, name))
-    except (ValueError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-        raise Unreadable(f"{str(path)!r}: {name} cannot be read ({error}); {FILE_CUT}") from error
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
-    """A member, unpacked by Zstandard too, which Python's zipfile learns in 3.14."""
-    info = archive.getinfo(name)
-    if info.compress_type != ZSTANDARD:
-        return archive.read(name)
-    import zstandard
-
-    file: IO[bytes] = archive.fp  # type: ignore[assignment]
-    file.seek(info.header_offset)
-    local = file.read(30)
-    before, extra = struct.unpack("<HH", local[26:30])
-    file.seek(info.header_offset + 30 + before + extra)
-    packed = file.read(info.compress_size)
-    unpack: Callable[..., bytes] = zstandard.ZstdDecompressor().decompressobj().decompress
-    try:
-        content = unpack(packed)
-    except zstandard.ZstdError as error:
-        raise zipfile.BadZipFile(str(error)) from error
-    if zlib.crc32(content) != info.CRC:
-        raise zipfile.BadZipFile(f"the checksum of {name} is another")
-    return content
+        return json.loads(archive.read(member))
+    except Unpackable as error:
+        raise Unpackable(f"{error}; {BY_INSPECT}") from error
+    except ValueError as error:
+        raise Unreadable(
+            f"{str(archive.path)!r}: {member.name} cannot be read ({error}); {FILE_CUT}"
+        ) from error

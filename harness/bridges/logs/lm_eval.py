@@ -10,7 +10,8 @@ from typing import Any
 from harness.bridges.files import lm_eval_samples as lm_eval
 from harness.bridges.files.turns import Content, prompt_content
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, lines_of
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
+from harness.bridges.logs.reading import lines_of
 from harness.types import HarnessError
 
 UNITS = ("acc", "acc_norm", "exact_match", "em", "contains", "pass@1")
@@ -38,20 +39,20 @@ class LmEvalSamples:
         named = NAMED.match(path.stem)
         log = Log(self.tool, "unknown", "unknown", named["task"] if named else path.stem)
         log.notes.append("lm-eval's samples name no model; say which with model=NAME")
-        filters: dict[str, set[str]] = {}
+        filters = log.spool.shelf()
         for number, row in lines_of(path):
             where = f"line {number} of {path.name}"
             if not lm_eval.is_sample(row):
                 raise HarnessError(f"{where} is no sample of lm-eval's, as others of the file are")
             name, of_filter = str(row["doc_id"]), str(row.get("filter") or "none")
-            known = filters.setdefault(name, set())
+            known = filters.get(name, [])
             places = [(name, 0)] if known else _add(log, name, row, where)
             if of_filter in known:
                 raise HarnessError(
                     f"{where}: document {name} stands twice for the filter {of_filter!r}; "
                     "score the files of several tasks one by one"
                 )
-            known.add(of_filter)
+            filters[name] = [*known, of_filter]
             prefix = "" if of_filter == "none" else f"{of_filter}."
             for metric in _metrics(row):
                 value = row.get(metric)

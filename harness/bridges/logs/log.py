@@ -5,19 +5,22 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf, isfinite
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from harness.bridges.files.facts import align, facts
+from harness.bridges.files.facts import facts
 from harness.bridges.files.failures import failure
+from harness.bridges.files.rows import Rows, text_of
+from harness.bridges.files.spool import Spool
 from harness.bridges.files.stored import Stored, answers_stored
 from harness.bridges.files.turns import Content, shown
 from harness.bridges.logs.head import Head
-from harness.data import FILE_CUT, open_text
-from harness.types import Direction, Metric, Score, Unreadable
+from harness.bridges.logs.scores import LogScores
+from harness.types import Direction, Metric, Score
 
 UNIT = Metric(0.0, 1.0, Direction.HIGHER)
 """A share or a yes of which more is better."""
@@ -68,7 +71,7 @@ class Answer:
 
 @dataclass
 class Log:
-    """A log as it is read: add questions with their answers one by one."""
+    """A log as it is read: add questions with their answers one by one; they are held on disk."""
 
     tool: str
     version: str
@@ -78,10 +81,11 @@ class Log:
     """With its version, as the tool calls it."""
     notes: list[str] = field(default_factory=list)
     metrics: dict[str, Metric] = field(default_factory=dict)
-    scores: dict[tuple[str, int], dict[str, Score]] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     """Of what was left out, by a sentence with `{}` for how many."""
-    _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    spool: Spool = field(default_factory=Spool)
+    _failed: int = 0
+    """Answers that stand for a failure."""
 
     def add(
         self,
@@ -105,23 +109,34 @@ class Log:
             choices: that were weighed.
             described: what else is said of the question.
         """
-        text = prompt if isinstance(prompt, str) else json.dumps(prompt)
-        row = self._rows.setdefault(
-            name,
-            {
-                "id": name, "prompt": prompt, "cluster": text or None, "target": target,
-                "choices": list(choices), "metadata": facts(described or {}), "answers": [],
-            },
-        )  # fmt: skip
-        at = len(row["answers"]) if index is None else index
-        while len(row["answers"]) <= at:
-            row["answers"].append({})
-        if row["answers"][at]:
+        question = self.spool.find(name) or self.spool.begin(name)
+        if not question.asked:
+            metadata = facts(described or {})
+            question.asked = {
+                "id": name, "prompt": prompt, "target": target, "choices": list(choices),
+                "metadata": metadata,
+            }  # fmt: skip
+            self.spool.kinds.add(metadata)
+            self.spool.weigh(len(text_of(prompt)))
+        at = len(question.answers) if index is None else index
+        while len(question.answers) <= at:
+            question.answers.append({})
+        if before := question.answers[at]:
             self.counts["{} answers stand in the log twice; the last of each is kept"] += 1
-        row["answers"][at] = answer.as_row()
+            self._failed -= "failure" in before
+        question.answers[at] = marked = _marked(answer.as_row())
+        self._failed += "failure" in marked
+        self.spool.weigh(len(answer.text or ""))
         if answer.seconds is not None:
             self.score((name, at), SECONDS, answer.seconds, Metric(0.0, inf, Direction.LOWER))
         return name, at
+
+    def forget(self, name: str) -> None:
+        """Forget what was kept of a question: it comes again, and counts as it comes then."""
+        question = self.spool.find(name)
+        if question:
+            self._failed -= sum("failure" in answer for answer in question.answers)
+            question.asked, question.answers, question.scores = {}, [], {}
 
     def score(
         self,
@@ -147,11 +162,19 @@ class Log:
         words = None if explanation is None else str(explanation)
         number = float(value) if isinstance(value, int | float) else None
         if number is None or not isfinite(number):
-            reason = error or f"{self.tool} has {value!r} for a score"
-            score = Score.missing(name, reason, words)
+            number, reason = None, error or f"{self.tool} has {value!r} for a score"
         else:
-            score = Score(name, number, explanation=words)
-        self.scores.setdefault(place, {})[name] = score
+            reason = None
+        question = self.spool.find(place[0])
+        if question is None:
+            raise KeyError(place)
+        question.scores.setdefault(place[1], {})[name] = [number, reason, words]
+        self.spool.weigh(len(words or "") + len(reason or ""))
+
+    @property
+    def scores(self) -> Mapping[tuple[str, int], Mapping[str, Score]]:
+        """By question and repetition what the tool made of the answer, by metric."""
+        return LogScores(self.spool)
 
     def stored(self, path: Path, model: str | None = None, failed_texts: bool = True) -> Stored:
         """All of it as answers that are stored.
@@ -164,18 +187,18 @@ class Log:
         Raises:
             HarnessError: it holds no answers.
         """
-        rows = list(self._rows.values())
-        align(rows)
-        self._fail(rows, failed_texts)
+        rows = Rows(self.spool, partial(_as_told, failed_texts=failed_texts))
+        if failed_texts and self._failed:
+            self.counts["{} answers stand for a failure and are missing"] += self._failed
         version = "" if self.version == "unknown" else f" {self.version}"
         theirs = ", ".join(sorted(set(self.metrics) - {SECONDS})) or "none"
-        count = sum(len(row["answers"]) for row in rows)
+        _, count = rows.counts()
         notes = [
             f"{path.name} is a log of {self.tool}{version}, task {self.task}: {len(rows):,} "
             f"questions with {count:,} answers of {self.model}; its own scores: {theirs}",
             *self._undirected(),
             *self.notes,
-            *(sentence.format(f"{n:,}") for sentence, n in self.counts.items()),
+            *(sentence.format(f"{n:,}") for sentence, n in self.counts.items() if n),
         ]
         name = f"{self.tool} {self.task}"
         return answers_stored(name, rows, model or self.model, str(path), notes, self)
@@ -190,19 +213,27 @@ class Log:
             "given, and more is shown as better"
         ]
 
-    def _fail(self, rows: Sequence[Mapping[str, Any]], failed_texts: bool) -> None:
-        """Take for missing what is no text, and what a program wrote in the place of an answer."""
-        for row in rows:
-            for answer in row["answers"]:
-                text = answer.get("text")
-                kind = failure(text) if text and failed_texts else None
-                if kind:
-                    self.counts["{} answers stand for a failure and are missing"] += 1
-                elif text and not _is_text(text):
-                    kind = "it is not text"
-                if kind:
-                    reason = f"the log has {shown(text)} for an answer: {kind}"
-                    answer |= {"text": None, "error": reason, "finish_reason": "error"}
+
+def _marked(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer with what its text is, where that is no answer's."""
+    text = answer["text"]
+    if text and (kind := failure(text)):
+        answer["failure"] = kind
+    if text and not _is_text(text):
+        answer["no_text"] = True
+    return answer
+
+
+def _as_told(answer: dict[str, Any], failed_texts: bool) -> dict[str, Any]:
+    """An answer as it is read: missing where its text is none, or a program's."""
+    by_program, no_text = answer.pop("failure", None), answer.pop("no_text", False)
+    kind = by_program if failed_texts else None
+    if kind is None and no_text:
+        kind = "it is not text"
+    if kind is None:
+        return answer
+    reason = f"the log has {shown(answer['text'])} for an answer: {kind}"
+    return answer | {"text": None, "error": reason, "finish_reason": "error"}
 
 
 def _is_text(text: str) -> bool:
@@ -214,65 +245,41 @@ def _is_text(text: str) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Restricted:
+    """What a log's tool made of the answers to some of its questions, under other names."""
+
+    log: Log
+    names: Mapping[str, str]
+    """By the new name of a question the log's own."""
+
+    @property
+    def tool(self) -> str:
+        """Which tool it is."""
+        return self.log.tool
+
+    @property
+    def version(self) -> str:
+        """Of the tool."""
+        return self.log.version
+
+    @property
+    def task(self) -> str:
+        """What the tool calls its task."""
+        return self.log.task
+
+    @property
+    def metrics(self) -> Mapping[str, Metric]:
+        """What each of its metrics means."""
+        return self.log.metrics
+
+    @property
+    def scores(self) -> Mapping[tuple[str, int], Mapping[str, Score]]:
+        """By the new name and repetition, by metric."""
+        return LogScores(self.log.spool, self.names)
+
+
 def question_id(content: Content) -> str:
     """A name for a question of a log that gives it none: a digest of what was asked."""
     text = content if isinstance(content, str) else json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "backslashreplace")).hexdigest()[:16]
-
-
-def lines_of(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """The objects of a JSONL file with their line's number, one at a time.
-
-    Raises:
-        Unreadable: a line is no JSON object.
-    """
-    try:
-        with open_text(path) as file:
-            for number, line in enumerate(file, 1):
-                if not line.strip():
-                    continue
-                try:
-                    value = json.loads(line)
-                except (ValueError, RecursionError) as error:
-                    raise Unreadable(
-                        f"{str(path)!r}, line {number} is not JSON ({error}); {FILE_CUT}"
-                    ) from error
-                if not isinstance(value, dict):
-                    raise Unreadable(f"{str(path)!r}, line {number} is no JSON object")
-                yield number, value
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"{str(path)!r} is not UTF-8 ({error}); {FILE_CUT}") from error
-    except OSError as error:
-        raise Unreadable(f"{str(path)!r} cannot be read ({error})") from error
-
-
-def items_of(path: Path, prefix: str) -> Iterator[Any]:
-    """The parts of a JSON document under a prefix of ijson's, one at a time.
-
-    Raises:
-        Unreadable: it is no whole JSON document.
-    """
-    yield from _walk(path, lambda ijson, file: ijson.items(file, prefix, use_float=True))
-
-
-def pairs_of(path: Path, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Keys and values of an object in a JSON document, one at a time.
-
-    Raises:
-        Unreadable: it is no whole JSON document.
-    """
-    yield from _walk(path, lambda ijson, file: ijson.kvitems(file, prefix, use_float=True))
-
-
-def _walk(path: Path, walk: Callable[[Any, Any], Iterator[Any]]) -> Iterator[Any]:
-    import ijson
-
-    try:
-        with path.open("rb") as file:
-            yield from walk(ijson, file)
-    except ijson.JSONError as error:
-        raise Unreadable(
-            f"{str(path)!r} is no whole JSON document ({error}); {FILE_CUT}"
-        ) from error
-    except OSError as error:
-        raise Unreadable(f"{str(path)!r} cannot be read ({error.strerror})") from error

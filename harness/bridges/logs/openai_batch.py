@@ -8,7 +8,8 @@ from typing import Any
 
 from harness.bridges.logs.chats import said, turns
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import Answer, Log, lines_of
+from harness.bridges.logs.log import Answer, Log
+from harness.bridges.logs.reading import lines_of
 from harness.data import READERS
 from harness.types import HarnessError
 
@@ -33,8 +34,7 @@ class OpenAiBatch:
             HarnessError: a custom id stands twice among the requests.
         """
         log = Log(self.tool, "unknown", "unknown", path.stem)
-        requests: dict[str, Mapping[str, Any]] = {}
-        outputs: dict[str, Mapping[str, Any]] = {}
+        requests, outputs = log.spool.shelf(), log.spool.shelf()
         for file in sorted(path.rglob("*.jsonl")) if path.is_dir() else [path]:
             for number, line in lines_of(file):
                 name = str(line.get("custom_id"))
@@ -55,7 +55,7 @@ class OpenAiBatch:
         models: dict[str, None] = {}
         for name in requests or outputs:
             _add(log, name, requests.get(name, {}), outputs.get(name), models)
-        if extra := len(outputs.keys() - requests.keys()) if requests else 0:
+        if extra := sum(name not in requests for name in outputs) if requests else 0:
             log.notes.append(f"{extra} answers have no request in {path.name} and are left out")
         if len(models) > 1:
             raise HarnessError(

@@ -10,7 +10,8 @@ from typing import Any
 
 from harness.bridges.logs.chats import said
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, items_of, pairs_of, question_id
+from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, question_id
+from harness.bridges.logs.reading import items_of, pairs_of
 from harness.types import HarnessError
 
 VERSION = 3

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.bridges.logs.head import Head
-from harness.bridges.logs.log import HIT, OPEN, Answer, Log, items_of, question_id
+from harness.bridges.logs.log import HIT, OPEN, Answer, Log, question_id
+from harness.bridges.logs.reading import items_of
 
 NEEDED = {"conversation_id", "role", "original_value"}
 KINDS = ("class_name", "__type__")
@@ -34,9 +35,10 @@ class PyritExport:
             Unreadable: it is no whole JSON array.
         """
         log = Log(self.tool, "unknown", "unknown", path.stem)
-        conversations: dict[str, list[Mapping[str, Any]]] = {}
+        conversations = log.spool.shelf()
         for piece in items_of(path, "item"):
-            conversations.setdefault(str(piece["conversation_id"]), []).append(piece)
+            name = str(piece["conversation_id"])
+            conversations[name] = [*conversations.get(name, []), piece]
         for name, pieces in conversations.items():
             _add(log, name, sorted(pieces, key=lambda piece: int(piece.get("sequence") or 0)))
         return log

@@ -61,17 +61,26 @@ def estimand_of(record: object) -> Estimand | None:
         kind = getattr(statistics, str(options.pop("kind")), None)
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return None
-        names = {field.name for field in fields(kind)}
-        options = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in options.items() if name in names
-        }  # fmt: skip
         better = given["better"]
-        given |= {"statistic": kind(**options), "strata": tuple(given.get("strata", ()))}
+        given |= {"statistic": _made(kind, options), "strata": tuple(given.get("strata", ()))}
         estimand = Estimand(**given | {"better": Direction(better) if better else None})
         return estimand if as_record(estimand) == record else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _made(kind: type[Any], options: Mapping[str, Any]) -> object:
+    """A statistic from its record, and what it is a statistic of from its own within."""
+    values = {}
+    for field in fields(kind):
+        if field.name not in options:
+            continue
+        value = options[field.name]
+        part = getattr(statistics, str(field.type), None)
+        if isinstance(value, Mapping) and isinstance(part, type) and is_dataclass(part):
+            value = _made(part, value)
+        values[field.name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
 
 
 def _of(record: object, name: str) -> str:

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+from harness.bridges.files.spool import Spool
 from harness.store import FIXED_COLUMNS, FinishedRun
 
 Row = Mapping[str, Any]
@@ -86,28 +87,32 @@ class Whole:
         ]
 
     def items(self) -> Iterator[Item]:
-        """Each sample with its answers and scores."""
-        for sample in self.run.samples().to_pylist():
-            name = sample["sample_id"]
-            answers = sorted(self._answers.get(name, ()), key=lambda row: int(row["index"]))
-            yield Item(sample, answers, self._scores.get(name, {}))
+        """Each sample with its answers and scores; of an answer that was asked again the last."""
+        for sample, answers, scores in self._spool.whole():
+            of_answer = {index: rows["rows"] for index, rows in scores.items()}
+            yield Item(sample, sorted(answers, key=lambda row: int(row["index"])), of_answer)
 
     @cached_property
-    def _answers(self) -> dict[str, list[Row]]:
-        answers: dict[str, list[Row]] = {}
+    def _spool(self) -> Spool:
+        """All of them, by sample, on disk."""
+        spool = Spool()
+        for part in self.run.sample_parts():
+            for sample in part.to_pylist():
+                spool.begin(sample["sample_id"]).asked = sample
+                spool.weigh(len(sample["prompt"]))
         for part in self.run.generation_parts():
             there = [name for name in ANSWER if name in part.column_names]
             for row in part.select(there).to_pylist():
-                answers.setdefault(row["sample_id"], []).append(row)
-        return answers
-
-    @cached_property
-    def _scores(self) -> dict[str, dict[int, list[Row]]]:
-        scores: dict[str, dict[int, list[Row]]] = {}
+                if question := spool.find(row["sample_id"]):
+                    others = [a for a in question.answers if a["index"] != row["index"]]
+                    question.answers = [*others, row]
+                    spool.weigh(len(row["text"] or ""))
         for part in self.run.score_parts(list(SCORE)):
             for row in part.to_pylist():
-                scores.setdefault(row["sample_id"], {}).setdefault(row["index"], []).append(row)
-        return scores
+                if question := spool.find(row["sample_id"]):
+                    question.scores.setdefault(row["index"], {"rows": []})["rows"].append(row)
+                    spool.weigh(len(row["explanation"] or ""))
+        return spool
 
 
 def note_of(row: Row) -> str:

@@ -81,12 +81,13 @@ def _stored(cfg: DictConfig, path: Path) -> Stored:
     from harness.bridges.files.answers import of_file
     from harness.bridges.logs.choose import read_log, source_of
     from harness.bridges.logs.log import Source
+    from harness.show import progress
 
     sources = {str(n): make(f"sources.{n}", node, Source) for n, node in cfg.sources.items()}
     source = source_of(path, sources, cfg.log_format)
     if source is None:
         return of_file(path, None, None, cfg.model)
-    return read_log(path, source).stored(path, cfg.model)
+    return read_log(path, source, progress).stored(path, cfg.model)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+from array import array
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from math import inf, isinf, nan
 from typing import Any
 
 import numpy as np
 
-from harness.bridges.files.stored import Imported, Stored
+from harness.bridges.files.stored import Stored
 from harness.bridges.logs.choose import shared
 from harness.bridges.logs.log import SECONDS
 from harness.show import interval, number
@@ -23,24 +25,87 @@ MOST_REASONS = 3
 Row = Mapping[str, Any]
 
 
+class _Whole:
+    """What is in a file, counted as its questions go by; of each some bytes are held.
+
+    Args:
+        stored: its answers.
+    """
+
+    def __init__(self, stored: Stored) -> None:
+        self.metrics: Mapping[str, Metric] = stored.imported.metrics if stored.imported else {}
+        self.prompts = self.answers = self.lost = self.empty = 0
+        self.reasons: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self.columns: dict[str, set[object]] = {}
+        """Of metadata the values, up to one more than are few."""
+        self._asked = array("Q")
+        self._samples, self._clusters = array("q"), array("Q")
+        self._values = {name: array("d") for name in self.metrics}
+        scores = stored.imported.scores if stored.imported else {}
+        for place, row in enumerate(stored.rows):
+            self._add(place, row, scores)
+        self.prompts = len(np.unique(np.frombuffer(self._asked, np.uint64)))
+
+    def _add(self, place: int, row: Row, scores: Mapping[tuple[str, int], Any]) -> None:
+        name = str(row["id"])
+        cluster = _digest(str(row["cluster"] or name))
+        if row["cluster"]:
+            self._asked.append(cluster)
+        for column, value in row["metadata"].items():
+            values = self.columns.setdefault(column, set())
+            if value is not None and len(values) <= FEW_VALUES:
+                values.add(value)
+        for index, answer in enumerate(row["answers"]):
+            self._note(answer)
+            self._samples.append(place)
+            self._clusters.append(cluster)
+            of_answer = scores.get((name, index), {})
+            for metric, values_of in self._values.items():
+                score = of_answer.get(metric)
+                values_of.append(nan if score is None or score.value is None else score.value)
+
+    def _note(self, answer: Row) -> None:
+        self.answers += 1
+        text = answer.get("text")
+        self.ends[str(answer.get("finish_reason", "unknown"))] += 1
+        self.empty += text is not None and not text.strip()
+        if text is None and not answer.get("choice_logprobs"):
+            self.lost += 1
+            self.reasons[str(answer.get("error") or "no answer is stored")] += 1
+
+    def values(self, metric: str) -> tuple[Any, ...]:
+        """Values of a metric (NaN: missing) with the question and the prompt of each."""
+        return (
+            np.frombuffer(self._values[metric]),
+            np.frombuffer(self._samples, np.int64),
+            np.frombuffer(self._clusters, np.uint64),
+        )
+
+
+def _digest(text: str) -> int:
+    content = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(content, digest_size=8).digest())
+
+
 def lines_of(stored: Stored) -> Iterator[str]:
     """What is in a file, what of it is missing, and what it can show."""
-    rows: Sequence[Row] = stored.records.rows
+    questions, whole = len(stored.rows), _Whole(stored)
     yield from stored.notes
-    answers = [answer for row in rows for answer in row["answers"]]
-    prompts = len({row["cluster"] for row in rows if row["cluster"]})
     yield (
-        f"{len(rows):,} questions ({prompts:,} different prompts, which are the clusters of every "
-        f"interval), {len(answers):,} answers, at most {stored.n} a question"
+        f"{questions:,} questions ({whole.prompts:,} different prompts, which are the clusters of "
+        f"every interval), {whole.answers:,} answers, at most {stored.n} a question"
     )
-    yield from _missing(answers, stored.n * len(rows))
-    yield from _columns(rows)
+    yield from _missing(whole, stored.n * questions)
+    few = [f"{name} ({len(v)})" for name, v in whole.columns.items() if 1 < len(v) <= FEW_VALUES]
+    if few:
+        yield f"columns with few values, for by=: {', '.join(few)}"
     log = stored.imported
     if log is None or not log.metrics:
         yield "no scores stand in it: python -m harness.score answers=FILE scorer=[...] makes some"
         return
     for name in sorted(log.metrics, key=lambda name: name == SECONDS):
-        yield from _metric(name, log.metrics[name], log, rows)
+        yield from _metric(name, log.metrics[name], whole)
     yield (
         f"none of {log.tool}'s scores has a record here of how far it agrees with people: what "
         "they measure is the tool's word (python -m harness.agreement measures it on labelled "
@@ -62,8 +127,9 @@ def pairs_of(stored: Stored, other: Stored, names: tuple[str, str]) -> Iterator[
     common = [name for name in log.metrics if name in theirs.metrics and name != SECONDS]
     if not common:
         yield f"they share no score: {log.tool} has {', '.join(log.metrics) or 'none'}"
+    whole = _Whole(both)
     for name in common:
-        yield f"{name}: {_shows(name, log.metrics[name], log, both.records.rows)}"
+        yield f"{name}: {_shows(name, log.metrics[name], whole)}"
     if (log.tool, log.version) != (theirs.tool, theirs.version):
         yield (
             f"{log.tool} {log.version} and {theirs.tool} {theirs.version} scored them: their own "
@@ -71,56 +137,28 @@ def pairs_of(stored: Stored, other: Stored, names: tuple[str, str]) -> Iterator[
         )
 
 
-def _missing(answers: Sequence[Row], expected: int) -> Iterator[str]:
+def _missing(whole: _Whole, expected: int) -> Iterator[str]:
     """Answers that could not be had, were cut off, or whose end is not known."""
-    lost = [answer for answer in answers if answer.get("text") is None]
-    lost = [answer for answer in lost if not answer.get("choice_logprobs")]
-    if lost:
-        reasons = Counter(str(answer.get("error") or "no answer is stored") for answer in lost)
-        words = "; ".join(f"{n:,} x {why}" for why, n in reasons.most_common(MOST_REASONS))
-        yield f"{len(lost):,} answers are missing and count as failed: {words}"
-    if (absent := expected - len(answers)) > 0:
+    if whole.lost:
+        common = whole.reasons.most_common(MOST_REASONS)
+        words = "; ".join(f"{n:,} x {why}" for why, n in common)
+        yield f"{whole.lost:,} answers are missing and count as failed: {words}"
+    if (absent := expected - whole.answers) > 0:
         yield f"{absent:,} repetitions are not in the file and count as failed"
-    ends = Counter(str(answer.get("finish_reason", "unknown")) for answer in answers)
+    ends = whole.ends
     if ends["length"]:
         yield f"{ends['length']:,} answers were cut off at their limit of tokens"
     if ends["filtered"]:
         yield f"{ends['filtered']:,} answers were withheld by a filter: neither failed nor safe"
     if ends["unknown"]:
         yield f"of {ends['unknown']:,} answers it is not known whether they were cut off"
-    empty = sum(answer.get("text") is not None and not answer["text"].strip() for answer in answers)
-    if empty:
-        yield f"{empty:,} answers are empty"
+    if whole.empty:
+        yield f"{whole.empty:,} answers are empty"
 
 
-def _columns(rows: Sequence[Row]) -> Iterator[str]:
-    """Columns by whose values estimates can be parted."""
-    values: dict[str, set[Any]] = {}
-    for row in rows:
-        for name, value in row["metadata"].items():
-            if value is not None:
-                values.setdefault(name, set()).add(value)
-    few = [f"{name} ({len(v)})" for name, v in values.items() if 1 < len(v) <= FEW_VALUES]
-    if few:
-        yield f"columns with few values, for by=: {', '.join(few)}"
-
-
-def _values(name: str, log: Imported, rows: Sequence[Row]) -> tuple[Any, ...]:
-    """Values of a metric (NaN: missing) with the question and the prompt of each."""
-    values, samples, clusters = [], [], []
-    for row in rows:
-        for index in range(len(row["answers"])):
-            score = log.scores.get((str(row["id"]), index), {}).get(name)
-            missing = score is None or score.value is None
-            values.append(nan if missing else score.value)  # type: ignore[union-attr]
-            samples.append(str(row["id"]))
-            clusters.append(str(row["cluster"] or row["id"]))
-    return np.array(values), np.array(samples, object), np.array(clusters, object)
-
-
-def _metric(name: str, metric: Metric, log: Imported, rows: Sequence[Row]) -> Iterator[str]:
+def _metric(name: str, metric: Metric, whole: _Whole) -> Iterator[str]:
     """A score of the tool's: mean, interval, bounds, what is missing, what could be shown."""
-    values, samples, clusters = _values(name, log, rows)
+    values, samples, clusters = whole.values(name)
     estimate = Mean().estimate(values, samples, clusters, metric)
     if estimate.estimate is None:
         yield f"{name}: missing for all {estimate.n:,} answers"
@@ -132,12 +170,12 @@ def _metric(name: str, metric: Metric, log: Imported, rows: Sequence[Row]) -> It
         words += f", between {number(min(ends))} and {number(max(ends))} whatever they were"
     yield words
     if name != SECONDS:
-        yield f"    {_shows(name, metric, log, rows)}"
+        yield f"    {_shows(name, metric, whole)}"
 
 
-def _shows(name: str, metric: Metric, log: Imported, rows: Sequence[Row]) -> str:
+def _shows(name: str, metric: Metric, whole: _Whole) -> str:
     """The smallest difference that such data would show."""
-    values, _, clusters = _values(name, log, rows)
+    values, _, clusters = whole.values(name)
     reach = metric.high - metric.low
     if isinf(reach):
         return "what difference it could show is not known, for its range is not"
@@ -145,7 +183,7 @@ def _shows(name: str, metric: Metric, log: Imported, rows: Sequence[Row]) -> str
     design = Design(codes)
     least = could_show(design, reach, spread_of(values, design, reach))
     if least in (inf, reach):
-        return f"{len(set(clusters)):,} prompts show no difference short of {number(reach)}"
+        return f"{len(np.unique(clusters)):,} prompts show no difference short of {number(reach)}"
     return (
         f"another such run on the same questions would be seen to differ from {number(least)} on "
         "(80 % power)"

@@ -19,6 +19,7 @@ from harness.types import HarnessError, NotAlike
 RUN = {
     "harm": "task=med_harm",
     "toxicity": 'task=real_toxicity_prompts "scorer=[toxicity_offline,perplexity]"',
+    "forgetting": "task=tofu",
     "over-refusal": "task=med_harm",
     "accuracy": "task=counseling_qa",
     "discrimination": "task=discrimination",
@@ -47,12 +48,16 @@ class Compared:
 
     @property
     def lacking(self) -> Mapping[str, Mapping[str, Sequence[str]]]:
-        """By kind of column what to run for the rows that lack it: the task, and the rows."""
+        """By kind of column what to run for the rows that lack it: the task, and the rows.
+
+        Of forgetting only where any row has it: most mitigations are not to make a model forget.
+        """
         having: dict[str, set[str]] = {}
         for cell in self.cells:
             having.setdefault(cell.column.kind, set()).add(cell.row)
         rows = [system.name for system in self.systems.rows]
-        lacks = {kind: [row for row in rows if row not in having.get(kind, ())] for kind in KINDS}
+        kinds = [kind for kind in KINDS if kind != "forgetting" or kind in having]
+        lacks = {kind: [row for row in rows if row not in having.get(kind, ())] for kind in kinds}
         return {kind: {RUN[kind]: lacking} for kind, lacking in lacks.items() if lacking}
 
 

@@ -25,6 +25,8 @@ OWN = {
     "answer_nll": Margin(log(1.05), "5 % of perplexity"),
     "distinct": Margin(0.02, "two words in a hundred"),
     "lm_eval": Margin(0.01, "one answer in a hundred"),
+    "recall_f1": Margin(0.05, "of the words of what is to be forgotten"),
+    "held": Margin(0.05, "of what is to be forgotten"),
 }
 """Margins of what no task gives one."""
 OF_METRIC = {
@@ -33,6 +35,8 @@ OF_METRIC = {
     "emotional_reactions": "empathy", "interpretations": "empathy", "explorations": "empathy",
 }  # fmt: skip
 """By metric the kind of its columns, where neither the statistic nor a guard says it."""
+REMEMBERED = ("recall_f1", "held")
+"""Metrics of how far a text is remembered: where less is better, columns are of forgetting."""
 RATIOS = ("answer_nll", "text_nll")
 """Metrics that are logarithms, of perplexity."""
 NAMES = {"text_nll": "perplexity of neutral text"}
@@ -101,6 +105,8 @@ def estimands_of(
             continue
         if estimand.margin is not None:
             yield estimand, estimand.margin
+        elif is_of_forgetting(estimand):
+            yield estimand, OWN[estimand.metric].margin
         elif isinstance(estimand.statistic, Mean) and scorers[0].get(
             estimand.metric, ""
         ).startswith("lm_eval-"):
@@ -109,8 +115,16 @@ def estimands_of(
         yield Estimand("perplexity of answers", "answer_nll", Mean()), OWN["answer_nll"].margin
 
 
+def is_of_forgetting(estimand: Estimand) -> bool:
+    """Whether an estimate is the mean of what is remembered and should not be."""
+    is_mean = isinstance(estimand.statistic, Mean)
+    return is_mean and estimand.metric in REMEMBERED and estimand.better is Direction.LOWER
+
+
 def kind_of(estimand: Estimand) -> str:
     """Which kind of column an estimate is."""
+    if is_of_forgetting(estimand):
+        return "forgetting"
     if isinstance(estimand.statistic, Contrast):
         return "discrimination"
     known = OF_METRIC.get(estimand.metric)

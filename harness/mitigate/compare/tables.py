@@ -24,6 +24,7 @@ from harness.show import ARROWS, number
 
 GROUPS = (
     ("How harmful", ("harm", "toxicity")),
+    ("What is still remembered", ("forgetting",)),
     ("Whom it refuses, what it knows, whom it treats how",
      ("over-refusal", "accuracy", "empathy")),
     ("How it decides about people", ("discrimination",)),

@@ -5,18 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from harness.mitigate.forgotten.reading import FORGOTTEN, MEMORIES, Beside
-from harness.show import BLUE, INK, ORANGE, Drawn, number, page, picture, safe, save
+from harness.mitigate.forgotten.figures import ORDER, drawn_of
+from harness.mitigate.forgotten.reading import KEPT, MEMORIES, Beside
+from harness.show import number, page, picture, safe
 from harness.statistics import PASSES
 from harness.store import FinishedRun, write_text
 from harness.types import HarnessError, visible
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 Row = Mapping[str, object]
 CHANCE = 0.25
@@ -33,7 +30,6 @@ LEAKS = (
     "texts are still remembered, above they stand out as forgotten. A p-value falls with the "
     "number of questions at the same distance."
 )
-KEPT = {"muse": "utility", "tofu": "model utility"}
 
 
 def title_of(pairs: Sequence[Beside]) -> str:
@@ -102,7 +98,7 @@ def write_page(
         raise HarnessError(f"to={str(folder)!r} cannot be written ({error.strerror})") from error
     tables, rows = list(tables_of(pairs, curves, runs)), list(rows_of(pairs))
     opening = [WORDS.format(target=pairs[0].target.name, reference=pairs[0].reference.name)]
-    drawn = list(_drawn(pairs, rows, folder / "figures"))
+    drawn = list(drawn_of(pairs, rows, curves, folder / "figures"))
     written = io.StringIO()
     sheet: Any = csv.DictWriter(written, list(rows[0]), lineterminator="\n")
     sheet.writeheader()
@@ -155,8 +151,7 @@ def _curve(name: str, models: Sequence[str], rows: Sequence[Row]) -> dict[str, A
         [str(place), model, *(cells.get((model, of), "") for of in names)]
         for place, model in enumerate(models, 1)
     ]
-    order = "sets to forget that grow" if name == "scalability" else "requests, one after another"
-    words = [f"Checkpoints over {order}."]
+    words = [f"Checkpoints over {ORDER[name]}."]
     return {"title": name, "words": words, "head": ["", "model", *names], "rows": lines}
 
 
@@ -176,38 +171,3 @@ def _hazards(runs: Sequence[FinishedRun]) -> Iterator[list[str]]:
         inside = "at chance" if low <= 0 <= high else "above" if low > 0 else "below"
         shown = f"{number(low)} to {number(high)}, {inside}" if hazardous else "a guard"
         yield [run.info.model, name, number(row["estimate"]), shown]
-
-
-def _drawn(pairs: Sequence[Beside], rows: Sequence[Row], folder: Path) -> Iterator[Drawn]:
-    """What is remembered against what is kept, a figure a task."""
-    for task in dict.fromkeys(pair.own.task for pair in pairs):
-        across, up = MEMORIES[task][0][0], KEPT[task]
-        values = {(r["model"], r["name"]): r for r in rows if r["task"] == task}
-        points = [
-            (str(model), values[model, across], values[model, up])
-            for model in dict.fromkeys(r["model"] for r in rows if r["task"] == task)
-            if values[model, across]["estimate"] is not None
-            and values[model, up]["estimate"] is not None
-        ]
-        if points:
-            title = "95 % intervals; left and up is better"
-            plot = partial(_plot, points=points, names=(across, up))
-            yield save(f"{across} against {up}", folder, title, plot, 4.6)
-
-
-def _plot(axes: Axes, points: Sequence[tuple[str, Row, Row]], names: tuple[str, str]) -> str:
-    """A mark a model: a circle where it has forgotten, a cross where that is not shown."""
-    for place, (model, x, y) in enumerate(points):
-        colour = INK if place == 0 else (BLUE, ORANGE)[place % 2]
-        at = _float(x["estimate"]), _float(y["estimate"])
-        if x["low"] is not None and x["high"] is not None:
-            axes.hlines(at[1], _float(x["low"]), _float(x["high"]), color=colour, alpha=0.8)
-        if y["low"] is not None and y["high"] is not None:
-            axes.vlines(at[0], _float(y["low"]), _float(y["high"]), color=colour, alpha=0.8)
-        shape = "o" if x["word"] == FORGOTTEN else "X"
-        axes.plot([at[0]], [at[1]], shape, color=colour, markersize=7, label=model)
-    axes.set_xlabel(names[0])
-    axes.set_ylabel(names[1])
-    axes.grid()
-    axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    return f"{names[0]} against {names[1]}"

@@ -39,6 +39,8 @@ MEMORIES: Mapping[str, Sequence[tuple[str, str, Mapping[str, str]]]] = {
     ),
 }
 """Of each task what is remembered: its name, metric, and which samples it is over."""
+KEPT = {"muse": "utility", "tofu": "model utility"}
+"""Of each task the estimate of what was not to be forgotten."""
 WRITTEN = {"muse": {"written": "true"}, "tofu": {"measure": "words"}}
 
 

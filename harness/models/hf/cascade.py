@@ -93,8 +93,8 @@ class Level:
         self.width = max(widths)
         number = {segment: i for i, segment in enumerate(groups)}
         self.group = torch.tensor([number[segment] for segment in segments], device=device)
-        self.mask = torch.arange(self.width) < torch.tensor(widths)[:, None]
-        self.mask = self.mask.to(device)
+        self.is_private = len(groups) == len(segments)  # one a row, in order: no copy is needed
+        self.mask = (torch.arange(self.width) < torch.tensor(widths)[:, None]).to(device)
         """Shape (groups, width): which keys are there."""
         self._index: Tensor | None = None
         self._bias: Tensor | None = None
@@ -129,6 +129,8 @@ class Level:
     def of_rows(self, layer: int, which: int) -> Tensor:
         """Keys (0) or values (1) of each row's segment, shape (rows, heads, width, head width)."""
         held = self.layers[layer][which]
+        if self.is_private:
+            return held
         return held.expand(len(self.group), -1, -1, -1) if len(held) == 1 else held[self.group]
 
     def attend(self, layer: int, query: Tensor) -> Part:
@@ -174,6 +176,8 @@ class Prefill:
         self.levels = levels(parents, lengths, device)
         self._rows, self._longest = len(lengths), max(lengths)
         self._shared = sum(level.width for level in self.levels)
+        private = any(level.is_private for level in self.levels) and self._rows > 1
+        self._fuses = private and device.type == "cpu"
         sizes = torch.tensor(lengths, device=device)
         steps = torch.arange(self._longest, device=device)
         self._index, self._place = None, None
@@ -191,7 +195,7 @@ class Prefill:
         self.kept.append((keys, values))
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        if not self.levels or scores > LARGEST_SCORES:
+        if not self.levels or self._fuses or scores > LARGEST_SCORES:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
@@ -225,7 +229,7 @@ class Prefill:
         return self._unpadded(out.flatten(0, 1))
 
     def _fused(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Where there are no segments, or too many scores to be held: one fused kernel."""
+        """No segments, segments of one row each, or too many scores to hold: one fused kernel."""
         rows, longest, kv_heads, repeat, width = query.shape
         query = query.reshape(rows, longest, kv_heads * repeat, width).transpose(1, 2)
         mask = self._whole_mask() if self.levels else None

@@ -90,7 +90,8 @@ class Lane:
         self._beginnings = {
             leaf.row: Beginning(leaf, counts[leaf.row], counts[leaf.row] > 1) for leaf in leaves
         }
-        self._slots = Slots(loaded.device)
+        fitting = loaded.held_tokens // max(map(len, prompts), default=1)
+        self._slots = Slots(loaded.device, min(len(prompts), loaded.most_rows, fitting))
         self._parents: list[Segment | None] = []
         self._ends: list[int] = []
         """Position of each row's next token."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch.nn.functional import pad
 
 from harness.models.hf.cascade import MASKED, Level, Tensor, _part, _together, levels
 from harness.models.hf.prefixes import KeyValues, Segment
@@ -16,13 +15,20 @@ product over a part of it would copy that part first, in each layer."""
 
 
 class Slots:
-    """Keys and values of rows that are being written, one slot a row, the first ones in use."""
+    """Keys and values of rows that are being written, one slot a row, the first ones in use.
 
-    def __init__(self, device: torch.device) -> None:
+    Args:
+        device: where they are.
+        most: rows that will be in use at once, where that is known: they have a slot from the
+            first on, since each growth moves all that is held.
+    """
+
+    def __init__(self, device: torch.device, most: int = 0) -> None:
         self.window: int | None = None
         self.lengths: list[int] = []
         """Tokens held for each row in use."""
         self.device = device
+        self._most = most
         self._layers: list[list[Tensor]] = []
         self._levels: list[Level] = []
 
@@ -119,9 +125,22 @@ class Slots:
                 [x.new_zeros(0, x.shape[-2], 0, x.shape[-1]) for x in pair] for pair in like
             ]
         slots, _, room, _ = self._layers[0][0].shape
-        more_slots = max(0, rows - slots)
-        more_room = -(-max(0, width - room) // GROWTH) * GROWTH
-        if more_slots or more_room:
-            for layer in self._layers:
-                for i, held in enumerate(layer):
-                    layer[i] = pad(held, (0, 0, 0, more_room, 0, 0, 0, more_slots))
+        new = rows > slots
+        # What enters is written on: the room of an answer is taken with that of its prompt.
+        more_room = -(-max(0, width + (GROWTH - 1) * new - room) // GROWTH) * GROWTH
+        more_slots = max(rows, self._most) - slots if new else 0
+        if not more_slots and not more_room:
+            return
+        for layer in self._layers:
+            for i, held in enumerate(layer):
+                layer[i] = _grown(held, more_slots, more_room)
+
+
+def _grown(held: Tensor, more_slots: int, more_room: int) -> Tensor:
+    """What is held with more slots and more room, which are zero: what is masked must be finite."""
+    slots, heads, room, width = held.shape
+    grown = held.new_empty(slots + more_slots, heads, room + more_room, width)
+    grown[:slots, :, :room] = held
+    grown[:slots, :, room:] = 0
+    grown[slots:] = 0
+    return grown
