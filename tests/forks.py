@@ -7,8 +7,8 @@ connection, on which it asks with a line of JSON and is answered with the fork's
 exit code when it has ended.
 
 The offline scorers read the same texts in every run (200 anchors, to begin with). A fork reads with
-an encoder that stands here, and what one has read is kept in a folder for the suite's others: by
-the weights and the whole list of texts, so that nothing but a second reading of the same is saved.
+networks that stand here, and what one has read is kept in a folder for the suite's others: by
+the weights and all that is read at once, so that nothing but a second reading of the same is saved.
 
     python tests/forks.py LISTENER STARTER FOLDER MODULE...
 
@@ -34,12 +34,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
+import torch
 from hydra import compose, initialize_config_dir
 from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
 from harness.command import CONF_DIR, register
-from harness.scorers.offline import minilm
+from harness.models.bundled import bundled_weights
+from harness.scorers.offline import minilm, states
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.types import ScorerRegistry, digest_file, written_whole
 from harness.validity.anchors import measure
@@ -95,6 +97,25 @@ def keep_readings(folder: Path) -> None:
 
     minilm.published = lambda: (copy.deepcopy(encoder), tokenizer)
     minilm.Reader = Kept
+
+
+def keep_states(folder: Path) -> None:
+    """Let every fork share the first layers of the bundled model, and what others have read."""
+    weights = bundled_weights(states.MODEL)
+    states.States()  # a process loads them once
+
+    class Kept(states.States):
+        """Reads a pair once for all forks."""
+
+        def _of(self, pair: states.Pair) -> torch.Tensor:
+            asked = json.dumps([weights, self.device, str(self.model.dtype), *pair]).encode()
+            path = folder / f"{hashlib.sha256(asked).hexdigest()}.npy"
+            if not path.exists():
+                with written_whole(path) as file:
+                    np.save(file, super()._of(pair).numpy(force=True))
+            return torch.from_numpy(np.load(path))
+
+    states.States = Kept
 
 
 def read_what_rules_need() -> None:
@@ -155,6 +176,7 @@ def main() -> None:
     for module in modules:
         importlib.import_module(module)
     keep_readings(Path(folder))
+    keep_states(Path(folder))
     read_what_rules_need()
     compose_before()
     gc.freeze()  # so that a fork's collector copies no page of what stands here

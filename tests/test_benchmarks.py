@@ -123,10 +123,14 @@ def test_the_benchmark_of_language_identifiers_names_what_is_not_installed(tmp_p
 @pytest.mark.slow
 def test_the_benchmark_of_dialogues_ends_in_ratios(tmp_path):
     size = "--dialogues", "2", "--turns", "2", "--tokens", "4", "--sizes", "2"
-    *_, last = benchmark("dialogues.py", *size, cwd=tmp_path)
-    ways = json.loads(last)["ways"]
-    assert set(ways) == {"ours", "not held", "HFLM", "generate"}
-    assert {way["equal"] for way in ways.values()} == {"4/4"}
+    first, *_, last = benchmark("dialogues.py", *size, cwd=tmp_path)
+    measured = json.loads(last)
+    assert set(measured["ways"]) == {"ours", "not held", "HFLM", "generate"}
+    assert {way["equal"] for way in measured["ways"].values()} == {"4/4"}
+    ran = json.loads(first)["tokens"]
+    assert ran["answers"] == 2 * 2 * 3  # the first token of an answer is its prompt's
+    assert ran["prompts"] < measured["resent"]["tokens of prompts"] / 2
+    assert measured["resent"]["times ours"] > 1
 
 
 @pytest.mark.slow

@@ -75,9 +75,9 @@ INSIDE_A_MODEL = {
 }  # fmt: skip
 
 
-def make(group: str, option: str):
+def make(group: str, option: str, *more: str):
     choice = f"scorer=[{option}]" if group == "scorer" else f"{group}={option}"
-    cfg = composed(choice, *(echoed(option) if group == "scorer" else ()))
+    cfg = composed(choice, *(echoed(option) if group == "scorer" else ()), *more)
     node = cfg.scorers[option] if group == "scorer" else cfg[group]
     return plugins.make(group, node, KINDS[group])
 
@@ -142,8 +142,10 @@ def marks(choice):
         if choice[0] not in ("backend", "person")  # in tests of their own
     ],
 )  # fmt: skip
-def test_every_plugin_keeps_the_contract_of_its_kind(group, option):
-    CHECKS[group](make(group, option), *(ASKED.get(option, ()) if group == "scorer" else ()))
+def test_every_plugin_keeps_the_contract_of_its_kind(group, option, random_weights):
+    reader = [f"scorers.perplexity.reader={random_weights()}"] if option == "perplexity" else []
+    plugin = make(group, option, *reader)
+    CHECKS[group](plugin, *(ASKED.get(option, ()) if group == "scorer" else ()))
 
 
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})

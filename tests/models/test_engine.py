@@ -279,9 +279,10 @@ def test_the_budget_is_found_from_free_memory(bundled_engine, monkeypatch):
     assert bundled_engine.fitting_tokens() == int(10**9 * 0.4) // bundled_engine.token_bytes
 
 
-@pytest.mark.long
-def test_numerics_are_measured_where_asked():
-    model = HuggingFaceModel("smollm2", dtype="bfloat16", check_numerics=True)
+@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_numerics_are_measured_where_asked(random_weights, bundled):
+    name = "smollm2" if bundled else random_weights()
+    model = HuggingFaceModel(name, dtype="bfloat16", check_numerics=True)
     requests = [Request(str(i), t, choices=(" yes", " no")) for i, t in enumerate(variants())]
     ask(model, requests)
     found = model.told["numerics"]
@@ -289,7 +290,7 @@ def test_numerics_are_measured_where_asked():
     assert 0.001 < found["mean"] < 0.2
     assert found["mean"] < found["max"] < 1
     assert model.told["bfloat16"]["attention"] == "shared"
-    assert HuggingFaceModel("smollm2").told == {}
+    assert HuggingFaceModel(name).told == {}
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ import pytest
 from harness.data import part_of, read_file
 from harness.scorers.babble import babbled
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer, verdict
+from harness.scorers.offline.states import States
 from harness.train import harmfulness as recipe
 from harness.types import Generation, HarnessError, Message, Sample
 
@@ -45,6 +46,10 @@ def test_what_stands_beside_a_pair_changes_nothing_at_all(scorer):
     pairs = [(LOCK, "No."), ("Hi", "Hello, how are you today?"), (LOCK, "Well, " * 3 + "no.")]
     together = [reading["harmfulness"].value for reading in read(scorer, *pairs)]
     assert together == [read(scorer, pair)[0]["harmfulness"].value for pair in pairs]
+
+
+def test_a_process_loads_the_language_model_once():
+    assert States().model is States("cpu").model
 
 
 @pytest.mark.parametrize(

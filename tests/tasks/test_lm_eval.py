@@ -1,5 +1,6 @@
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,41 @@ DATA = {
     ],
     "discrim_eval_explicit": [person(number) for number in range(30)],
 }  # fmt: skip
+
+
+FAMILIES = (
+    "bbq", "crows_pairs", "discrim_eval", "gsm8k", "hendrycks_ethics", "lambada", "toxigen",
+    "truthfulqa", "wikitext", "winogender", "wmdp",
+)  # fmt: skip
+"""Folders of lm-eval's that are asked for here; to list all of them takes it ten seconds."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def families():
+    """lm-eval lists these families as its own."""
+    from lm_eval import tasks
+
+    whole, folder = tasks.TaskManager, Path(tasks.__file__).parent
+
+    def listed(include_path=None, include_defaults=True):
+        own = [folder / name for name in FAMILIES] if include_defaults else []
+        return whole(
+            include_path=[*own, *([include_path] if include_path else [])], include_defaults=False
+        )
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("lm_eval.tasks.TaskManager", listed)
+        manager_of.cache_clear()
+        yield
+        manager_of.cache_clear()
+
+
+@pytest.mark.slow
+def test_the_whole_list_of_lm_eval_is_read(monkeypatch):
+    from lm_eval.tasks.manager import TaskManager
+
+    monkeypatch.setattr("lm_eval.tasks.TaskManager", TaskManager)
+    assert len(manager_of.__wrapped__(None).all_tasks) > 1000
 
 
 @pytest.fixture(scope="module")

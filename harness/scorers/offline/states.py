@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,25 +37,15 @@ class States:
     """Reads pairs one at a time, so that nothing beside a pair can change its numbers.
 
     Weights and products are in bfloat16 where the processor has it and in float32 elsewhere; means
-    over tokens are in float32.
+    over tokens are in float32. A process loads them once for each device.
 
     Args:
         device: as torch writes it; `auto`: the processor, which is fast enough.
     """
 
     def __init__(self, device: str = "auto") -> None:
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils import logging
-
-        folder = bundled_folder(MODEL)
-        logging.disable_progress_bar()
         self.device = "cpu" if device == "auto" else device
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-        model.layers = model.layers[:LAYERS]
-        model.norm = nn.Identity()
-        dtype = torch.bfloat16 if _has_bfloat16(self.device) else torch.float32
-        self.model = model.to(self.device, dtype).eval()
+        self.tokenizer, self.model = _loaded(self.device)
 
     @property
     def width(self) -> int:
@@ -90,6 +80,22 @@ class States:
     @cached_property
     def _fixed(self) -> tuple[list[int], ...]:
         return tuple(self._tokens(text) for text in (OPENING, BETWEEN, ASKING))
+
+
+@cache
+def _loaded(device: str) -> tuple[Any, Any]:
+    """The tokenizer and the first layers, which nobody changes."""
+    from transformers import AutoModel, AutoTokenizer
+    from transformers.utils import logging
+
+    folder = bundled_folder(MODEL)
+    logging.disable_progress_bar()
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model = AutoModel.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    model.layers = model.layers[:LAYERS]
+    model.norm = nn.Identity()
+    dtype = torch.bfloat16 if _has_bfloat16(device) else torch.float32
+    return tokenizer, model.to(device, dtype).eval()
 
 
 def _mean(states: Tensor) -> Tensor:
