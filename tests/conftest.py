@@ -4,6 +4,7 @@ What takes long to import is imported by what needs it: pytest-xdist's own proce
 """
 
 import concurrent.futures.thread
+import gc
 import json
 import os
 import select
@@ -30,6 +31,7 @@ WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
 if WORKERS > 1:  # each its share of the cores, or their threads wait for each other
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 SHARED = ROOT.parent / "shared" / "data"
+gc.set_threshold(100_000, 20, 100)  # imports and collection make a million objects, hardly a cycle
 
 
 LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
@@ -48,6 +50,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("long")
         long.setdefault(item.path, []).append(item.get_closest_marker("long") is not None)
     items.sort(key=lambda item: -sum(long[item.path]) / len(long[item.path]))
+
+
+def pytest_collection_finish() -> None:
+    """What lives to the end is not walked through again and again by the collector of cycles."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

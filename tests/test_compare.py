@@ -168,7 +168,7 @@ def test_the_page_is_markdown_a_tidy_table_html_and_figures(page, tmp_path):
     text = (tmp_path / "mitigations.md").read_text()
     assert "**safer**\u2020" in text
     assert "harm of all: python -m harness task=med\\_harm" in text
-    assert "nothing was tuned" in text
+    assert "system\\_prompt: not known; tuned\\_on.NAME= says it" in text
     rows = list(csv.DictReader((tmp_path / "mitigations.csv").read_text().splitlines()))
     assert len(rows) == len(page.cells)
     assert {row["word"] for row in rows} <= {"safer", "better", "not worse", "worse", "unknown"}

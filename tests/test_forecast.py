@@ -1,4 +1,5 @@
 import json
+import re
 import struct
 
 import pytest
@@ -62,6 +63,21 @@ def test_the_size_of_the_bundled_model(smollm2):
     weights, token = HuggingFaceModel("smollm2", dtype="bfloat16").memory()
     assert weights == 134_515_008 * 2  # parameters of SmolLM2-135M, embeddings tied
     assert token == 2 * 30 * 3 * 64 * 2
+
+
+def test_what_is_offloaded_is_said_with_what_it_costs(harness):
+    less = "backend.device_memory=200MB,1GB"
+    asked = ("scorer=[refusal]", "forecast=true", "limit=4", "generation.max_new_tokens=512")
+    said = lines(harness(*asked, less, "backend.device=cpu,disk"))["places"]
+    match = re.fullmatch(
+        r"cpu (\S+) GB, disk (\S+) GB; (\S+) GB are carried to what computes at each of about "
+        r"(\d+) forwards: (\d+) GB in all", said
+    )  # fmt: skip
+    cpu, disk, carried, forwards, total = map(float, match.groups())
+    assert cpu <= 0.2
+    assert (carried, cpu + disk) == (disk, pytest.approx(0.538, abs=0.01))
+    assert forwards == 1 + 512
+    assert total == pytest.approx(carried * forwards, abs=0.6)
 
 
 def test_sizes_of_what_does_not_say_are_not_known(tmp_path):

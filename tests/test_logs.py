@@ -1,6 +1,7 @@
 """The commands on logs: scores of another tool's, a comparison of two, a run in others' forms."""
 
 import json
+import re
 import warnings
 import zipfile
 
@@ -11,7 +12,15 @@ from harness.bridges.logs.inspect import InspectLog
 from harness.evidence.risks.register import risks
 from harness.logs.export.rows import Whole
 from harness.logs.export.sheets import ExcelForm, LatexForm
-from harness.logs.export.trackers import MlflowForm, files, notes, numbers, parameters
+from harness.logs.export.trackers import (
+    MlflowForm,
+    TrackioForm,
+    WandbForm,
+    files,
+    notes,
+    numbers,
+    parameters,
+)
 from harness.store import FinishedRun
 from tests.conftest import SHARED
 
@@ -90,7 +99,8 @@ def whole(tmp_path_factory):
     return Whole(FinishedRun.read(run.folder))
 
 
-def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tmp_path):
+@pytest.mark.long
+def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, command, tmp_path):
     from harness.logs.export.inspect import InspectForm
 
     lines = InspectForm().write(whole, tmp_path)
@@ -118,6 +128,22 @@ def test_a_run_goes_to_inspect_s_form_and_back_with_the_same_estimates(whole, tm
     for (name, index), (text, error) in texts.items():
         answer = rows.answers_to(name)[index]
         assert (answer["text"], answer["error"] is None) == (text, error is None)
+    tables = []
+    for name, options in {
+        "back": [f"answers={path}"],
+        "ours": [f"run={whole.run.folder}", "scorer=[refusal]"],
+    }.items():
+        results = tmp_path / name
+        more = f"results={results}", "max_unmeasured=1", "report=false"
+        done = command("harness.score", *options, *more, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        (folder,) = (results / "runs").iterdir()
+        tables.append({row["metric"]: row for row in FinishedRun.read(folder).rows})
+    assert "refusal" in tables[1]
+    parts = ("estimate", "low", "high", "worst", "best", "n", "n_scored", "n_failed", "clusters")
+    for metric, row in tables[1].items():
+        back = [tables[0][metric][part] for part in parts]
+        assert back == pytest.approx([row[part] for part in parts]), metric
 
 
 @pytest.mark.filterwarnings("ignore")  # of the other tool
@@ -161,6 +187,33 @@ def test_mlflow_keeps_each_estimate_each_parameter_and_the_tables(whole, tmp_pat
     assert run.data.params == {k: v[:6000] for k, v in parameters(whole).items()}
     kept = {file.path for file in client.list_artifacts(run.info.run_id)}
     assert kept == {"estimates.txt", *(path.name for path in files(whole))}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_trackio_keeps_each_estimate_each_parameter_and_the_tables(whole, tmp_path, monkeypatch):
+    monkeypatch.setenv("TRACKIO_DIR", str(tmp_path))
+    pytest.importorskip("trackio", reason="the extra `trackio` is not installed")
+    from trackio.sqlite_storage import SQLiteStorage
+
+    TrackioForm("ours").write(whole, tmp_path)
+    (logged,) = SQLiteStorage.get_logs("ours", whole.run.name)
+    assert {name: logged[name] for name in numbers(whole)} == numbers(whole)
+    config = SQLiteStorage.get_run_config("ours", whole.run.name)
+    assert {name: config[name] for name in parameters(whole)} == parameters(whole)
+    (artifact,) = SQLiteStorage.get_artifacts("ours")
+    manifest = SQLiteStorage.get_artifact_manifest("ours", artifact["name"], "latest")
+    stored = {entry["path"]: entry["size"] for entry in manifest["manifest"]}
+    assert stored == {path.name: path.stat().st_size for path in files(whole)}
+
+
+@pytest.mark.filterwarnings("ignore")  # of the other tool
+def test_weights_and_biases_has_a_run_on_disk_without_a_connection(whole, tmp_path, capfd):
+    pytest.importorskip("wandb", reason="the extra `wandb` is not installed")
+    (line,) = WandbForm("ours").write(whole, tmp_path)
+    assert "offline run" in line
+    (run,) = tmp_path.rglob("offline-run-*/run-*.wandb")
+    assert run.stat().st_size > 1000
+    assert re.search(rf"\brefused {numbers(whole)['refused']:g}\s", capfd.readouterr().err)
 
 
 @pytest.mark.skipif(not SCHEMAS.is_dir(), reason=f"no schemas at {SCHEMAS}")

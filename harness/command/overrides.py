@@ -17,6 +17,8 @@ PLAIN = re.compile(
     r"(?!(?:true|false|null|none|yes|no|on|off|nan|inf)\Z)[a-z_/][\w./+-]*", re.I | re.A
 )
 """Text that Hydra reads as the text that it is, without quotes."""
+SEVERAL = re.compile(r"([+~]*[\w.@/]*\bdevice(?:_memory)?)=([\w:.-]+(?:,[\w:.-]+)+)", re.ASCII)
+"""`backend.device=cuda:0,cuda:1`: a list that is one value."""
 _WORD = r"(?:[\w./+@:~-]|[^\x00-\x7f\s])+"
 ANY_LETTERS = re.compile(rf"([+~]*[\w.@/]+)=({_WORD}|\[{_WORD}(?:,{_WORD})*\])", re.ASCII)
 """`KEY=VALUE` or `KEY=[VALUE,VALUE]`, of letters in any script and what paths have besides."""
@@ -48,6 +50,18 @@ def with_letters(arguments: Sequence[str]) -> list[str]:
         f"{match[1]}={_quoted_words(match[2])}"
         if not argument.isascii() and (match := ANY_LETTERS.fullmatch(argument))
         else argument
+        for argument in arguments
+    ]
+
+
+def with_devices(arguments: Sequence[str]) -> list[str]:
+    """The arguments with quotes around lists of devices, where no value is one of a sweep.
+
+    >>> with_devices(["backend.device=cuda:0,cuda:1", "seed=1,2"])
+    ['backend.device="cuda:0,cuda:1"', 'seed=1,2']
+    """
+    return [
+        f"{match[1]}={quoted(match[2])}" if (match := SEVERAL.fullmatch(argument)) else argument
         for argument in arguments
     ]
 

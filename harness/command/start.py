@@ -18,7 +18,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
 from harness.command.faults import sentence
-from harness.command.overrides import check, with_letters, with_stacks, with_texts
+from harness.command.overrides import (
+    check,
+    with_devices,
+    with_letters,
+    with_stacks,
+    with_texts,
+)
 from harness.types import HarnessError
 
 USER_ERROR = 1
@@ -107,9 +113,11 @@ def _composed_once(config: str, job: Callable[[DictConfig], None]) -> bool:
 def _readable(arguments: list[str], misuse: int) -> list[str]:
     """The arguments as Hydra takes them; ends the process where it would not."""
     try:
-        expanded = with_stacks(with_letters(with_texts(arguments)))
+        sweeps = not {"-m", "--multirun"}.isdisjoint(arguments)
+        given = arguments if sweeps else with_devices(arguments)
+        expanded = with_stacks(with_letters(with_texts(given)))
         options = [argument for argument in expanded if not argument.startswith("-")]
-        check(options, sweeps=not {"-m", "--multirun"}.isdisjoint(arguments))
+        check(options, sweeps)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(misuse)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.runs.forecasting import Bounds, Forecast
+from harness.runs.forecasting import Bounds, Forecast, Placement
 from harness.runs.shown import Shown
 
 
@@ -16,6 +16,7 @@ def print_forecast(what: Forecast) -> None:
         ("prompt tokens", f"{_between(what.prompt_tokens)}{_how(what)}"),
         ("generated tokens", _between(what.generated_tokens)),
         ("memory", _memory(what)),
+        *([("places", _places(what.placement))] if what.placement else []),
         ("time", _time(what)),
     ]
     if what.cost is not None:
@@ -63,6 +64,18 @@ def _memory(what: Forecast) -> str:
         f"weights {weights}; keys and values {what.token_bytes / 1e3:.0f} kB a token: "
         f"{alone / 1e9:.2f} GB for the longest request, up to {every / 1e9:.2f} GB for all at once "
         "where that is free"
+    )
+
+
+def _places(placement: Placement) -> str:
+    """Where weights will lie, and what it costs that they are not all where they are needed."""
+    sizes, carried, forwards = placement
+    lie = ", ".join(f"{place} {size / 1e9:.2f} GB" for place, size in sizes.items())
+    if not carried:
+        return lie
+    return (
+        f"{lie}; {carried / 1e9:.2f} GB are carried to what computes at each of about "
+        f"{forwards:,} forwards: {carried * forwards / 1e9:,.0f} GB in all"
     )
 
 

@@ -19,6 +19,8 @@ from harness.types import Request, machine, trait
 FEW = 8
 """Generations of a session at least that say how long the next will take."""
 Bounds = tuple[float, float]
+Placement = tuple[Mapping[str, int], int, int]
+"""Bytes of weights by place, bytes that are carried at each forward, and forwards at most."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Forecast:
     """Bytes."""
     token_bytes: int | None
     """Of the keys and values of one token."""
+    placement: Placement | None
+    """Where weights will lie that one device does not hold."""
     seconds: tuple[float, float, float] | None
     """Median, least and most of the sessions that it goes by."""
     sessions: int
@@ -91,12 +95,18 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     generated = written * plan.generation.min_new_tokens, written * plan.generation.max_new_tokens
     memory = trait(plan.model, "memory")
     weights, token_bytes = memory() if memory else (None, None)
-    seconds, sessions, gone_by, alike = _seconds(plan, asked.identity, int(todo.sum()), generated)
+    place = trait(plan.model, "placement")
+    longest_answer = plan.generation.max_new_tokens if written else 0
+    placement: Placement | None = place(most, generated[1], longest_answer) if place else None
+    at = set(placement[0]) if placement else set()
+    seconds, sessions, gone_by, alike = _seconds(
+        plan, asked.identity, int(todo.sum()), generated, at
+    )
     return Forecast(
         f"{plan.task.name}, protocol {plan.protocol}, model {plan.model.name}",
         len(samples), todo.size, int(todo.size - todo.sum()), requests, (least, most),
         count is not None, generated, longest, weights, token_bytes,
-        seconds, sessions, gone_by, alike,
+        placement, seconds, sessions, gone_by, alike,
         _cost(trait(plan.model, "prices"), (least, most), generated),
         list(shown_of(plan, samples, like)),
     )  # fmt: skip
@@ -125,9 +135,13 @@ def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds)
 
 
 def _seconds(
-    plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds
+    plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds, at: set[str]
 ) -> tuple[tuple[float, float, float] | None, int, int, bool]:
-    """Median, least and most seconds by earlier sessions; their number, generations, if alike."""
+    """Median, least and most seconds by earlier sessions; their number, generations, if alike.
+
+    Where several places will hold the weights (`at`) it goes by sessions with the same, and else by
+    those with one.
+    """
     alike, same_model = [], []
     made = {"alike": 0, "same": 0}
     for info in read_infos(plan.results):
@@ -137,6 +151,9 @@ def _seconds(
         for session in info.sessions:
             done = session.get("generate") or {}
             if session.get("machine") != machine() or done.get("generations", 0) < FEW:
+                continue
+            there = set((session.get("device") or "").split(", "))
+            if (there if len(there) > 1 else set()) != at:
                 continue
             seconds = done["seconds"] + sum((session.get("score") or {}).values())
             if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):

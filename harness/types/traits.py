@@ -118,6 +118,13 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "unknown. Loads no weights.",
         ),
         "notes": NOTES,
+        "placement": Trait(
+            METHOD,
+            None,
+            "From the most tokens of all prompts, of all answers, and of one answer to bytes of "
+            "weights by place, bytes that are carried to what computes at each forward, and how "
+            "many forwards there are; None where one device holds all. Loads no weights.",
+        ),
         "prices": Trait(
             Mapping | None, None, "Of a million tokens, `input` and `output`, in any currency."
         ),

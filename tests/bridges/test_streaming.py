@@ -144,6 +144,20 @@ def test_what_is_held_of_an_answer_does_not_grow_with_its_text(tmp_path, monkeyp
     assert peaks[many] - peaks[few] <= MOST_BYTES * (many - few)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_log_of_200_000_rows_is_read_whole(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    with path.open("w") as file:
+        for number in range(200_000):
+            file.write(json.dumps(lm_eval_line(number, f"a{number}") | {"em": number % 2}) + "\n")
+    log = LmEvalSamples().read(path)
+    stored = log.stored(path)
+    assert (len(stored.rows), stored.rows.counts()) == (200_000, (1, 200_000))
+    assert stored.rows.answers_to("199999")[0]["text"] == "a199999"
+    assert sum(of_answer["em"].value for of_answer in log.scores.values()) == 100_000
+
+
 def test_the_directory_of_an_archive_is_walked_and_not_held(tmp_path):
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -274,19 +288,39 @@ def test_a_damaged_archive_is_refused_in_a_sentence(tmp_path, at):
         archive.read(next(iter(archive)))
 
 
-def test_what_is_packed_by_another_method_is_read_by_inspect_ai_s_reader(tmp_path):
-    samples = [inspect_sample(number, f"answer {number}") for number in range(3)]
-    plain = archive_of(tmp_path / "plain.eval", samples)
-    path = archive_of(tmp_path / "x.eval", samples, zipfile.ZIP_BZIP2)
-    with pytest.raises(Unpackable, match="is packed by bzip2; format=inspect_ai reads it"):
+def test_what_is_packed_by_another_method_is_refused_in_a_sentence(tmp_path):
+    path = archive_of(tmp_path / "x.eval", [inspect_sample(1, "yes")], zipfile.ZIP_BZIP2)
+    with pytest.raises(Unpackable, match="is packed by bzip2, and Deflate and Zstandard are read"):
         InspectLog().read(path)
-    assert source_of(path, SOURCES, "inspect_ai") is SOURCES["inspect_ai"]
+
+
+@pytest.mark.filterwarnings("ignore")  # of inspect_ai
+def test_what_ours_cannot_read_is_read_by_inspect_ai_s_own_reader(tmp_path):
+    """Samples of a layout of before `scores`, which inspect_ai turns into today's."""
+    samples = [inspect_sample(number, f"answer {number}") for number in range(3)]
+    older = [{**s, "scores": None, "score": s["scores"]["match"]} for s in samples]
+    older = [{name: value for name, value in s.items() if name != "scores"} for s in older]
+    plan = {"name": "plan", "steps": [], "config": {}}
+    about = {"created": "2024-01-01T00:00:00+00:00", "dataset": {}, "config": {}}
+    header = {**HEADER, "eval": {**HEADER["eval"], **about}, "plan": plan, "stats": {}}
+    header["results"] = {"scores": [{"name": "match", "scorer": "match", "metrics": {}}]}
+    path, plain = tmp_path / "older.json", tmp_path / "plain.json"
+    path.write_text(json.dumps({**header, "samples": older}))
+    plain.write_text(json.dumps({**header, "samples": samples}))
+    with pytest.raises(HarnessError, match=r"no `scores`.*is asked by format=inspect_ai"):
+        InspectLog().read(path)
+    source = source_of(path, SOURCES, "inspect_ai")
+    assert source_of(path, SOURCES, None) is SOURCES["inspect"]
     try:
         import inspect_ai  # noqa: F401
     except ImportError:
         with pytest.raises(HarnessError, match=r'pip install "harness\[inspect\]"'):
-            SOURCES["inspect_ai"].read(path)
+            source.read(path)
         pytest.skip("inspect_ai is not installed, which reads the log")
-    ours, theirs = InspectLog().read(plain), SOURCES["inspect_ai"].read(path)
+    ours, theirs = InspectLog().read(plain), source.read(path)
     assert list(theirs.stored(plain).rows) == list(ours.stored(plain).rows)
-    assert dict(theirs.scores) == dict(ours.scores)
+    by_ours, by_theirs = dict(ours.scores), dict(theirs.scores)
+    assert len(by_theirs) == 3
+    for place, of_answer in by_ours.items():
+        (score,) = by_theirs[place].values()
+        assert (score.value, score.explanation) == (1.0, of_answer["match"].explanation)

@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,9 +21,12 @@ Routes = dict[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
 @contextmanager
 def serve_routes(routes: Routes) -> Iterator[str]:
     """Answer HTTP on a free port of this machine, in a thread that ends with this; its address."""
-    started, address, over, loop = threading.Event(), [], asyncio.Event(), asyncio.new_event_loop()
+    started = threading.Event()
+    address, end = "", lambda: None
 
     async def serve() -> None:
+        nonlocal address, end
+        over = asyncio.Event()
         app = web.Application()
         for route, handler in routes.items():
             app.router.add_route(*route.split(), handler)
@@ -30,19 +34,19 @@ def serve_routes(routes: Routes) -> Iterator[str]:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        address.append(f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}")
+        address = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"
+        end = partial(asyncio.get_running_loop().call_soon_threadsafe, over.set)
         started.set()
         await over.wait()
         await runner.cleanup()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
     thread.start()
     assert started.wait(20)
-    yield address[0]
-    loop.call_soon_threadsafe(over.set)
+    yield address
+    end()
     thread.join(60)
     assert not thread.is_alive()
-    loop.close()
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from harness.models.checkpoints.adapter import WEIGHTS
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.vllm.adapters import beside
 from harness.models.vllm.model import VllmModel
 from harness.types import GenerationConfig, HarnessError, Request
 
@@ -231,7 +232,46 @@ def test_a_base_for_what_is_no_adapter_is_refused(tiny):
         _ = HuggingFaceModel(folder, base=folder).identity
 
 
-def test_a_backend_that_does_not_apply_adapters_says_so(adapter, monkeypatch):
+@pytest.fixture
+def vllm_version(monkeypatch):
     monkeypatch.setattr("harness.models.vllm.model._version", lambda: "0")
-    with pytest.raises(HarnessError, match="which backend=vllm does not apply"):
+
+
+def test_vllm_is_given_a_lora_adapter_beside_its_base(adapter, tiny, vllm_version):
+    model = VllmModel(str(adapter))
+    weights = HuggingFaceModel(str(adapter)).identity["weights"]
+    assert (model.identity["weights"], model.identity["backend"]) == (weights, "vllm")
+    assert model.notes[0] == f"vLLM applies {adapter} beside the weights of {tiny()}."
+    assert not any("merged" in note for note in model.notes)
+    config(adapter, rank_pattern={"q_proj": 20})
+    told = beside(VllmModel(str(adapter))._checkpoint.source)
+    assert (told.folder, told.rank) == (adapter, 32)  # the next that vLLM can be set to
+    moved = tiny(name="elsewhere")
+    assert VllmModel(str(adapter), base=str(moved)).notes[0].endswith(f"{moved}.")
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"peft_type": "IA3"}, "of peft's IA3, and vLLM applies LoRA alone; ask it with"),
+        ({"use_dora": True}, "with use_dora=True, which vLLM does not compute; ask it"),
+        ({"modules_to_save": ["lm_head"]}, r"with modules_to_save=\['lm_head'\], which vLLM"),
+        ({"bias": "all", "lora_bias": True}, "with lora_bias=True, bias=all, which vLLM"),
+        ({"init_lora_weights": "pissa"}, "with init_lora_weights=pissa, which vLLM"),
+        ({"trainable_token_indices": [1]}, "with trainable_token_indices="),
+        ({"r": 1024}, "with r=1024"),
+    ],
+)  # fmt: skip
+def test_what_vllm_would_not_apply_or_not_wholly_is_refused_by_name(
+    adapter, vllm_version, changed, sentence
+):
+    config(adapter, **changed)
+    with pytest.raises(HarnessError, match=sentence):
         _ = VllmModel(str(adapter)).identity
+
+
+def test_vllm_does_not_apply_an_adapter_of_an_adapter(adapter, tmp_path, vllm_version):
+    shutil.copytree(adapter, tmp_path / "second")
+    config(tmp_path / "second", base_model_name_or_path=str(adapter))
+    with pytest.raises(HarnessError, match="is an adapter of an adapter, and vLLM applies one"):
+        _ = VllmModel(str(tmp_path / "second")).identity

@@ -273,7 +273,7 @@ def test_another_error_of_the_model_ends_the_run(small, engine, monkeypatch):
 
 
 def test_the_budget_is_found_from_free_memory(bundled_engine, monkeypatch):
-    monkeypatch.setattr("harness.models.hf.loaded.free_bytes", lambda device: 10**9)
+    monkeypatch.setattr("harness.models.hf.spreading.free_bytes", lambda device: 10**9)
     # 30 layers, keys and values of 3 heads of 64 in float32.
     assert bundled_engine.token_bytes == 30 * 2 * 3 * 64 * 4
     assert bundled_engine.fitting_tokens() == int(10**9 * 0.4) // bundled_engine.token_bytes

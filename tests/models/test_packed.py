@@ -156,13 +156,13 @@ def test_a_step_reads_the_whole_room_of_its_rows_without_copies(monkeypatch):
     torch.manual_seed(0)
     keys, values = torch.randn(12, 2, 4), torch.randn(12, 2, 4)
     query, new = torch.randn(2, 2, 3, 4), (torch.randn(2, 2, 4), torch.randn(2, 2, 4))
-    part, seen, outputs = of_slots._part, [], []
+    part, seen, outputs = of_slots.part, [], []
 
     def watched(query, keys, values, bias):
         seen.append(keys.is_contiguous() and values.is_contiguous())
         return part(query, keys, values, bias)
 
-    monkeypatch.setattr(of_slots, "_part", watched)
+    monkeypatch.setattr(of_slots, "part", watched)
     for growth in (1, 16):
         monkeypatch.setattr(of_slots, "GROWTH", growth)
         work = Slots(torch.device("cpu"))

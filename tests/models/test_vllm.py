@@ -2,13 +2,17 @@
 
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import time
 
 import psutil
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
+from harness.models.hf.model import HuggingFaceModel
 from harness.models.vllm.model import VllmModel
 from harness.testing import check_model
 from harness.types.errors import HarnessError
@@ -162,3 +166,51 @@ def test_processes_of_a_killed_run_end_with_it_and_the_same_command_goes_on(tmp_
     assert done.returncode == 0, done.stderr
     assert "40 generations, 0 of them failed" in " ".join(done.stdout.split())
     assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory):
+    """A LoRA adapter of the bundled model whose every tensor is random, of two ranks."""
+    peft = pytest.importorskip("peft")
+    network = HuggingFaceModel("smollm2").read("float32")[1]
+    wanted = {"r": 4, "rank_pattern": {"down_proj": 2}, "target_modules": ["q_proj", "down_proj"]}
+    adapted = peft.get_peft_model(network, peft.LoraConfig(task_type="CAUSAL_LM", **wanted))
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for name, parameter in adapted.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(0, 0.02)
+    folder = tmp_path_factory.mktemp("adapter")
+    adapted.save_pretrained(folder)
+    return str(folder)
+
+
+EAGER = {"options": {"enforce_eager": True}}
+
+
+@needs_vllm
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_a_lora_adapter_answers_as_it_does_merged(adapter, smollm2):
+    options = {"gpu_memory_utilization": 0.2, "max_model_len": 512, "max_num_seqs": 8, **EAGER}
+    model = VllmModel(adapter, base="smollm2", dtype="float32", **options)
+    merged = HuggingFaceModel(adapter, base="smollm2")
+    settings = GenerationConfig(max_new_tokens=24)
+    bare, ours, theirs = (ask(m, questions(6), settings) for m in (smollm2, merged, model))
+    assert theirs == ours
+    assert sum(ours[key].text != bare[key].text for key in ours) >= 5
+    choices = [Request(r.sample_id, r.prompt, choices=(" wood", " a stone")) for r in questions(4)]
+    ours, theirs = (ask(m, choices, settings) for m in (merged, model))
+    for key, answer in ours.items():
+        assert theirs[key].choice_logprobs == pytest.approx(answer.choice_logprobs, abs=2e-3)
+
+
+@needs_vllm
+@pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")
+def test_an_adapter_of_another_width_is_one_sentence(adapter, tmp_path):
+    wide = shutil.copytree(adapter, tmp_path / "wide")
+    tensors = load_file(wide / "adapter_model.safetensors")
+    grown = {name: torch.cat([t, t], int(t.shape[1] > t.shape[0])) for name, t in tensors.items()}
+    save_file(grown, wide / "adapter_model.safetensors", {"format": "pt"})
+    options = {"gpu_memory_utilization": 0.2, "max_model_len": 128, **EAGER}
+    with pytest.raises(HarnessError, match=r"cannot be applied by vLLM .*give its own base"):
+        ask(VllmModel(str(wide), base="smollm2", **options), questions(1), GenerationConfig())

@@ -24,7 +24,8 @@ ENDS = {"stop": "stop", "max_tokens": "length", "model_length": "length",
         "content_filter": "filtered"}  # fmt: skip
 ATTACHED = re.compile(r"(?:attachment|tc)://([0-9a-f]{32})")
 BY_INSPECT = (
-    'format=inspect_ai reads it by inspect_ai itself, if that can: pip install "harness[inspect]"'
+    "an inspect_ai that reads such logs is asked by format=inspect_ai: pip install "
+    '"harness[inspect]"'
 )
 
 
@@ -99,6 +100,11 @@ def _begun(header: Mapping[str, Any], path: Path) -> Log:
 
 def _add(log: Log, sample: Mapping[str, Any]) -> None:
     """Keep a sample: its question, what the model wrote last, and its scores."""
+    if "score" in sample:
+        raise HarnessError(
+            f"sample {sample.get('id')!r} has a `score` and no `scores`, as early versions of "
+            f"Inspect wrote it; {BY_INSPECT}"
+        )
     attached = sample.get("attachments") or {}
     messages = _resolved(sample.get("messages") or [], attached)
     output = _resolved(sample.get("output") or {}, attached)
@@ -209,7 +215,9 @@ def _json_of(archive: Archive, member: Member) -> Any:
     try:
         return json.loads(archive.read(member))
     except Unpackable as error:
-        raise Unpackable(f"{error}; {BY_INSPECT}") from error
+        raise Unpackable(
+            f"{error}, and Deflate and Zstandard are read; write it anew with inspect log convert"
+        ) from error
     except ValueError as error:
         raise Unreadable(
             f"{str(archive.path)!r}: {member.name} cannot be read ({error}); {FILE_CUT}"

@@ -28,7 +28,7 @@ class InspectAiLog:
         return False
 
     def read(self, path: Path) -> Log:
-        """The log; samples are read one at a time.
+        """The log; samples are read one at a time where it lists them.
 
         Raises:
             HarnessError: inspect_ai is not installed.
@@ -42,13 +42,19 @@ class InspectAiLog:
             ) from error
         try:
             header = read_eval_log(str(path), header_only=True).model_dump(mode="json")
-            return read_samples(path, header, _samples(path))
+            listed = header["eval"]["dataset"].get("sample_ids") is not None
+            return read_samples(path, header, _samples(path, listed))
         except PROBLEMS as error:
             raise Unreadable(f"inspect_ai cannot read {str(path)!r} ({error})") from error
 
 
-def _samples(path: Path) -> Iterator[Mapping[str, Any]]:
-    from inspect_ai.log import read_eval_log_samples
+def _samples(path: Path, listed: bool) -> Iterator[Mapping[str, Any]]:
+    """Each sample; of a log that does not list them, as early ones, all are held."""
+    from inspect_ai.log import read_eval_log, read_eval_log_samples
 
-    for sample in read_eval_log_samples(str(path), all_samples_required=False):
+    for sample in (
+        read_eval_log_samples(str(path), all_samples_required=False)
+        if listed
+        else read_eval_log(str(path)).samples or ()
+    ):
         yield sample.model_dump(mode="json", exclude={"events", "store"})

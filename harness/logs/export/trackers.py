@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 from harness.logs.export.rows import Whole, note_of
 from harness.types import HarnessError
 
+UNNAMED = re.compile(r"[^A-Za-z0-9._-]")
+"""What trackio takes in no artefact's name."""
 TABLES = ("estimates.parquet", "scores.parquet", "samples.parquet", "run.json", "report.html")
 
 
@@ -87,11 +90,16 @@ class TrackioForm:
         self.project = project
 
     def write(self, whole: Whole, folder: Path) -> Sequence[str]:
-        """Log the estimates; parameters are its configuration."""
+        """Log the estimates with its files as an artefact; parameters are its configuration."""
         os.environ.setdefault("TRACKIO_DIR", str((folder / "trackio").resolve()))
         trackio = _module("trackio")
         trackio.init(project=self.project, name=whole.run.name, config=parameters(whole))
         trackio.log(numbers(whole))
+        name = UNNAMED.sub("_", whole.run.name)
+        artifact = trackio.Artifact(name, "harness-run", description="\n".join(notes(whole)))
+        for path in files(whole):
+            artifact.add_file(path)
+        trackio.log_artifact(artifact)
         trackio.finish()
         return [f"{os.environ['TRACKIO_DIR']}: run {whole.run.name} of project {self.project}"]
 

@@ -18,6 +18,8 @@ CARD = "mitigation.yaml"
 """What `python -m harness.mitigate` writes beside a checkpoint: lines of a key and its JSON."""
 LONGEST_VALUE = 40
 """Characters of an option that a row's name holds; a longer one is told by its fingerprint."""
+UNKNOWN_SPLIT = "not known; tuned_on.NAME= says it"
+"""Of a row whose model has no card: what it is made of may have been fitted on anything."""
 Question = tuple[str, ...]
 """What runs must share to be compared: `ALIKE` of `FinishedRun.question`, and the task."""
 
@@ -29,7 +31,7 @@ class System:
     name: str
     runs: Mapping[Question, Sequence[FinishedRun]]
     made_for: Sequence[str] = AIMS
-    tuned_on: str = "nothing was tuned"
+    tuned_on: str = UNKNOWN_SPLIT
     """Which data it was fitted or tuned on, in words."""
     method_class: str = ""
     """What it is in the survey of unlearning; empty: outside of it."""
@@ -144,7 +146,7 @@ def _row(run: FinishedRun, card: Mapping[str, Any] | None) -> _Row:
     identity = run.info.identity["mitigation"] or {}
     options = {str(key): str(value) for key, value in identity.items()}
     names = [run.info.mitigation] if identity else []
-    tuned_on = "nothing was tuned"
+    tuned_on = UNKNOWN_SPLIT
     if card is not None:
         names.insert(0, str(card["method"]))
         options |= {f"{card['method']}.{k}": str(v) for k, v in dict(card["options"]).items()}

@@ -11,6 +11,7 @@ import torch
 from harness.mitigations.fitting.texts import Text
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.places import is_several
 from harness.types import HarnessError, Message, Request
 
 LONGEST = 256
@@ -43,6 +44,11 @@ class Base:
     """
 
     def __init__(self, model: HuggingFaceModel) -> None:
+        if is_several(model.device):
+            raise HarnessError(
+                f"backend.device={model.device!r}: a model that is worked on stays whole; name one "
+                "device"
+            )
         self.tokenizer, self.network = model.read("float32")
         self.encoder = Encoder(self.tokenizer, model.name)
         declared = self.network.generation_config

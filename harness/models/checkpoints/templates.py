@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from harness.types import HarnessError, named_in
+from harness.types import HarnessError, digest_file, named_in
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -187,3 +187,17 @@ def _unescaped(content: bytes) -> str:
     """JSON as text, with characters that are escaped in it as they are."""
     text = content.decode("utf-8", "replace")
     return re.sub(r"\\u([0-9a-fA-F]{4})", lambda code: chr(int(code[1], 16)), text)
+
+
+def digest_template(path: str) -> str:
+    """The digest of a template's file.
+
+    Raises:
+        HarnessError: it cannot be read.
+    """
+    try:
+        return digest_file(Path(path))
+    except OSError as error:
+        raise HarnessError(
+            f"backend.chat_template={path!r} cannot be read ({error.strerror})"
+        ) from error

@@ -162,24 +162,28 @@ def refuse_other_weights(report: Report, folder: Path, where: str, model: str) -
         )
 
 
-def check_causal(model: Any, name: str) -> None:
+def check_causal(model: Any, name: str, device: torch.device | None = None) -> None:
     """Look whether a token's logits change with what comes after it.
+
+    Args:
+        model: of transformers.
+        name: what the user called it.
+        device: where it takes tokens; None: where its weights are.
 
     Raises:
         HarnessError: they do, as in an encoder, which does not write from left to right; or they
             cannot be computed here.
     """
     size = int(model.config.get_text_config().vocab_size)
+    device = device or model.device
     drawn = torch.randint(size, (1, 8), generator=torch.Generator().manual_seed(0))
     other = torch.cat([drawn[:, :6], (drawn[:, 6:] + size // 2) % size], dim=1)
     try:
         with torch.inference_mode():
-            before, after = (
-                model(ids.to(model.device)).logits[0, :6].float() for ids in (drawn, other)
-            )
+            before, after = (model(ids.to(device)).logits[0, :6].float() for ids in (drawn, other))
     except RuntimeError as error:
         raise HarnessError(
-            f"model={name!r} cannot be computed on {model.device}: {_first_line(error)}"
+            f"model={name!r} cannot be computed on {device}: {_first_line(error)}"
         ) from error
     moved = float((before - after).square().mean().sqrt() / before.std())
     rounded = getattr(model, "hf_quantizer", None) is not None

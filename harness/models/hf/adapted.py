@@ -41,8 +41,10 @@ def merged(model: Any, folder: Path, name: str, base: str) -> Any:
             report = peft.set_peft_model_state_dict(adapted, tensors)
             _refuse_others(config, report, where)
             # Quantised weights would be rounded anew: there the adapter stays beside them.
-            quantised = is_quantised(model)
-            adapted = adapted.get_base_model() if quantised else adapted.merge_and_unload(True)
+            if is_quantised(model):
+                adapted = adapted.get_base_model()
+            else:
+                adapted = adapted.merge_and_unload(safe_merge=True)
     except HarnessError:
         raise
     except Exception as error:

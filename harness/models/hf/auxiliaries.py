@@ -68,7 +68,8 @@ class WithStates(torch.nn.Module):
 
     def forward(self, states: torch.Tensor) -> torch.Tensor:
         """Of shape (..., vocabulary + width)."""
-        return torch.cat([self.head(states), states], -1)
+        logits = self.head(states)
+        return torch.cat([logits, states.to(logits.device)], -1)
 
 
 def check_inside(hooks: Hooks, model: Any, config: Mapping[str, Any]) -> None:
@@ -140,6 +141,7 @@ def _shared_head(read: LoadedModel, loaded: LoadedModel) -> Head | None:
     other: Any = loaded.model.get_output_embeddings()
     other = other.head if isinstance(other, WithStates) else other
     plain = all(type(head) is torch.nn.Linear and head.bias is None for head in (head_of, other))
+    plain = plain and not (head_of.weight.is_meta or other.weight.is_meta)
     if not plain or not torch.equal(head_of.weight, other.weight):
         return None
     tokens = torch.arange(min(8, read.vocabulary), device=read.device)[None]

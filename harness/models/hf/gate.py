@@ -30,6 +30,13 @@ class Parts:
     before: Sequence[Seen]
     """Of each row."""
 
+    def on(self, device: torch.device) -> Parts:
+        """The same on the device of a layer's states."""
+        if self.rows.device == device:
+            return self
+        read = None if self.read is None else self.read.to(device)
+        return Parts(self.rows.to(device), read, self.changed.to(device), self.before)
+
 
 @dataclass
 class Gate:
@@ -124,6 +131,7 @@ class Gate:
         parts = self._parts
         if parts is None:  # tried, before there is a forward
             return change(states, scores(states).float())
+        parts = parts.on(states.device)
         largest = self._before(reader, parts, states.device)
         if parts.read is None:
             self._largest[reader] = largest

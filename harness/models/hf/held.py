@@ -15,8 +15,9 @@ from transformers import PreTrainedTokenizerBase
 from harness.models.checkpoints.templates import DAY, parse_day, set_template
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
+from harness.models.hf.spreading import is_offloaded, where
 from harness.models.hf.trials import Trials
-from harness.types import Generation, GenerationConfig, Request, fingerprint
+from harness.types import Generation, GenerationConfig, HarnessError, Request, fingerprint
 
 
 class HeldModel:
@@ -26,7 +27,7 @@ class HeldModel:
     another one where its weights have changed: the identity is a digest of them.
 
     Args:
-        model: of transformers, whole on one device.
+        model: of transformers, on one device or over several.
         tokenizer: with the chat template that is to be used; it is not changed.
         name: what tables call it.
         token_budget: tokens whose keys and values are held at once; None: as many as free memory
@@ -51,11 +52,21 @@ class HeldModel:
     @property
     def device_used(self) -> str:
         """Where it is."""
-        return str(self.model.device)
+        return ", ".join(where(self.model))
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """Digests of the weights as they are now and of the tokenizer, dtype and engine."""
+        """Digests of the weights as they are now and of the tokenizer, dtype and engine.
+
+        Raises:
+            HarnessError: some of the weights are not in memory.
+        """
+        if is_offloaded(self.model):
+            raise HarnessError(
+                f"model={self.name!r} is not all in memory: some of its weights are offloaded, so "
+                "that they cannot be told from others'; give its folder as model=FOLDER, with "
+                "backend.device=auto-split"
+            )
         spoken = {
             "words": self.tokenizer.get_vocab(),
             "template": self.tokenizer.chat_template,

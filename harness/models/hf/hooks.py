@@ -16,6 +16,7 @@ import torch
 from harness.models.hf.gate import Gate
 from harness.models.hf.prefixes import Tokens
 from harness.models.hf.sizes import shape_of
+from harness.models.hf.spreading import device_of, is_offloaded
 from harness.models.hf.unfit import FAULTS, fault, named, same_shape
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
 
@@ -214,6 +215,11 @@ def _check_layers(mitigation: object, count: int | None, name: str) -> None:
 
 def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
     """Put a mitigation's weights into the model."""
+    if is_offloaded(model):
+        raise HarnessError(
+            f"{named(mitigation)} changes weights, and some of model={name!r} are offloaded "
+            "(backend.device); name devices that hold all of it"
+        )
     weights = dict(model.named_parameters())
     try:
         edited = dict(mitigation.change_weights({n: w.detach() for n, w in weights.items()}))
@@ -273,7 +279,8 @@ def _steer(
         return steered(output)
 
     width = int(model.config.get_text_config().hidden_size)
-    steered(torch.zeros(1, width, dtype=model.dtype, device=model.device))  # refuses what is unfit
+    tried = torch.zeros(1, width, dtype=model.dtype, device=device_of(layer))
+    steered(tried)  # refuses what is unfit
     layer.register_forward_hook(hook)
 
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import torch
 
 from harness.models.hf.histories import History
-from harness.models.hf.loaded import LoadedModel, cut
+from harness.models.hf.levels import cut
+from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.memory import fill
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens, share
 from harness.models.hf.slots import Slots

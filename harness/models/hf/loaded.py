@@ -6,6 +6,7 @@ import inspect
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -18,9 +19,11 @@ from harness.models.hf.beginnings import MOST_TOKENS, Beginnings
 from harness.models.hf.cascade import NAME, Prefill, Work
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.histories import Histories
-from harness.models.hf.hooks import NO_HOOKS, Head
-from harness.models.hf.memory import fill, free_bytes
+from harness.models.hf.hooks import NO_HOOKS, Head, layers_of
+from harness.models.hf.levels import cut
+from harness.models.hf.memory import fill
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
+from harness.models.hf.spreading import device_of, is_dispatched, least_free, where
 from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
 
@@ -81,7 +84,7 @@ class LoadedModel:
         trials: Trials | None = None,
     ) -> None:
         self.model = model
-        self.device = torch.device(model.device)
+        self.device = device_of(model.get_input_embeddings())
         self.is_pair = bool(self.model.config.is_encoder_decoder)
         """Whether an encoder reads prompts, and an answer is a text of its own."""
         self.encoder = Encoder(tokenizer, name, apart=self.is_pair)
@@ -124,7 +127,7 @@ class LoadedModel:
             self.widest, self.token_bytes = passed.widest, passed.token_bytes
         else:
             if not self.is_pair:
-                check_causal(self.model, name)
+                check_causal(self.model, name, self.device)
             self.misfit = self._try_cascade()
             self.beginnings.clear()  # the trial's; hooks may change the model yet
             if trials and not self.misfit:
@@ -160,10 +163,22 @@ class LoadedModel:
         """Tokens whose keys and values are held at once."""
         return max(1, int(self.token_budget * self.scale))
 
+    @cached_property
+    def is_dispatched(self) -> bool:
+        """Whether accelerate moves inputs or weights; a list then selects on any device's head."""
+        return is_dispatched(self.model)
+
     @property
-    def told(self) -> dict[str, int | str]:
+    def device_used(self) -> str:
+        """All places that hold its weights."""
+        return ", ".join(where(self.model))
+
+    @property
+    def told(self) -> dict[str, Any]:
         """How it works, for a reader of `run.json`."""
-        account: dict[str, int | str] = {"attention": "shared", "held_tokens": self.held_tokens}
+        account: dict[str, Any] = {"attention": "shared", "held_tokens": self.held_tokens}
+        if self.is_dispatched:
+            account["layers"] = where(self.model)
         if self.misfit:
             account["attention"] = f"transformers' own: {self.misfit}"
         elif self.widest < self.context:
@@ -180,9 +195,8 @@ class LoadedModel:
     def use_cascade(self, ours: bool) -> None:
         """Switch between our attention and the model's own, its auxiliaries' too."""
         self.model.set_attn_implementation(NAME if ours else self._own_attention)
-        for auxiliary in self.auxiliaries:
-            if auxiliary.loaded is not self:
-                auxiliary.loaded.use_cascade(ours)
+        for other in {auxiliary.loaded for auxiliary in self.auxiliaries} - {self}:
+            other.use_cascade(ours)
 
     def forward(
         self, tokens: Sequence[int], positions: Sequence[int], work: Work, last: Sequence[int]
@@ -198,7 +212,7 @@ class LoadedModel:
         Returns:
             Logits, shape (len(last), vocabulary).
         """
-        wanted = torch.tensor(last, device=self.device)
+        wanted = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
         keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
         logits: torch.Tensor = self.model(
             input_ids=torch.tensor([tokens], device=self.device),
@@ -282,9 +296,5 @@ class LoadedModel:
         """As many tokens as free memory holds."""
         if not self.token_bytes:
             return PLAIN_TOKENS
-        return int(free_bytes(self.device) * MEMORY_SHARE / self.token_bytes)
-
-
-def cut(layers: Sequence[KeyValues], first: int, end: int) -> list[KeyValues]:
-    """Keys and values of some tokens of a forward, without the others."""
-    return [(keys[first:end].clone(), values[first:end].clone()) for keys, values in layers]
+        parts = layers_of(self.model, self.encoder.name) if self.is_dispatched else [self.model]
+        return int(least_free(parts) * MEMORY_SHARE / self.token_bytes)

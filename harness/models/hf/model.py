@@ -13,17 +13,19 @@ from harness.models.bundled import BUNDLED
 from harness.models.checkpoints.checkpoint import notes_on_head
 from harness.models.checkpoints.classes import notes_on_class, refuse_pair
 from harness.models.checkpoints.endings import Endings, endings_of
-from harness.models.checkpoints.quantised import notes_on_quantised, quantisation
+from harness.models.checkpoints.quantised import notes_on_quantised
 from harness.models.checkpoints.templates import (
     CLOCK,
     DAY,
+    digest_template,
     marks_of,
     parse_day,
     set_template,
     template_of,
 )
+from harness.models.hf.places import parse_devices, parse_memory
 from harness.models.hf.precision import Precision
-from harness.models.hf.sizes import STORED, token_bytes, weight_bytes
+from harness.models.hf.sizes import sizes
 from harness.models.hf.source import Source
 from harness.types import (
     Generation,
@@ -31,7 +33,6 @@ from harness.types import (
     HarnessError,
     Mitigation,
     Request,
-    digest_file,
     fingerprint,
 )
 
@@ -58,7 +59,9 @@ class HuggingFaceModel:
         dtype: `auto` (what the checkpoint holds, but choices are weighed in float32), `float32`,
             `bfloat16` or `float16`.
         quantize: round plain weights to `int8`, `nf4` or `fp4` (bitsandbytes); None: as they are.
-        device: `auto` (an accelerator where there is one), or as torch writes it: `cuda:1`.
+        device: `auto` (an accelerator where there is one), as torch writes it (`cuda:1`), several
+            (`cuda:0,cuda:1,cpu,disk`), or `auto-split`: all that there are.
+        device_memory: of several devices what weights may take on each: `20GB,20GB,60GB,1TB`.
         token_budget: tokens whose keys and values are held at once; None: as many as free memory
             holds. Halved, for the rest of the run, when memory runs out.
         chat_template: a Jinja file instead of the checkpoint's own template.
@@ -76,7 +79,7 @@ class HuggingFaceModel:
         name: str,
         revision: str | None = None,
         dtype: str = "auto",
-        device: str = "auto",
+        device: str | Sequence[str] = "auto",
         token_budget: int | None = None,
         chat_template: str | None = None,
         trust_remote_code: bool = False,
@@ -85,11 +88,13 @@ class HuggingFaceModel:
         base: str | None = None,
         template_args: Mapping[str, Any] | None = None,
         quantize: str | None = None,
+        device_memory: str | Sequence[str] | None = None,
     ) -> None:
         self.name = name
         self.revision = revision
         self.precision = Precision(dtype, quantize)
-        self.device = device
+        self.device = device if isinstance(device, str) else ",".join(device)
+        self.device_memory = device_memory
         self.token_budget = token_budget
         self.chat_template = chat_template
         self.trust_remote_code = trust_remote_code
@@ -112,7 +117,7 @@ class HuggingFaceModel:
         identity = {"backend": "hf", "weights": self.source.weights, "engine": "2"}
         identity |= self.precision.identity(config)
         if self.chat_template:
-            identity["chat_template"] = self._template_digest()
+            identity["chat_template"] = digest_template(self.chat_template)
         if self.template_args:
             identity["template_args"] = fingerprint(self.template_args)
         identity |= self._endings.identity()
@@ -159,19 +164,17 @@ class HuggingFaceModel:
     @property
     def device_used(self) -> str | None:
         """Where it runs, once it does."""
-        return next((str(loaded.device) for loaded in self._in_use.values()), None)
+        return next((loaded.device_used for loaded in self._in_use.values()), None)
 
     @property
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
-        config, base = self._check(), self.source.base
-        is_rounded = self.precision.is_rounded(config)
-        how = "kept beside the quantised weights of" if is_rounded else "merged into"
-        adapted = [f"{self.name} is an adapter, {how} {base.name}."] if base else []
+        config = self._check()
         folded = self._encoder.notes if "_encoder" in vars(self) else []
         of_class = notes_on_class(config, self.name)
         of_files = [*of_class, *notes_on_head(config, self.name), *self._endings.notes(self.name)]
         rounded = notes_on_quantised(config, self.precision.quantize, self.name)
+        adapted = self.source.adapted(self.precision.is_rounded(config))
         return [*adapted, *self.source.notes, *of_files, *rounded, *folded]
 
     @property
@@ -203,9 +206,13 @@ class HuggingFaceModel:
     def memory(self) -> tuple[int | None, int | None]:
         """Bytes of the weights, and of the keys and values of one token."""
         dtype, config = self.identity["dtype"], self._check()
-        stored = STORED if quantisation(config) else None
-        weights = weight_bytes(self.source.folder, dtype, stored or self.precision.quantize)
-        return weights, token_bytes(config, dtype)
+        return sizes(self.source.folder, config, dtype, self.precision.quantize)
+
+    def placement(self, *tokens: int) -> tuple[Mapping[str, int], int, int] | None:
+        """Bytes of weights by place, bytes that each forward carries, forwards; None: one place."""
+        from harness.models.hf.reading import placement
+
+        return placement(self.source, self._reading(self.identity["dtype"]), *tokens)
 
     def load(self, dtype: str) -> LoadedModel:
         """The model in memory, loaded the first time."""
@@ -219,12 +226,12 @@ class HuggingFaceModel:
 
         weights = fingerprint({**self.identity, "used": dtype})
         hooks = self._hooks.key if self._hooks else ""
-        key = fingerprint(
-            {"weights": weights, "device": self.device, "budget": self.token_budget, "hooks": hooks}
-        )
+        at = f"{self.device} {self.device_memory or ''}".strip()
+        tried = {"weights": weights, "device": at, "hooks": hooks}
+        key = fingerprint({**tried, "budget": self.token_budget})
         loaded = _loaded.get(key)
         if loaded is None:
-            trials = Trials({"weights": weights, "device": self.device, "hooks": hooks})
+            trials = Trials(tried)
             model = read_model(self.source, self._reading(dtype, trials.passed is not None))
             tokenizer, budget = self._encoder.tokenizer, self.token_budget
             loaded = _loaded[key] = LoadedModel(tokenizer, model, self.name, budget, trials)
@@ -248,7 +255,7 @@ class HuggingFaceModel:
         from harness.models.hf.reading import Reading
 
         trusted, quantize = self.trust_remote_code, self.precision.quantize
-        return Reading(dtype, self.device, trusted, quantize, compared)
+        return Reading(dtype, self.device, self.device_memory, trusted, quantize, compared)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -287,14 +294,7 @@ class HuggingFaceModel:
         """Refuse now what would only fail minutes later; gives the model's config."""
         if self.token_budget is not None and self.token_budget < 1:
             raise HarnessError(f"backend.token_budget={self.token_budget} must be at least 1")
+        parse_memory(self.device_memory, parse_devices(self.device))
         config = self.source.check(self.trust_remote_code)
         self.precision.check(config, self.name)
         return config
-
-    def _template_digest(self) -> str:
-        try:
-            return digest_file(Path(str(self.chat_template)))
-        except OSError as error:
-            raise HarnessError(
-                f"backend.chat_template={self.chat_template!r} cannot be read ({error.strerror})"
-            ) from error

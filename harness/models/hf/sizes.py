@@ -8,6 +8,8 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from harness.models.checkpoints.quantised import quantisation
+
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 """What a checkpoint's config calls the number of its layers."""
 WIDTHS = ("hidden_size", "n_embd", "d_model")
@@ -17,6 +19,21 @@ STORED = "stored"
 """Of weights that are quantised in their files."""
 ROUNDED = {"int8": 1.0, "nf4": 0.5 + 4 / 64, "fp4": 0.5 + 4 / 64}
 """Bytes of a weight that is rounded, with its share of its block's scale."""
+
+
+def sizes(
+    folder: Path, config: Mapping[str, Any], dtype: str, quantize: str | None
+) -> tuple[int | None, int | None]:
+    """Bytes of the weights, and of the keys and values of one token; None: it is not known.
+
+    Args:
+        folder: of the checkpoint.
+        config: of it.
+        dtype: of what is not quantised.
+        quantize: the scheme by which weights are rounded when they are read; None: by none.
+    """
+    scheme = STORED if quantisation(config) else quantize
+    return weight_bytes(folder, dtype, scheme), token_bytes(config, dtype)
 
 
 def weight_bytes(folder: Path, dtype: str, quantize: str | None = None) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from harness.models.hf.cascade import MASKED, Level, Tensor, _part, _together, levels
+from harness.models.hf.levels import MASKED, Everywhere, Level, Tensor, levels, part, together
 from harness.models.hf.prefixes import KeyValues, Segment
 
 GROWTH = 16
@@ -60,8 +60,9 @@ class Slots:
         ]
         if not pairs:
             return
-        slots, steps, sources = torch.tensor(pairs, device=self.device).T
+        places = [Everywhere(x) for x in torch.tensor(pairs, device=self.device).T]
         for layer, pair in zip(self._layers, layers, strict=True):
+            slots, steps, sources = (x.on(pair[0].device) for x in places)
             for held, new in zip(layer, pair, strict=True):
                 held[slots, :, steps] = new[sources]
 
@@ -92,24 +93,27 @@ class Slots:
     def begin(self) -> None:
         """Make room for one more token of every row."""
         rows = len(self.lengths)
-        self._steps = torch.tensor(self.lengths, device=self.device)
-        self._rows = torch.arange(rows, device=self.device)
-        self._bias = None
+        steps = torch.tensor(self.lengths, device=self.device)
+        self._steps = Everywhere(steps)
+        self._rows = Everywhere(torch.arange(rows, device=self.device))
+        self._bias: Everywhere | None = None
         self._grow(self._layers)
         room = self._layers[0][0].shape[2]
         if min(self.lengths) + 1 < room:
-            there = torch.arange(room, device=self.device) <= self._steps[:, None]
-            self._bias = (~there * MASKED)[:, None, None]
+            there = torch.arange(room, device=self.device) <= steps[:, None]
+            self._bias = Everywhere((~there * MASKED)[:, None, None])
         self.lengths = [length + 1 for length in self.lengths]
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """One token of each row: over the row's own slot and over its segments."""
-        held = self._layers[layer]
+        held, device = self._layers[layer], query.device
+        rows, steps = self._rows.on(device), self._steps.on(device)
         for slots, new in zip(held, (keys, values), strict=True):
-            slots[self._rows, :, self._steps] = new
+            slots[rows, :, steps] = new
         keys_values = [slots[: len(query)] for slots in held]
-        parts = [_part(query, keys_values[0], keys_values[1], self._bias)]
-        return _together(parts + [level.attend(layer, query) for level in self._levels])
+        bias = None if self._bias is None else self._bias.on(device)
+        parts = [part(query, keys_values[0], keys_values[1], bias)]
+        return together(parts + [level.attend(layer, query) for level in self._levels])
 
     def _put(self, slot: int, cache: Sequence[KeyValues]) -> None:
         """Lay keys and values at the beginning of a slot."""

@@ -49,7 +49,7 @@ class Source:
         if self.name in BUNDLED or self.gguf:
             config: Mapping[str, Any] | None = None
         else:
-            config = adapter_config(self._own, self.name)
+            config = adapter_config(self.small_files, self.name)
         if config is None:
             if self.base_name:
                 raise HarnessError(
@@ -69,19 +69,19 @@ class Source:
     @cached_property
     def folder(self) -> Path:
         """The checkpoint's folder, an adapter's base's; its small files are there."""
-        return self.base.folder if self.base else self._own
+        return self.base.folder if self.base else self.small_files
 
     @cached_property
     def tokenizer_folder(self) -> Path:
         """The adapter's, where a tokenizer was saved beside it."""
-        if self.base is None or has_tokenizer(self._own):
-            return self._own
+        if self.base is None or has_tokenizer(self.small_files):
+            return self.small_files
         return self.base.tokenizer_folder
 
     def weights_folder(self) -> Path:
         """The folder of the name's own weights, fetched where they are not here yet."""
         if self._is_local:
-            return self._own
+            return self.small_files
         folder = from_hub(self.name, self.revision, [*SMALL_FILES, "*.safetensors"])
         if self.base is None:
             check_weight_files(folder, self.name)
@@ -94,7 +94,7 @@ class Source:
             HarnessError: it is something else, or an adapter of another base.
         """
         if self.base:
-            check_adapter(self._own, self.name, self._is_local)
+            check_adapter(self.small_files, self.name, self._is_local)
             try:
                 config = self.base.check(trust_remote_code)
             except HarnessError as error:
@@ -102,11 +102,11 @@ class Source:
                     f"model={self.name!r} is an adapter whose base cannot be used: {error}; give "
                     "another with backend.base=MODEL"
                 ) from error
-            check_base(self._own, self.name, self.base.name, self.base.weights)
+            check_base(self.small_files, self.name, self.base.name, self.base.weights)
             return config
-        config = check_checkpoint(self._own, self.name, trust_remote_code)
+        config = check_checkpoint(self.small_files, self.name, trust_remote_code)
         if self._is_local:
-            check_weight_files(self._own, self.name)
+            check_weight_files(self.small_files, self.name)
         return config
 
     @cached_property
@@ -117,14 +117,15 @@ class Source:
         if self.gguf:
             return gguf_weights(self.gguf)
         if not self._is_local:
-            identity = f"hub:{self.name}@{self._own.name}"
+            identity = f"hub:{self.name}@{self.small_files.name}"
         else:
-            files = [path for path in self._own.iterdir() if path.suffix in READ_FILES]
+            files = [path for path in self.small_files.iterdir() if path.suffix in READ_FILES]
             identity = f"sha256:{digest_files(files)}"
         return f"{self.base.weights} + adapter {identity}" if self.base else identity
 
     @cached_property
-    def _own(self) -> Path:
+    def small_files(self) -> Path:
+        """The folder of the name's own small files."""
         if self.name in BUNDLED:
             return bundled_folder(self.name)
         if self.gguf:
@@ -138,6 +139,17 @@ class Source:
         """The file, or a part of it, where the model is in llama.cpp's format."""
         path = Path(self.name)
         return path if self._is_local and path.is_file() and is_gguf(path) else None
+
+    def adapted(self, rounded: bool) -> list[str]:
+        """The note of an adapter.
+
+        Args:
+            rounded: whether its base's weights are quantised.
+        """
+        if self.base is None:
+            return []
+        how = "kept beside the quantised weights of" if rounded else "merged into"
+        return [f"{self.name} is an adapter, {how} {self.base.name}."]
 
     @property
     def notes(self) -> list[str]:

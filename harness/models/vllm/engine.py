@@ -23,6 +23,7 @@ from harness.models.checkpoints.templates import set_template
 from harness.models.checkpoints.weights import check_weights, refuse_unknown_tokens, writable
 from harness.models.hf.choices import no_token
 from harness.models.hf.encoder import Encoder
+from harness.models.vllm.adapters import Adapter, applied, settings_of
 from harness.models.vllm.processes import end_processes_with_this_one, output_to_stderr
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
@@ -43,11 +44,13 @@ class Engine:
     """One or several copies of a model, and its tokenizer.
 
     Args:
-        folder: of the checkpoint.
+        folder: of the checkpoint, an adapter's base's.
+        tokenizer_folder: of the tokenizer.
         name: what the user called it.
         chat_template: text of a Jinja template instead of the checkpoint's.
         today: the day that a template is told which writes it.
         settings: engine options of vLLM.
+        adapter: that is applied beside the weights; None: none is.
 
     Raises:
         HarnessError: vLLM cannot load it.
@@ -56,10 +59,12 @@ class Engine:
     def __init__(
         self,
         folder: Path,
+        tokenizer_folder: Path,
         name: str,
         chat_template: str | None,
         today: date,
         settings: Mapping[str, Any],
+        adapter: Adapter | None = None,
     ) -> None:
         for variable, value in ENVIRONMENT.items():
             os.environ.setdefault(variable, value)
@@ -72,16 +77,19 @@ class Engine:
                 import vllm
                 from vllm.platforms import current_platform
 
-                tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=trusted)
+                tokenizer = AutoTokenizer.from_pretrained(
+                    tokenizer_folder, trust_remote_code=trusted
+                )
                 if current_platform.is_cpu():
                     # Of a prompt read in parts a generator is wound back, which a CPU's cannot be.
                     settings = {"enable_chunked_prefill": False, **settings}
                 arguments = vllm.AsyncEngineArgs(
                     model=str(folder),
+                    tokenizer=str(tokenizer_folder),
                     generation_config="vllm",  # not the checkpoint's own sampling defaults
                     logprobs_mode="raw_logprobs",
                     disable_log_stats=True,
-                    **settings,
+                    **{**settings_of(adapter), **settings},
                 )
                 # Held here alone: something in vLLM keeps the frames that import it.
                 self._core = [vllm.AsyncLLMEngine.from_engine_args(arguments)]
@@ -93,6 +101,7 @@ class Engine:
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
+        self._beside = self._loop.run_until_complete(applied(self._core[0], adapter, name))
         set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         config = self._core[0].model_config
@@ -238,7 +247,8 @@ class Engine:
             output_kind=vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
         number = str(next(self._numbers))
-        outputs = self._core[0].generate({"prompt_token_ids": tokens}, parameters, number)
+        asked = {"prompt_token_ids": tokens}
+        outputs = self._core[0].generate(asked, parameters, number, **self._beside)
         return [output async for output in outputs][-1]
 
 

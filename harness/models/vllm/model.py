@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from harness.models.checkpoints.templates import DAY, parse_day
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.precision import Precision
+from harness.models.vllm.adapters import beside, check_beside
 from harness.types import Generation, GenerationConfig, HarnessError, Request, fingerprint
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class VllmModel:
     batch can move it by a floating-point tie.
 
     Args:
-        name: a bundled model (`smollm2`), the folder of a checkpoint, or a hub id.
+        name: a bundled model (`smollm2`), the folder of a checkpoint or of a LoRA adapter of peft,
+            or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         dtype: `auto` (what the checkpoint holds), `float32`, `bfloat16` or `float16`.
         tensor_parallel_size: devices that share one copy of the model.
@@ -42,6 +44,7 @@ class VllmModel:
         max_model_len: a shorter context than the model's.
         chat_template: a Jinja file instead of the checkpoint's own template.
         today: the day that a chat template is told which writes it.
+        base: of an adapter, instead of the base that its config names; it is applied beside it.
         trust_remote_code: let a checkpoint run Python of its own.
         options: anything else that vLLM's engine takes, as it is.
     """
@@ -62,6 +65,7 @@ class VllmModel:
         trust_remote_code: bool = False,
         options: Mapping[str, Any] | None = None,
         today: str = DAY,
+        base: str | None = None,
     ) -> None:
         self.name = name
         self.chat_template = chat_template
@@ -81,6 +85,7 @@ class VllmModel:
             chat_template=chat_template,
             trust_remote_code=trust_remote_code,
             today=today,
+            base=base,
         )
         self._checkpoint.precision = Precision(dtype, loader="vllm")
         self._engine: Engine | None = None
@@ -114,7 +119,9 @@ class VllmModel:
     @property
     def notes(self) -> list[str]:
         """What its files do not say outright: of its head, and where texts and answers end."""
-        return self._checkpoint.notes
+        base = self._checkpoint.source.base
+        beside = [f"vLLM applies {self.name} beside the weights of {base.name}."] if base else []
+        return [*beside, *self._checkpoint.notes[len(beside) :]]
 
     @property
     def told(self) -> Mapping[str, Any]:
@@ -150,10 +157,7 @@ class VllmModel:
             if value is not None and value < 1 and name != "gpu_memory_utilization":
                 raise HarnessError(f"backend.{name}={value} must be at least 1")
         if self._checkpoint.source.base:
-            raise HarnessError(
-                f"model={self.name!r} is an adapter, which backend=vllm does not apply; ask it "
-                "with backend=hf, or merge it into its base with peft's merge_and_unload()"
-            )
+            check_beside(self._checkpoint.source, self.name)
         if not isinstance(self.options, Mapping):
             raise HarnessError(f"backend.options={self.options!r} must be a mapping of names")
         if fixed := sorted(self.options.keys() & {*FIXED, *self.settings, "dtype"}):
@@ -165,11 +169,12 @@ class VllmModel:
     def _load(self) -> Engine:
         from harness.models.vllm.engine import Engine
 
-        key = fingerprint({**self.identity, **self.settings})
+        key, source = fingerprint({**self.identity, **self.settings}), self._checkpoint.source
         engine = _loaded.get(key)
         if engine is None:
             engine = _loaded[key] = Engine(
-                self._checkpoint.source.weights_folder(),
+                (source.base or source).weights_folder(),
+                source.tokenizer_folder,
                 self.name,
                 self._checkpoint.template_text(),
                 parse_day(self._checkpoint.today),
@@ -181,6 +186,7 @@ class VllmModel:
                     "dtype": self.identity["dtype"],
                     "trust_remote_code": self.trust_remote_code,
                 },
+                beside(source) if source.base else None,
             )
         return engine
 
