@@ -21,6 +21,9 @@ from harness.models.hf.prefixes import KeyValues, Segment
 NAME = "harness_cascade"
 LARGEST_SCORES = 2**27
 """Attention scores held at once at most; beyond, the fused kernel that holds none is taken."""
+MOST_COPIED = 2**22
+"""Numbers of keys that the fused kernel may copy, one copy for each head that asks; copies of more
+than that are taken from the system and given back in each layer."""
 LONG = 16
 """Segments so many times as long as the longest row are read once for all rows; copies of shorter
 ones beside each row's own cost less (as seen on a CPU in float32)."""
@@ -87,8 +90,7 @@ class Prefill:
         self.levels = levels(parents, lengths, device)
         self._rows, self._longest = len(lengths), max(lengths)
         self._shared = sum(level.width for level in self.levels)
-        private = any(level.is_private for level in self.levels) and self._rows > 1
-        self._fuses = private and device.type == "cpu"
+        self._fuses = device.type == "cpu" and any(level.is_private for level in self.levels)
         sizes = torch.tensor(lengths, device=device)
         steps = torch.arange(self._longest, device=device)
         self._index: Everywhere | None = None
@@ -109,7 +111,9 @@ class Prefill:
         self.kept.append((keys, values))
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        if not self.levels or self._fuses or scores > LARGEST_SCORES:
+        copied = query[0].numel() * self._rows * (self._shared + self._longest)
+        fuses = self._fuses and self._rows > 1 and copied <= MOST_COPIED
+        if not self.levels or fuses or scores > LARGEST_SCORES:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
