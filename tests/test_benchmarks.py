@@ -156,3 +156,19 @@ def test_the_benchmark_of_unlearning_ends_in_a_ratio_of_like_answers(tmp_path, r
     measured = json.loads(last)
     assert measured["alike"] == "12/12"
     assert measured["ratio"] > 0
+
+
+@pytest.mark.slow
+def test_the_page_of_what_was_forgotten_is_made_by_ordinary_commands(tmp_path, random_weights):
+    learning = "method.layers=1;method.course={rate: 0.001, epochs: 0.05, batch: 8}"
+    options = ("to=page", f"model={random_weights()}", f"learning={learning}", "topics=1",
+               "methods=gradient_ascent", "tasks=tofu",
+               "course={rate: 0.0002, epochs: 0.5, batch: 8}")  # fmt: skip
+    lines = benchmark("forgotten_page.py", *options, cwd=tmp_path)
+    done = [json.loads(line)["step"] for line in lines if line.startswith('{"step"')]
+    assert [step.split()[0] for step in done] == [
+        "harness.mitigate", "harness.mitigate", "harness", "harness", "harness",
+        "harness.mitigate", "harness", "harness.mitigate.forgotten",
+    ]  # fmt: skip
+    shown = (tmp_path / "page/forgotten/forgotten.md").read_text(encoding="utf-8")
+    assert all(f"| {name} |" in shown for name in ("target", "reference", "gradient\\_ascent"))
