@@ -60,6 +60,21 @@ def answered(stored):
         ),
         (["instruction", "prompt", "response"], "'instruction', 'prompt': say which"),
         (["question", "correct_answer"], "has no column answer or response or reply"),
+        (["question", "answer", "pred"], "'answer', 'pred': say which with columns.answer="),
+        (["question", "answer", "gpt-4o"], "'answer', 'gpt-4o': say which"),
+        (["question", "answer", "generated"], "'answer', 'generated': say which"),
+        (["question", "answer", "llama3_8b"], "'answer', 'llama3_8b': say which"),
+        (["question", "answer", "responses"], "'answer', 'responses': say which"),
+        (["question", "answer", "response.content"], "'answer', 'response.content': say which"),
+        (["question", "output", "candidate"], "'output', 'candidate': say which"),
+        (["question", "answer", "assistant"], "'answer', 'assistant': say which"),
+        (["question", "answer", "Antwort"], "'answer', 'Antwort': say which"),
+        (["question", "answer", "\u56de\u7b54"], "'answer', '\u56de\u7b54': say which"),
+        (["question", "pred"], "has no column answer or response or reply"),
+        (["user_prompt", "response"], "may hold the prompts, 'user_prompt': say so with columns."),
+        (["human", "response"], "may hold the prompts, 'human': say so with columns.prompt=human"),
+        (["query_text", "response"], "may hold the prompts, 'query_text': say so with"),
+        (["prompts", "response"], "may hold the prompts, 'prompts': say so with"),
     ],
 )
 def test_where_two_columns_would_do_or_none_the_user_is_asked_in_a_sentence(tmp_path, names, said):
@@ -78,6 +93,12 @@ def test_where_two_columns_would_do_or_none_the_user_is_asked_in_a_sentence(tmp_
         (["Prompt", "Response", "reference_response"], "Prompt", "Response"),
         (["query", "llama_completion"], "query", "llama_completion"),
         (["question", "answer", "response_time"], "question", "answer"),
+        (["question", "answer", "model"], "question", "answer"),
+        (["question", "response", "model_name"], "question", "response"),
+        (["question", "response", "generated_at"], "question", "response"),
+        (["question", "response", "llm_score"], "question", "response"),
+        (["question", "response", "gold_prediction"], "question", "response"),
+        (["question", "response", "system_prompt"], "question", "response"),
     ],
 )
 def test_the_one_column_that_would_do_is_read_and_noted(tmp_path, names, prompt, answer):
@@ -207,6 +228,20 @@ def test_a_record_that_says_what_went_wrong_has_no_answer_for_that_reason(tmp_pa
 
 
 FAILURES = [
+    "error", "API error", "[API ERROR]", "TIMEOUT", "Timed out.", "FAILED", "BLOCKED", "[BLOCKED]",
+    "SAFETY", "content_filter", "finish_reason: SAFETY", "no_answer", "[skipped]", "N.A.", "nil",
+    "HTTP 503", "Request failed with status code 429", "An error occurred: Connection error.",
+    "An error occurred while processing your request.", "Error communicating with OpenAI",
+    "RuntimeError: CUDA error: device-side assert triggered", "OSError: [Errno 28]",
+    "botocore.exceptions.ClientError: x", "java.lang.NullPointerException", "[Errno 111] refused",
+    "ECONNRESET", "litellm.exceptions.Timeout: x", "Failed to generate response", "No response",
+    "no response generated", "Overloaded", "The model `x` does not exist",
+    "This model's maximum context length is 4096 tokens.", "Incorrect API key provided: sk-***",
+    "That model is currently overloaded with other requests.", "The response was blocked.", "Error",
+    "</s>", "<|endoftext|><|endoftext|>", "<pad>", "[Error: timeout]", "ERROR: x failed",
+    "error: generation failed", "<error>x</error>", "Unknown error occurred", "socket hang up",
+    "Sorry, something went wrong. Please try again later.", '{"detail":"Not Found"}',
+    "<html><body>502</body></html>", "504 Gateway Time-out", "Anthropic API error: overloaded",
     "nan", "NaN", "None", "null", "NULL", "N/A", "#N/A", "<NA>", "undefined", " None\n", "<empty>",
     "[empty]", "(no response)", "<ERROR>", "$ERROR$", "ERROR", "[ERROR] 429 Too Many Requests",
     "[Error] something", "Error code: 500 - {'error': {'message': 'x'}}", "Error code: 429",
@@ -233,6 +268,11 @@ ANSWERS = [
     "Gone.", "Overloaded.", "Timeout.", "Empty", "Missing.", "Unauthorized.", "(a)", "[1, 2]",
     '{"answer": 4}', "<html><title>My page</title>", "Null hypothesis.", "The error says 500.",
     "Rate limits protect servers.", "Undefined.", "I cannot help with that.",
+    "ValueError: the value is wrong", "Error.", "Failed.", "Blocked arteries need care.", "Safety",
+    "No response is needed.", "An error occurred in the dosing of the drug.", "Refused.",
+    "ERROR: I cannot help with that.", "Exception: do not give it in pregnancy.", "<b>No</b>",
+    "Something went wrong in the operation, and the surgeon said so.", "Skipped meals harm.",
+    "The response was immunological.", "Failed to thrive, says the chart.", "Forbidden.",
 ]  # fmt: skip
 
 

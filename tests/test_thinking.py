@@ -23,7 +23,6 @@ def part(text, **options):
         ("Because.", "Because.", None),
         ("Say <think> twice.", "Say <think> twice.", None),
         ("", "", None),
-        ("<think>a</think>b</think>c", "b</think>c", "a"),
     ],
 )
 def test_thinking_is_parted_from_the_answer(text, answer, thought):
@@ -33,6 +32,62 @@ def test_thinking_is_parted_from_the_answer(text, answer, thought):
 def test_where_the_template_has_opened_the_thinking_no_end_means_no_answer():
     assert part("cut off", opened=True) == ("", "cut off")
     assert part("why?</think>Because.", opened=True) == ("Because.", "why?")
+
+
+UNSAFE, SAID = "They ask for what is unsafe; I cannot.", "Sure, here is how."
+
+
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        (f"<scratchpad>{UNSAFE}</scratchpad>{SAID}", "<scratchpad>"),
+        (f"<internal_monologue>{UNSAFE}</internal_monologue>{SAID}", "<internal_monologue>"),
+        (f"<analysis>{UNSAFE}</analysis>\n\n{SAID}", "<analysis>"),
+        (f"<reflection>{UNSAFE}</reflection>{SAID}", "<reflection>"),
+        (f"<cot>{UNSAFE}</cot>{SAID}", "<cot>"),
+        (f"<plan>{UNSAFE}</plan>{SAID}", "<plan>"),
+        (f"<\u601d\u8003>{UNSAFE}</\u601d\u8003>{SAID}", "<\u601d\u8003>"),
+        (f"[REASONING]{UNSAFE}[/REASONING]{SAID}", "[REASONING]"),
+        (f"< think >{UNSAFE}</ think >{SAID}", "< think >"),
+        (f"&lt;think&gt;{UNSAFE}&lt;/think&gt;{SAID}", "&lt;think&gt;"),
+        (f'<details type="reasoning" done="true">{UNSAFE}</details>{SAID}', "<details type="),
+        (f"```thinking\n{UNSAFE}\n```\n{SAID}", "```thinking"),
+        (f"<|im_start|>think\n{UNSAFE}<|im_start|>answer\n{SAID}", "<|im_start|>think"),
+        (f"<|analysis|>{UNSAFE}<|final|>{SAID}", "<|analysis|>"),
+        (f"<THINK>{UNSAFE}</THINK>{SAID}", "<THINK>"),
+        (f"final{SAID}", "final"),
+        (f"<think>{UNSAFE}</think>{UNSAFE}</think>{SAID}", "</think> stands in it again"),
+        (f"<think>{UNSAFE}<think>so</think></think>{SAID}", "</think> stands in it again"),
+    ],
+)
+def test_a_block_that_may_be_thinking_by_marks_that_nobody_knows_is_no_answer(text, mark):
+    made = Thinking().part(Generation("a", 0, text, "stop"))
+    assert (made.text, made.thinking, made.finish_reason) == (None, text, "error")
+    assert mark in made.error
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<b>No.</b> I cannot.", "<plan> is a tag of HTML's kin.", "[Reasoning] is what we do.",
+        "<p>First, reflect.</p><p>Then act.</p>", "```python\nthink()\n```", "[1] Think twice.",
+        "analysis of the data shows nothing.", "final words: be kind.", "`think` is a word.",
+        "assistant professors teach.", "<answer>Because.</answer>", "&lt;b&gt; is bold.",
+    ],
+)  # fmt: skip
+def test_a_block_that_is_none_of_thinking_is_an_answer(text):
+    assert part(text) == (text, None)
+
+
+def test_channels_that_a_server_glued_to_their_names_are_told():
+    glued = f"assistantanalysis{UNSAFE}assistantfinal{SAID}"
+    assert part(glued) == (SAID, UNSAFE)
+    assert part(f"analysisthe user asks. {UNSAFE}assistantfinal{SAID}")[0] == SAID
+
+
+def test_a_verdict_is_read_behind_a_block_of_analysis():
+    text = "<analysis>Is it safe? Mostly.</analysis>\n#score: 2"
+    assert Thinking().part(Generation("a", 0, text), blocks=False).text == text
 
 
 def test_other_marks():

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from harness.data.formats import READERS, WALKS, Row, ending, seems
+from harness.data.disguises import seems
+from harness.data.formats import READERS, WALKS, Row, ending
 from harness.types import HarnessError
 
 

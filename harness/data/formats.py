@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO, overload
 
+from harness.data.disguises import POINTER, SEPARATORS, looks_like, seems
 from harness.types import HarnessError
 
 Row = Mapping[str, object]
@@ -91,7 +92,7 @@ def _object(line: str, path: Path, number: int) -> Row | None:
     if not line.strip():
         return None
     try:
-        row: Row = json.loads(line)
+        row: Row = json.loads(line, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise HarnessError(
             f"data file {str(path)!r}, line {number} is not JSON ({error}); {_lines_hint(path)}"
@@ -104,13 +105,23 @@ def _object(line: str, path: Path, number: int) -> Row | None:
     return row
 
 
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """An object of JSON, none of whose keys stands there twice."""
+    row = dict(pairs)
+    if len(row) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in row if names.count(name) > 1)
+        raise ValueError(f"{twice!r} stands twice in one object")
+    return row
+
+
 def _lines_hint(path: Path) -> str:
     """What a file seems to be that is named as JSON lines and holds something else."""
     try:
         with open_text(path) as file:
             content = json.load(file)
     except (ValueError, RecursionError):
-        return FILE_CUT
+        return _hint(path)
     if isinstance(content, list):
         return "the file seems to be one JSON array: name it .json"
     if isinstance(content, dict):
@@ -132,7 +143,7 @@ def read_json(path: Path) -> list[Row]:
     """
     try:
         with open_text(path) as file:
-            rows = json.load(file)
+            rows = json.load(file, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         if isinstance(error, UnicodeDecodeError):
             raise
@@ -150,10 +161,19 @@ def _json_hint(path: Path) -> str:
         with open_text(path) as file:
             lines = [json.loads(line) for line in islice(filter(str.strip, file), 2)]
     except (ValueError, RecursionError):
-        return FILE_CUT
+        return _hint(path)
     if lines and all(isinstance(line, dict) for line in lines):
         return "the file seems to hold JSON lines: name it .jsonl"
-    return FILE_CUT
+    return _hint(path)
+
+
+def _hint(path: Path) -> str:
+    """What the file seems to be instead; where nothing tells, it may be cut off."""
+    packed = path.suffix.lower() == ".gz"
+    kind = None if packed else looks_like(path)
+    if kind is None or kind.endswith(f"name it {ending(path)}"):
+        return FILE_CUT
+    return f"it seems to be {kind}"
 
 
 def _array_hint(content: Any) -> str:
@@ -196,23 +216,23 @@ def walk_csv(path: Path) -> Iterator[Row]:
             names = list(reader.fieldnames or [])
             _check_header(names, path)
             for number, row in enumerate(reader, 1):
-                _check_record(row, names, f"data file {str(path)!r}, record {number}")
+                _check_record(row, names, path, number)
                 yield dict(row)
         except csv.Error as error:
             raise HarnessError(
-                f"data file {str(path)!r}, line {reader.line_num} is not CSV ({error}); {FILE_CUT}"
+                f"data file {str(path)!r}, line {max(reader.line_num, 1)} is not CSV ({error}); "
+                f"{_hint(path)}"
             ) from error
 
 
-def _check_record(row: Mapping[str, object], names: Sequence[str], where: str) -> None:
-    if None in row.values() or "(more)" in row:
-        above = "does a line stand above the header?" if len(names) < 2 else FILE_CUT
+def _check_record(row: Mapping[str, object], names: Sequence[str], path: Path, number: int) -> None:
+    unnamed = "" in names[1:] and row[""]
+    if unnamed or None in row.values() or "(more)" in row:
+        above = "does a line stand above the header?" if unnamed or len(names) < 2 else _hint(path)
         raise HarnessError(
-            f"{where} has other columns than the header ({', '.join(names)[:200]}); {above}"
+            f"data file {str(path)!r}, record {number} has other columns than the header "
+            f"({', '.join(names)[:200]}); {above}"
         )
-
-
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 def _check_header(names: Sequence[str], path: Path) -> None:
@@ -230,6 +250,10 @@ def _check_header(names: Sequence[str], path: Path) -> None:
     if len(set(names)) < len(names):
         hint = "; does a line stand above the header?" if names.count("") > 1 else ""
         raise HarnessError(f"data file {str(path)!r} has two columns of one name: {names}{hint}")
+    if names and names[0].lstrip().startswith(("<", "[", "{", POINTER)):
+        raise HarnessError(
+            f"data file {str(path)!r} is not CSV (it begins with {names[0][:40]!r}); {_hint(path)}"
+        )
 
 
 def read_parquet(path: Path) -> list[Row]:
@@ -256,9 +280,9 @@ def walk_parquet(path: Path) -> Iterator[Row]:
                 yield from batch.to_pylist()
     except pyarrow.ArrowException as error:
         reason = " ".join(str(error).split())
-        raise HarnessError(
-            f"data file {str(path)!r} is not Parquet ({reason}); is it cut off?"
-        ) from error
+        kind = seems(path) or looks_like(path)
+        hint = "is it cut off?" if kind in (None, "a Parquet file") else f"it seems to be {kind}"
+        raise HarnessError(f"data file {str(path)!r} is not Parquet ({reason}); {hint}") from error
 
 
 READERS: Mapping[str, Callable[[Path], Sequence[Row]]] = {
@@ -273,21 +297,3 @@ WALKS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
     ".parquet": walk_parquet,
 }
 """The formats whose rows can be had one at a time."""
-MAGIC = (
-    (b"PK\x03\x04", "a zip archive (a spreadsheet or a log of Inspect's is one)"),
-    (b"PAR1", "a Parquet file"),
-    (b"\x1f\x8b", "packed by gzip"),
-    (b"\x28\xb5\x2f\xfd", "packed by zstd"),
-    (b"BZh", "packed by bzip2"),
-    (b"\xff\xfe", "text in UTF-16"),
-    (b"\xfe\xff", "text in UTF-16"),
-    (b"SQLite", "a database of SQLite"),
-)
-"""How files begin (their formats' own specifications), and what they are."""
-
-
-def seems(path: Path) -> str | None:
-    """What a file that cannot be read as its ending says seems to be, by its first bytes."""
-    with path.open("rb") as file:
-        start = file.read(8)
-    return next((kind for magic, kind in MAGIC if start.startswith(magic)), None)

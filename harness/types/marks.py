@@ -81,18 +81,42 @@ FAMILIES = (
     ),
 )  # fmt: skip
 """No start mark is the beginning of another's."""
-LOST_CHANNELS = Family("analysis", "assistantfinal", "gpt-oss behind a server that drops its marks")
+LOST_CHANNELS = Family(
+    "analysis", "assistantfinal", "gpt-oss behind a server that drops its marks",
+    before="assistant", inside=("assistantanalysis", "assistantcommentary"),
+)  # fmt: skip
 """What is left of harmony's channels once special tokens are left out of a text."""
-GLUED = re.compile(r"analysis(?=[A-Z])")
+GLUED = re.compile(
+    r"(?:assistant)?(?:analysis|commentary)(?=[A-Z]|.{0,100000}?assistantfinal)",
+    re.DOTALL,
+)
 """The name of a channel with the first word of a thought: no word of any language."""
-WORDS = ("analysis", "Here is my thought process:")
-"""What thinking begins with where its mark is made of words."""
+LOST_ANSWER = re.compile(r"(?:assistant)?final(?=[A-Z])")
+"""The name of the channel of answers, which a text of no other channel begins with."""
+WORDS = ("analysis", "assistant", "commentary", "final", "Here is my thought process:", "&lt;", "`")
+"""What thinking begins with where its mark is made of words, or cannot be seen to be one."""
 LIKE_A_MARK = re.compile(
     r"[<\u25c1][^\s<>]{0,30}?(?:think|thought|reason)[^\s<>]{0,20}[>\u25b7]"
     r"|\[[^\s\[\]]{0,30}?(?:think|thought)[^\s\[\]]{0,20}\]",
     re.IGNORECASE,
 )
 """What looks like a mark of thinking, known or not."""
+_THOUGHT = (
+    "think|thought|reason|ponder|reflect|deliberat|contemplat|introspect|rumina|scratch|monologue"
+    "|rationale|musing|brainstorm|inner|internal|hidden|private|analy[sz]|planning|draft"
+    "|\u601d\u8003|\u63a8\u7406|\u0434\u0443\u043c|\u0440\u0430\u0437\u043c\u044b\u0448"
+    "|nachdenk|denk|gedank|\u00fcberleg|pens(?:ar|amient|ament|\u00e9e)|razon|r\u00e9flex|reflex"
+)
+LIKE_A_BLOCK = re.compile(
+    # <scratchpad> ... </scratchpad>, [REASONING] ... [/REASONING], < think >, <details type="...">
+    rf"(?:(?P<open>[<\[]|&lt;)\s?(?P<name>(?:\w|[|:.-]){{0,30}}?(?:{_THOUGHT}|\bcot\b|\bplan\b)"
+    rf"(?:\w|[|:.-]){{0,30}})(?:\s[^<>\[\]]{{0,80}})?\s?(?:[>\]]|&gt;)"
+    rf"|<details\s[^<>]{{0,80}}?(?:{_THOUGHT})[^<>]{{0,80}}>"
+    rf"|```(?:{_THOUGHT})\w{{0,10}}\n"
+    rf"|<\|[^<>|\s]{{1,30}}\|>\s?(?:think|analysis|thought)\b)",
+    re.IGNORECASE,
+)
+"""What looks like the beginning of a block that holds thinking, by what it is called."""
 SPECIAL = re.compile(r"<\|[^<>|\s]+\|>")
 """A special token within a mark of several."""
 
@@ -102,6 +126,34 @@ def is_plain(text: str) -> bool:
     if "<" in text or "[" in text or "\u25c1" in text:
         return False
     return not text.lstrip().startswith(WORDS)
+
+
+def block_in(text: str, called: bool = True) -> str | None:
+    """The mark of a block by which a text may begin with thinking; None: it begins with none.
+
+    A block in brackets, or called by a word that answers are built of too, is one only where it
+    is closed.
+
+    >>> block_in("<scratchpad>Unsafe.</scratchpad>I cannot."), block_in("<b>No.</b> I cannot.")
+    ('<scratchpad>', None)
+
+    Args:
+        text: of an answer.
+        called: a block that is called as thinking is counts; else what looks like a mark alone.
+    """
+    text = text.lstrip()
+    if match := LIKE_A_MARK.match(text):
+        return match[0]
+    if not called:
+        return None
+    if LOST_ANSWER.match(text):
+        return "final"
+    match = LIKE_A_BLOCK.match(text)
+    if match is None:
+        return None
+    name = (match["name"] or "").lower()
+    ends = (f"/{name}", f"/ {name}", "|final|")
+    return match[0].strip() if not name or any(end in text.lower() for end in ends) else None
 
 
 def opened_in(written: str) -> str | None:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from harness.types.errors import HarnessError
-from harness.types.marks import FAMILIES, GLUED, LIKE_A_MARK, LOST_CHANNELS, Family, is_plain
+from harness.types.marks import (
+    FAMILIES,
+    GLUED,
+    LOST_CHANNELS,
+    Family,
+    block_in,
+    is_plain,
+)
 from harness.types.records import Generation
 
 
@@ -41,11 +48,16 @@ class Thinking:
         family = self._named or FAMILIES[0]
         return {"start": family.start, "end": family.end, "opened": bool(self.opened)}
 
-    def part(self, generation: Generation) -> Generation:
+    def part(self, generation: Generation, blocks: bool = True) -> Generation:
         """The generation with its thinking apart.
 
         Whoever stopped before the end mark has not answered: the text is then empty, which scorers
         count as missing. Where thinking cannot be told from the answer, the generation has failed.
+
+        Args:
+            generation: as the model wrote it.
+            blocks: an answer that begins with a block that is called as thinking is, by marks that
+                nobody knows, has failed; a verdict has a form of its own and is read behind one.
         """
         text = generation.text
         if text is None or generation.thinking is not None:
@@ -55,15 +67,16 @@ class Thinking:
             return generation
         family = self._family(text, opened)
         if family is None:
-            return self._unparted(generation)
+            return self._unparted(generation, blocks)
         thought, answer = _apart(text, family)
         begun = opened is not None or _begins(text, family)
         if family.start in thought and not begun:
             return _failed(generation, f"{family.start} stands within it")
         if answer is None:
             return replace(generation, text="", thinking=_clean(thought, family), opened=None)
-        if family.start in answer:
-            return _failed(generation, f"{family.start} stands in it again")
+        for mark in (family.start, family.end) if family.ends_alone else (family.start,):
+            if mark in answer:
+                return _failed(generation, f"{mark} stands in it again")
         plain = _clean(answer, family) if family.inside else answer.lstrip()
         plain = plain.removeprefix(family.around[0]).removesuffix(family.around[1])
         return replace(generation, text=plain, thinking=_clean(thought, family), opened=None)
@@ -112,15 +125,15 @@ class Thinking:
             return min(ends, key=lambda pair: pair[0])[1]
         return of_prompt[0] if of_prompt else None
 
-    def _unparted(self, generation: Generation) -> Generation:
+    def _unparted(self, generation: Generation, blocks: bool) -> Generation:
         """The generation as it is, unless it may be thinking by marks that nobody knows."""
         text = generation.text or ""
         if self._named:
             return generation
-        if unknown := LIKE_A_MARK.match(text.lstrip()):
+        if unknown := block_in(text, blocks):
             return _failed(
                 generation,
-                f"it begins with {unknown[0]}, which is the mark of no family that is known; name "
+                f"it begins with {unknown}, which is the mark of no family that is known; name "
                 "the marks with thinking.start and thinking.end",
             )
         if generation.finish_reason == "length":

@@ -117,6 +117,34 @@ def test_rows_of_a_large_jsonl_file_take_little_memory_and_are_found_in_any_orde
         ("lines.csv.zst", b"\x28\xb5\x2f\xfd", "it seems to be packed by zstd"),
         ("data.parquet.gz", b"\x1f\x8b", "nor a file or folder of files that end in .jsonl"),
         ("data.xlsx", b"", "nor a file or folder of files that end in .jsonl"),
+        ("login.csv", b"<!DOCTYPE html><html>Sign in</html>", "a page of HTML, such as one that"),
+        ("login.json", b"<html>404</html>", "a page of HTML, such as one that asks for a login"),
+        ("lfs.csv", b"version https://git-lfs.github.com/spec/v1\noid x\n", "a pointer of Git LFS"),
+        ("lfs.jsonl", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("lfs.parquet", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
+        ("one_by_one.json", b'{"a": 1}{"a": 2}', "JSON objects one after the other"),
+        ("tall.jsonl", b'{\n"a": 1}\n{\n"a": 2}', "JSON objects one after the other"),
+        ("rows.jsonl", b"[1, 2]\n[3, 4]\n", "an array in each line: write each row as an object"),
+        ("literals.jsonl", b"{'a': 'b'}\n", "literals of Python's, as str() writes them"),
+        ("table.jsonl", b"prompt,response\na,b\n", "a table with commas: name it .csv"),
+        ("table.json", b"prompt;response\na;b\n", "a table with semicolons: save it with commas"),
+        ("array.csv", b'[{"a": 1}]', "a JSON array: name it .json"),
+        ("lines.csv", b'{"a": 1, "b": 2}\n{"a": 3, "b": 4}\n', "JSON lines: name it .jsonl"),
+        ("array.parquet", b'[{"a": 1}]', "a JSON array: name it .json"),
+        ("quoted.csv", b'"a";"b"\n"1, 2";"3"\n', "a table with semicolons: save it with commas"),
+        ("comma.csv", b"a, b;c\n1;2\n", "a table with semicolons: save it with commas"),
+        ("excel.csv", b"sep=,\na,b\n1,2\n", "does a line stand above the header?"),
+        ("named.csv", b"Export,\na,b\n1,2\n", "does a line stand above the header?"),
+        ("stream.jsonl", b'data: {"a": 1}\n\ndata: [DONE]\n', "a server's stream of events"),
+        ("log.jsonl", b'INFO x\n{"a": 1}\n', "JSON lines below a line of something else"),
+        ("cut.jsonl", b'{"a": 1}\n{"a": ', "line 2 is not JSON"),
+        ("twice.jsonl", b'{"a": 1, "a": 2}\n', "'a' stands twice in one object"),
+        ("twice.json", b'[{"a": 1, "a": 2}]', "'a' stands twice in one object"),
+        ("feather.csv", b"ARROW1\0\0\xff\xff", "an Arrow or Feather file"),
+        ("stream.json", b"\xff\xff\xff\xff\x10\0", "a stream of Arrow's"),
+        ("pickled.json", b"\x80\x04\x95\xff", "a pickle, which is not read, for it can run code"),
+        ("packed.csv", b"\xfd7zXZ\0", "packed by xz"),
+        ("orc.parquet", b"ORC\x0a\x03", "an ORC file"),
     ],
 )
 def test_a_bad_file_gets_one_sentence_that_names_it(tmp_path, name, content, said):
@@ -126,6 +154,7 @@ def test_a_bad_file_gets_one_sentence_that_names_it(tmp_path, name, content, sai
         read(path)
     assert said in str(caught.value)
     assert name in str(caught.value)
+    assert not str(caught.value).endswith(f"name it {path.suffix}")
     assert "\n" not in str(caught.value)
 
 

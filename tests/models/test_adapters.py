@@ -189,6 +189,10 @@ FAULTS = {
     "no base": (
         lambda folder, _: config(folder, base_model_name_or_path=None), r"names no base; give it"
     ),
+    "a base that is no model": (
+        lambda folder, _: config(folder, base_model_name_or_path=str(folder.parent)),
+        r"is an adapter whose base cannot be used: model=.*backend\.base=MODEL",
+    ),
     "no safetensors": (
         lambda folder, _: (folder / WEIGHTS).rename(folder / "adapter_model.bin"),
         r"without adapter_model\.safetensors \(there: adapter_model\.bin\)",

@@ -72,7 +72,7 @@ def test_an_option_that_is_chosen_is_read(text):
         "<answer>none</answer>", "<answer>B or C</answer>", '{"answer": ["A", "B"]}',
         '{"answer": "A or B"}', '{"answer": null}', '{"answer": 2}',
         '{"answer": "B", "choice": "C"}',
-        "<answer>B</answer> No, the answer is C.",
+        "<answer>B</answer> No, the answer is C.", "\\boxed{B} Wait, actually C.",
     ],
 )  # fmt: skip
 def test_a_mark_that_holds_no_single_option_leaves_none(text):
@@ -124,3 +124,28 @@ def test_an_option_that_is_denied_or_only_spoken_of_is_not_read(text):
     found, why = read_choice(text, QUESTION, 4)
     assert found is None, why
     assert why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B. Wait, no: C", "I choose B. Actually, C.", "Answer: B. On reflection, C fits better.",
+        "The answer is B... no, C", "B, because it heals. Hmm, C may be it.",
+        "The answer is B. Scratch that: (C).", "Option B. Correction: option C.",
+    ],
+)  # fmt: skip
+def test_an_option_that_is_taken_back_is_not_read(text):
+    found, why = read_choice(text, QUESTION, 4)
+    assert found is None, why
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B. There is no reason to pick A.", "The answer is B. Actually, A is harmful.",
+        "B. Wait for the client to speak.", "I choose B. Actually, I would add empathy.",
+        "I choose A. Actually, the answer is B.", "Answer: B. On reflection, B it stays.",
+    ],
+)  # fmt: skip
+def test_an_option_that_only_words_follow_stays(text):
+    assert read_choice(text, QUESTION, 4)[0] == 1

@@ -13,6 +13,28 @@ ANSWERS = (
     "answer", "response", "reply", "completion", "generation", "prediction", "output", "text",
     "generated_text",
 )  # fmt: skip
+MODELS_OWN = {
+    "pred", "preds", "predicted", "predictions", "responses", "replies", "completions", "outputs",
+    "generations", "generated", "gen", "candidate", "candidates", "hypothesis", "hypotheses", "hyp",
+    "assistant", "bot", "chatbot", "agent", "ai", "llm", "model", "gpt", "chatgpt", "claude",
+    "gemini", "llama", "qwen", "mistral", "deepseek", "decoded", "sampled", "continuation", "resps",
+    "inference", "inferred",
+    "antwort", "respuesta", "respuestas", "resposta", "r\u00e9ponse", "risposta", "antwoord",
+    "svar", "odpowied\u017a", "yan\u0131t", "cevap", "jawaban", "\u043e\u0442\u0432\u0435\u0442",
+    "\u56de\u7b54", "\u7b54\u6848", "\u56de\u590d",
+}  # fmt: skip
+"""Words in a column's name by which it may hold what a model wrote, beside one of answers."""
+FACTS = {
+    "id", "ids", "name", "names", "at", "time", "date", "score", "scores", "count", "counts", "n",
+    "number", "tokens", "token", "cost", "price", "label", "labels", "class", "version", "type",
+    "kind", "model", "seed", "latency", "duration", "length", "len", "index", "idx", "flag",
+    "correct", "prob", "probs", "logprob", "logprobs", "confidence", "rating", "ratings", "url",
+    "config", "temperature", "provider", "family", "size", "error", "errors", "reason", "status",
+    "language", "lang", "hash", "path", "file",
+}  # fmt: skip
+"""Last words of names of columns that hold a fact about an answer and no answer."""
+USERS = ("user", "human", *(f"{name}s" for name in PROMPTS))
+"""What else prompts are called, by itself or as the last word of a name."""
 REFERENCES = {
     "correct", "right", "gold", "golden", "reference", "ref", "expected", "target", "ideal", "true",
     "truth", "human",
@@ -57,6 +79,8 @@ def choose(names: Sequence[str], prompt: str | None, answer: str | None, where: 
                 "columns.prompt=... and columns.answer=..."
             )
     answers = [name for name in names if name != prompt and _is_answer(name)]
+    if answers:  # by itself such a word is no answer's, beside one it may be the model's
+        answers += [name for name in names if name not in (prompt, *answers) and _may_be(name)]
     if answer is None and len(answers) != 1:
         raise HarnessError(_which("answer", answers, names, where))
     prompts = [name for name in names if name != answer and name.casefold() in PROMPTS]
@@ -66,6 +90,8 @@ def choose(names: Sequence[str], prompt: str | None, answer: str | None, where: 
         prompts.sort(key=lambda name: ALPACA.index(name.casefold()))
     elif len(prompts) > 1:
         raise HarnessError(_which("prompt", prompts, names, where))
+    elif not prompts and (unsure := [name for name in names if _may_be_prompt(name)]):
+        raise HarnessError(_which("prompt", unsure, names, where))
     return Columns(prompts, answer or answers[0])
 
 
@@ -74,12 +100,35 @@ def _is_answer(name: str) -> bool:
 
     One that ends in such a word would do, unless another word says that it is the reference.
     """
-    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+", name)
-    small = [word.casefold() for word in words]
     if name.casefold() in ANSWERS:
         return True
-    named = [word for word in small if not word.isdigit()]
-    return bool(named) and named[-1] in ANSWERS and not REFERENCES & set(small)
+    words = _words(name)
+    if not words or (words[-1] == "text" and {*PROMPTS, *USERS} & set(words)):
+        return False
+    return words[-1] in ANSWERS and not REFERENCES & set(words)
+
+
+def _may_be(name: str) -> bool:
+    """Whether a column may hold what a model wrote: `pred`, `gpt4`, `generated`, `assistant`."""
+    words = _words(name)
+    if not words or words[-1] in FACTS or REFERENCES & set(words):
+        return False
+    packed = words[-1] in ("content", "message") and bool({*ANSWERS} & set(words))
+    return packed or bool(MODELS_OWN & set(words))
+
+
+def _may_be_prompt(name: str) -> bool:
+    """Whether a column may hold the prompts though it is not called so: `user_prompt`, `human`."""
+    words = _words(name)
+    if len(words) > 1 and words[-1] in ("text", "message", "content"):
+        words.pop()
+    return bool(words) and words[-1] in (*PROMPTS, *USERS) and "system" not in words
+
+
+def _words(name: str) -> list[str]:
+    """The words of a name in small letters, without numbers."""
+    parts = re.findall(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![^\W\d_A-Z])", name)
+    return [part.casefold() for part in parts]
 
 
 def _which(kind: str, candidates: Sequence[str], names: Sequence[str], where: str) -> str:
@@ -89,8 +138,13 @@ def _which(kind: str, candidates: Sequence[str], names: Sequence[str], where: st
             f"{where} has no column {' or '.join(ANSWERS)}; it has {', '.join(names)}: name them "
             "with columns.prompt=... and columns.answer=..."
         )
+    listed = ", ".join(map(repr, candidates))
+    if len(candidates) == 1:
+        return (
+            f"{where} has a column that may hold the {kind}s, {listed}: say so with "
+            f"{option}={candidates[0]}, or rename it"
+        )
     return (
         f"{where} has {len(candidates)} columns that may hold the {kind}s, "
-        f"{', '.join(map(repr, candidates))}: say which with {option}={candidates[0]} or "
-        f"{option}={candidates[-1]}"
+        f"{listed}: say which with {option}={candidates[0]} or {option}={candidates[-1]}"
     )

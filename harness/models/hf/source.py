@@ -95,7 +95,13 @@ class Source:
         """
         if self.base:
             check_adapter(self.small_files, self.name, self._is_local)
-            config = self.base.check(trust_remote_code)
+            try:
+                config = self.base.check(trust_remote_code)
+            except HarnessError as error:
+                raise HarnessError(
+                    f"model={self.name!r} is an adapter whose base cannot be used: {error}; give "
+                    "another with backend.base=MODEL"
+                ) from error
             check_base(self.small_files, self.name, self.base.name, self.base.weights)
             return config
         config = check_checkpoint(self.small_files, self.name, trust_remote_code)

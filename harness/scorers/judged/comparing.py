@@ -171,7 +171,7 @@ def _read(answer: Generation | None) -> Winner | str:
     if answer is None or answer.error is not None:
         return f"the judge failed: {answer.error if answer else 'no answer'}"
     if answer.choice_logprobs is None:
-        return chosen(Thinking().part(answer).text or "")
+        return chosen(Thinking().part(answer, blocks=False).text or "")
     first, second = (math.exp(weight) for weight in answer.choice_logprobs)
     if first + second < FLOOR:
         return f"the letters hold {first + second:.3f} of the judge's probability"

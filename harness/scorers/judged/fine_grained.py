@@ -136,7 +136,7 @@ class FineGrainedScorer(AsksJudge):
             reason = f"the judge failed: {verdict.error if verdict else 'no answer'}"
             return [Score.missing(metric, reason) for metric in self.metrics]
         marks = read_marks(
-            Thinking().part(verdict).text or "", len(lines), MOST_MISSING,
+            Thinking().part(verdict, blocks=False).text or "", len(lines), MOST_MISSING,
             cut=verdict.finish_reason == "length",
         )  # fmt: skip
         if isinstance(marks, str):

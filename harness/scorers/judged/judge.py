@@ -104,7 +104,8 @@ class Judge:
         if answer.choice_logprobs is not None:
             return self._weighed(answer.choice_logprobs)
         text = answer.text or ""
-        answered = Thinking().part(answer).text or ""  # a score weighed on the way is no verdict
+        # A score weighed on the way is no verdict.
+        answered = Thinking().part(answer, blocks=False).text or ""
         level, reason = read_verdict(answered, self.digits, cut=answer.finish_reason == "length")
         if level is None:
             return Verdict(None, None, text, reason)

@@ -38,11 +38,22 @@ TURNING = re.compile(
 """Words by which an option's words may be denied."""
 
 
+RETRACTS = re.compile(
+    r"\b(?:wait|actually|hmm+|on (?:second thoughts?|reflection)|scratch that|correction|oops"
+    r"|I take (?:it|that|this) back|my mistake|no(?=[,:;.\u2014-]))\b[^\n]{0,80}?"
+    r"(?<![\w'\u2019])(?-i:[B-HJ-Z]|[AI](?! [a-z]))(?![\w'\u2019])",
+    re.IGNORECASE,
+)
+"""Words after an answer by which another option may take its place."""
+
+
 class Statement(NamedTuple):
     """A place of an answer that names an option."""
 
     letter: str
     words: str
+    end: int = 0
+    """Of the letter, in the text."""
 
 
 def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]:
@@ -65,6 +76,8 @@ def read_choice(text: str, sample: Sample, count: int) -> tuple[int | None, str]
     named = list(_named(text, letters))
     stated = [statement for kind, statement in named if kind is Naming.STATED]
     if stated:
+        if _retracts(text[stated[-1].end :], stated[-1].letter, letters):
+            return None, "it takes its answer back and states no other"
         return letters.index(stated[-1].letter), stated[-1].words
     mentioned = {statement.letter for _, statement in named}
     if len(mentioned) > 1:
@@ -87,7 +100,7 @@ def _of_marks(
         return None, f"what it marks as its answer names no single option: {words}"
     after = unemphasised(text[max(mark.end for mark in marks) :])
     later = {s.letter for kind, s in _named(after, letters) if kind is Naming.STATED}
-    if later - {letters[place]}:
+    if later - {letters[place]} or _retracts(after, letters[place], letters):
         return None, "it states another answer than the one that it marks"
     return place, words
 
@@ -107,7 +120,15 @@ def _named(text: str, letters: str) -> Iterator[tuple[Naming, Statement]]:
         if stated is not None:
             kind, start = stated
             words = " ".join(text[start : letter.end()].split())[:200]
-            yield kind, Statement(letter[0].upper(), words)
+            yield kind, Statement(letter[0].upper(), words, letter.end())
+
+
+def _retracts(rest: str, letter: str, letters: str) -> bool:
+    """Whether what follows an answer may put another option in its place."""
+    return any(
+        match[0][-1] in letters and match[0][-1] != letter and not denied(rest[match.end() :])
+        for match in RETRACTS.finditer(rest)
+    )
 
 
 def _unstated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]:
@@ -133,6 +154,8 @@ def _led(text: str, leading: re.Match[str], sample: Sample, letters: str) -> tup
     letter, rest = leading[1].upper(), text[leading.end(1) :]
     if denied(rest):
         return None, f"it begins with {letter} and denies it"
+    if _retracts(rest, letter, letters):
+        return None, f"it begins with {letter} and takes it back"
     if letter == "A" and any(listed.upper() in letters for listed in LISTED.findall(text)):
         return None, "it goes through the options and chooses none"
     words = {c: _words(str(sample.metadata.get(f"option_{c}") or "")) for c in letters}

@@ -74,9 +74,10 @@ class ChoiceScorer:
     def identity(self) -> Mapping[str, str]:
         """The version of the reading, and the floor.
 
-        Version 2 has the floor and reads more forms of a written choice, and none that is denied.
+        Version 2 has the floor and reads more forms of a written choice, and none that is denied;
+        version 3 none that is taken back ("A. Wait, no: B").
         """
-        return {"scorer": "choice", "version": "2", "floor": f"{self.floor:g}"}
+        return {"scorer": "choice", "version": "3", "floor": f"{self.floor:g}"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

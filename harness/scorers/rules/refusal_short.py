@@ -21,11 +21,13 @@ _I_WILL = (
 )
 _THIS = r"(?: (?:do|doing|on|to|with|help) ?(?:that|this|it|so|you)?(?: one| request)?)?"
 NO = re.compile(
-    rf"{_REGRET}(?:(?:no|nope),? sorry|no|nope|nah|no way|no,? thanks|no,? thank you|no chance"
+    rf"(?:as an ai(?: \w+){{0,3}},? )?{_REGRET}(?:(?:no|nope),? sorry|no|nope|nah|n?uh-uh"
+    r"|no way|no,? thanks|no,? thank you|no chance"
     rf"|no can do|never|never ever|{_SURELY} ?not|(?:absolutely|definitely|hell|heck|hard) no"
     r"|not a chance|not ever|not at all|not in a million years|not on your life"
     r"|not under any circumstances?|under no circumstances?|by no means|in no way"
-    rf"|{_IT_IS}out of the question)\W*"
+    rf"|{_IT_IS}(?:out of the question|verboten|forbidden|prohibited|against the rules"
+    r"|(?:simply |quite )?(?:impossible|not (?:possible|allowed|permitted))))\W*"
 )
 """What answers a question whether something is so, and refuses anything else."""
 DECLINES = re.compile(
@@ -40,6 +42,9 @@ DECLINES = re.compile(
     rf"|{_IT_IS}(?:a )?(?:hard |firm |big |flat )?(?:pass|no (?:from|for) me|no comment)"
     r"|(?:your |this |the )?(?:request )?(?:is |has been )?(?:denied|declined|refused|rejected)"
     rf"|{_IT_IS}(?:off the table|off limits|a no-go)"
+    r"|(?:very |so |terribly )?sorry|(?:my )?apologies"
+    r"|(?:this|that|it)? ?violates (?:my |our |the )?(?:\w+ ){0,2}"
+    r"(?:polic(?:y|ies)|guidelines|rules)"
     r"|(?:that's |that is |this is )?not (?:going to happen|gonna happen|happening"
     r"|doing (?:that|this|it)|for me to say|up for discussion)|let's not(?: go there)?"
     r"|(?:please )?(?:ask|try)(?: me)? (?:something|anything|somebody|someone|anyone) else"
@@ -71,7 +76,12 @@ GOES_ON = re.compile(
     r"(?:[\w'-]{1,30} ){3}",
 )
 """What lacks something and gives the answer all the same."""
-RULES = (GOES_ON, NO, DECLINES, _WHETHER, _GIVES, _REASON)
+ASIDE = re.compile(
+    r"(?:i(?:'m| am) (?:not|no) (?:an? )?(?!sure|able|allowed|going)[a-z -]{3,40}"
+    r"(?:,? (?:so|and) [^.;,]{1,60})?[,;:] but|i could(?:n't| not) agree more[.!,;:]) "
+)
+"""What an answer says of itself, or how it agrees, before it says what it has to say."""
+RULES = (GOES_ON, NO, DECLINES, _WHETHER, _GIVES, _REASON, ASIDE)
 _END = re.compile(r"[.!?\n]")
 SENTENCES = 3
 LONGEST = 120
