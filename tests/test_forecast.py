@@ -77,7 +77,7 @@ def test_what_is_offloaded_is_said_with_what_it_costs(harness):
     assert cpu <= 0.2
     assert (carried, cpu + disk) == (disk, pytest.approx(0.538, abs=0.01))
     assert forwards == 1 + 512
-    assert total == pytest.approx(carried * forwards, abs=0.6)
+    assert total == pytest.approx(carried * forwards, abs=0.5 + 0.005 * forwards)  # as printed
 
 
 def test_sizes_of_what_does_not_say_are_not_known(tmp_path):
