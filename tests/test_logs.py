@@ -63,6 +63,26 @@ def test_a_planted_difference_of_two_logs_comes_out_of_the_gate_and_none_does_no
     assert "paired by what was asked: 60 questions" in told["same"][1].replace("\n", " ")
 
 
+def test_an_end_without_a_bound_stands_on_the_page_as_in_the_tables(command, tmp_path):
+    log = log_of(tmp_path / "alike.json", 57)
+    content = json.loads(log.read_text())
+    for sample in content["samples"]:
+        sample["output"]["time"] = 0.5  # all alike, and nothing bounds how long a call may take
+    log.write_text(json.dumps(content))
+    done = command("harness.score", f"answers={log}", "max_unmeasured=1", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (page,) = tmp_path.rglob("report.html")
+    (row,) = (row for row in embedded(page)["estimates"] if "seconds" in row[0])
+    assert row[4:7] == [0.5, 0.0, "inf"]
+
+
+def embedded(page):
+    """What a page's script reads."""
+    return json.loads(
+        re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page.read_text(), re.S)[1]
+    )
+
+
 def test_a_log_beside_a_run_of_ours_is_refused_in_a_sentence(command, tmp_path):
     log = log_of(tmp_path / "before.json", 57)
     (tmp_path / "run").mkdir()

@@ -6,8 +6,10 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
+from math import isinf
 from pathlib import Path
 from typing import Any
 
@@ -61,10 +63,19 @@ def _as_address(path: Path) -> str:
 
 def _embedded(data: object) -> Markup:
     """JSON that nothing in it can end: all ASCII, without a sign that HTML gives a meaning."""
-    text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+    text = json.dumps(_with_infinities(data), separators=(",", ":"), allow_nan=False)
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)
+
+
+def _with_infinities(data: object) -> object:
+    """The data with "inf" and "-inf" as tables write an end without a bound; JSON has none."""
+    if isinstance(data, Mapping):
+        return {key: _with_infinities(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_with_infinities(value) for value in data]
+    return str(data) if isinstance(data, float) and isinf(data) else data
 
 
 def _seen(value: object) -> object:
