@@ -146,7 +146,8 @@ def test_a_log_of_thrice_as_many_answers_takes_a_fixed_number_of_bytes_for_each(
     sizes = "--memory", "--sizes", "10000", "30000"
     *_, last = benchmark("logs.py", *sizes, cwd=tmp_path)
     for form, figures in json.loads(last).items():
-        assert figures["bytes_per_answer"][0] <= 200, form
+        # of 300 MB, whose peak moves by some MB by itself; texts that are held take thousands
+        assert figures["bytes_per_answer"][0] <= 500, form
 
 
 @pytest.mark.slow
