@@ -366,7 +366,7 @@ def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path, forks):
     arguments = [
         *ECHO, "limit=288", "backend.cpus=0.5", "backend.chunk=2",
         "backend.replica._target_=frail.Frail", f"+backend.replica.folder={tmp_path}",
-        "+backend.replica.pause=0.3",
+        "+backend.replica.pause=1.5",  # so long that it cannot end before the third interrupt
     ]  # fmt: skip
     out, errors = tmp_path / "out", tmp_path / "err"
     process = forks.begin("harness", arguments, tmp_path, os.environ, out, errors)
@@ -376,7 +376,7 @@ def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path, forks):
     for _ in range(3):
         os.killpg(process, signal.SIGINT)
         with contextlib.suppress(TimeoutError):
-            code = forks.code(timeout=60)
+            code = forks.code(timeout=30)
             break  # else Python has lost an interrupt that fell into a callback
     assert code == 130, errors.read_text()
     assert out.read_text() == ""
