@@ -61,7 +61,8 @@ def codes_of(labels: Labels, present: NDArray[np.bool_]) -> NDArray[np.intp]:
     if distinct.dtype.kind in "iu" and len(distinct) and int(distinct[-1]) < DENSE * len(known):
         places = np.zeros(int(distinct[-1]) + 1, np.intp)
         places[distinct] = np.arange(len(distinct))
-        return places[known]
+        codes: NDArray[np.intp] = places[known]
+        return codes
     return np.searchsorted(distinct, known)
 
 
