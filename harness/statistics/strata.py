@@ -58,7 +58,7 @@ def codes_of(labels: Labels, present: NDArray[np.bool_]) -> NDArray[np.intp]:
     """
     known = np.asarray(labels)[present]
     distinct = distinct_of(known)
-    if distinct.dtype.kind in "iu" and len(distinct) and int(distinct[-1]) < DENSE * len(known):
+    if _dense(distinct, len(known)):
         places = np.zeros(int(distinct[-1]) + 1, np.intp)
         places[distinct] = np.arange(len(distinct))
         codes: NDArray[np.intp] = places[known]
@@ -72,13 +72,17 @@ def distinct_of(labels: NDArray[Any]) -> NDArray[Any]:
     >>> distinct_of(np.array([3, 0, 3])).tolist()
     [0, 3]
     """
-    if labels.dtype.kind in "iu" and len(labels) and labels.min() >= 0:
-        most = int(labels.max())
-        if most < DENSE * len(labels):
-            occurs = np.zeros(most + 1, np.bool_)
-            occurs[labels] = True
-            return np.flatnonzero(occurs)
+    if _dense(labels, len(labels)):
+        occurs = np.zeros(int(labels.max()) + 1, np.bool_)
+        occurs[labels] = True
+        return np.flatnonzero(occurs)
     return np.unique(labels)
+
+
+def _dense(labels: NDArray[Any], count: int) -> bool:
+    if labels.dtype.kind not in "iu" or not len(labels):
+        return False
+    return bool(labels.min() >= 0 and labels.max() < DENSE * count)
 
 
 def within_strata(values: Floats, clusters: NDArray[np.intp], strata: Labels) -> Floats:
