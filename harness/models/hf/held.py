@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cached_property
 from typing import Any
 
-import torch
 from transformers import PreTrainedTokenizerBase
 
 from harness.models.checkpoints.templates import DAY, parse_day, set_template
+from harness.models.hf.digests import CopiedTokenizer, digest_of_weights
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.spreading import is_offloaded, where
 from harness.models.hf.trials import Trials
-from harness.types import Generation, GenerationConfig, HarnessError, Request, fingerprint
+from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 
 class HeldModel:
@@ -44,7 +42,8 @@ class HeldModel:
         token_budget: int | None = None,
     ) -> None:
         self.model = model
-        self.tokenizer = deepcopy(tokenizer)
+        self._copied = CopiedTokenizer(tokenizer)
+        self.tokenizer = self._copied.tokenizer
         set_template(self.tokenizer, None, parse_day(DAY))
         self.name = name
         self.token_budget = token_budget
@@ -67,15 +66,10 @@ class HeldModel:
                 "that they cannot be told from others'; give its folder as model=FOLDER, with "
                 "backend.device=auto-split"
             )
-        spoken = {
-            "words": self.tokenizer.get_vocab(),
-            "template": self.tokenizer.chat_template,
-            "special": self.tokenizer.special_tokens_map,
-        }
         return {
             "backend": "held",
-            "weights": f"sha256:{digest_of_weights(self.model)}",
-            "tokenizer": fingerprint(spoken),
+            "weights": f"sha256-of-pieces:{digest_of_weights(self.model)}",
+            "tokenizer": self._copied.fingerprint,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "engine": "2",
         }
@@ -103,13 +97,3 @@ def _lent(model: Any) -> Iterator[None]:
         model.set_attn_implementation(attention)
         for name, module in model.named_modules():
             module.training = name in training
-
-
-def digest_of_weights(model: Any) -> str:
-    """SHA-256 of all weights by name, as they are in memory."""
-    digest = hashlib.sha256()
-    for name, weights in sorted(model.state_dict().items()):
-        digest.update(f"\n{name} {weights.dtype} {tuple(weights.shape)}\n".encode())
-        flat = weights.detach().contiguous().reshape(-1).view(torch.uint8).cpu()
-        digest.update(flat.numpy().data)
-    return digest.hexdigest()
