@@ -101,6 +101,7 @@ class Engine:
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
+        self._adapter = adapter
         self._beside = self._loop.run_until_complete(applied(self._core[0], adapter, name))
         set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
@@ -123,8 +124,10 @@ class Engine:
         """Answer in whatever order vLLM does.
 
         Raises:
-            HarnessError: its engine died.
+            HarnessError: its engine died, or it cannot weigh choices.
         """
+        if self._adapter and any(request.choices for request in requests):
+            self._adapter.check_weighing(self.encoder.name)
         jobs = (job for request in requests for job in self._jobs(request, generation, seed))
         finished = self._finished(jobs)
         try:
