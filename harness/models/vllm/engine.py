@@ -106,10 +106,7 @@ class Engine:
         set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         config = self._core[0].model_config
-        try:
-            declared = Declared.from_pretrained(folder)
-        except OSError:  # a checkpoint need not have one
-            declared = Declared.from_model_config(config.hf_config)
+        declared = _declared(folder, config.hf_config)
         self.vocabulary = int(config.get_vocab_size())
         ends = self.encoder.ends(declared.eos_token_id)
         self.ends = writable(self.encoder.tokenizer, name, ends, self.vocabulary)
@@ -287,3 +284,11 @@ def _end(
     loop.close()
     gc.collect()  # vLLM's own end needs modules that are gone when the interpreter ends
     watcher.communicate()
+
+
+def _declared(folder: Path, config: Any) -> Declared:
+    """What a checkpoint says of its generation; of its config where it says nothing apart."""
+    try:
+        return Declared.from_pretrained(folder)
+    except OSError:  # a checkpoint need not have one
+        return Declared.from_model_config(config)
