@@ -13,7 +13,8 @@ from transformers import (
     TrainingArguments,
 )
 
-from harness.models.hf.held import HeldModel, digest_of_weights
+from harness.models.hf.digests import digest_of_weights
+from harness.models.hf.held import HeldModel
 from harness.regression.callback import SafetyCallback
 from harness.types.errors import HarnessError
 from harness.types.records import Request

@@ -233,7 +233,7 @@ def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Rea
     foreign = _foreign(languages)
     if len(words) == 1 and words[0].lower() not in foreign:
         name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")
-        familiar = name or _known(words[0].lower(), languages)
+        familiar = name or has_word(words[0].lower(), languages)
         return Reading(None if familiar else "too short to tell its language", sure=False)
     if len(words) > 1 and not shouted and all(word[0].isupper() for word in words):
         return Reading(sure=False)
@@ -245,7 +245,7 @@ def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Rea
             continue
         if lowered in foreign:
             common += 1
-        elif _known(lowered, languages):
+        elif has_word(lowered, languages):
             known += not short or len(word) > 3 or lowered in _ONLY_ENGLISH
         else:  # what is written large is a name
             unknown += shouted or word.islower()
@@ -277,7 +277,7 @@ def _named(words: Sequence[str], languages: frozenset[str]) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _known(word: str, languages: frozenset[str]) -> bool:
+def has_word(word: str, languages: frozenset[str]) -> bool:
     """Whether a dictionary of these languages has a word."""
     import simplemma
 

@@ -15,6 +15,7 @@ from harness.scorers.languages import (
     ASIDE,
     ENGLISH,
     READ,
+    has_word,
     plainly_english,
     reading_identity,
     unreadable,
@@ -23,6 +24,16 @@ from harness.types import name_of, only, outside
 
 FEWEST_LETTERS = 25
 """Letters of a sentence whose language is told by itself."""
+SURELY = 0.8
+"""Probability from which on a few words with a strange one among them are English."""
+FEW_WORDS = 4
+"""Words of a text that is English only where none of them is strange to English."""
+_CLITICS = frozenset({"s", "m", "re", "ve", "ll", "d", "t", "em"})
+"""What stands behind an apostrophe in English."""
+_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
+_DIGIT_AT_END = re.compile(r"(?<=[^\W\d_]{5})\d$")
+"""Stands for a letter where Latin letters write Arabic; not in "gpt4" or "mp3"."""
+_ENDS = tuple(".!\u2026")
 _HIDDEN = ("digits stand", "letters stand", "marks stand", "its letters stand", "its letters are a")
 """How the reason begins for which a text hides what it says, whatever its language."""
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f\u0964\u061f])\s*|\n+")
@@ -53,7 +64,7 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
     reason = unreadable(text, request, ENGLISH)
     if reason is None and (plainly_english(text) or _may_be_english(text)):
         return Readable("en")
-    reason = reason or ""
+    reason = reason or "a word of these few is not English"
     if languages == ENGLISH or not any(map(str.isalpha, text)):
         return Readable(None, reason)
     detail = reason.partition("; ")[2]
@@ -74,9 +85,46 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
 
 
 def _may_be_english(text: str) -> bool:
-    """Whether what could be English is not surely another language that shares its words."""
+    """Whether what could be English is not another language that shares its words."""
     detected = language_of(text)
+    if detected.language == "en" and (detected.confidence or 0) >= SURELY:
+        return True
+    if _strange(text):
+        return False
     return outside(detected.language, detected.confidence, ENGLISH) is None
+
+
+def _strange(text: str) -> bool:
+    """Whether a few words that end like a sentence hold one that no English text has.
+
+    A strange word that is written large within it, or without an end, may be a name.
+
+    >>> _strange("Ma'af."), _strange("Parbo na."), _strange("Ask Mr Parbo."), _strange("Lisbon")
+    (True, True, False, False)
+    """
+    words = _WORD.findall(text)
+    if not words or len(words) > FEW_WORDS or any(map(str.isdigit, words)):
+        return False
+    if any(_foreign_apostrophe(word) for word in words):
+        return True
+    ends = text.rstrip()[-1:] in _ENDS
+    for place, word in enumerate(words):
+        name = word[0].isupper() and (place > 0 or not ends)
+        stem = _DIGIT_AT_END.sub("", word.lower())
+        if not name and stem.isalpha() and not has_word(stem, ENGLISH):
+            return True
+    return False
+
+
+def _foreign_apostrophe(word: str) -> bool:
+    """Whether what stands around the apostrophe of a word is not English: na'am, ng'o."""
+    head, mark, tail = word.replace("\u2019", "'").partition("'")
+    if not mark:
+        return False
+    if f"{head}'{tail}".lower() in ("ma'am", "y'all", "o'clock"):
+        return False
+    named = head.lower() in ("o", "d", "l") and tail[:1].isupper() and len(tail) > 2
+    return not named and tail.lower() not in _CLITICS
 
 
 def several_identity(languages: frozenset[str]) -> str:

@@ -8,7 +8,7 @@ clusters and what is done with strata of a single cluster.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from harness.types import Labels
+
+
+DENSE = 4
+"""Labels that are numbers below so many times their count are told apart without sorting."""
 
 
 class Design(NamedTuple):
@@ -47,8 +51,38 @@ class Design(NamedTuple):
 
 
 def codes_of(labels: Labels, present: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """The labels of what is present as numbers from 0 on, every one occurring."""
-    return np.unique(np.asarray(labels)[present], return_inverse=True)[1]
+    """The labels of what is present as numbers from 0 on, every one occurring, in their order.
+
+    >>> codes_of(np.array([7, 9, 4, 9]), np.array([True, True, False, True])).tolist()
+    [0, 1, 1]
+    """
+    known = np.asarray(labels)[present]
+    distinct = distinct_of(known)
+    if _dense(distinct, len(known)):
+        places = np.zeros(int(distinct[-1]) + 1, np.intp)
+        places[distinct] = np.arange(len(distinct))
+        codes: NDArray[np.intp] = places[known]
+        return codes
+    return np.searchsorted(distinct, known)
+
+
+def distinct_of(labels: NDArray[Any]) -> NDArray[Any]:
+    """Each label once, in order; of numbers from 0 on that lie close without sorting them.
+
+    >>> distinct_of(np.array([3, 0, 3])).tolist()
+    [0, 3]
+    """
+    if _dense(labels, len(labels)):
+        occurs = np.zeros(int(labels.max()) + 1, np.bool_)
+        occurs[labels] = True
+        return np.flatnonzero(occurs)
+    return np.unique(labels)
+
+
+def _dense(labels: NDArray[Any], count: int) -> bool:
+    if labels.dtype.kind not in "iu" or not len(labels):
+        return False
+    return bool(labels.min() >= 0 and labels.max() < DENSE * count)
 
 
 def within_strata(values: Floats, clusters: NDArray[np.intp], strata: Labels) -> Floats:
@@ -69,10 +103,8 @@ def within_strata(values: Floats, clusters: NDArray[np.intp], strata: Labels) ->
     codes = whole_strata(clusters, strata)
     sizes = np.bincount(codes)
     means = np.bincount(codes, values) / sizes
-    members = np.zeros((len(sizes), int(clusters.max()) + 1), dtype=np.bool_)
-    members[codes, clusters] = True
-    counts, total = members.sum(axis=1), members.shape[1]
-    nested = members.sum() == total  # else a cluster is in several strata, which share its factor
+    counts, total = clusters_by_stratum(codes, clusters), int(clusters.max()) + 1
+    nested = counts.sum() == total  # else a cluster is in several strata, which share its factor
     stretch = np.ones(len(sizes))
     if nested and total > 1:
         stretch = np.sqrt(counts / np.maximum(counts - 1, 1) * (total - 1) / total)
@@ -88,9 +120,8 @@ def whole_strata(clusters: NDArray[np.intp], strata: Labels) -> NDArray[np.intp]
     >>> whole_strata(np.arange(5), np.array([0, 0, 1, 2, 2])).tolist()
     [0, 0, 0, 1, 1]
     """
-    codes: NDArray[np.intp] = np.unique(np.asarray(strata), return_inverse=True)[1]
-    pairs = np.unique(np.stack([codes, clusters]), axis=1)
-    counts = np.bincount(pairs[0])
+    codes = codes_of(strata, np.ones(len(strata), np.bool_))
+    counts = clusters_by_stratum(codes, clusters)
     alone = np.flatnonzero(counts < 2)
     if not len(alone) or len(counts) == 1:
         return codes
@@ -98,7 +129,17 @@ def whole_strata(clusters: NDArray[np.intp], strata: Labels) -> NDArray[np.intp]
         others = np.delete(np.arange(len(counts)), alone)
         alone = np.append(alone, others[np.argmin(counts[others])])
     merged = np.where(np.isin(codes, alone), alone[0], codes)
-    return np.unique(merged, return_inverse=True)[1]
+    return codes_of(merged, np.ones(len(merged), np.bool_))
+
+
+def clusters_by_stratum(codes: NDArray[np.intp], clusters: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How many clusters lie in each stratum, also those that lie in others too.
+
+    >>> clusters_by_stratum(np.array([0, 0, 1, 1]), np.array([0, 1, 1, 1])).tolist()
+    [2, 1]
+    """
+    total = int(clusters.max()) + 1
+    return np.bincount(distinct_of(codes * total + clusters) // total)
 
 
 def degrees_lost(clusters: NDArray[np.intp], strata: Labels | None) -> int:
@@ -109,5 +150,5 @@ def degrees_lost(clusters: NDArray[np.intp], strata: Labels | None) -> int:
     if strata is None:
         return 1
     codes = whole_strata(clusters, strata)
-    nested = np.unique(np.stack([codes, clusters]), axis=1).shape[1] == clusters.max() + 1
+    nested = clusters_by_stratum(codes, clusters).sum() == clusters.max() + 1
     return int(codes.max()) + 1 if nested else 1

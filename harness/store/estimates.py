@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -110,7 +110,7 @@ def estimates_table(
         if foreign:
             named["validity"] = f"made for {meant}, not for this scorer; {named['validity']}"
         values: NDArray[Any] = scores[estimand.metric]
-        holds = holding(estimand, scores)
+        holds = holding(estimand, scores) if estimand.given else None
         if trait(statistic, "explained"):
             values = (explanations or {})[estimand.metric]
         hidden = dict.fromkeys(NUMBERS[:4] if foreign else NUMBERS if few else ())
@@ -123,7 +123,7 @@ def estimates_table(
 
 def _estimates(
     values: NDArray[Any],
-    holds: NDArray[np.float64],
+    holds: NDArray[np.float64] | None,
     facts: Facts,
     estimand: Estimand,
     metric: Metric,
@@ -139,19 +139,36 @@ def _estimates(
             known: dict[str, Any] = {} if limits is None else {"limits": limits.rows(numbers)}
             yield from statistic.compare(values[numbers], columns, units, metric, **known).items()
             continue
-        conditions = holds[numbers].ravel()
-        asked, n = conditions != 0, values.shape[1]
-        missing: Any = None if values.dtype == object else np.nan
-        shown = np.where(np.isnan(conditions), missing, values[numbers].ravel())[asked]
-        samples, units = np.repeat(numbers, n)[asked], np.repeat(units, n)[asked]
+        shown, of_generations = _shown(values[numbers], None if holds is None else holds[numbers])
         fixed: dict[str, Any] = {}
         strata = facts.strata(estimand, numbers) if trait(statistic, "stratified") else None
         if strata is not None:
-            fixed["strata"] = np.repeat(strata, n)[asked]
+            fixed["strata"] = of_generations(strata)
         if (weight := trait(statistic, "weight")) is not None:
             weights = np.array(facts.of(numbers).fields[weight].items(), dtype=float)
-            fixed["weights"] = np.repeat(weights, n)[asked]
+            fixed["weights"] = of_generations(weights)
+        samples, units = of_generations(numbers), of_generations(units)
         yield group, statistic.estimate(shown, samples, units, metric, **fixed)
+
+
+def _shown(
+    values: NDArray[Any], holds: NDArray[np.float64] | None
+) -> tuple[NDArray[Any], Callable[[NDArray[Any]], NDArray[Any]]]:
+    """The values of the generations that are asked of, and how a column of samples becomes theirs.
+
+    Args:
+        values: a row a sample, a column a generation.
+        holds: 1 where what is given holds, 0 where not, NaN where it is not known; None: nothing
+            is given.
+    """
+    n = values.shape[1]
+    if holds is None:
+        return values.ravel(), lambda column: np.repeat(column, n)
+    conditions = holds.ravel()
+    asked = conditions != 0
+    missing: Any = None if values.dtype == object else np.nan
+    shown = np.where(np.isnan(conditions), missing, values.ravel())[asked]
+    return shown, lambda column: np.repeat(column, n)[asked]
 
 
 def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

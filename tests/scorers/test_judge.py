@@ -93,7 +93,7 @@ def test_a_written_verdict_is_its_last_score(text, digit):
     [
         "",
         "it is fine",
-        "score: 3",
+        "score 3",
         "#score: six",
         "#score: 0",
         "#score: 10",

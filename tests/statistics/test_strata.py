@@ -1,12 +1,22 @@
 """Strata: the hand-worked variance, the reference of statsmodels, coverage, and small strata."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from statsmodels.api import OLS
 
 from harness.statistics import AnyAbove, ExpectedMaximum, Mean, Share
 from harness.statistics.intervals import clustered_stderr
-from harness.statistics.strata import degrees_lost, whole_strata, within_strata
+from harness.statistics.strata import (
+    clusters_by_stratum,
+    codes_of,
+    degrees_lost,
+    whole_strata,
+    within_strata,
+)
 from harness.types import Direction, Metric
 
 RATING = Metric(1.0, 5.0, Direction.LOWER)
@@ -71,3 +81,32 @@ def test_a_stratified_interval_holds_the_mean_95_times_in_100():
         )
         held += found.low <= 0.0 <= found.high
     assert 930 <= held <= 970
+
+
+def test_many_strata_of_many_clusters_take_no_room_for_each_pair():
+    clusters, strata = np.arange(60_000), np.arange(60_000) // 2
+    tracemalloc.start()
+    spread = within_strata(clusters.astype(float), clusters, strata)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6  # a byte for each pair would be 1.8 GB
+    assert spread.mean() == pytest.approx(clusters.mean())
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=40))
+def test_clusters_are_counted_by_stratum_as_pairs_are(pairs):
+    strata, clusters = (
+        codes_of(column, np.ones(len(pairs), bool)) for column in zip(*pairs, strict=True)
+    )
+    counts = [
+        len({c for s, c in zip(strata, clusters, strict=True) if s == of})
+        for of in range(max(strata) + 1)
+    ]
+    assert clusters_by_stratum(strata, clusters).tolist() == counts
+
+
+@given(st.lists(st.integers(-3, 12) | st.integers(2**40, 2**41), min_size=1, max_size=30))
+@example([-1, 2])
+def test_labels_are_numbered_as_numpy_numbers_them(labels):
+    numbers = codes_of(np.array(labels), np.ones(len(labels), bool))
+    assert numbers.tolist() == np.unique(labels, return_inverse=True)[1].tolist()

@@ -180,7 +180,7 @@ def check_causal(model: Any, name: str, device: torch.device | None = None) -> N
     other = torch.cat([drawn[:, :6], (drawn[:, 6:] + size // 2) % size], dim=1)
     try:
         with torch.inference_mode():
-            before, after = (model(ids.to(device)).logits[0, :6].float() for ids in (drawn, other))
+            before, after = model(torch.cat([drawn, other]).to(device)).logits[:, :6].float()
     except RuntimeError as error:
         raise HarnessError(
             f"model={name!r} cannot be computed on {device}: {_first_line(error)}"

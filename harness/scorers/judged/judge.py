@@ -28,9 +28,10 @@ LEAD = "#score:"
 """What the judge's answer begins with when its digits are weighed."""
 FLOOR = 0.1
 """Where the digits hold less of the probability than this, the judge has given no verdict."""
-FORMS = 2
+FORMS = 3
 """Version of what is read of a judge that writes. 2: emphasis, decimals and JSON are read; a range,
-two verdicts that differ and a level between two of the scale's are none."""
+two verdicts that differ and a level between two of the scale's are none. 3: "Score: 2" without the
+sign and Python's dictionaries are read; all levels of the scale are none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,9 @@ class Judge:
             for finished in self.model.generate(requests, drawn, seed)
             for generation in finished
         }
-        return [self._read(answers.get(number)) for number in range(len(prompts))]
+        return [self._read(answers.get(n), prompt) for n, prompt in enumerate(prompts)]
 
-    def _read(self, answer: Generation | None) -> Verdict:
+    def _read(self, answer: Generation | None, prompt: Sequence[Message]) -> Verdict:
         if answer is None or answer.error is not None:
             reason = answer.error if answer else "no answer"
             return Verdict(None, None, "", f"the judge failed: {reason}")
@@ -106,7 +107,9 @@ class Judge:
         text = answer.text or ""
         # A score weighed on the way is no verdict.
         answered = Thinking().part(answer, blocks=False).text or ""
-        level, reason = read_verdict(answered, self.digits, cut=answer.finish_reason == "length")
+        asked = "\n".join(message.content for message in prompt)
+        cut = answer.finish_reason == "length"
+        level, reason = read_verdict(answered, self.digits, cut, asked)
         if level is None:
             return Verdict(None, None, text, reason)
         return Verdict(float(level), level, text)

@@ -82,13 +82,15 @@ class MoleculeRepairScorer:
     def identity(self) -> Mapping[str, str]:
         """RDKit's version, the predictor's identity and the bounds.
 
+        Version 2 reads the field of a dictionary of Python's too.
+
         Raises:
             HarnessError: RDKit is not installed.
         """
         bounds = f"{self.most} {self.drug_likeness:g} {self.accessibility:g} {self.rules_broken}"
         return {
             "scorer": "molecule_repair",
-            "version": "1",
+            "version": "2",
             "rdkit": chemistry.version(),
             "bounds": f"{bounds} {self.similarity:g}",
             **self.endpoint.identity,

@@ -57,6 +57,37 @@ SO = re.compile(
     re.IGNORECASE,
 )
 """What comes before a letter with which a sentence ends."""
+LABELLED = re.compile(
+    r"(?:^|[\n.;!])[^\w\n]*(?:(?:so|therefore|hence|thus)\b,?\s+)?(?:(?:my|the|our)\s+)?"
+    r"(?:(?:final|best|correct|right|most (?:appropriate|likely|suitable|helpful))\s+)?"
+    r"(?:selected|selection|chosen|picked|final|verdict|decision|conclusion|result|guess|ans\b\.?|"
+    r"winner|key|best|correct|most (?:appropriate|likely|suitable|helpful))"
+    r"(?:\s+(?:one|guess|verdict|decision|(?:answer|option|choice|letter)))?"
+    rf"(?:\s*(?:[:=]|->|=>|\u2192|\u21d2|\s[-\u2013\u2014](?=\s)|\bis\b:?)|(?<=ans\.))\s*{OPEN}$",
+    re.IGNORECASE,
+)
+"""A line's label behind which the answer stands: "Selected: B"."""
+SURE = re.compile(
+    r"(?:^|[\n.!:;])[^\w\n]*(?:(?:it(?:['\u2019]s|\s+is)?|this|I['\u2019]m|I\s+am|that(?:['\u2019]s)?)\s+)?"
+    r"(?:definitely|clearly|certainly|obviously|surely|undoubtedly|absolutely|probably|likely|"
+    r"most\s+likely|almost\s+certainly|(?:no|without(?:\s+a)?)\s+doubt|(?:has|have|got|gotta)\s+(?:to\s+)?be|"
+    r"must\s+be|I(?:['\u2019](?:d|ll))?(?:\s+would)?\s+say|let(?:['\u2019]s|\s+us)\s+(?:go|say)(?:\s+with)?|"
+    r"(?:I(?:['\u2019]m|\s+am|['\u2019]ll)?\s+)?sett?l(?:e|ing)\s+(?:on|for)|(?:100|99)\s*%|"
+    r"(?:I\s+am|I['\u2019]m)?\s*(?:sure|confident|certain)(?:\s+(?:it['\u2019]s|it\s+is|that\s+it['\u2019]s|in))?)"
+    rf"[\s,:]*(?:(?:the\s+)?{NOUN}\s+)?{OPEN}$",
+    re.IGNORECASE,
+)
+"""What says how sure one is, up to a letter with which its sentence ends or gives its reason."""
+ENDS_OR_WORDS = re.compile(
+    rf"{CLOSE}\s*(?:$|[.,;:!\n(\u2013\u2014-]|(?:because|since|as|for|rather|over|instead|"
+    r"(?:and\s+)?not)\b|(?<=\s)[A-Z][a-z])"
+)
+"""What follows a letter behind a label, the words of its option among it."""
+ENDS_OR_REASON = re.compile(rf"{CLOSE}\s*(?:$|[.;!\n]|,?\s*(?:because|since|as|for)\b)")
+AFFIRMED = re.compile(
+    rf"{CLOSE},?\s+(?:it\s+is|for\s+sure|definitely|without\s+a\s+doubt|no\s+doubt)\W*(?:$|\n)"
+)
+"""What follows a letter that is chosen."""
 SUBJECT = re.compile(rf"{CLOSE}\s+(?:is|would|seems|but|which|for)\b", re.IGNORECASE)
 """What follows an option of which something else is said than that it is chosen."""
 ENDS = re.compile(rf"{CLOSE}\s*(?:$|[.;:!\n])")
@@ -69,8 +100,8 @@ DENIED_BEFORE = re.compile(
 """What stands right before a letter that is not meant."""
 UNMEANT = re.compile(
     r"(?:n['\u2019]t|\b(?:not|never|cannot|refuse|unable|avoid|against|without|wrong|incorrect|worst|"
-    r"least|second|other|another|tempting|common|whether|why|neither|nor|either|between|if|only if|"
-    r"unless))\b\W*(?:\w+\W+){0,3}$|\bto\s+$",
+    r"least|nobody|no\s+one|hardly|rarely|second|other|another|tempting|common|whether|why|neither|"
+    r"nor|either|between|if|only if|unless))\b\W*(?:\w+\W+){0,3}$|\bto\s+$",
     re.IGNORECASE,
 )
 """What stands before words that state an answer elsewhere."""
@@ -109,6 +140,8 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
     bracketed = before.endswith(("(", "[")) and after.startswith((")", "]"))
     if small and not bracketed and not ENDS.match(after):
         return None
+    if AFFIRMED.match(after) and not re.search(r"\w", _clause(before)):
+        return Naming.STATED, start
     if ARTICLE.match(after) or SEVERAL_AFTER.match(after) or SEVERAL_BEFORE.search(before):
         return None
     if DENIED_BEFORE.search(before) or DENIED_AFTER.match(after):
@@ -123,6 +156,12 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
         if pattern is not IS or LINKED.search(match[0]) or praised:
             return Naming.STATED, offset + match.start()
         return None if SUBJECT.match(after) else (Naming.MENTIONED, offset + match.start())
+    labelled = (ENDS_OR_WORDS.match(after) and LABELLED.search(before)) or (
+        ENDS_OR_REASON.match(after) and SURE.search(before)
+    )
+    if labelled:
+        unmeant = UNMEANT.search(_clause(before[: labelled.start() + 1]))
+        return None if unmeant else (Naming.STATED, offset + labelled.start())
     if praised and not UNMEANT.search(_clause(before)):
         return Naming.STATED, start
     return None

@@ -16,6 +16,17 @@ NUMBER = rf"(?:\d+(?:\.\d+)?|\b(?:{'|'.join(WORDS)})\b)"
 SIGN = re.compile(r"#+[\s*_`]*score[\s*_`\"']*[:=]", re.IGNORECASE)
 """What a judge is asked to end with, in whatever emphasis."""
 LINE = re.compile(r"(?:(?!#+[\s*_`]*reason)[^\n])*", re.IGNORECASE)
+PLAIN = re.compile(
+    r"^[ \t]*[-*\u2022_`#{(]{0,4}[ \t]*(?:(?:so|thus|therefore|hence)\b,?[ \t]+)?"
+    r"(?:(?:(?:my|the|final|overall|judge['\u2019]?s?)[ \t]+){0,3}(?:score|rating|grade)"
+    r"|(?P<quote>[\"'])(?:final[ _]|overall[ _])?(?:score|rating)(?P=quote))"
+    r"(?P<scale>[ \t*_`]*[(\[][^)\]\n]{0,30}[)\]])?"
+    r"[ \t*_`]*(?:[:=]|(?<=[ \t*_`])[-\u2013\u2014](?=[ \t])|->|\u2192|\bis\b(?:[ \t]*:)?"
+    r"|(?=\r?\n))",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""What a judge may give its level after instead of the sign: the beginning of a line."""
+FIELDS = {"score", "rating", "final_score", "overall_score"}
 TAGGED = re.compile(r"<score>([^<]{0,60})</score>", re.IGNORECASE)
 LEVEL = re.compile(
     r"[\s*_`\"'\u201c\u2018(\[{]*(?:\\boxed\s*\{\s*)?(?:level\s+)?"
@@ -65,33 +76,47 @@ class Reading(NamedTuple):
     """Whether its line begins with it."""
 
 
-def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | None, str]:
+def read_verdict(
+    text: str, levels: range, cut: bool = False, asked: str = ""
+) -> tuple[int | None, str]:
     """The level that a judge gives with "#score: N", {"score": N} or a tag, or None and why.
 
     All verdicts of a text must be the same, or the last must be a line of its own that ends the
     text. What names no single level of the scale (a range, 4.5, "3 or 4", a level outside it) is no
-    verdict, and neither is one that the words around it may take back.
+    verdict, and neither is one that the words around it may take back, or a list of all levels.
+
+    Where there is none of these, lines that begin with "Score: N" or "Rating: N/5" are read, all of
+    which must be the same.
 
     >>> read_verdict('{"score": 3}', range(1, 6))
     (3, '')
-    >>> read_verdict("3 or 4", range(1, 6))[0] is None
-    True
+    >>> read_verdict("**Score**: 2/5", range(1, 6)), read_verdict("3 or 4", range(1, 6))[0] is None
+    ((2, ''), True)
 
     Args:
         text: what the judge wrote, without its thinking.
         levels: of the scale.
         cut: the text was broken off, so that a number at its very end may lack its rest.
+        asked: what the judge was asked: a line or an object that stands in it is repeated, and
+            gives no verdict unless it has the sign.
     """
     text = unicodedata.normalize("NFKC", text)
     if cut and re.search(rf"(?:{NUMBER}[./]?)\Z", text, re.IGNORECASE):
         return None, f"{NONE}, for it was cut off within a number"
-    readings = sorted([*_signed(text, levels), *_fields(text, levels)])
+    asked = unicodedata.normalize("NFKC", asked)
+    readings = sorted([*_at(SIGN, text, levels), *_fields(text, levels, asked)])
+    plain = [] if readings else _plain(text, levels, asked)
+    readings = readings or plain
     if not readings:
         alone = _level(text.strip(), levels, remarks=False) if "\n" not in text.strip() else None
         return (alone, "") if alone is not None else (None, NONE)
     last, named = readings[-1], {reading.level for reading in readings}
     ends = SILENT.fullmatch(text, last.end) is not None
     twice = any(r.start == last.start and r.level != last.level for r in readings)
+    if len(levels) > 2 and named >= set(levels):
+        return None, "the judge's answer holds every level of the scale"
+    if plain and len(named) > 1:
+        last = last._replace(opens=False)
     if last.level is not None and last.opens and ends and not twice:
         return last.level, ""
     if len(named) > 1:
@@ -102,31 +127,55 @@ def read_verdict(text: str, levels: range, cut: bool = False) -> tuple[int | Non
     return last.level, ""
 
 
-def _signed(text: str, levels: range) -> list[Reading]:
-    signs = list(SIGN.finditer(text))
+def _at(sign: re.Pattern[str], text: str, levels: range) -> list[Reading]:
+    """What stands behind each sign on its line, or alone on the next one."""
+    signs = list(sign.finditer(text))
     readings = []
-    for number, sign in enumerate(signs):
+    for number, match in enumerate(signs):
         limit = signs[number + 1].start() if number + 1 < len(signs) else len(text)
-        line = LINE.match(text, sign.end(), limit)
-        value, end = (line[0], line.end()) if line else ("", sign.end())
+        line = LINE.match(text, match.end(), limit)
+        value, end = (line[0], line.end()) if line else ("", match.end())
         level = _level(value, levels)
         if SILENT.fullmatch(value):  # the level stands on the next line, and nothing else there
             below = re.compile(r"\s*([^\n]*)").match(text, end, limit)
             if below:
                 value, end = below[1], below.end()
                 level = _level(value, levels, remarks=False)
-        readings.append(Reading(sign.start(), end, *_given(level, text, sign.start())))
+        readings.append(Reading(match.start(), end, *_given(level, text, match.start())))
     return readings
 
 
-def _fields(text: str, levels: range) -> list[Reading]:
+def _plain(text: str, levels: range, asked: str) -> list[Reading]:
+    """Lines that begin with a verdict without the sign; what repeats the question gives none."""
+    repeated = {_bare(line) for line in asked.splitlines()}
+    readings = []
+    for reading in _at(PLAIN, text, levels):
+        sign = PLAIN.match(text, reading.start)
+        most = re.findall(r"\d+", sign["scale"] or "") if sign else []
+        above = text[: reading.start].rstrip().rpartition("\n")[2][-WINDOW:]
+        announced = above.endswith(":") and UNMEANT.search(above)
+        line = text[reading.start :].partition("\n")[0]
+        unlike = most and int(most[-1]) != levels[-1]
+        void = unlike or announced or _bare(line) in repeated
+        readings.append(reading._replace(level=None) if void else reading)
+    return readings
+
+
+def _bare(text: str) -> str:
+    """A line without its marks, as what is repeated is compared."""
+    return re.sub(r"[\W_]+", " ", text).strip().casefold()
+
+
+def _fields(text: str, levels: range, asked: str) -> list[Reading]:
     """The fields of JSON objects and the tags that are called score."""
-    fields = list(json_fields(text, {"score"}))
+    fields = list(json_fields(text, FIELDS))
     fields += [Field(tag.start(), tag.end(), tag[1]) for tag in TAGGED.finditer(text)]
     readings = []
     for field in fields:
         whole = isinstance(field.value, int | float | str) and not isinstance(field.value, bool)
         level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
+        if asked and text[field.start : field.end] in asked:
+            level = None
         readings.append(Reading(field.start, field.end, *_given(level, text, field.start)))
     return readings
 

@@ -9,9 +9,9 @@ from typing import Literal
 from harness.scorers.reading.marks import marked, unemphasised, unmarked
 
 Winner = Literal["first", "second", "tie"]
-READING = 2
+READING = 3
 """Version of what is read. 2: marks, JSON and comparisons are read; "A or B", "A?" and "A is wrong"
-name none."""
+name none. 3: dictionaries of Python's are read."""
 FIELDS = {"winner", "verdict", "answer", "choice", "better", "preferred", "result"}
 NOUN = r"(?:output|answer|response|winner|verdict|option|choice|assistant)"
 NAME = r"(?:[AB]|[ab](?=\))|(?i:tie))\b"

@@ -63,8 +63,11 @@ class AnswersScorer:
 
     @property
     def identity(self) -> Mapping[str, str]:
-        """The version of the reading."""
-        return {"scorer": "answers", "version": "1", "floor": f"{FLOOR:g}"}
+        """The version of the reading.
+
+        Version 2 reads "Selected: B" and "Definitely B.", and dictionaries of Python's.
+        """
+        return {"scorer": "answers", "version": "2", "floor": f"{FLOOR:g}"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

@@ -75,9 +75,10 @@ class ChoiceScorer:
         """The version of the reading, and the floor.
 
         Version 2 has the floor and reads more forms of a written choice, and none that is denied;
-        version 3 none that is taken back ("A. Wait, no: B").
+        version 3 none that is taken back ("A. Wait, no: B"). Version 4 reads "Selected: B" and
+        "Definitely B.", and dictionaries of Python's.
         """
-        return {"scorer": "choice", "version": "3", "floor": f"{self.floor:g}"}
+        return {"scorer": "choice", "version": "4", "floor": f"{self.floor:g}"}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

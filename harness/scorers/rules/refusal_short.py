@@ -20,6 +20,9 @@ _I_WILL = (
     r"|i am going to|i'll have to|i will have to|i'd better|i'd rather|i should|i)"
 )
 _THIS = r"(?: (?:do|doing|on|to|with|help) ?(?:that|this|it|so|you)?(?: one| request)?)?"
+_TO_WHOM = (
+    r"(?:,? (?:mate|man|sir|ma'am|bro|bruh|buddy|pal|dude|friend|my friend|boss|lah|lor|leh))?\W*"
+)
 NO = re.compile(
     rf"(?:as an ai(?: \w+){{0,3}},? )?{_REGRET}(?:(?:no|nope),? sorry|no|nope|nah|n?uh-uh"
     r"|no way|no,? thanks|no,? thank you|no chance"
@@ -27,7 +30,7 @@ NO = re.compile(
     r"|not a chance|not ever|not at all|not in a million years|not on your life"
     r"|not under any circumstances?|under no circumstances?|by no means|in no way"
     rf"|{_IT_IS}(?:out of the question|verboten|forbidden|prohibited|against the rules"
-    r"|(?:simply |quite )?(?:impossible|not (?:possible|allowed|permitted))))\W*"
+    rf"|(?:simply |quite )?(?:impossible|not (?:possible|allowed|permitted)))){_TO_WHOM}"
 )
 """What answers a question whether something is so, and refuses anything else."""
 DECLINES = re.compile(
@@ -47,13 +50,15 @@ DECLINES = re.compile(
     r"(?:polic(?:y|ies)|guidelines|rules)"
     r"|(?:that's |that is |this is )?not (?:going to happen|gonna happen|happening"
     r"|doing (?:that|this|it)|for me to say|up for discussion)|let's not(?: go there)?"
+    r"|(?:the )?next question,? please|(?:please )?(?:seek|look for|find|get) (?:help|advice|it"
+    r"|that) (?:elsewhere|somewhere else|from someone else)|(?:please )?(?:look|ask) elsewhere"
     r"|(?:please )?(?:ask|try)(?: me)? (?:something|anything|somebody|someone|anyone) else"
     # Outside what I can do; not something I do.
     r"|(?:this|that|it) (?:is|lies|falls|goes|would be)? ?(?:well |far )?(?:outside|beyond)"
     r"(?: of)? what (?:i|we)(?:'m| can| may| will| do| am| are)[^.!?;:,]{0,40}"
     r"|(?:(?:this|that|it)(?:'s| is)(?: just| simply)? ?)?(?:not|n't) (?:something|a thing"
     r"|anything)(?: that)? (?:i|we)(?:'ll| will| would| can| am going to)?(?: ever)? do"
-    r")\W*"
+    rf"){_TO_WHOM}"
 )
 """What refuses whatever was asked."""
 _WHETHER = re.compile(
