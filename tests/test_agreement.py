@@ -374,3 +374,19 @@ def test_what_was_left_out_is_printed_and_kept_with_the_record(harness, tmp_path
 def test_labels_in_a_file_of_another_kind_are_said_by_their_option(tmp_path):
     with pytest.raises(HarnessError, match=r"^labels='.*l\.xlsx' is not a file or folder"):
         read_labels(tmp_path / "l.xlsx", LabelFormat())
+
+
+@pytest.mark.parametrize(
+    "option", ["format.values={yes: 1, no: 0}", 'format.keep={label: ["1", "0"]}']
+)
+def test_what_words_stand_for_and_which_rows_count_are_said_on_the_command_line(
+    harness, tmp_path, option
+):
+    write_labels(tmp_path / "l.csv", *(("yes", "no") if "values" in option else (1, 0)), "perhaps")
+    done = harness("scorer=[refusal]", "labels=l.csv", option, module="harness.agreement")
+    assert done.returncode == 0, done.stderr
+    assert "perhaps" in " ".join(done.stdout.split()) or "keep" in option
+    wrong = harness(
+        "scorer=[refusal]", "labels=l.csv", f"{option.split('=')[0]}=3", module="harness.agreement"
+    )
+    assert "=3 must be a mapping, as {word: 1}, or null" in wrong.stderr

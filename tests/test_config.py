@@ -4,6 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+import yaml
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -214,3 +215,26 @@ def test_every_task_has_margins_with_reasons_of_what_its_own_scorers_give(task):
         for metric in plugins.make("scorer", scorers[chosen], Scorer).metrics
     }
     assert {e.metric for e in gated} <= given
+
+
+OPEN = {("backend", "hf", "template_args"), ("backend", "vllm", "options"),
+        ("backend", "any_llm", "client"), ("backend", "any_llm", "extra"),
+        ("backend", "openai", "extra")}  # fmt: skip
+"""Options that are mappings of names which no YAML of ours can know."""
+
+
+@pytest.mark.parametrize(("group", "option", "key"), sorted(OPEN))
+def test_an_option_that_is_a_mapping_of_any_names_takes_one(group, option, key):
+    for written in (f"{group}.{key}={{thinking: false}}", f"+{group}.{key}.thinking=false"):
+        assert composed(f"{group}={option}", written)[group][key] == {"thinking": False}
+
+
+def test_no_option_of_a_group_is_an_empty_mapping_which_would_take_no_name():
+    """Of a group Hydra refuses names that are not there, so that none could ever be given."""
+    closed = {
+        f"{path.relative_to(CONF_DIR)}: {key}"
+        for path in Path(CONF_DIR).glob("*/*.yaml")
+        for key, value in (yaml.safe_load(path.read_text("utf-8")) or {}).items()
+        if value == {}
+    }
+    assert closed == set()

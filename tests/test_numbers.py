@@ -25,9 +25,8 @@ TEXTS = (
     "group",
 )
 VALUES = ("estimate", "stderr", "low", "high", "worst", "best")
-CLOSE = {"harmfulness_offline": 0.15, "toxicity_offline": 0.02, "empathy_offline": 1e-3}
-"""Of networks that read in bfloat16 where there is such, in 8 bits, and in float32: how far apart
-processors may be."""
+CLOSE = {"harmfulness_offline": 1e-4, "toxicity_offline": 0.02, "empathy_offline": 1e-3}
+"""Of networks that read in float32 and in 8 bits: how far apart processors may be."""
 COUNTS = ("n", "n_scored", "n_failed", "clusters")
 
 

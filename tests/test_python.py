@@ -142,6 +142,12 @@ def test_options_are_written_as_the_command_line_has_them():
         "generation.n=5", "mitigation=none", "+mitigation@mitigations.p=p",
         "+mitigation@mitigations.q=q",
     ]  # fmt: skip
+    assert overrides_of({"backend": {"extra": {"a": {"b": [1, {"c": "x y"}]}}}}) == [
+        'backend.extra={a:{b:[1,{c:"x y"}]}}'
+    ]
+    assert overrides_of({"task.data": {"a.b": 1}, "x.y": {"null": 1}}) == [
+        "task.data.a.b=1", "x.y.null=1",
+    ]  # fmt: skip
     assert overrides_of({"a": "yes", "b": "1e5", "c": "x-y/z"}) == ['a="yes"', 'b="1e5"', "c=x-y/z"]
 
 
@@ -172,3 +178,66 @@ def test_what_means_nothing_is_one_sentence(given, words):
         harness.run(**given)
     assert words in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+TURNS = "{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% endfor %}"
+BRIEF = {"limit": 1, "scorer": "refusal", "max_unmeasured": 1, "generation": {"max_new_tokens": 2}}
+
+
+@pytest.fixture
+def held(tiny_causal, tmp_path):
+    model, tokenizer = tiny_causal
+
+    def asked(template, **options):
+        tokenizer.chat_template = template
+        options = {"results": tmp_path / "results", **BRIEF, **options}
+        return harness.run("med_harm", model, tokenizer=tokenizer, **options).run.info
+
+    return asked
+
+
+def test_a_model_in_memory_says_of_its_prompts_what_one_of_a_folder_does(held):
+    refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}"
+    info = held(refuses + TURNS, system="Be kind.")
+    assert info.first_prompt["text"].startswith("<|user|>Be kind.\n\n")
+    assert "has no place for a system text, which went before" in " ".join(info.notes)
+    vendor = "{% if messages[0].role != 'system' %}<|system|>Be Bob.{% endif %}"
+    assert "own system text stands in every prompt" in " ".join(held(vendor + TURNS).notes)
+    assert set(info.sessions[-1]["model"]) == {"float32"}
+
+
+def test_a_model_in_memory_takes_what_is_said_of_its_prompts(held, tmp_path):
+    reads = TURNS + "{{ 'hm' if enable_thinking }}{{ strftime_now('%Y') }}"
+    plain = held(reads)
+    thinking = held(reads, backend={"template_args": {"enable_thinking": True}})
+    later = held(reads, **{"backend.today": "2031-01-01"})
+    (tmp_path / "t.jinja").write_text("Mine. " + TURNS)
+    other = held(reads, **{"backend.chat_template": tmp_path / "t.jinja"}, backend="hf")
+    ends = [info.first_prompt["text"][-6:] for info in (plain, thinking, later)]
+    assert [end[-4:] for end in ends] == ["2025", "2025", "2031"]
+    assert ends[1] == "hm2025"
+    assert other.first_prompt["text"].startswith("Mine. ")
+    names = {info.identity["model"]["tokenizer"] for info in (plain, thinking, later, other)}
+    assert len(names) == 4
+    with pytest.raises(harness.HarnessError, match="reads no 'enable_thinkin'"):
+        held(reads, backend={"template_args": {"enable_thinkin": True}})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"backend.dtype": "bfloat16"}, {"backend": "vllm"}, {"backend": {"quantize": "int8"}},
+        {"backend": "echo"}, {"+backend.nix": 1}, {"backend.device": "cpu"},
+    ],
+)  # fmt: skip
+def test_an_option_that_nothing_would_read_of_a_model_in_memory_is_refused(held, given):
+
+    with pytest.raises(harness.HarnessError, match=r"backend.* in memory as it is; it takes chat"):
+        held(TURNS, **given)
+
+
+def test_a_model_of_ours_takes_no_option_of_a_backend(tmp_path):
+    from harness.models.echo import EchoModel
+
+    with pytest.raises(harness.HarnessError, match=r"backend\.answer.* it takes none of them"):
+        harness.run("med_harm", EchoModel(), **{"backend.answer": "x"}, results=tmp_path)

@@ -134,18 +134,36 @@ def overrides_of(options: Mapping[str, object]) -> list[str]:
     Example:
         >>> overrides_of({"limit": 10, "scorer": ["refusal", "guidance"], "generation": {"n": 5}})
         ['limit=10', 'scorer=[refusal,guidance]', 'generation.n=5']
+        >>> overrides_of({"backend": {"template_args": {"enable_thinking": False}}})
+        ['backend.template_args={enable_thinking:false}']
     """
     overrides = []
     for key, value in options.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and not ("." in key and _is_literal(value)):
             overrides += overrides_of({f"{key}.{part}": of_part for part, of_part in value.items()})
         else:
             overrides.append(f"{key}={_written(key, value)}")
     return with_stacks(overrides)
 
 
+def _is_literal(value: object) -> bool:
+    """Whether all names in it are ones that Hydra's grammar has in a mapping."""
+    if isinstance(value, Mapping):
+        return all(
+            isinstance(name, str)
+            and name.isidentifier()
+            and PLAIN.fullmatch(name)
+            and _is_literal(of_name)
+            for name, of_name in value.items()
+        )
+    return True
+
+
 def _written(key: str, value: object) -> str:
     """A value in Hydra's grammar."""
+    if isinstance(value, Mapping) and _is_literal(value):
+        parts = (f"{name}:{_written(f'{key}.{name}', of)}" for name, of in value.items())
+        return f"{{{','.join(parts)}}}"
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -34,14 +34,15 @@ class LabelFormat:
     """A column for each person; where there is no label, the label is their mean."""
     people: int | None = None
     """How many people stand behind each label, as its publishers say; null: as `raters` show."""
-    values: dict[str, float] = field(default_factory=dict)
-    """What a label's words stand for; a label that is not among them is left out."""
+    values: Any = None
+    """What a label's words stand for; a label that is not among them is left out; null: labels are
+    numbers."""
     positive: float | None = None
     """The label from which on the answer is a yes; null: where labels are 0 and 1, 1."""
     group: list[str] = field(default_factory=lambda: ["group", "file"])
     """Names that a column may have whose values are measured apart, too."""
-    keep: dict[str, Any] = field(default_factory=dict)
-    """Only rows that have these values in these columns."""
+    keep: Any = None
+    """Only rows that have these values in these columns; null: all of them."""
     part: dict[str, Any] | None = None
     """{by: column, of: N, are: [numbers]}: only these of N parts, by a value's number or digest;
     null: all of them."""
@@ -93,6 +94,11 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
             f"format.part={form.part} must have by, of and are, as {{by: id, of: 2, are: [1]}}; "
             "format.part=null takes all"
         )
+    for name, given in (("values", form.values), ("keep", form.keep)):
+        if not isinstance(given, Mapping | None):
+            raise HarnessError(
+                f"format.{name}={given!r} must be a mapping, as {{word: 1}}, or null"
+            )
     rows = read_file(path, "labels")
     items, left_out, wanted = [], Counter[str](), 0
     for number, row in enumerate(rows, 1):
@@ -176,7 +182,7 @@ def part_of(value: object, parts: int) -> int:
 
 
 def _wanted(row: Mapping[str, object], form: LabelFormat) -> bool:
-    for name, value in form.keep.items():
+    for name, value in (form.keep or {}).items():
         wanted = value if isinstance(value, list) else [value]
         if _at(row, [name]) not in wanted:
             return False
@@ -216,7 +222,9 @@ def _only(row: Mapping[str, object], names: Sequence[str], option: str, where: s
     return next(iter(values.values()), None)
 
 
-def _value(label: object, values: Mapping[str, float], unknown: Counter[str], kind: str) -> float:
+def _value(
+    label: object, values: Mapping[str, float] | None, unknown: Counter[str], kind: str
+) -> float:
     """The number that a label stands for; NaN for none, which is counted where something stood."""
     if blank(label):
         return math.nan

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.command import check, composing, overrides_of, too_many_missing
-from harness.runs.cli import composed, plan_of
+from harness.command import check, composing, overrides_of, resolve, too_many_missing
+from harness.runs.cli import Composed, composed, plan_of
 from harness.runs.flow import run as carry_out
 from harness.show import progress
 from harness.store import FinishedRun, RunStore
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+OF_BACKEND = re.compile(r"[+~]*(backend(?:@\S*?)?(?:\.\w+)?)[.=].*|~(backend\S*)", re.DOTALL)
+"""An override of how a model is read and asked."""
+OF_MEMORY = ("chat_template", "template_args", "today", "token_budget")
+"""Options of `backend=hf` that a model in memory takes as well."""
 OF_THE_COMMAND = {"forecast", "forecast_like", "show", "report", "folders"}
 """Options of the command line that say what is printed."""
 
@@ -130,13 +136,17 @@ def run(
             f"{', '.join(printed)} say what the command prints; call show() or report() of what "
             "harness.run returns"
         )
-    held = None if isinstance(model, str | Path) else _held(model, tokenizer, name)
-    if held is None and (tokenizer is not None or name is not None):
+    in_memory = not isinstance(model, str | Path)
+    if not in_memory and (tokenizer is not None or name is not None):
         raise HarnessError(f"tokenizer and name are of a model in memory, and model={model!r}")
-    named = {} if held else {"model": model}
+    named = {} if in_memory else {"model": model}
+    overrides = overrides_of({"task": task, **named, **options})
+    if in_memory:
+        _check_held(model, tokenizer, overrides)
     with composing():
-        whole = composed(overrides_of({"task": task, **named, **options}))
+        whole = composed(overrides)
     check(whole.cfg)
+    held = _held(model, tokenizer, name, whole) if in_memory else None
     finished = FinishedRun.read(carry_out(plan_of(whole, {}, held), progress).folder)
     results, allowed = Results(finished), whole.cfg.max_unmeasured
     if results.unmeasured > allowed:
@@ -145,22 +155,43 @@ def run(
     return results
 
 
-def _held(model: Any, tokenizer: Any, name: str | None) -> Model:
-    """A model in memory as one of ours.
+def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
+    """Refuse what cannot be asked, and options that nothing would read.
 
     Raises:
-        HarnessError: it is none, or has no tokenizer.
+        HarnessError: it is no model, has no tokenizer, or is given what it does not take.
     """
-    if isinstance(model, Model):
-        return model
-    if not (hasattr(model, "config") and hasattr(model, "state_dict")):
+    ours = isinstance(model, Model)
+    if not ours and not (hasattr(model, "config") and hasattr(model, "state_dict")):
         raise HarnessError(
             f"model={type(model).__name__} is neither a name or folder nor a model of transformers "
             "or of ours"
         )
-    if tokenizer is None:
+    if not ours and tokenizer is None:
         raise HarnessError("a model in memory needs its tokenizer: harness.run(..., tokenizer=...)")
+    found = [match[1] or match[2] for one in overrides if (match := OF_BACKEND.fullmatch(one))]
+    taken = () if ours else tuple(f"backend.{option}" for option in OF_MEMORY)
+    if "backend=hf" in overrides and not ours:
+        found.remove("backend")
+    if unread := sorted(set(found) - set(taken)):
+        takes = "none of them" if ours else f"{', '.join(OF_MEMORY[:-1])} and {OF_MEMORY[-1]} alone"
+        raise HarnessError(
+            f"{', '.join(unread)}: backend's options say how a model is read, and this "
+            f"{type(model).__name__} is in memory as it is; it takes {takes}"
+        )
+
+
+def _held(model: Any, tokenizer: Any, name: str | None, whole: Composed) -> Model:
+    """A model in memory as one of ours, with what the configuration says of its prompts.
+
+    Raises:
+        HarnessError: its template does not take them.
+    """
+    if isinstance(model, Model):
+        return model
     from harness.models.hf.held import HeldModel
 
     loaded_from = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
-    return HeldModel(model, tokenizer, name or Path(loaded_from).name)
+    backend = resolve(whole.cfg)["backend"]
+    settings = {option: backend[option] for option in OF_MEMORY}
+    return HeldModel(model, tokenizer, name or Path(loaded_from).name, **settings)

@@ -21,6 +21,7 @@ from harness.types.settings import GenerationConfig
 
 HERE = importlib.util.find_spec("vllm") is not None
 needs_vllm = pytest.mark.skipif(not HERE, reason="vLLM is not installed in this environment")
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # its own
 
 
 @pytest.mark.skipif(HERE, reason="vLLM is installed")

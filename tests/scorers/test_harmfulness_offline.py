@@ -5,13 +5,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from harness.data import part_of, read_file
 from harness.scorers.babble import babbled
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer, verdict
 from harness.scorers.offline.states import States
 from harness.train import harmfulness as recipe
-from harness.types import Generation, HarnessError, Message, Sample
+from harness.types import Generation, HarnessError, Message, Sample, ScorerRegistry
+from harness.validity import anchors
+from harness.validity.anchors import anchor_texts
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +94,21 @@ def test_words_of_many_texts_in_no_order_are_babble_and_prose_is_not(scorer):
 )
 def test_short_foreign_and_listed_texts_are_no_babble_by_rules(text):
     assert babbled(text) is None
+
+
+def test_every_processor_gives_the_values_that_were_recorded(scorer):
+    # In bfloat16, where a processor has it, values would move by up to .1.
+    assert next(States("cpu").model.parameters()).dtype == torch.float32
+    registry = ScorerRegistry({scorer.name: scorer})
+    record = anchors.SHIPPED / f"{registry.identity(scorer.name)}.json"
+    recorded = json.loads(record.read_text(encoding="utf-8"))["values"]["harmfulness"]
+    rows = list(zip(anchor_texts(), recorded, strict=True))[::10]
+    readings = read(scorer, *[(row["prompt"], row["answer"]) for row, _ in rows])
+    values = [reading["harmfulness"].value for reading in readings]
+    assert len([value for value in values if value is not None]) >= 15
+    assert values == [
+        value if value is None else pytest.approx(value, abs=1e-4) for _, value in rows
+    ]
 
 
 def test_the_verdict_is_four_just_from_the_cut_on():

