@@ -76,7 +76,8 @@ def main() -> None:
     for _, (name, sized) in product(range(asked.rounds), ways.items()):
         for size, way in sized.items():
             forwards.clear()
-            measured = run(partial(_talk, asked, way), size, asked.clock)
+            dialogues = _dialogues(asked.dialogues, asked.turns)
+            measured = run(partial(_talk, asked, dialogues, way), size, asked.clock)
             loaded.beginnings.clear()
             shown = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
             print(json.dumps(shown), flush=True)
@@ -147,12 +148,15 @@ def _ways(
     }
 
 
-def _talk(asked: argparse.Namespace, way: Way) -> Answers:
+Dialogues = list[tuple[NextTurn, list[Sample]]]
+"""Each with what says how it goes on."""
+
+
+def _talk(asked: argparse.Namespace, dialogues: Dialogues, way: Way) -> Answers:
     """All dialogues from their first turn to their last; gives every answer."""
     tokens = asked.tokens
     settings = GenerationConfig(max_new_tokens=tokens, min_new_tokens=tokens)
     before = (Message("system", INSTRUCTION),) if asked.instruction != "none" else ()
-    dialogues = _dialogues(asked.dialogues, asked.turns)
     answers: list[Answers] = [[] for _ in dialogues]
     for turn in range(asked.turns):
         requests = []
@@ -179,15 +183,15 @@ def _resent(
         places = [request.sample_id.split("/") for request in requests]
         return [ours.answers[int(number) * asked.turns + int(turn)] for number, turn in places]
 
-    _talk(asked, count)
+    _talk(asked, _dialogues(asked.dialogues, asked.turns), count)
     run_again = tokens - forwards.tokens["prompts"]
     seconds = run_again * forwards.seconds["prompts"] / forwards.tokens["prompts"]
     return {"tokens of prompts": tokens, "times ours": 1 + seconds / ours.least}
 
 
-def _dialogues(count: int, turns: int) -> list[tuple[NextTurn, list[Sample]]]:
-    """So many conversations, each with what says how it goes on."""
-    dialogues: list[tuple[NextTurn, list[Sample]]] = []
+def _dialogues(count: int, turns: int) -> Dialogues:
+    """So many conversations."""
+    dialogues: Dialogues = []
     while len(dialogues) < count:
         task = task_of("counseling_dialogue", turns=turns, key=len(dialogues))
         by_person = groupby(task.samples(task.records()), lambda sample: sample.cluster)

@@ -8,7 +8,8 @@ import torch
 from harness.models.hf import loaded as of_loaded
 from harness.models.hf import slots as of_slots
 from harness.models.hf.cascade import Prefill
-from harness.models.hf.histories import PATIENCE, Histories, History
+from harness.models.hf.histories import LEAST_ABOVE, PATIENCE, Histories, History
+from harness.models.hf.levels import MASKED, Level
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.prefixes import Segment
 from harness.models.hf.slots import Slots
@@ -175,25 +176,85 @@ def pairs(tokens, seed):
     return [tuple(torch.randn(tokens, 2, 8, generator=draw) for _ in range(2))]
 
 
-def test_rows_that_each_go_on_from_a_history_are_read_by_one_kernel_to_the_same_end(monkeypatch):
-    shared = Segment(tuple(range(4)), 0, None, 30, pairs(4, 0))
-    parents = [
-        Segment(tuple(range(n)), 4, shared, 30, pairs(n, n), private=True) for n in (9, 6, 7)
+def below(shared, private):
+    return [
+        Segment(tuple(range(n)), 4, shared, 30, pairs(n, n), private=private) for n in (9, 6, 7)
     ]
+
+
+def test_rows_that_each_go_on_from_a_history_are_read_one_by_one_to_the_same_end(monkeypatch):
+    shared = Segment(tuple(range(4)), 0, None, 30, pairs(4, 0))
     lengths = [3, 1, 5]
     query = torch.randn(9, 2, 3, 8, generator=torch.Generator().manual_seed(1))
     ((keys, values),) = pairs(9, 20)
+    plain = Prefill(lengths, below(shared, private=False), torch.device("cpu"))
+    expected = plain.attend(0, query, keys, values)
+    for way in ("_joined", "_in_parts", "_fused"):  # which fill short rows
+        monkeypatch.setattr(Prefill, way, None)
+    parents = below(shared, private=True)
     work = Prefill(lengths, parents, torch.device("cpu"))
-    padded = [work._padded(x) for x in (query, keys, values)]
-    expected = work._joined(0, *padded)
-    monkeypatch.setattr(Prefill, "_joined", None)
-    monkeypatch.setattr(Prefill, "_in_parts", None)
     torch.testing.assert_close(work.attend(0, query, keys, values), expected)
     row = [torch.cat([above, own[3:4]]) for above, own in
            zip(map(torch.cat, zip(shared.cache[0], parents[1].cache[0], strict=True)),
                (keys, values), strict=True)]  # fmt: skip
     weights = torch.einsum("hqw,khw->hqk", query[3], row[0]).softmax(-1)
     torch.testing.assert_close(expected[3], torch.einsum("hqk,khw->hqw", weights, row[1]))
+
+
+def test_a_segment_is_read_for_the_rows_that_have_it_and_is_not_filled_to_a_larger_company():
+    many, few, none = (Segment(tuple(range(n)), 0, None, 30, pairs(n, n)) for n in (6, 4, 3))
+    parents = [many, few, None, *[many] * 8, none, few]
+    level = Level(parents, [1] * len(parents), torch.device("cpu"))
+    query = torch.randn(len(parents), 2, 3, 8, generator=torch.Generator().manual_seed(1))
+    out, total = level.attend(0, query)
+    run = [len(bucket.layer(0)[0]) * index.on(query.device).shape[1]
+           for bucket, index, _ in level._buckets]  # fmt: skip
+    assert run == [9, 2 * 2]  # of 3 x 9, and nothing of the row without one
+    for at, segment in enumerate(parents):
+        if segment is None:
+            assert (out[at] == 0).all()
+            assert (total[at] == MASKED).all()
+            continue
+        scores = torch.einsum("hqw,khw->hqk", query[at], segment.cache[0][0])
+        expected = torch.einsum("hqk,khw->hqw", scores.softmax(-1), segment.cache[0][1])
+        torch.testing.assert_close(out[at], expected)
+        torch.testing.assert_close(total[at], scores.logsumexp(-1))
+
+
+def test_a_history_has_nothing_above_it_but_what_is_long_and_first():
+    root = Segment(tuple(range(4)), 0, None, 99, pairs(4, 0))
+    long = Segment(tuple(range(LEAST_ABOVE)), 4, root, 99, pairs(LEAST_ABOVE, 1))
+    short = Segment(tuple(range(9)), long.end, long, 99, pairs(9, 2))
+    whole = History(tuple(range(short.end + 5)), short, pairs(5, 3)).alone()
+    assert whole.parent is long
+    for held, parts in zip(whole.cache[0], zip(short.cache[0], pairs(5, 3)[0], strict=True),
+                           strict=True):  # fmt: skip
+        torch.testing.assert_close(held, torch.cat(parts), rtol=0, atol=0)
+    earlier = Segment(tuple(range(9)), 4, root, 99, pairs(9, 2), private=True)
+    repeated = Segment(tuple(range(70)), 13, earlier, 99, pairs(70, 4))
+    whole = History(tuple(range(85)), repeated, pairs(2, 3)).alone()
+    assert whole.parent is root
+    assert [len(x) for x in whole.cache[0]] == [81, 81]
+    only = History(tuple(range(85)), replace(repeated, parent=None, private=True), pairs(2, 3))
+    assert only.alone().parent is None
+    plain = History(tuple(range(9)), root, pairs(5, 3))
+    assert plain.alone() is plain
+
+
+def test_dialogues_that_say_the_same_for_many_turns_are_held_to_their_end(small, engine):
+    """What is the same in two dialogues stands above both; of many turns it is no pile."""
+    say = [Message("user", "I am tired, and I have been so for many weeks by now.")]
+    chains = []
+    for turn in range(8):
+        after = [f"{p}/{turn - 1}" if turn else None for p in range(3)]
+        requests = [Request(f"{p}/{turn}", tuple(say), after=after[p], open=True) for p in range(3)]
+        (text,) = {g.text for batch in small.generate(requests, GREEDY, 0) for g in batch}
+        say += [Message("assistant", text), Message("user", f"And {turn} times more than that.")]
+        assert len(engine.histories) == 3
+        chains += [
+            len(h.parent.chain()) if h.parent else 0 for h in engine.histories._held.values()
+        ]
+    assert max(chains) <= 1
 
 
 def test_all_rows_of_a_turn_have_slots_from_the_first_on_with_room_for_their_answers(

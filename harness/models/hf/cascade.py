@@ -21,9 +21,6 @@ from harness.models.hf.prefixes import KeyValues, Segment
 NAME = "harness_cascade"
 LARGEST_SCORES = 2**27
 """Attention scores held at once at most; beyond, the fused kernel that holds none is taken."""
-MOST_COPIED = 2**22
-"""Numbers of keys that the fused kernel may copy, one copy for each head that asks; copies of more
-than that are taken from the system and given back in each layer."""
 LONG = 16
 """Segments so many times as long as the longest row are read once for all rows; copies of shorter
 ones beside each row's own cost less (as seen on a CPU in float32)."""
@@ -87,10 +84,15 @@ class Prefill:
     ) -> None:
         self.window: int | None = None
         self.kept: list[KeyValues] = []
-        self.levels = levels(parents, lengths, device)
+        self._chains = [parent.chain() if parent else [] for parent in parents]
+        self._lengths = lengths
+        histories = any(segment.private for chain in self._chains for segment in chain)
+        # Rows that share little are quicker one by one where a product needs no launch, and what
+        # a product of one row works on stays near the processor.
+        self._is_apart = histories and device.type == "cpu"
+        self.levels = [] if self._is_apart else levels(parents, lengths, device, keeps=False)
         self._rows, self._longest = len(lengths), max(lengths)
         self._shared = sum(level.width for level in self.levels)
-        self._fuses = device.type == "cpu" and any(level.is_private for level in self.levels)
         sizes = torch.tensor(lengths, device=device)
         steps = torch.arange(self._longest, device=device)
         self._index: Everywhere | None = None
@@ -109,15 +111,40 @@ class Prefill:
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Own tokens causally, segments wholly."""
         self.kept.append((keys, values))
+        if self._is_apart:
+            return self._by_row(layer, query, keys, values)
         rows = [self._padded(x) for x in (query, keys, values)]
         scores = query.shape[0] * query.shape[1] * query.shape[2] * (self._shared + self._longest)
-        copied = query[0].numel() * self._rows * (self._shared + self._longest)
-        fuses = self._fuses and self._rows > 1 and copied <= MOST_COPIED
-        if not self.levels or fuses or scores > LARGEST_SCORES:
+        if not self.levels or scores > LARGEST_SCORES:
             return self._fused(layer, *rows)
         if self._shared > LONG * self._longest and self._rows > 1:
             return self._in_parts(layer, query, *rows)
         return self._joined(layer, *rows)
+
+    def _by_row(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Where rows go on from histories of their own: one kernel a row, and no padding."""
+        tokens, kv_heads, repeat, width = query.shape
+        by_head = query.reshape(tokens, kv_heads * repeat, width).transpose(0, 1)
+        parts: list[Tensor] = []
+        first = 0
+        for chain, length in zip(self._chains, self._lengths, strict=True):
+            end = first + length
+            above = [segment.cache[layer] for segment in chain if segment.cache]
+            pairs = [*above, (keys[first:end], values[first:end])]
+            whole = [torch.cat(of_each).transpose(0, 1) for of_each in zip(*pairs, strict=True)]
+            room = whole[0].shape[1]
+            seen = torch.ones(length, room, dtype=torch.bool, device=query.device)
+            out = scaled_dot_product_attention(
+                by_head[None, :, first:end],
+                whole[0][None],
+                whole[1][None],
+                seen.tril(room - length),
+                scale=1.0,
+                enable_gqa=repeat > 1,
+            )
+            parts.append(out[0].transpose(0, 1))
+            first = end
+        return torch.cat(parts).view(tokens, kv_heads, repeat, -1)
 
     def _in_parts(
         self, layer: int, packed: Tensor, query: Tensor, keys: Tensor, values: Tensor
@@ -147,7 +174,7 @@ class Prefill:
         return self._unpadded(out.flatten(0, 1))
 
     def _fused(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """No segments, segments of one row each, or too many scores to hold: one fused kernel."""
+        """No segments, or too many scores to hold: one fused kernel."""
         rows, longest, kv_heads, repeat, width = query.shape
         query = query.reshape(rows, longest, kv_heads * repeat, width).transpose(1, 2)
         mask = self._whole_mask(query.device) if self.levels else None
@@ -163,10 +190,8 @@ class Prefill:
         last = keys.transpose(1, 2), values.transpose(1, 2)
         if not self.levels:
             return last
-        return [
-            torch.cat([*(level.of_rows(layer, i) for level in self.levels), last[i]], dim=2)
-            for i in (0, 1)
-        ]
+        above = [level.of_rows(layer) for level in self.levels]
+        return [torch.cat(of_each, dim=2) for of_each in zip(*above, last, strict=True)]
 
     def _whole_mask(self, device: torch.device) -> Tensor:
         if self._mask is None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
+
+import torch
 
 from harness.models.hf.prefixes import DEEPEST, LEAST_TOKENS, KeyValues, Segment, Tokens
 
@@ -11,6 +14,9 @@ Turn = tuple[str, int]
 """A request's sample, and which of its generations."""
 SHARE = 0.5
 """Part of the tokens that may be held at once which histories may take from rows in work."""
+LEAST_ABOVE = 64
+"""Tokens of a segment that stands above histories, but for the first one; a shorter one is copied
+to each."""
 PATIENCE = 4
 """Calls that ask turns of dialogues after which a history that nobody went on from is dropped."""
 
@@ -27,6 +33,24 @@ class History:
     """Of the tokens below the parent, one pair a layer."""
     call: int = 0
     """In which call it was held."""
+
+    def alone(self) -> History:
+        """The same with less above it: histories, and what is short, are copied to its own.
+
+        A segment is a product of its own in every layer, and ever fewer rows go on sharing it.
+        """
+        chain = self.parent.chain() if self.parent else []
+        shared = list(takewhile(lambda segment: not segment.private, chain))
+        while len(shared) > 1 and len(shared[-1].tokens) < LEAST_ABOVE:
+            shared.pop()
+        below = [segment.cache for segment in chain[len(shared) :] if segment.cache]
+        if not below:
+            return self
+        joined = (
+            (torch.cat([keys for keys, _ in pairs]), torch.cat([values for _, values in pairs]))
+            for pairs in zip(*below, self.cache, strict=True)
+        )
+        return replace(self, parent=shared[-1] if shared else None, cache=list(joined))
 
     def of(self, prompt: Tokens) -> Segment | None:
         """What a prompt can go on from; None where it begins otherwise, or with little of this.

@@ -125,7 +125,8 @@ class Lane:
             slot: of the row.
             tokens: of its prompt and answer; the last was not run, and is not held.
         """
-        return History(tokens[: self._ends[slot]], self._parents[slot], self._slots.copy(slot))
+        whole = tokens[: self._ends[slot]]
+        return History(whole, self._parents[slot], self._slots.copy(slot)).alone()
 
     def begin(self, prompts: Sequence[Tokens]) -> torch.Tensor:
         """Run the prompts of rows that enter, those that were run already not again.

@@ -6,7 +6,7 @@ each device that layers are on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 from torch.nn.utils.rnn import pad_sequence
@@ -18,6 +18,8 @@ Part = tuple[Tensor, Tensor]
 """Attention over some of the keys, and the log of the sum of its exponentials."""
 
 MASKED = -1e30
+UNLIKE = 3
+"""Segments to which so many times fewer tokens attend are not padded to the others."""
 
 
 class Everywhere:
@@ -45,13 +47,17 @@ class Level:
         segments: of each row; None where it has none at this depth.
         lengths: tokens of each row that attend.
         device: where they are.
+        keeps: whether what is laid side by side is held for further forwards.
     """
 
     def __init__(
-        self, segments: Sequence[Segment | None], lengths: Sequence[int], device: torch.device
+        self,
+        segments: Sequence[Segment | None],
+        lengths: Sequence[int],
+        device: torch.device,
+        keeps: bool = True,
     ) -> None:
         groups = list(dict.fromkeys(segments))
-        caches = [segment.cache for segment in groups if segment and segment.cache]
         widths = [len(segment.tokens) if segment else 0 for segment in groups]
         self.width = max(widths)
         number = {segment: i for i, segment in enumerate(groups)}
@@ -61,70 +67,121 @@ class Level:
         self.is_private = len(groups) == len(segments)  # one a row, in order: no copy is needed
         self.mask = (torch.arange(self.width) < torch.tensor(widths)[:, None]).to(device)
         """Shape (groups, width): which keys are there."""
-        self._index: Everywhere | None = None
-        self._bias: Everywhere | None = None
+        self._all = Bucket(groups, keeps)
+        self._buckets: list[tuple[Bucket, Everywhere, Everywhere]] = []
+        """Each with its tokens, shape (groups, most), and the place of each among them, below."""
+        self._tokens: Everywhere | None = None
+        """Those that attend, in the order of the buckets; None: all, to one segment."""
         if len(groups) == 1:
-            self.layers = [
-                tuple(x.transpose(0, 1)[None].contiguous() for x in pair) for pair in caches[0]
-            ]
             return
-        self.layers = [
-            tuple(
-                _side_by_side([s.cache[layer][i] if s and s.cache else none[i][:0] for s in groups])
-                for i in (0, 1)
-            )
-            for layer, none in enumerate(caches[0])
-        ]
-        if len(set(widths)) > 1:
-            self._bias = Everywhere((~self.mask)[:, None, None] * MASKED)
-        members: list[list[int]] = [[] for _ in groups]
+        members: dict[Segment, list[int]] = {}
         token = 0
         for segment, length in zip(segments, lengths, strict=True):
-            members[number[segment]].extend(range(token, token + length))
+            if segment:
+                members.setdefault(segment, []).extend(range(token, token + length))
             token += length
-        most = max(map(len, members))
-        place = torch.empty(token, dtype=torch.long)
-        for i, tokens in enumerate(members):
-            place[tokens] = torch.arange(len(tokens)) + i * most
-        index = [tokens + [0] * (most - len(tokens)) for tokens in members]
-        self._index = Everywhere(torch.tensor(index, device=device))
-        self._place = Everywhere(place.to(device))
+        attending: list[int] = []
+        for held in _alike(members):
+            of_each = [members[segment] for segment in held]
+            most = max(map(len, of_each))
+            index = [tokens + [0] * (most - len(tokens)) for tokens in of_each]
+            place = [i * most + step for i, of in enumerate(of_each) for step in range(len(of))]
+            places = [Everywhere(torch.tensor(x, device=device)) for x in (index, place)]
+            self._buckets.append((Bucket(held, keeps), places[0], places[1]))
+            attending += (token for of in of_each for token in of)
+        self._tokens = Everywhere(torch.tensor(attending, device=device))
 
-    def of_rows(self, layer: int, which: int) -> Tensor:
-        """Keys (0) or values (1) of each row's segment, shape (rows, heads, width, head width)."""
-        held = self.layers[layer][which]
+    def of_rows(self, layer: int) -> tuple[Tensor, Tensor]:
+        """Keys and values of each row's segment, of shape (rows, heads, width, head width)."""
+        keys, values = self._all.layer(layer)
         if self.is_private:
-            return held
-        group = self.group.on(held.device)
-        return held.expand(len(group), -1, -1, -1) if len(held) == 1 else held[group]
+            return keys, values
+        group = self.group.on(keys.device)
+        if len(keys) == 1:
+            return keys.expand(len(group), -1, -1, -1), values.expand(len(group), -1, -1, -1)
+        return keys[group], values[group]
 
     def attend(self, layer: int, query: Tensor) -> Part:
-        """One product for all tokens of a group."""
-        tokens, kv_heads, repeat, width = query.shape
-        keys, values = self.layers[layer]
-        if self._index is None:
-            rows = query.transpose(0, 1).reshape(1, kv_heads, tokens * repeat, width)
-        else:
-            index = self._index.on(query.device)
-            rows = query[index].transpose(1, 2).reshape(len(keys), kv_heads, -1, width)
+        """One product for all tokens of a group, of groups that are about as large together."""
+        if self._tokens is None:
+            out, total = self._all.attend(layer, query[None])
+            return out[0], total[0]
+        parts = []
+        for bucket, index, place in self._buckets:
+            out, total = bucket.attend(layer, query[index.on(query.device)])
+            at = place.on(query.device)
+            parts.append((out.flatten(0, 1)[at], total.flatten(0, 1)[at]))
+        tokens = self._tokens.on(query.device)
+        out, total = (torch.cat(of_each) for of_each in zip(*parts, strict=True))
+        # A token without a segment here has no part: what is masked weighs nothing.
+        everyone = out.new_zeros(len(query), *out.shape[1:])
+        totals = total.new_full((len(query), *total.shape[1:]), MASKED)
+        return everyone.index_copy_(0, tokens, out), totals.index_copy_(0, tokens, total)
+
+
+class Bucket:
+    """Segments side by side, to each of which about as many tokens attend.
+
+    Args:
+        segments: None: an empty one.
+        keeps: whether what is laid side by side is held for further forwards.
+    """
+
+    def __init__(self, segments: Sequence[Segment | None], keeps: bool) -> None:
+        self._segments = segments
+        self._keeps = keeps
+        self._layers: dict[int, tuple[Tensor, Tensor]] = {}
+        widths = torch.tensor([len(segment.tokens) if segment else 0 for segment in segments])
+        there = torch.arange(int(widths.max())) < widths[:, None]
+        self._bias = None if there.all() else Everywhere((~there)[:, None, None] * MASKED)
+
+    def layer(self, number: int) -> tuple[Tensor, Tensor]:
+        """Keys and values, each of shape (segments, heads, longest, head width)."""
+        if number in self._layers:
+            return self._layers[number]
+        caches = [segment.cache[number] if segment and segment.cache else None
+                  for segment in self._segments]  # fmt: skip
+        like = next(cache for cache in caches if cache)
+        keys, values = (
+            _side_by_side([cache[i] if cache else like[i][:0] for cache in caches]) for i in (0, 1)
+        )
+        if self._keeps:
+            self._layers[number] = keys, values
+        return keys, values
+
+    def attend(self, layer: int, query: Tensor) -> Part:
+        """One product a segment; shape of `query`: (segments, tokens, heads, repeat, width)."""
+        count, tokens, kv_heads, repeat, width = query.shape
+        keys, values = self.layer(layer)
+        rows = query.transpose(1, 2).reshape(count, kv_heads, tokens * repeat, width)
         bias = None if self._bias is None else self._bias.on(query.device)
         out, total = part(rows, keys, values, bias)
-        out = out.view(len(keys), kv_heads, -1, repeat, out.shape[-1]).transpose(1, 2)
-        total = total.view(len(keys), kv_heads, -1, repeat).transpose(1, 2)
-        out, total = out.flatten(0, 1), total.flatten(0, 1)
-        if self._index is None:
-            return out, total
-        place = self._place.on(query.device)
-        return out[place], total[place]
+        out = out.view(count, kv_heads, tokens, repeat, out.shape[-1]).transpose(1, 2)
+        return out, total.view(count, kv_heads, tokens, repeat).transpose(1, 2)
+
+
+def _alike(members: Mapping[Segment, Sequence[int]]) -> Iterator[list[Segment]]:
+    """Segments in lists of those to which about as many tokens attend, the most first."""
+    alike: list[Segment] = []
+    for segment in sorted(members, key=lambda segment: -len(members[segment])):
+        if alike and len(members[segment]) * UNLIKE < len(members[alike[0]]):
+            yield alike
+            alike = []
+        alike.append(segment)
+    if alike:
+        yield alike
 
 
 def levels(
-    parents: Sequence[Segment | None], lengths: Sequence[int], device: torch.device
+    parents: Sequence[Segment | None],
+    lengths: Sequence[int],
+    device: torch.device,
+    keeps: bool = True,
 ) -> list[Level]:
     """The segments above rows, depth by depth."""
     chains = [parent.chain() if parent else [] for parent in parents]
     return [
-        Level([chain[d] if d < len(chain) else None for chain in chains], lengths, device)
+        Level([chain[d] if d < len(chain) else None for chain in chains], lengths, device, keeps)
         for d in range(max(map(len, chains), default=0))
     ]
 
@@ -158,6 +215,8 @@ def together(parts: Sequence[Part]) -> Tensor:
 
 def _side_by_side(segments: Sequence[Tensor]) -> Tensor:
     """Shape (segments, key-value heads, longest, width)."""
+    if len(segments) == 1:
+        return segments[0].transpose(0, 1)[None].contiguous()
     return pad_sequence(list(segments), batch_first=True).transpose(1, 2).contiguous()
 
 

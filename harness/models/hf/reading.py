@@ -20,7 +20,7 @@ from harness.models.checkpoints.quantised import quantisation
 from harness.models.checkpoints.weights import REPORTED, check_weights, refuse_other_weights
 from harness.models.hf import spreading
 from harness.models.hf.loaded import MOST_ROWS, PASS_TOKENS
-from harness.models.hf.memory import best_device
+from harness.models.hf.memory import best_device, hold_freed
 from harness.models.hf.places import (
     AUTO,
     CPU,
@@ -141,6 +141,7 @@ def read_model(source: Source, reading: Reading) -> Any:
         HarnessError: transformers cannot load it, or not all of its weights are there.
     """
     transformers.utils.logging.disable_progress_bar()
+    hold_freed()
     try:
         parted = placed(source, reading)
         names = set(parted[1].values()) if parted else set()
