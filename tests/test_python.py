@@ -241,3 +241,24 @@ def test_a_model_of_ours_takes_no_option_of_a_backend(tmp_path):
 
     with pytest.raises(harness.HarnessError, match=r"backend\.answer.* it takes none of them"):
         harness.run("med_harm", EchoModel(), **{"backend.answer": "x"}, results=tmp_path)
+
+
+def test_what_in_memory_cannot_write_is_refused_in_one_sentence(tiny_causal, tmp_path):
+    model, tokenizer = tiny_causal
+    asked = {"results": tmp_path, **BRIEF}
+    with pytest.raises(harness.HarnessError, match="model=LlamaModel has no part that writes"):
+        harness.run("med_harm", model.model, tokenizer=tokenizer, **asked)
+    with pytest.raises(harness.HarnessError, match=r"its tokenizer: .* and str is none"):
+        harness.run("med_harm", model, tokenizer="smollm2", **asked)
+    with pytest.raises(harness.HarnessError, match="token_budget=0 must be at least 1"):
+        harness.run("med_harm", model, tokenizer=tokenizer, **asked, **{"backend.token_budget": 0})
+
+
+def test_a_compiled_model_is_the_model_that_was_compiled(tiny_causal, tmp_path):
+    model, tokenizer = tiny_causal
+    asked = {"tokenizer": tokenizer, "name": "it", **BRIEF}
+    compiled = torch.compile(model)
+    whole = harness.run("med_harm", model, results=tmp_path / "a", **asked)
+    again = harness.run("med_harm", compiled, results=tmp_path / "b", **asked)
+    assert again.run.info.identity == whole.run.info.identity
+    assert list(again.generations["text"]) == list(whole.generations["text"])

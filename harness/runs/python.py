@@ -167,8 +167,16 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
             f"model={type(model).__name__} is neither a name or folder nor a model of transformers "
             "or of ours"
         )
-    if not ours and tokenizer is None:
-        raise HarnessError("a model in memory needs its tokenizer: harness.run(..., tokenizer=...)")
+    if not ours and not hasattr(model, "generation_config"):
+        raise HarnessError(
+            f"model={type(model).__name__} has no part that writes texts; give a causal language "
+            "model, as AutoModelForCausalLM.from_pretrained gives one"
+        )
+    if not ours and not hasattr(tokenizer, "apply_chat_template"):
+        given = "" if tokenizer is None else f", and {type(tokenizer).__name__} is none"
+        raise HarnessError(
+            f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){given}"
+        )
     found = [match[1] or match[2] for one in overrides if (match := OF_BACKEND.fullmatch(one))]
     taken = () if ours else tuple(f"backend.{option}" for option in OF_MEMORY)
     if "backend=hf" in overrides and not ours:
@@ -194,4 +202,5 @@ def _held(model: Any, tokenizer: Any, name: str | None, whole: Composed) -> Mode
     loaded_from = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
     backend = resolve(whole.cfg)["backend"]
     settings = {option: backend[option] for option in OF_MEMORY}
+    model = getattr(model, "_orig_mod", model)  # torch.compile's: our attention has other shapes
     return HeldModel(model, tokenizer, name or Path(loaded_from).name, **settings)

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM
 
 from harness.models.checkpoints.adapter import WEIGHTS
 from harness.models.hf.model import HuggingFaceModel
-from harness.models.vllm.adapters import beside
+from harness.models.vllm.adapters import Adapter, beside, settings_of
 from harness.models.vllm.model import VllmModel
 from harness.types import GenerationConfig, HarnessError, Request
 
@@ -246,6 +246,10 @@ def test_vllm_is_given_a_lora_adapter_beside_its_base(adapter, tiny, vllm_versio
     config(adapter, rank_pattern={"q_proj": 20})
     told = beside(VllmModel(str(adapter))._checkpoint.source)
     assert (told.folder, told.rank) == (adapter, 32)  # the next that vLLM can be set to
+    assert settings_of(told) == {
+        "enable_lora": True, "max_lora_rank": 32, "lora_target_modules": ["down_proj", "q_proj"],
+    }  # fmt: skip
+    told.check_weighing("it")
     moved = tiny(name="elsewhere")
     assert VllmModel(str(adapter), base=str(moved)).notes[0].endswith(f"{moved}.")
 
@@ -268,6 +272,12 @@ def test_what_vllm_would_not_apply_or_not_wholly_is_refused_by_name(
     config(adapter, **changed)
     with pytest.raises(HarnessError, match=sentence):
         _ = VllmModel(str(adapter)).identity
+
+
+def test_vllm_weighs_no_choices_under_an_adapter_of_the_output_layer(tmp_path):
+    changed = Adapter(tmp_path, 8, ("lm_head", "q_proj"))
+    with pytest.raises(HarnessError, match=r"of the output layer, too, .* backend=hf"):
+        changed.check_weighing("it")
 
 
 def test_vllm_does_not_apply_an_adapter_of_an_adapter(adapter, tmp_path, vllm_version):

@@ -180,7 +180,7 @@ def adapter(tmp_path_factory):
     with torch.no_grad():
         for name, parameter in adapted.named_parameters():
             if "lora_B" in name:
-                parameter.normal_(0, 0.02)
+                parameter.normal_(0, 0.06)
     folder = tmp_path_factory.mktemp("adapter")
     adapted.save_pretrained(folder)
     return str(folder)
@@ -198,7 +198,7 @@ def test_a_lora_adapter_answers_as_it_does_merged(adapter, smollm2):
     settings = GenerationConfig(max_new_tokens=24)
     bare, ours, theirs = (ask(m, questions(6), settings) for m in (smollm2, merged, model))
     assert theirs == ours
-    assert sum(ours[key].text != bare[key].text for key in ours) >= 5
+    assert sum(ours[key].text != bare[key].text for key in ours) > len(ours) / 2
     choices = [Request(r.sample_id, r.prompt, choices=(" wood", " a stone")) for r in questions(4)]
     ours, theirs = (ask(m, choices, settings) for m in (merged, model))
     for key, answer in ours.items():

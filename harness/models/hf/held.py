@@ -39,7 +39,8 @@ class HeldModel:
         today: the day that a chat template is told which writes it.
 
     Raises:
-        HarnessError: the template cannot be read, or has no place for what it is given.
+        HarnessError: the template cannot be read, or has no place for what it is given; or there
+            is no room.
     """
 
     weighs_choices = True
@@ -54,6 +55,8 @@ class HeldModel:
         template_args: Mapping[str, Any] | None = None,
         today: str = DAY,
     ) -> None:
+        if token_budget is not None and token_budget < 1:
+            raise HarnessError(f"backend.token_budget={token_budget} must be at least 1")
         self.model = model
         self._copied = CopiedTokenizer(tokenizer)
         self.tokenizer = self._copied.tokenizer

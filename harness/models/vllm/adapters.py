@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.models.checkpoints.adapter import CONFIG
+from safetensors import safe_open
+
+from harness.models.checkpoints.adapter import CONFIG, WEIGHTS
 from harness.models.hf.source import Source
 from harness.types import HarnessError
 
@@ -20,6 +23,8 @@ UNTAKEN = ("use_dora", "lora_bias", "modules_to_save", "trainable_token_indices"
 """Of LoRA what vLLM does not compute; some of it it would leave out without a word."""
 PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
 """Ways to begin training that leave the base as it is."""
+PART = re.compile(r"(?:.*\.)?(\w+)\.lora_\w+(?:\.weight)?")
+"""The name of a tensor of LoRA, by which the module is known that it is for."""
 MERGED = "ask it with backend=hf, which merges it into its base"
 
 
@@ -30,6 +35,25 @@ class Adapter:
     folder: Path
     rank: int
     """The highest that vLLM is to take."""
+    modules: tuple[str, ...]
+    """Last names of those that it changes. vLLM is told: it else takes the place of all that could
+    be changed, and what takes the output layer's fails where the log-probabilities of a prompt are
+    asked for (0.32)."""
+
+    def check_weighing(self, name: str) -> None:
+        """Refuse what would end vLLM's engine.
+
+        Args:
+            name: what the user called it.
+
+        Raises:
+            HarnessError: it changes the output layer.
+        """
+        if "lm_head" in self.modules:
+            raise HarnessError(
+                f"model={name!r} is an adapter of the output layer, too, of which vLLM gives no "
+                f"log-probabilities of choices; {MERGED}"
+            )
 
 
 def check_beside(source: Source, name: str) -> None:
@@ -68,13 +92,21 @@ def check_beside(source: Source, name: str) -> None:
 
 def beside(source: Source) -> Adapter:
     """What vLLM is told of an adapter that was checked; its weights are fetched."""
-    needed = _rank(_config(source))
-    return Adapter(source.weights_folder(), next(rank for rank in RANKS if rank >= needed))
+    needed, folder = _rank(_config(source)), source.weights_folder()
+    with safe_open(folder / WEIGHTS, "pt") as tensors:
+        names = list(tensors.keys())
+    parts = {match[1] for name in names if (match := PART.fullmatch(name))}
+    return Adapter(folder, next(rank for rank in RANKS if rank >= needed), tuple(sorted(parts)))
 
 
 def settings_of(adapter: Adapter | None) -> dict[str, Any]:
     """Engine options of vLLM for an adapter."""
-    return {"enable_lora": True, "max_lora_rank": adapter.rank} if adapter else {}
+    if adapter is None:
+        return {}
+    modules = list(adapter.modules)
+    return {
+        "enable_lora": True, "max_lora_rank": adapter.rank, "lora_target_modules": modules or None,
+    }  # fmt: skip
 
 
 async def applied(core: Any, adapter: Adapter | None, name: str) -> dict[str, Any]:

@@ -101,14 +101,12 @@ class Engine:
             ) from error
         self._loop = asyncio.new_event_loop()  # vLLM's listener lives in it from call to call
         weakref.finalize(self, _end, self._core, self._loop, watcher)
+        self._adapter = adapter
         self._beside = self._loop.run_until_complete(applied(self._core[0], adapter, name))
         set_template(tokenizer, chat_template, today)
         self.encoder = Encoder(tokenizer, name)
         config = self._core[0].model_config
-        try:
-            declared = Declared.from_pretrained(folder)
-        except OSError:  # a checkpoint need not have one
-            declared = Declared.from_model_config(config.hf_config)
+        declared = _declared(folder, config.hf_config)
         self.vocabulary = int(config.get_vocab_size())
         ends = self.encoder.ends(declared.eos_token_id)
         self.ends = writable(self.encoder.tokenizer, name, ends, self.vocabulary)
@@ -123,8 +121,10 @@ class Engine:
         """Answer in whatever order vLLM does.
 
         Raises:
-            HarnessError: its engine died.
+            HarnessError: its engine died, or it cannot weigh choices.
         """
+        if self._adapter and any(request.choices for request in requests):
+            self._adapter.check_weighing(self.encoder.name)
         jobs = (job for request in requests for job in self._jobs(request, generation, seed))
         finished = self._finished(jobs)
         try:
@@ -284,3 +284,11 @@ def _end(
     loop.close()
     gc.collect()  # vLLM's own end needs modules that are gone when the interpreter ends
     watcher.communicate()
+
+
+def _declared(folder: Path, config: Any) -> Declared:
+    """What a checkpoint says of its generation; of its config where it says nothing apart."""
+    try:
+        return Declared.from_pretrained(folder)
+    except OSError:  # a checkpoint need not have one
+        return Declared.from_model_config(config)
