@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from harness.data import name_field, read_records
 from harness.statistics import Mean, Share, Slope
@@ -29,6 +28,7 @@ from tasks.counseling_dialogue.automaton import (
     hearings_of,
     persona_of,
 )
+from tasks.counseling_dialogue.people import personas
 from tasks.counseling_dialogue.scripted import Script, script_of
 
 STARTER = Path(__file__).with_name("personas.yaml")
@@ -128,7 +128,7 @@ class CounselingDialogue:
         path = STARTER if self.data == "starter" else Path(self.data)
         if path.suffix not in (".yaml", ".yml"):
             return read_records(self.data, STARTER)
-        return _personas(path, "starter" if self.data == "starter" else path.name)
+        return personas(path, "starter" if self.data == "starter" else path.name)
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One sample a turn of the model's, those of a conversation in order.
@@ -233,42 +233,6 @@ class CounselingDialogue:
             )  # fmt: skip
             yield sample
             before = sample.id
-
-
-def _personas(path: Path, name: str) -> Records:
-    import yaml
-
-    try:
-        text = path.read_text(encoding="utf-8")
-        fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        twice = _twice(yaml.compose(text, fast))
-        given = yaml.load(text, fast)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise HarnessError(f"task.data={str(path)!r} cannot be read: {reason}") from error
-    if twice:
-        raise HarnessError(f"task.data={str(path)!r} has {twice}; the first would be lost")
-    people = given.get("personas") if isinstance(given, dict) else None
-    if not isinstance(people, list) or not all(isinstance(p, dict) and p.get("id") for p in people):
-        raise HarnessError(
-            f"task.data={str(path)!r} must have hears, and personas: a list, each with an id"
-        )
-    return Records(name, [{"hears": given.get("hears")}, *people])
-
-
-def _twice(node: Any) -> str | None:
-    """The first name that a part of a YAML has twice, and its line; None: there is none."""
-    parts = [part for part in getattr(node, "value", []) if not isinstance(part, str)]
-    names: set[str] = set()
-    for part in parts:
-        key, value = part if isinstance(part, tuple) else (None, part)
-        if key is not None and key.value in names:
-            return f"{key.value!r} twice, again in line {key.start_mark.line + 1}"
-        if key is not None:
-            names.add(str(key.value))
-        if below := _twice(value):
-            return below
-    return None
 
 
 def _read(records: Records) -> dict[str, Persona]:
