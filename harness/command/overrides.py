@@ -9,7 +9,7 @@ from pathlib import Path
 
 from harness.types import HarnessError, up_to
 
-FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.+)", re.DOTALL)
+FROM_FILE = re.compile(r"([+~]*[^=\s]+=)@(.*)", re.DOTALL)
 """`KEY=@FILE`: the value is the text of a file. A text that begins with @ is quoted instead."""
 STACK = re.compile(r"mitigation=\[([^\[\]]*)\]")
 """`mitigation=[A,B]`: several, in order."""
@@ -203,8 +203,11 @@ def _is_plain(override: str) -> bool:
 
 def _text(argument: str, path: Path) -> str:
     try:
-        return path.read_text("utf-8-sig").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
+        text = path.read_text("utf-8-sig").rstrip("\r\n")
+        if "\0" in text:  # of UTF-16 without its mark, or of no text at all
+            raise ValueError
+        return text
+    except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise HarnessError(
             f"{argument} asks for the text of a file that cannot be read ({reason}); a text that "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,12 @@ from harness.types.errors import HarnessError
 
 if TYPE_CHECKING:
     pass
+
+
+def _are_texts(stops: object) -> bool:
+    if isinstance(stops, str) or not isinstance(stops, Iterable):
+        return False
+    return all(isinstance(stop, str) and stop for stop in stops)
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ class GenerationConfig:
             ),
             ("top_p", 0 < self.top_p <= 1, "above 0 and at most 1"),
             ("top_k", self.top_k >= 0, "at least 0"),
-            ("stop", all(self.stop), "a list of non-empty strings"),
+            ("stop", _are_texts(self.stop), "a list of non-empty strings"),
         )
         for name, holds, rule in rules:
             if not holds:

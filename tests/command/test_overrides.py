@@ -89,9 +89,23 @@ def test_what_hydra_gives_a_meaning_to_is_left_as_it_stands():
 
 def test_a_file_that_cannot_be_read_is_named_with_the_way_to_write_an_at_sign(tmp_path):
     (tmp_path / "latin").write_bytes(b"caf\xe9")
-    for name, reason in (("nowhere", "No such file"), ("latin", "not UTF-8"), (".", "directory")):
+    (tmp_path / "wide").write_bytes("Be kind.".encode("utf-16-le"))
+    for name, reason in (
+        ("nowhere", "No such file"), ("latin", "not UTF-8"), ("wide", "not UTF-8"),
+        (".", "directory"),
+    ):  # fmt: skip
         with pytest.raises(HarnessError, match=reason):
             with_texts([f"mitigation.text=@{tmp_path / name}"])
+
+
+def test_an_at_sign_without_a_file_is_no_text():
+    with pytest.raises(HarnessError, match="=@ asks for the text of a file"):
+        with_texts(["mitigation.text=@"])
+
+
+def test_a_mark_of_byte_order_is_no_part_of_a_text(tmp_path):
+    (tmp_path / "marked").write_text("Be kind.", "utf-8-sig")
+    assert with_texts([f"a=@{tmp_path / 'marked'}"]) == ['a="Be kind."']
 
 
 def test_a_run_says_how_to_quote_and_takes_a_text_from_a_file(harness, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
 from harness.types.settings import GenerationConfig
 
@@ -82,6 +83,31 @@ def test_the_template_s_own_end_of_turn_ends_an_answer_and_is_said(tiny):
 def test_an_end_of_turn_that_is_no_special_token_is_not_left_in_the_answer(tiny):
     folder = tiny(tiny.tokenizer([REFUSAL, MORE], special=False), ON)
     assert texts(folder) == [(REFUSAL, "stop")]
+
+
+def test_a_stop_string_that_is_a_special_token_ends_an_answer(tiny):
+    chain = ("<|assistant|>", REFUSAL, "<|system|>", MORE, "<|end|>")
+    model = HuggingFaceModel(str(tiny(tiny.tokenizer([REFUSAL, MORE]), chain)))
+
+    def written(*stop):
+        settings = GenerationConfig(max_new_tokens=12, stop=list(stop))
+        ((found,),) = model.generate([ASKED], settings, 0)
+        return found.text, found.finish_reason
+
+    assert written() == (f"{REFUSAL}{MORE}", "stop")
+    assert written("<|system|>") == (REFUSAL, "stop")
+    assert written("nowhere", "<|system|>") == (REFUSAL, "stop")
+    assert written("help", "cannot") == ("I ", "stop")  # the first in the text, in any order
+    assert written("that.Tell") == ("I cannot help with ", "stop")  # over a join of tokens
+    assert written("hello") == (f"{REFUSAL}{MORE}", "stop")  # stands in the prompt alone
+    with pytest.raises(HarnessError, match=r"leave out its special token '<\|system\|>'"):
+        written("<|system|>\n")
+
+
+@pytest.mark.parametrize("stop", [[""], ["a", ""], [5], "abc", 5])
+def test_what_is_no_list_of_texts_is_no_stop(stop):
+    with pytest.raises(HarnessError, match="must be a list of non-empty strings"):
+        GenerationConfig(stop=stop)
 
 
 @pytest.mark.parametrize("where", ["generation_config.json", "config.json", "tokenizer"])

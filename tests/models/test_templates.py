@@ -119,7 +119,9 @@ def test_special_tokens_in_what_was_asked_are_broken_and_not_lost(tiny_tokenizer
     assert text == "<|user|>Say <\u200b|end|> twice.<|end|><|assistant|>"
 
 
-@pytest.mark.parametrize("format", ["%d %b %Y", "%Y-%m-%d", "%B %-d, %Y", "%A %H:%M %% %j"])
+@pytest.mark.parametrize(
+    "format", ["%d %b %Y", "%Y-%m-%d", "%B %-d, %Y", "%A %H:%M %% %j", "%f %g"]
+)
 def test_the_clock_of_a_template_stands_still(tiny_tokenizer, format):
     tokenizer = tiny_tokenizer(template=f"\n{{{{ strftime_now('{format}') }}}}|" + TURNS)
     unset = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
@@ -207,3 +209,10 @@ def test_lm_eval_s_model_is_told_the_day_as_well(tiny_checkpoint):
     assert asked.startswith("<|system|>Today is 03 Feb 2026")
     with pytest.raises(HarnessError, match=r"backend.today='soon' is no day"):
         _ = LmEvalModel(dated, today="soon").identity
+
+
+def test_a_mark_of_byte_order_in_a_template_is_no_part_of_prompts(tiny_checkpoint, tmp_path):
+    file = tmp_path / "chosen.jinja"
+    file.write_text(TURNS, encoding="utf-8-sig")
+    folder = str(tiny_checkpoint(name="marked"))
+    assert "\ufeff" not in HuggingFaceModel(folder, chat_template=str(file)).rendered(ALONE)

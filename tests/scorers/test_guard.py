@@ -1,10 +1,12 @@
 """The scorer by guard models: which output is which level, and two families on tiny checkpoints."""
 
 import importlib.metadata
+import shutil
 from types import SimpleNamespace
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from transformers import (
     BertConfig,
@@ -179,3 +181,68 @@ def test_a_variant_that_there_is_not_is_said(bert):
     scorer = GuardScorer("harm_guard", str(bert), variant="another/model", device="cpu")
     with pytest.raises(HarnessError, match=r"cannot be loaded as harm_guard: Only supports"):
         scorer.score([Sample("q", "user")], [Generation("q", 0, "red")])
+
+
+def other(folder, into, change):
+    """The same checkpoint with other tensors."""
+    shutil.copytree(folder, into)
+    tensors = change(load_file(into / "model.safetensors"))
+    save_file(tensors, into / "model.safetensors", {"format": "pt"})
+    return into
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            lambda t: {k: v for k, v in t.items() if not k.startswith("classifier")},
+            "missing: classifier.bias, classifier.weight",
+        ),
+        (
+            lambda t: {k: v for k, v in t.items() if ".layer.0." not in k},
+            r"missing: bert\.encoder\.layer\.0",
+        ),
+        (lambda t: {f"module.{k}": v for k, v in t.items()}, "its names begin with 'module'"),
+        (lambda t: {**t, "more.weight": torch.zeros(2)}, "left over: more.weight"),
+        (
+            lambda t: {**t, "classifier.weight": torch.zeros(2, 8)},
+            r"of another shape: classifier\.weight \(\(2, 8\) there",
+        ),
+        (
+            lambda t: {**t, "classifier.weight": t["classifier.weight"] * torch.nan},
+            r"not numbers \(NaN or infinite\): classifier.weight",
+        ),
+    ],
+)
+def test_a_guard_whose_weights_are_not_its_checkpoints_is_refused(bert, tmp_path, change, said):
+    folder = other(bert, tmp_path / "other", change)
+    scorer = GuardScorer("harm_guard", str(folder), device="cpu")
+    with pytest.raises(HarnessError, match=said):
+        scorer.score([Sample("q", "user")], [Generation("q", 0, "red")])
+
+
+def test_a_guard_of_another_class_is_refused(bert):
+    scorer = GuardScorer("qwen3_guard", str(bert), device="cpu")
+    with pytest.raises(HarnessError, match="does not hold the weights of BertLMHeadModel"):
+        scorer.score([Sample("q", "user")], [Generation("q", 0, "red")])
+
+
+def test_a_guard_that_is_cut_a_pointer_or_without_a_tokenizer_is_refused_before_it_is_used(
+    bert, tmp_path
+):
+    for name in ("cut", "pointer", "mute"):
+        shutil.copytree(bert, tmp_path / name)
+    whole = (bert / "model.safetensors").read_bytes()
+    (tmp_path / "cut" / "model.safetensors").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "pointer" / "model.safetensors").write_text(
+        "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    )
+    for file in (tmp_path / "mute").glob("tokenizer*"):
+        file.unlink()
+    for name, said in (
+        ("cut", "is no whole safetensors file"),
+        ("pointer", "is a pointer of Git LFS"),
+        ("mute", "has no tokenizer"),
+    ):
+        with pytest.raises(HarnessError, match=said):
+            GuardScorer("harm_guard", str(tmp_path / name)).identity  # noqa: B018

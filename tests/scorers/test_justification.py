@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from rouge_score.rouge_scorer import RougeScorer
 
@@ -168,6 +170,21 @@ def test_an_encoder_without_a_longest_input_reads_what_it_has_positions_for(
     assert same["bertscore"].value == pytest.approx(1)
     assert 0 < long["bertscore"].value < 1
     assert 0 < long["rouge_l"].value < 1
+
+
+def test_an_encoder_that_is_cut_or_has_no_tokenizer_is_refused(tmp_path):
+    folder, _ = tiny_encoder(tmp_path, "bert")
+    weights = Path(folder) / "model.safetensors"
+    whole = weights.read_bytes()
+    sample = Sample("q", "?", metadata={"explanation": SAID})
+    weights.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(HarnessError, match="is no whole safetensors file"):
+        scored(JustificationScorer(bertscore_model=folder), SAID, sample=sample)
+    weights.write_bytes(whole)
+    for file in Path(folder).glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(HarnessError, match="has no tokenizer"):
+        scored(JustificationScorer(bertscore_model=folder), SAID, sample=sample)
 
 
 def test_a_text_that_the_encoder_does_not_know_has_no_bertscore(tmp_path):

@@ -144,3 +144,67 @@ def test_english_checkpoints_leave_other_languages_unscored(scorer):
     (found,) = scores(scorer, ["\u4f60\u597d\uff0c\u6211\u4e0d\u80fd\u56de\u7b54\u3002"])
     assert found["toxicity"].value is None
     assert found["toxicity"].error
+
+
+def altered(folder, base, **changes):
+    """A checkpoint some of whose parts are others."""
+    content = torch.load(write(folder / "whole.ckpt", base), weights_only=True)
+    state, arguments = content["state_dict"], content["config"]["arch"]["args"]
+    changes.setdefault("classes", CLASSES)
+    arguments |= changes.get("arguments", {})
+    path = folder / "altered.ckpt"
+    torch.save(
+        {
+            "config": {
+                "arch": {"args": {k: v for k, v in arguments.items() if v is not None}},
+                "dataset": {"args": {"classes": changes["classes"]}},
+            },
+            "state_dict": changes.get("state", lambda state: state)(state),
+        },
+        path,
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"state": lambda s: {f"module.{k}": v for k, v in s.items()}}, "does not fit"),
+        ({"state": lambda s: {k: v for k, v in s.items() if "classifier" not in k}}, "Missing key"),
+        ({"state": lambda s: {**s, "more": torch.zeros(1)}}, "Unexpected key"),
+        (
+            {"state": lambda s: {**s, "classifier.bias": torch.full((6,), torch.nan)}},
+            r"not numbers \(NaN or infinite\): classifier.bias",
+        ),
+        ({"state": lambda s: [1]}, "lacks its config or state_dict"),
+        ({"state": lambda s: {"classifier.bias": "x"}}, "holds what is no tensor"),
+        ({"arguments": {"num_classes": None}}, "lacks 'num_classes'"),
+        ({"arguments": {"num_classes": "six"}}, "num_classes='six'"),
+        ({"classes": [*CLASSES, "more"]}, "names 7 classes and says num_classes=6"),
+        (
+            {"arguments": {"model_name": "RobertaForSequenceClassification"}},
+            "does not fit the configuration",
+        ),
+    ],
+)
+def test_a_checkpoint_that_is_not_whole_is_refused_by_what_it_lacks(changes, said, base, tmp_path):
+    path = altered(tmp_path, base, **changes)
+    scorer = ToxicityScorer("original", checkpoint=str(path), base=str(base), device="cpu")
+    with pytest.raises(HarnessError, match=said):
+        scorer.score([Sample("q", "what")], [Generation("q", 0, "you are an idiot")])
+
+
+def test_a_pointer_for_a_checkpoint_and_a_base_without_a_tokenizer_are_refused(base, tmp_path):
+    pointer = tmp_path / "pointer.ckpt"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    (bare / "config.json").write_bytes((base / "config.json").read_bytes())
+    whole = write(tmp_path / "whole.ckpt", base)
+    for path, folder, said in (
+        (pointer, base, "pointer of Git LFS"),
+        (whole, bare, "has no tokenizer"),
+    ):
+        scorer = ToxicityScorer("original", checkpoint=str(path), base=str(folder), device="cpu")
+        with pytest.raises(HarnessError, match=said):
+            scorer.score([Sample("q", "what")], [Generation("q", 0, "you are an idiot")])

@@ -58,13 +58,18 @@ def check_checkpoint(folder: Path, name: str, trust_remote_code: bool) -> Mappin
     return config
 
 
-def check_weight_files(folder: Path, name: str) -> None:
+def check_weight_files(folder: Path, name: str, option: str | None = None) -> None:
     """Look whether all files of weights are there, as transformers would read them.
+
+    Args:
+        folder: of the checkpoint.
+        name: what the user called the model.
+        option: what names it where it is not `model`, for the message.
 
     Raises:
         HarnessError: one is not there, or is none.
     """
-    where = f"model={name!r}"
+    where = option or f"model={name!r}"
     files = sorted(folder.glob("*.safetensors"))
     if not files and list(folder.glob("*.gguf")):
         raise HarnessError(f"{where} {_holds_gguf(folder)}")

@@ -22,7 +22,7 @@ DAY = "2025-01-01"
 what is asked does not change with the calendar."""
 CLOCK = "strftime_now"
 """By what templates ask for the day; transformers offers nothing else."""
-DIRECTIVES = "aAbBcdeHIjklmMpPsSuUwWxXyYGVCDFRTDhnrtzZ"
+DIRECTIVES = "aAbBcdefgHIjklmMpPsSuUwWxXyYGVCDFRTDhnrtzZ"
 """Letters that say in a format what is written of a time."""
 OF_THE_PROMPT = {"messages", "tools", "documents", "add_generation_prompt", "strftime_now"}
 """Variables of a template that hold what is asked."""
@@ -52,7 +52,7 @@ def template_of(folder: Path, chosen: str | None) -> str:
     """
     if chosen:
         try:
-            return Path(chosen).read_text(encoding="utf-8")
+            return Path(chosen).read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
             raise HarnessError(
                 f"backend.chat_template={chosen!r} cannot be read as text ({error})"

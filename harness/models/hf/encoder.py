@@ -58,6 +58,7 @@ class Encoder:
             number for number, token in tokenizer.added_tokens_decoder.items() if token.special
         }
         self._rendered = lru_cache(maxsize=4)(self._render)
+        self._stops = lru_cache(maxsize=4)(self._find_stops)
         self._vendor = lru_cache(maxsize=1)(self._find_vendor_text)
 
     def encode(self, request: Request) -> list[int]:
@@ -114,6 +115,29 @@ class Encoder:
             "length" if end is None and not stops_at else "stop",
             count,
         )
+
+    def stopping(self, ends: Sequence[int], stops: Sequence[str]) -> list[int]:
+        """The ends, and the stop strings that are special tokens, which texts leave out.
+
+        Raises:
+            HarnessError: a stop string holds such a token beside other text.
+        """
+        return [*ends, *self._stops(tuple(stops))]
+
+    def _find_stops(self, stops: tuple[str, ...]) -> list[int]:
+        if not stops:
+            return []
+        known = self.tokenizer.added_tokens_decoder
+        special = {str(token): n for n, token in known.items() if n in self._dropped - self._marks}
+        for stop in stops:
+            held = next((mark for mark in special if mark in stop and mark != stop), None)
+            if held is not None and stop not in special:
+                raise HarnessError(
+                    f"generation.stop has {stop!r}, and texts of model={self.name!r} leave out "
+                    f"its special token {held!r}, so that it would never be found; give the token "
+                    "or the text alone"
+                )
+        return [special[stop] for stop in stops if stop in special]
 
     @property
     def pad(self) -> int:

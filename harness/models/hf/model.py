@@ -280,7 +280,7 @@ class HuggingFaceModel:
 
     def template_text(self) -> str | None:
         """The template that was chosen instead of the checkpoint's; None: none was."""
-        return self.chat_template and Path(self.chat_template).read_text(encoding="utf-8")
+        return self.chat_template and Path(self.chat_template).read_text(encoding="utf-8-sig")
 
     @cached_property
     def _endings(self) -> Endings:

@@ -37,7 +37,7 @@ class KeyedChoice(LogitsProcessor):  # type: ignore[misc]
         """Of each step, the rows' tokens."""
         self.generation = generation
         self.loaded = loaded
-        self.ends = list(loaded.ends)
+        self.ends = loaded.encoder.stopping(loaded.ends, generation.stop)
         self.rows = rows
         self.beside = [
             PlainLane(auxiliary, [row.beside[n] for row in rows], [len(row.prompt) for row in rows])
@@ -132,7 +132,7 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
             max_new_tokens=generation.max_new_tokens,
             min_new_tokens=generation.min_new_tokens or None,
             do_sample=False,
-            eos_token_id=loaded.ends or None,
+            eos_token_id=choice.ends or None,
             pad_token_id=loaded.pad,
             stop_strings=list(generation.stop) or None,
             **(begun(loaded) if loaded.is_pair else {}),
@@ -145,7 +145,7 @@ def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConf
         row.tokens = new
         if NO_TOKEN in steps:
             step = steps.index(NO_TOKEN)
-            ended = any(token in loaded.ends for token in new[:step])
+            ended = any(token in choice.ends for token in new[:step])
             row.tokens = new if ended else [*new[:step], NO_TOKEN]
 
 

@@ -64,6 +64,8 @@ class Writer:
     ) -> None:
         self.loaded = loaded
         self.generation = generation
+        self.ends = loaded.encoder.stopping(loaded.ends, generation.stop)
+        """Tokens that end an answer, special ones among the stop strings too."""
         self.trying: list[Row] = []
         """Rows in work: those of the slots in use, in order."""
         self.entering: list[Row] = []
@@ -174,8 +176,8 @@ class Writer:
         early = [
             i for i, row in enumerate(rows) if len(row.tokens) < self.generation.min_new_tokens
         ]
-        if early and self.loaded.ends:
-            logits[torch.tensor(early)[:, None], torch.tensor(self.loaded.ends)] = -torch.inf
+        if early and self.ends:
+            logits[torch.tensor(early)[:, None], torch.tensor(self.ends)] = -torch.inf
         draws = torch.tensor(
             [0.0 if row.draws is None else row.draws[len(row.tokens)] for row in rows],
             device=logits.device,
@@ -189,7 +191,7 @@ class Writer:
 
     def _has_ended(self, row: Row) -> bool:
         last = row.tokens[-1]
-        if len(row.tokens) == self.generation.max_new_tokens or last in self.loaded.ends:
+        if len(row.tokens) == self.generation.max_new_tokens or last in self.ends:
             return True
         if last == NO_TOKEN:
             return True
@@ -218,7 +220,8 @@ def answer(loaded: LoadedModel, row: Row, generation: GenerationConfig) -> Gener
     if row.tokens[-1] == NO_TOKEN:
         reason = f"{NO_NUMBERS} at token {len(row.tokens)} of the answer"
         return Generation.failed(row.sample_id, row.index, reason)
-    text, finish_reason, count = loaded.encoder.answer(row.tokens, loaded.ends, generation.stop)
+    ends = loaded.encoder.stopping(loaded.ends, generation.stop)
+    text, finish_reason, count = loaded.encoder.answer(row.tokens, ends, generation.stop)
     return Generation(
         row.sample_id, row.index, text, finish_reason, len(row.prompt), count, opened=row.opened
     )

@@ -185,6 +185,7 @@ class Engine:
 
         sample_id, opened = request.sample_id, self.encoder.opened(request)
         key = hashlib.sha256(f"{seed}\0{index}\0{sample_id}".encode()).digest()[:8]
+        ends = self.encoder.stopping(self.ends, generation.stop)
         try:
             output = await self._ask(
                 prompt,
@@ -195,11 +196,11 @@ class Engine:
                 max_tokens=generation.max_new_tokens,
                 min_tokens=generation.min_new_tokens,
                 stop=list(generation.stop),
-                stop_token_ids=self.ends,
+                stop_token_ids=ends,
             )
         except VLLMError as error:
             return [Generation.failed(sample_id, index, _reason(error))]
-        answer = self.encoder.answer(list(output.outputs[0].token_ids), self.ends, generation.stop)
+        answer = self.encoder.answer(list(output.outputs[0].token_ids), ends, generation.stop)
         text, finish_reason, count = answer
         return [
             Generation(sample_id, index, text, finish_reason, len(prompt), count, opened=opened)

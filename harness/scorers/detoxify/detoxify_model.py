@@ -14,6 +14,8 @@ import transformers
 from numpy.typing import NDArray
 from transformers import AutoConfig, AutoTokenizer
 
+from harness.models.checkpoints.checkpoint import POINTER
+from harness.models.checkpoints.others import check_numbers, refuse_no_tokenizer
 from harness.scorers.offline.minilm import batches, split
 from harness.types import HarnessError
 
@@ -52,8 +54,10 @@ class DetoxifyModel:
             )
         self.columns = [given.index(label) for label in labels]
         transformers.utils.logging.disable_progress_bar()
+        if Path(base).is_dir():
+            refuse_no_tokenizer(Path(base), f"scorers.toxicity.base={base!r}")
         try:
-            config = AutoConfig.from_pretrained(base, num_labels=int(arguments["num_classes"]))
+            config = AutoConfig.from_pretrained(base, num_labels=arguments["num_classes"])
             self.tokenizer = AutoTokenizer.from_pretrained(base)
         except (OSError, ValueError) as error:
             raise HarnessError(
@@ -70,6 +74,7 @@ class DetoxifyModel:
                 f"checkpoint {str(checkpoint)!r} does not fit the configuration of {base!r}: "
                 f"{' '.join(str(error).split())[:200]}"
             ) from error
+        check_numbers(model, f"checkpoint {str(checkpoint)!r}")
         if device == "auto":
             accelerator = torch.accelerator.current_accelerator(check_available=True)
             device = str(accelerator) if accelerator else "cpu"
@@ -97,6 +102,12 @@ class DetoxifyModel:
 
 
 def _read(checkpoint: Path) -> tuple[dict[str, Any], list[str], dict[str, torch.Tensor]]:
+    with checkpoint.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise HarnessError(
+                f"checkpoint {str(checkpoint)!r} is a pointer of Git LFS, not the file; fetch it "
+                "with git lfs pull"
+            )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a pickle that it refuses anyway
@@ -110,11 +121,23 @@ def _read(checkpoint: Path) -> tuple[dict[str, Any], list[str], dict[str, torch.
         arguments = content["config"]["arch"]["args"]
         classes = [RENAMED.get(c, c) for c in content["config"]["dataset"]["args"]["classes"]]
         state = content["state_dict"]
-        name = arguments["model_name"]
-    except (KeyError, TypeError) as error:
+        name, count = arguments["model_name"], arguments["num_classes"]
+        tensors = all(isinstance(tensor, torch.Tensor) for tensor in state.values())
+    except (KeyError, TypeError, AttributeError) as error:
+        lacks = error if isinstance(error, KeyError) else "its config or state_dict"
         raise HarnessError(
-            f"checkpoint {str(checkpoint)!r} is not in Detoxify's format: it lacks {error}"
+            f"checkpoint {str(checkpoint)!r} is not in Detoxify's format: it lacks {lacks}"
         ) from error
+    if not tensors:
+        raise HarnessError(
+            f"checkpoint {str(checkpoint)!r} is not in Detoxify's format: its state_dict holds "
+            "what is no tensor"
+        )
+    if not isinstance(count, int) or count < len(classes):  # identities may stand behind them
+        raise HarnessError(
+            f"checkpoint {str(checkpoint)!r} names {len(classes)} classes and says "
+            f"num_classes={count!r}, so that which output is which is not known"
+        )
     if name not in CLASSES:
         raise HarnessError(
             f"checkpoint {str(checkpoint)!r} is of the class {name!r}, not of {', '.join(CLASSES)}"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.models.checkpoints.others import check_class, check_files, check_numbers
 from harness.scorers.guards.families import CONTROVERSIAL, GUARDS, UNSAFE, level_of
 from harness.types import (
     Direction,
@@ -75,6 +76,8 @@ class GuardScorer:
     def identity(self) -> Mapping[str, str]:
         """The guard, its weights and tokenizer, and any-guardrail's version.
 
+        Version 2 refuses weights that are missing, left over, of another shape or no numbers.
+
         Raises:
             HarnessError: the package or the weights are not here.
         """
@@ -82,7 +85,7 @@ class GuardScorer:
         files = [file for pattern in ("*.safetensors", *SILENT) for file in folder.glob(pattern)]
         return {
             "scorer": "guard",
-            "version": "1",
+            "version": "2",
             "guard": self.guard,
             "variant": self.variant or "first",
             "options": fingerprint({"options": dict(self._family.options)}),
@@ -157,7 +160,7 @@ class GuardScorer:
         )
         load = provider.load_model
         # A guard asks for the name that its model is published under; the folder stands for it.
-        provider.load_model = lambda model_id, **kwargs: load(str(folder), **kwargs)
+        provider.load_model = lambda model_id, **kwargs: self._read(load, provider, kwargs)
         try:
             return AnyGuardrail.create(
                 GuardrailName(self.guard), provider, model_id=self.variant, **self._family.options
@@ -167,6 +170,21 @@ class GuardScorer:
             raise HarnessError(
                 f"scorers.guard.model={self.model!r} cannot be loaded as {self.guard}: {message}"
             ) from error
+
+    def _read(self, load: Callable[..., None], provider: Any, options: Mapping[str, Any]) -> None:
+        """Load the folder as any-guardrail asks for it, once its weights are those of the class.
+
+        Raises:
+            HarnessError: some are missing, left over, of another shape or no numbers.
+        """
+        folder, where = self._folder(), self._where
+        check_class(folder, options.get("model_class") or provider.model_class, where)
+        load(str(folder), **options)
+        check_numbers(provider.model, where)
+
+    @property
+    def _where(self) -> str:
+        return f"scorers.guard.model={self.model!r}"
 
     @property
     def _tokenizer(self) -> Any:
@@ -200,6 +218,7 @@ class GuardScorer:
                 "run code when they are read; save it with save_pretrained"
             )
         self._package()
+        check_files(folder, self._where)
         return folder
 
     def _package(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from bert_score import BERTScorer
 from transformers import AutoConfig
 
+from harness.models.checkpoints.others import check_files
 from harness.models.checkpoints.weights import check_encoder
 
 UNKNOWN = 0.1
@@ -30,7 +31,9 @@ class BertScore:
     """
 
     def __init__(self, folder: str, layer: int | None, device: str) -> None:
-        check_encoder(Path(folder), f"scorers.justification.bertscore_model={folder!r}")
+        where = f"scorers.justification.bertscore_model={folder!r}"
+        check_files(Path(folder), where)
+        check_encoder(Path(folder), where)
         layers = AutoConfig.from_pretrained(folder).num_hidden_layers
         self.scorer = BERTScorer(
             model_type=folder,
