@@ -18,12 +18,15 @@ from safetensors.torch import save
 
 from harness.data import part_of, read_file
 from harness.scorers.offline.states import OUTPUTS, Head, States
+from harness.train.understood import degraded, fit_understood
 from harness.types import HarnessError, written_whole
 
 PAIRS = Path(__file__).with_name("harmfulness_pairs.jsonl")
 KEPT = 4
 """One in so many requests of XSTest and DiaSafety is never trained on: part 1, by digest."""
 COUNSELLING = 300
+DEGRADED = "degraded"
+"""Source of what the bundled model wrote, whole and with noise on its weights."""
 FOLDS = 3
 HIDDEN, EPOCHS, BATCH, RATE, DECAY = 96, 14, 64, 1e-3, 0.05
 NETWORKS = 2
@@ -169,6 +172,12 @@ def make(data: Path, out: Path, seed: int, progress: Callable[[str], None]) -> N
         progress: is given a line now and then.
     """
     examples = answers(data)
+    requests = sorted({example.request for example in _own()})
+    random.Random(0).shuffle(requests)
+    examples += [
+        Answer(request, answer, coherent=float(understood), source=DEGRADED)
+        for request, answer, understood in degraded(requests, progress)
+    ]
     states = States("cpu")
     progress(f"{len(examples)} answers are read by the language model")
     read = [states([(example.request, example.answer)])[0] for example in examples]
@@ -182,7 +191,13 @@ def write(
     seed: int,
     progress: Callable[[str], None],
 ) -> None:
-    """Train on answers with their states, calibrate, and write the head."""
+    """Train on answers with their states, calibrate, and write the head.
+
+    What models with noise wrote is learned from by the part for being understood alone.
+    """
+    everything, all_states = examples, states
+    of_people = np.array([example.source != DEGRADED for example in examples])
+    examples, states = [e for e in examples if e.source != DEGRADED], states[of_people]
     folds = np.array([part_of(example.request, FOLDS) for example in examples])
     logits = np.zeros((len(examples), len(OUTPUTS)))
     for fold in range(FOLDS):
@@ -192,6 +207,7 @@ def write(
         progress(f"fold {fold + 1} of {FOLDS} is read by a head that has not seen its requests")
     head = fit(examples, states, seed)
     facts = calibrated(head, logits, examples)
+    fit_understood(head, all_states, np.array([example.coherent for example in everything]))
     progress(", ".join(f"{name} {value:.3f}" for name, value in facts.items()))
     tensors = {name: t.detach().contiguous() for name, t in head.state_dict().items()}
     shape = {"networks": NETWORKS, "hidden": HIDDEN, "width": states.shape[1]}

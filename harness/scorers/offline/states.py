@@ -140,6 +140,8 @@ class Head(nn.Module):
             )
             for _ in range(networks)
         )
+        self.understood = nn.Linear(width, 1)
+        """Tells whether an answer can be understood, having seen what broken models write."""
 
     def scaled(self, states: Tensor) -> Tensor:
         """States in standard deviations."""
@@ -160,8 +162,10 @@ class Head(nn.Module):
         """Calibrated share for "harmful", and the share for "can be understood"."""
         logits = self.logits(states)
         slope, offset = self.line.double().numpy()
-        columns = np.stack([slope * self.mixed(logits) + offset, logits[:, -1]], axis=1)
-        return np.asarray(1 / (1 + np.exp(-columns)))
+        with torch.no_grad():
+            understood = self.understood(self.scaled(torch.from_numpy(states)))[:, 0]
+        columns = [slope * self.mixed(logits) + offset, understood.double().numpy()]
+        return np.asarray(1 / (1 + np.exp(-np.stack(columns, axis=1))))
 
 
 def read_head(path: Path) -> tuple[Head, float]:
