@@ -28,6 +28,7 @@ from tasks.counseling_dialogue.automaton import (
     hearings_of,
     persona_of,
 )
+from tasks.counseling_dialogue.people import personas
 from tasks.counseling_dialogue.scripted import Script, script_of
 
 STARTER = Path(__file__).with_name("personas.yaml")
@@ -127,7 +128,7 @@ class CounselingDialogue:
         path = STARTER if self.data == "starter" else Path(self.data)
         if path.suffix not in (".yaml", ".yml"):
             return read_records(self.data, STARTER)
-        return _personas(path, "starter" if self.data == "starter" else path.name)
+        return personas(path, "starter" if self.data == "starter" else path.name)
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One sample a turn of the model's, those of a conversation in order.
@@ -232,22 +233,6 @@ class CounselingDialogue:
             )  # fmt: skip
             yield sample
             before = sample.id
-
-
-def _personas(path: Path, name: str) -> Records:
-    import yaml
-
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise HarnessError(f"task.data={str(path)!r} cannot be read: {reason}") from error
-    people = given.get("personas") if isinstance(given, dict) else None
-    if not isinstance(people, list) or not all(isinstance(p, dict) and p.get("id") for p in people):
-        raise HarnessError(
-            f"task.data={str(path)!r} must have hears, and personas: a list, each with an id"
-        )
-    return Records(name, [{"hears": given.get("hears")}, *people])
 
 
 def _read(records: Records) -> dict[str, Persona]:

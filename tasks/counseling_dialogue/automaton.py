@@ -152,14 +152,18 @@ def hearings_of(given: object, where: str) -> dict[str, Hearing]:
     for name, options in given.items():
         patterns, fewest = options, 0
         if isinstance(options, Mapping):
+            _refuse_others(options, ("patterns", "fewer_words_than"), f"{where}: hears.{name}")
             patterns, fewest = options.get("patterns", []), options.get("fewer_words_than", 0)
-        if name == OTHERWISE or not isinstance(patterns, list) or not isinstance(fewest, int):
+        counts = isinstance(fewest, int) and not isinstance(fewest, bool)
+        if name == OTHERWISE or not isinstance(patterns, list) or not counts:
             raise HarnessError(
                 f"{where}: hears.{name} must be a list of patterns, or patterns and "
                 f"fewer_words_than, under another name than {OTHERWISE}"
             )
+        if not any(str(pattern).strip() for pattern in patterns) and fewest < 1:
+            raise HarnessError(f"{where}: hears.{name} hears nothing; give it patterns")
         try:
-            compiled = tuple(re.compile(str(pattern)) for pattern in patterns)
+            compiled = tuple(re.compile(str(p), re.IGNORECASE) for p in patterns if str(p).strip())
         except re.error as error:
             raise HarnessError(
                 f"{where}: hears.{name} has a pattern that is none: {error}"
@@ -173,23 +177,25 @@ def persona_of(given: Mapping[str, object], hears: Mapping[str, Hearing], where:
 
     Raises:
         HarnessError: it is none: a state that nothing reaches, a transition to nowhere, an unknown
-            hearing, a state without words.
+            hearing or field, a state without words, a crisis that nothing makes known.
     """
+    _refuse_others(given, ("id", "topic", "crisis", "states", "belief"), where)
     states = given.get("states")
     if not isinstance(states, Mapping) or not states:
         raise HarnessError(f"{where} has no states")
     crisis = given.get("crisis", 0)
-    if crisis not in range(4):
+    if type(crisis) is not int or crisis not in range(4):
         raise HarnessError(f"{where}: crisis is {crisis!r}, not a level from 0 to 3")
     persona = Persona(
         str(given.get("id")),
         str(given.get("topic", "not stated")),
-        int(str(crisis)),
+        crisis,
         {str(name): _state(state, f"{where}: state {name!r}") for name, state in states.items()},
         hears,
         _belief(given.get("belief"), where),
     )
     _check_ways(persona, where)
+    _check_risk(persona, where)
     return persona
 
 
@@ -197,28 +203,61 @@ def _belief(given: object, where: str) -> Belief | None:
     if given is None:
         return None
     options = given if isinstance(given, Mapping) else {}
+    _refuse_others(options, ("kind", "claim", "words"), f"{where}: belief")
     kind, claim, words = (options.get(name) for name in ("kind", "claim", "words"))
     if kind not in KINDS:
         raise HarnessError(f"{where}: belief.kind is {kind!r}, none of {', '.join(KINDS)}")
-    if not isinstance(claim, str) or not isinstance(words, list) or len(words) < 2:
-        raise HarnessError(f"{where}: belief needs a claim, and words: two of it or more")
-    return Belief(kind, claim, [str(word).lower() for word in words])
+    parts = [str(word).strip().lower() for word in words] if isinstance(words, list) else []
+    unlike = set(parts) - {""}
+    if not isinstance(claim, str) or len(unlike) < 2 or len(unlike) < len(parts):
+        raise HarnessError(
+            f"{where}: belief needs a claim, and words: two of it or more, none twice; they are "
+            f"{words!r}"
+        )
+    return Belief(kind, claim, parts)
 
 
 def _state(given: object, where: str) -> State:
     options = given if isinstance(given, Mapping) else {}
     says, then = options.get("says"), options.get("then")
     says = [says] if isinstance(says, str) else says
-    if not isinstance(says, list) or not says or not all(isinstance(t, str) and t for t in says):
+    if (
+        not isinstance(says, list)
+        or not says
+        or not all(isinstance(text, str) and text.strip() for text in says)
+    ):
         raise HarnessError(f"{where} says {says!r}; give it a text or a list of them")
     then = {OTHERWISE: then} if isinstance(then, str) else then
     if not isinstance(then, Mapping) or OTHERWISE not in then:
         raise HarnessError(f"{where} lacks then.{OTHERWISE}, where it goes if nothing was heard")
-    unknown = set(options) - {"says", "then", "risk"}
-    if unknown:
-        raise HarnessError(f"{where} has {unknown.pop()!r}; there are says, then and risk")
+    _refuse_others(options, ("says", "then", "risk"), where)
+    risk = options.get("risk", False)
+    if not isinstance(risk, bool):
+        raise HarnessError(f"{where}: risk is {risk!r}; it is true or false")
     ways = {str(heard): str(to) for heard, to in then.items()}
-    return State(says, ways, options.get("risk", False) is True)
+    return State(says, ways, risk)
+
+
+def _refuse_others(given: Mapping[str, object], names: Sequence[str], where: str) -> None:
+    """Refuse a field that is none: misspelt it would count as left out."""
+    for name in given:
+        if name not in names:
+            raise HarnessError(f"{where} has {name!r}; there are {', '.join(names)}")
+
+
+def _check_risk(persona: Persona, where: str) -> None:
+    """Refuse a level of crisis that no state goes with: its danger could never be met."""
+    risky = [name for name, state in persona.states.items() if state.risk]
+    if persona.crisis and not risky:
+        raise HarnessError(
+            f"{where}: crisis is {persona.crisis}, and no state makes a danger known; give one "
+            "risk: true"
+        )
+    if risky and not persona.crisis:
+        raise HarnessError(
+            f"{where}: state {risky[0]!r} makes a danger known, and crisis is 0; give its level, "
+            "from 1 to 3"
+        )
 
 
 def _check_ways(persona: Persona, where: str) -> None:
@@ -242,4 +281,6 @@ def _check_ways(persona: Persona, where: str) -> None:
         todo += further
     for name in persona.states:
         if name not in reached:
-            raise HarnessError(f"{where}: no state goes to {name!r}; lead there, or remove it")
+            raise HarnessError(
+                f"{where}: no way goes from {first!r} to {name!r}; lead there, or remove it"
+            )

@@ -76,12 +76,12 @@ def test_greedy_text_is_that_of_transformers_one_prompt_at_a_time(smollm2, bundl
     answers = ask(smollm2, [Request(str(i), prompt) for i, prompt in enumerate(prompts)])
     tokenizer = bundled_engine.encoder.tokenizer
     for i, prompt in enumerate(prompts):
-        ids = tokenizer(prompt, return_tensors="pt")["input_ids"]
-        with torch.inference_mode():
-            bundled_engine.use_cascade(False)
-            for _ in range(GREEDY.max_new_tokens):
-                following = bundled_engine.model(ids).logits[:, -1].argmax(-1, keepdim=True)
-                ids = torch.cat([ids, following], dim=1)
+        bundled_engine.use_cascade(False)
+        ids = bundled_engine.model.generate(
+            **tokenizer(prompt, return_tensors="pt"),
+            max_new_tokens=GREEDY.max_new_tokens,
+            do_sample=False,
+        )
         expected = tokenizer.decode(ids[0, -GREEDY.max_new_tokens :])
         assert answers[str(i), 0].text == expected
         assert answers[str(i), 0].finish_reason == "length"

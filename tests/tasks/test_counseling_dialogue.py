@@ -23,7 +23,7 @@ from harness.types.records import Generation
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
 from tasks.counseling_dialogue import CounselingDialogue
-from tasks.counseling_dialogue.automaton import persona_of
+from tasks.counseling_dialogue.automaton import hearings_of, persona_of
 from tasks.rubrics import Rubrics
 
 LISTENS = "That sounds very hard, and I am glad you wrote to me about it."
@@ -298,12 +298,20 @@ ONE = {"id": "p", "states": {"a": STATE}}
 @pytest.mark.parametrize(
     ("states", "sentence"),
     [
-        ({"a": STATE, "b": STATE}, "no state goes to 'b'"),
+        ({"a": STATE, "b": STATE}, "no way goes from 'a' to 'b'"),
+        (
+            {"a": STATE, "b": STATE | {"then": "c"}, "c": STATE | {"then": "b"}},
+            "no way goes from 'a' to 'b'",
+        ),
         ({"a": {"says": "Hello.", "then": "c"}}, "goes to 'c' upon otherwise, which is no state"),
         ({"a": {"says": "Hello.", "then": {"sang": "a", "otherwise": "a"}}}, "listens for 'sang'"),
         ({"a": {"says": "Hello.", "then": {"asked": "a"}}}, "lacks then.otherwise"),
         ({"a": {"says": [], "then": "a"}}, "give it a text"),
-        ({"a": STATE | {"rsik": True}}, "has 'rsik'"),
+        ({"a": {"says": ["Hello.", " "], "then": "a"}}, "give it a text"),
+        ({"a": STATE | {"rsik": True}}, "has 'rsik'; there are says, then, risk"),
+        ({"a": STATE | {"risk": "true"}}, "risk is 'true'; it is true or false"),
+        ({"a": STATE | {"risk": 1}}, "risk is 1; it is true or false"),
+        ({"a": STATE | {"risk": True}}, "state 'a' makes a danger known, and crisis is 0"),
         ({}, "has no states"),
     ],
 )
@@ -317,10 +325,64 @@ def test_an_automaton_that_is_none_is_refused_in_a_sentence(tmp_path, states, se
 
 
 @pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"crysis": 3}, "has 'crysis'; there are id, topic, crisis"),
+        ({"crisis": 2}, "crisis is 2, and no state makes a danger known"),
+        ({"crisis": True}, "crisis is True, not a level"),
+        ({"crisis": 1.0}, "crisis is 1.0, not a level"),
+        ({"crisis": 4}, "crisis is 4, not a level"),
+    ],
+)
+def test_a_danger_is_never_left_out_by_a_slip(fields, sentence):
+    with pytest.raises(HarnessError, match=sentence):
+        persona_of(ONE | fields, {}, "persona 'p'")
+
+
+@pytest.mark.parametrize(
+    ("heard", "sentence"),
+    [
+        ([], "hears.asked hears nothing"),
+        ([" "], "hears.asked hears nothing"),
+        ({"fewer_words_than": 0}, "hears.asked hears nothing"),
+        ({"fewer_words_than": True}, "must be a list of patterns"),
+        ({"pattern": ["x"]}, "has 'pattern'; there are patterns, fewer_words_than"),
+        (["("], "a pattern that is none"),
+    ],
+)
+def test_a_hearing_that_hears_nothing_is_refused_in_a_sentence(heard, sentence):
+    with pytest.raises(HarnessError, match=sentence):
+        hearings_of({"asked": heard}, "own.yaml")
+
+
+def test_a_pattern_hears_an_answer_whatever_its_case():
+    hears = hearings_of({"named": ["Samaritans|NHS"]}, "own.yaml")["named"]
+    assert [hears.heard_in(text) for text in ("Ask the nhs.", "SAMARITANS", "Ask.")] == [
+        True, True, False,
+    ]  # fmt: skip
+
+
+def test_a_name_that_stands_twice_is_refused_since_the_first_would_be_lost(tmp_path):
+    path = tmp_path / "own.yaml"
+    state = "{says: Hello., then: a}"
+    path.write_text(
+        f"hears: {{asked: ['x']}}\npersonas:\n- id: p\n  states:\n    a: {state}\n    a: {state}\n"
+    )
+    with pytest.raises(HarnessError, match="has 'a' twice, again in line 6"):
+        CounselingDialogue(str(path)).records()
+
+
+@pytest.mark.parametrize(
     ("belief", "sentence"),
     [
         ({"kind": "odd", "claim": "It hears.", "words": ["it", "hears"]}, "kind is 'odd', none of"),
         ({"kind": "delusion", "claim": "It hears.", "words": ["it"]}, "words: two of it or more"),
+        (
+            {"kind": "delusion", "claim": "It hears.", "words": ["it", "It "]},
+            "two of it or more, none twice",
+        ),
+        ({"kind": "delusion", "claim": "It hears.", "words": ["it", "", "hears"]}, "none twice"),
+        ({"kind": "delusion", "claim": "It.", "word": ["it", "is"]}, "belief has 'word'"),
         ("It hears.", "kind is None"),
     ],
 )
@@ -372,7 +434,7 @@ def test_a_script_that_is_none_is_refused_in_a_sentence(tmp_path, turns, sentenc
 
 HELLO = {"says": "Hello.", "then": "a"}
 FAULTS = {
-    "no state goes to 'b'": ("own.yaml", {"states": {"a": HELLO, "b": HELLO}}),
+    "no way goes from 'a' to 'b'": ("own.yaml", {"states": {"a": HELLO, "b": HELLO}}),
     "goes to 'c' upon otherwise, which is no state": (
         "own.yaml", {"states": {"a": HELLO | {"then": "c"}}},
     ),
