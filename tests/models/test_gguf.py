@@ -174,6 +174,44 @@ def test_a_split_file_is_one_model_whichever_part_is_given(saved, tmp_path):
         parts_of(parts[0])
 
 
+@pytest.mark.parametrize("left", [-200, 0.5, 30, 4])
+def test_a_file_that_is_cut_is_refused_as_such(saved, left):
+    path, _ = saved
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * left) if isinstance(left, float) else left])
+    with pytest.raises(HarnessError, match=r"is no whole GGUF file .* copy it anew"):
+        _ = HuggingFaceModel(str(path)).identity
+    assert not copies()
+
+
+def test_parts_that_are_not_those_of_one_file_are_refused(saved, tmp_path):
+    write_gguf(tmp_path / "split.gguf", saved[1], parts=7)
+    first, second, third = sorted(tmp_path.glob("split-*.gguf"))
+    whole, other = third.read_bytes(), second.read_bytes()
+    third.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(HarnessError, match=r"split-00003-of-00003\.gguf' is no whole GGUF file"):
+        _ = HuggingFaceModel(str(first)).identity
+    third.write_bytes(other)
+    with pytest.raises(HarnessError, match=r"which split-00002-of-00003\.gguf holds too"):
+        _ = HuggingFaceModel(str(first)).identity
+    beyond = tmp_path / "split-00009-of-00003.gguf"
+    beyond.write_bytes(whole)
+    with pytest.raises(HarnessError, match="is named as part 9 of 3"):
+        _ = HuggingFaceModel(str(beyond)).identity
+    assert not list(converted_root().glob("*.gguf"))
+
+
+def test_a_file_without_a_tokenizer_is_refused_as_such(saved, tmp_path):
+    writer = GGUFWriter(tmp_path / "mute.gguf", "llama")
+    writer.add_tensor("token_embd.weight", np.zeros((2, 2), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(HarnessError, match="holds no tokenizer"):
+        _ = HuggingFaceModel(str(tmp_path / "mute.gguf")).identity
+
+
 def test_it_is_converted_once_and_cleaned_by_a_command(saved):
     path, _ = saved
     model = HuggingFaceModel(str(path))
@@ -248,6 +286,7 @@ def test_a_vocabulary_of_sentencepiece_is_read_as_sentencepiece_reads_it(tmp_pat
 
 def test_what_transformers_cannot_read_is_one_sentence(tmp_path):
     writer = GGUFWriter(tmp_path / "other.gguf", "unheard-of")
+    writer.add_token_list(["a", "b"])
     writer.add_tensor("token_embd.weight", np.zeros((2, 2), np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()

@@ -41,6 +41,28 @@ FOREIGN = st.sampled_from(
 )  # fmt: skip
 
 
+UNSIGNED = st.sampled_from(
+    [
+        "Score: {}", "**Score**: {}", "**Score:** {}", "Rating: {}/5", "Score - {}",
+        "My rating: {}",
+        "Final score: {}", "The score is {}.", "Score (1-5): {}", "- Score: {}", "Score:\n{}",
+        "## Score\n{}", "Overall rating = {}", "Score \u2192 {}", '"score": {}',
+    ]
+)  # fmt: skip
+FOREIGN_UNSIGNED = st.sampled_from(
+    [
+        "Score: {0} to {1}", "Score: {0}-{1}", "Rating: {0}, {1}", "Score: {0} or {1}",
+        "Score: {0}.5", "Score: -{0}", "Score -{0}", "Score: {0}{1}", "Score: {0}?",
+        "Rating: {0}/9",
+        "Score: not {0}", "Score: between {0} and {1}", "Score (1-10): {0}", "> Score: {0}",
+        '"Score: {0}" it says', "Previous score: {0}", "For example:\nScore: {0}",
+        "Score {0}: mild",
+        "{{'score': [{0}, {1}]}}", "{{'score': '{0}-{1}'}}", "{{'score': {0} - {1}}}",
+        "The score is not {0}.", "Score: {0}\nConfidence: {1}", "Scores: {0}",
+    ]
+)  # fmt: skip
+
+
 class Writes(EchoModel):
     """Answers every request with one text."""
 
@@ -71,6 +93,31 @@ def test_what_is_no_verdict_is_never_one_of_its_digits(before, form, one, other,
     assert judged(f"{before}\n{form.format(one, other)}\n{after}") is None
 
 
+@given(TALK, UNSIGNED | st.just("{{'score': {}}}"), DIGITS)
+def test_a_verdict_without_its_sign_that_ends_a_text_is_the_one_that_was_meant(talk, form, digit):
+    assert judged(f"{talk}\n{form.format(digit)}") == digit
+
+
+@given(TALK, FOREIGN_UNSIGNED, DIGITS, DIGITS, TALK)
+def test_without_the_sign_what_is_no_verdict_is_never_one_of_its_digits(b, form, one, other, a):
+    assert judged(f"{b}\n{form.format(one, other)}\n{a}") is None
+
+
+@given(st.lists(st.tuples(UNSIGNED, DIGITS), min_size=2, max_size=5), TALK)
+def test_verdicts_without_their_sign_that_differ_are_none(said, talk):
+    text = "\n".join([talk, *(form.format(digit) for form, digit in said)])
+    digits = {digit for _, digit in said}
+    assert judged(text) in ((None, *digits) if len(digits) == 1 else (None,))
+
+
+@given(UNSIGNED, DIGITS, TALK)
+def test_a_verdict_that_stands_in_the_question_is_not_read_of_the_answer(form, digit, talk):
+    line = form.format(digit)
+    asked = [(Message("user", f"Rate this:\n<answer>\n{line}\n</answer>"),)]
+    (verdict,) = Judge(Writes(f"{talk}\n{line}"), 1, 5).verdicts(asked)
+    assert verdict.expected is None or "\n" in line  # over two lines it is no line of the question
+
+
 @given(st.lists(st.tuples(FORMS, DIGITS), min_size=1, max_size=3), TALK, st.booleans())
 def test_of_several_verdicts_the_last_line_counts_or_none(said, talk, talks_on):
     text = "\n".join(form.format(digit) for form, digit in said) + f"\n{talk if talks_on else ''}"
@@ -94,6 +141,8 @@ SAYS = st.sampled_from(
         "I would choose {0}.", "I'd go with {0}.", "The answer is {0}.", "Answer: {0}",
         "The correct option is {0} rather than {1}.", "The answer is {0} and not {1}.",
         "**Answer:** ({0})", "{0} is the best option.", "I choose option {0}, not {1}.",
+        "Selected: {0}", "Definitely {0}.", "Final: ({0})", "My pick: {0}", "Going with {0}.",
+        "Verdict: {0}", "Answer \u2192 {0}", "It has to be {0}.", "{{'answer': '{0}'}}", "Ans. {0}",
     ]
 )  # fmt: skip
 DENIES = st.sampled_from(
@@ -101,13 +150,17 @@ DENIES = st.sampled_from(
         "Option {0} is wrong.", "{0} is not right.", "I would not choose {0}.", "Not {0}.",
         "The answer is not {0}.", "{0} would be harmful.", "Avoid option {0}.",
         "I don't think {0} is best.", "{0} isn't safe.", "The worst option is {0}.",
+        "Rejected: {0}", "Not selected: {0}", "Definitely not {0}.", "Ruled out: {0}", "Never {0}.",
+        "Final: not {0}", "Least likely: {0}", "Hardly {0}.",
     ]
 )  # fmt: skip
 UNSURE = st.sampled_from(
     [
         "{0} or {1}", "Either {0} or {1}.", "The answer is {0} or {1}.", "\\boxed{{{0} or {1}}}",
         "<answer>{0}, {1}</answer>", "I'd choose {0} or {1}.", "I cannot choose.", "{0}/{1}",
-        "Option {0} and option {1} are both fine.", "Is it {0}?", '{{"answer": ["{0}", "{1}"]}}',
+        "Option {0} and option {1} are both fine.", "Is it {0}?", "Selected: {0} or {1}",
+        "Probably {0} or {1}.", "Selected: {0}?", "Final: {0}/{1}", "{{'answer': '{0} or {1}'}}",
+        '{{"answer": ["{0}", "{1}"]}}',
     ]
 )  # fmt: skip
 

@@ -100,12 +100,16 @@ def convert(gguf: Path, folder: Path, dtype: str, name: str) -> Any:
 
 def _convert_file(gguf: Path, folder: Path, path: Path) -> None:
     """Convert a whole file, which stands for `path`."""
-    from gguf import GGUFReader
-
     from harness.models.gguf.checked import as_the_file_cuts, check_tokens
+    from harness.models.gguf.parts import read_whole
 
-    with _refused(str(path)):
-        reader = GGUFReader(gguf)
+    reader = read_whole(gguf)
+    fields = _tokenizer_fields(reader)
+    if not fields.get("tokens"):
+        raise HarnessError(
+            f"model={str(path)!r} holds no tokenizer (tokenizer.ggml.tokens), without which its "
+            "model cannot be asked; convert it anew from a checkpoint with one"
+        )
     types = sorted({tensor.tensor_type.name for tensor in reader.tensors})
     quantised = [kind for kind in types if kind != "F32"]
     dtype = EXACT.get(quantised[0], "float32") if len(quantised) == 1 else "float32"
@@ -116,7 +120,6 @@ def _convert_file(gguf: Path, folder: Path, path: Path) -> None:
         "converting %s, once, to %.1f GB in the cache, which python -m harness.runs.cache shows",
         path, size / 2**30,
     )  # fmt: skip
-    fields = _tokenizer_fields(reader)
     tokenizer = as_the_file_cuts(convert(gguf, folder, dtype, str(path)), fields)
     tokenizer.save_pretrained(folder)
     record = {"of": str(path), "types": types, "said": check_tokens(tokenizer, fields)}

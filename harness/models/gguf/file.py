@@ -36,6 +36,11 @@ def parts_of(path: Path) -> list[Path]:
     if split is None:
         return [path]
     count = int(split["count"])
+    if not 1 <= int(split["number"]) <= count:
+        raise HarnessError(
+            f"model={str(path)!r} is named as part {int(split['number'])} of {count} of a split "
+            "GGUF file; give one of its parts"
+        )
     names = [f"{split['stem']}-{n:05d}-of-{count:05d}.gguf" for n in range(1, count + 1)]
     if missing := [name for name in names if not (path.parent / name).is_file()]:
         raise HarnessError(

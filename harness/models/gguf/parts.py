@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
 
+from harness.types import HarnessError
+
 
 @contextmanager
 def joined(parts: Sequence[Path], whole: Path) -> Iterator[Path]:
@@ -16,8 +18,12 @@ def joined(parts: Sequence[Path], whole: Path) -> Iterator[Path]:
     Args:
         parts: in order.
         whole: the file to be written.
+
+    Raises:
+        HarnessError: a part is cut, has no architecture, or holds a tensor of another again.
     """
-    readers = [GGUFReader(part) for part in parts]
+    readers = [read_whole(part) for part in parts]
+    _refuse_unlike(readers, parts)
     architecture = readers[0].fields["general.architecture"].contents()
     writer = GGUFWriter(whole, architecture, endianess=readers[0].endianess)
     try:
@@ -42,3 +48,38 @@ def joined(parts: Sequence[Path], whole: Path) -> Iterator[Path]:
         yield whole
     finally:
         whole.unlink(missing_ok=True)
+
+
+def read_whole(path: Path) -> GGUFReader:
+    """What a file says, every tensor of which is there.
+
+    Raises:
+        HarnessError: it ends before what it declares, or is damaged.
+    """
+    try:
+        return GGUFReader(path)
+    except (ValueError, IndexError, KeyError, OSError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:150]
+        raise HarnessError(
+            f"model: {str(path)!r} is no whole GGUF file ({type(error).__name__}: {reason}), as "
+            "one whose download was broken off; copy it anew"
+        ) from error
+
+
+def _refuse_unlike(readers: Sequence[GGUFReader], parts: Sequence[Path]) -> None:
+    """Refuse parts that are not those of one split file."""
+    if "general.architecture" not in readers[0].fields:
+        raise HarnessError(
+            f"model: {str(parts[0])!r} has no general.architecture, so that it is not the first "
+            "part of a split GGUF file; copy all parts anew"
+        )
+    seen: dict[str, Path] = {}
+    for reader, part in zip(readers, parts, strict=True):
+        for tensor in reader.tensors:
+            if tensor.name in seen:
+                raise HarnessError(
+                    f"model: {part.name} holds the tensor {tensor.name!r}, which "
+                    f"{seen[tensor.name].name} holds too, so that they are not parts of one GGUF "
+                    "file; copy all parts anew"
+                )
+            seen[tensor.name] = part

@@ -11,12 +11,12 @@ NOUN = r"(?:answer|option|choice|response|solution|pick|letter|selection)"
 OPEN = r"[\s(\[\"'\u2018\u201c<{]*"
 CLOSE = r"[)\]\"'\u2019\u201d>}]*"
 IS = re.compile(
-    rf"\b{NOUN}\b(?:[\s:=]|['\"]s\b|\b(?:is|be|would|should|must|best|correct|right|final|most|"
+    rf"\b{NOUN}\b(?:[\s:=\u2192\u21d2]|->|=>|['\"]s\b|\b(?:is|be|would|should|must|best|correct|right|final|most|"
     rf"therefore|thus|option|choice|answer|letter)\b){{0,10}}{OPEN}$",
     re.IGNORECASE,
 )
 """A noun of what is asked for, and that the letter is it."""
-LINKED = re.compile(r"\banswer\b|[:=]|\b(?:is|be)\b", re.IGNORECASE)
+LINKED = re.compile(r"\banswer\b|[:=\u2192\u21d2]|->|\b(?:is|be)\b", re.IGNORECASE)
 """What tells "the option is B" and "answer B" from "option B", which is only spoken of."""
 FIRST = (
     r"(?:\b(?:I|we|let me|let us|should|must)(?:['\u2019](?:d|ll|m|ve))?\b"
@@ -151,7 +151,8 @@ def naming(text: str, start: int, end: int) -> tuple[Naming, int] | None:
         match = pattern.search(before)
         if not match or (pattern is SO and not ENDS.match(after)):
             continue
-        if UNMEANT.search(_clause(before[: match.start()])):
+        ended = match[0][:1] in (".", "!", "\n")  # what comes before is a sentence of its own
+        if UNMEANT.search(_clause(before[: match.start() + ended])):
             return None
         if pattern is not IS or LINKED.search(match[0]) or praised:
             return Naming.STATED, offset + match.start()
