@@ -114,6 +114,7 @@ def save(
         figure = Figure(figsize=(7.2, max(3.0, height)), layout="constrained")
         axes = figure.add_subplot()
         _write_in_any_script(figure, axes, [plot(axes), *wrap(visible(title), MOST_OF_A_LINE)])
+        _keep_inside(figure, axes)
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
         figure.set_layout_engine("none")  # it is laid out
@@ -140,6 +141,14 @@ def _write_in_any_script(figure: Figure, axes: Axes, heading: Sequence[str]) -> 
         text.set_fontfamily(fonts.families)
     lines = [steady(visible(line)) for line in (*heading, fonts.note) if line]
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, family=fonts.families)
+
+
+def _keep_inside(figure: Figure, axes: Axes) -> None:
+    """Let a label that is wider than its axes, to which long names leave little, end with them."""
+    figure.draw_without_rendering()
+    label = axes.xaxis.label
+    if label.get_window_extent().x1 > figure.bbox.x1:
+        axes.set_xlabel(label.get_text(), loc="right")
 
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

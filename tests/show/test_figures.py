@@ -15,6 +15,7 @@ from harness.show.figures import (
     groups,
     histogram,
     reliability,
+    save,
 )
 
 
@@ -102,6 +103,21 @@ def test_figures_are_written_light_and_dark_and_the_same_each_time(tmp_path):
             assert BLUE.lower() in text.lower()
             assert paper in text
             assert other not in text
+
+
+def test_a_label_that_is_wider_than_its_axes_stays_in_the_figure(tmp_path):
+    drawn_on = []
+
+    def plot(axes):
+        axes.set_yticks([0, 1], ["a name of a group that takes half of the figure", "another"])
+        axes.set_xlabel("worse by, in margins, and then what is missing at its very worst")
+        drawn_on.append(axes)
+        return "heading"
+
+    save("wide", tmp_path, "a title", plot)
+    (axes,) = drawn_on
+    extent = axes.xaxis.label.get_window_extent()
+    assert 0 <= extent.x0 < extent.x1 <= axes.figure.bbox.x1
 
 
 def test_groups_of_any_name_have_a_label_of_one_line(tmp_path):
