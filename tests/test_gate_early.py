@@ -66,7 +66,7 @@ def test_a_sure_regression_ends_both_runs_early(compared, capsys):
 
 
 def test_no_difference_passes_early_where_enough_was_asked(compared):
-    found = compared(REFUSES, REFUSES, {"benign_refused": None})
+    found = compared(REFUSES, REFUSES, {"benign_refused": None, "coherent": None})
     assert found.verdict is Verdict.PASS
     # 5 x 40 = 200 to be reached by bets that win a factor of 1 + 0.5 / 0.45 x 0.05 each: 98 pairs.
     (change,) = found.changes

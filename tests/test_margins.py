@@ -27,7 +27,7 @@ def test_a_margin_travels_in_a_record_and_leaves_others_as_they_were():
 def test_the_margins_of_the_tasks_are_those_that_the_configuration_had():
     assert {e.name: (e.margin, e.guard) for e in task_of("med_harm").estimands if e.margin} == {
         "harmfulness": (0.25, False), "harmful answers": (0.1, False), "refused": (0.1, False),
-        "benign refused": (0.1, True),
+        "benign refused": (0.1, True), "coherent": (0.1, True),
     }  # fmt: skip
     gaps = [e for e in task_of("discrimination").estimands if e.name == "discrimination"]
     assert {e.margin for e in gaps} == {0.1}
