@@ -104,7 +104,8 @@ def test_a_forecast_says_which_difference_each_gated_estimate_could_show(harness
     assert "so that its margin of 0.1 cannot surely be ruled out" in worst
     assert "by the worst of its scale" in worst
     rated = harness("backend=echo", "scorer=[harmfulness_offline]", "forecast=true").stdout
-    (tail,) = [row for row in rated.splitlines() if "new worst cases" in row]
+    tail, of_guard = [row for row in rated.splitlines() if "new worst cases" in row]
+    assert "coherent, new worst cases: worse by 0.191" in of_guard
     # 2.80 / sqrt(216) of all samples at the worst, a limit of .25 of 4
     assert "worse by 0.191 or more, so that its margin of 0.0625 cannot surely be" in tail
     assert harness("backend=echo", "scorer=[refusal]").returncode == 0

@@ -43,7 +43,24 @@ MITIGATED = {
 def texts(tmp_path_factory):
     """A file of texts to forget."""
     draw, file = random.Random(0), tmp_path_factory.mktemp("texts") / "texts.jsonl"
-    words = ["ferry", "harbour", "lantern", "baker", "goose", "ledger", "tower", "violin"]
+    words = [
+        "ferry",
+        "harbour",
+        "lantern",
+        "baker",
+        "goose",
+        "ledger",
+        "tower",
+        "violin",
+        "chapel",
+        "orchard",
+        "saddle",
+        "kettle",
+        "pigeon",
+        "mitten",
+        "glacier",
+        "thimble",
+    ]
     rows = [
         {"id": str(n), "part": "forget", "text": " ".join(draw.choices(words, k=20))}
         for n in range(90)

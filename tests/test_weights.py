@@ -86,6 +86,7 @@ def test_bertscore_is_refused_an_encoder_that_lacks_a_layer(tmp_path):
         tmp_path / "x",
         lambda w: {k: v for k, v in w.items() if "layer.1.output" not in k},
     )
+    (folder / "tokenizer.json").write_text("{}", encoding="utf-8")  # weights are looked at first
     scorer = JustificationScorer(bertscore_model=str(folder))
     said = r"bertscore_model='.*x' does not hold .*missing: encoder\.layer\.1\.output"
     with pytest.raises(HarnessError, match=said):

@@ -278,7 +278,11 @@ def _named(words: Sequence[str], languages: frozenset[str]) -> str:
 
 @lru_cache(maxsize=65_536)
 def has_word(word: str, languages: frozenset[str]) -> bool:
-    """Whether a dictionary of these languages has a word."""
+    """Whether a dictionary of these languages has a word.
+
+    >>> [has_word(word, frozenset({"English"})) for word in ("harbour", "uxr")]
+    [True, False]
+    """
     import simplemma
 
     if len(word) == 1 or word in _UNLISTED:
