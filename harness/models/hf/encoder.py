@@ -87,6 +87,14 @@ class Encoder:
             return lm_eval_tokens.of_choices(self.tokenizer, text, request.choices)
         return tuple(self._after(request, text, context, choice) for choice in request.choices)
 
+    def count_tokens(self, requests: Sequence[Request]) -> list[int]:
+        """Tokens of each prompt, and of the choices after it."""
+        prompts = [self.encode(request) for request in requests]
+        return [
+            len(prompt) + sum(map(len, self.choices(request, prompt)))
+            for request, prompt in zip(requests, prompts, strict=True)
+        ]
+
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, without special ones but for marks of thinking."""
         if not self._marks.isdisjoint(tokens):

@@ -107,11 +107,7 @@ class HeldModel:
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, and of the choices after it."""
-        counts = []
-        for request in requests:
-            prompt = self._encoder.encode(request)
-            counts.append(len(prompt) + sum(map(len, self._encoder.choices(request, prompt))))
-        return counts
+        return self._encoder.count_tokens(requests)
 
     def rendered(self, request: Request) -> str:
         """The text that a request becomes.
