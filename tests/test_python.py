@@ -254,6 +254,7 @@ def test_what_in_memory_cannot_write_is_refused_in_one_sentence(tiny_causal, tmp
         harness.run("med_harm", model, tokenizer=tokenizer, **asked, **{"backend.token_budget": 0})
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning")  # as torch compiles
 def test_a_compiled_model_is_the_model_that_was_compiled(tiny_causal, tmp_path):
     model, tokenizer = tiny_causal
     asked = {"tokenizer": tokenizer, "name": "it", **BRIEF}
