@@ -81,7 +81,8 @@ def page() -> str:
         "<!-- Written by `python docs/options.py` from conf/; change the YAML there instead. -->",
         "An option is set as `NAME=VALUE` on the command line. `???` has to be set; `${...}` is "
         "what another option says. Lists are written `[A,B]`, and `KEY=@FILE` takes the text of a "
-        "file.",
+        "file. A map is written whole, `KEY={NAME: VALUE}`, or a name at a time, `KEY.NAME=VALUE`; "
+        "what stood in it stays.",
     ]
     for name, command in COMMANDS.items():
         parts += [f"## {command}", *section(CONF / f"{name}.yaml", "")]

@@ -377,6 +377,46 @@ def test_labels_in_a_file_of_another_kind_are_said_by_their_option(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("keep", "kept"),
+    [
+        ({"set": [1]}, 2), ({"set": "1"}, 2), ({"set": [1, 2.0]}, 3), ({"set": None}, 1),
+        ({"set": [1], "language": "en"}, 1),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_rows_are_kept_by_values_as_texts_or_numbers(tmp_path, keep, kept, ending):
+    rows = [("1", "en", "1"), ("1", "de", "0"), ("2", "en", "1"), ("", "en", "0")]
+    path = tmp_path / f"l.{ending}"
+    if ending == "csv":
+        lines = [f"a{n},{','.join(row)}" for n, row in enumerate(rows)]
+        path.write_text("\n".join(["answer,set,language,label", *lines]))
+    else:
+        path.write_text("\n".join(
+            json.dumps({"answer": "a", "set": int(set_) if set_ else None, "language": language,
+                        "label": int(label)})
+            for set_, language, label in rows
+        ))  # fmt: skip
+    assert len(read_labels(path, LabelFormat(keep=keep))) == kept
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"keep": {"label": ["x"]}},
+         r"format\.keep\.label=\['x'\] keeps none of the 3 records of l.csv: 'label' is '1' \(2\), "
+         r"'0' \(1\)"),
+        ({"keep": {"labl": 1}}, r"keep\.labl=1 keeps none .*: 'labl' is not there \(3\)"),
+        ({"part": {"by": "label", "of": 9, "are": [7]}}, r"^format\.part=.* keeps none of the 3"),
+        ({"part": 3}, r"format\.part=3 must have by, of and are"),
+    ],
+)  # fmt: skip
+def test_a_format_that_keeps_nothing_says_what_stands_there(tmp_path, options, words):
+    path = write_labels(tmp_path / "l.csv", 1, 0, 1)
+    with pytest.raises(HarnessError, match=words):
+        read_labels(path, LabelFormat(**options))
+
+
+@pytest.mark.parametrize(
     "option", ["format.values={yes: 1, no: 0}", 'format.keep={label: ["1", "0"]}']
 )
 def test_what_words_stand_for_and_which_rows_count_are_said_on_the_command_line(

@@ -1,6 +1,7 @@
 """What the commands share: the start by Hydra, plugins, one sentence for an error."""
 
 from harness.command.config import CONF_DIR, check, protocol_label, register
+from harness.command.maps import compose
 from harness.command.named import composing, configured, options_of, task_of
 from harness.command.overrides import overrides_of, quoted, with_stacks
 from harness.command.plugins import generation_of, make, scorers_of
@@ -18,6 +19,7 @@ __all__ = [
     "OVER_BUDGET",
     "check",
     "command_line",
+    "compose",
     "composing",
     "configured",
     "finish",

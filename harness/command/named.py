@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hydra import compose, initialize_config_dir
+from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, flag_override
 
 from harness.command.config import CONF_DIR, check, register
 from harness.command.faults import sentence
+from harness.command.maps import compose
 from harness.command.plugins import make
 from harness.types import HarnessError, Task
 
@@ -44,6 +45,8 @@ def configured(task: str, *overrides: str) -> DictConfig:
     """
     with composing():
         cfg = compose("config", [f"task={task}", *overrides])
+    with flag_override(cfg, ["readonly", "struct"], False):
+        del cfg["hydra"]
     check(cfg)
     return cfg
 

@@ -18,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
 from harness.command.faults import sentence
+from harness.command.maps import compose
 from harness.command.overrides import (
     check,
     with_devices,
@@ -90,7 +91,7 @@ def _composed_once(config: str, job: Callable[[DictConfig], None]) -> bool:
     if any(argument.startswith("-") or "hydra" in argument for argument in sys.argv[1:]):
         return False
     with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3", job_name="harness"):
-        cfg = hydra.compose(config, sys.argv[1:], return_hydra_config=True)
+        cfg = compose(config, sys.argv[1:])
         settings = cfg.hydra
         more = (
             settings.mode,

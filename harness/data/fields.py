@@ -141,3 +141,29 @@ def name_field(row: Row, name: str, otherwise: str) -> str:
     """What a column calls something, an id say; where it is blank or 0, what it is called here."""
     value = row.get(name)
     return otherwise if blank(value) or not value else str(value)
+
+
+def is_one_of(value: object, wanted: object) -> bool:
+    """Whether a value is one of those wanted; a CSV has numbers as texts, which are the same.
+
+    >>> is_one_of("1", [0, 1]), is_one_of("1.0", 1), is_one_of("01", ["1"]), is_one_of(True, "yes")
+    (True, True, False, False)
+    """
+    return any(_same(value, one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+
+
+def _same(value: object, wanted: object) -> bool:
+    if blank(value) or blank(wanted):
+        return blank(value) and blank(wanted)
+    if isinstance(value, str) and isinstance(wanted, str):
+        return value == wanted
+    words = {str(one).strip().casefold() for one in (value, wanted)}
+    return value == wanted or len(words) == 1 or _number(value) == _number(wanted)
+
+
+def _number(value: object) -> float:
+    """The number that a value is, or is the text of; NaN, which is no number's equal, otherwise."""
+    try:
+        return float(value if isinstance(value, int | float) else str(value))
+    except (ValueError, OverflowError):
+        return math.nan

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from harness.data.fields import blank
+from harness.data.fields import blank, is_one_of
 from harness.data.files import read_file
 from harness.types import HarnessError
+
+A_MAP = {"map": True}
+"""Of an option that takes names of the user's own."""
 
 
 @dataclass
@@ -34,16 +37,16 @@ class LabelFormat:
     """A column for each person; where there is no label, the label is their mean."""
     people: int | None = None
     """How many people stand behind each label, as its publishers say; null: as `raters` show."""
-    values: Any = None
+    values: Any = field(default=None, metadata=A_MAP)
     """What a label's words stand for; a label that is not among them is left out; null: labels are
     numbers."""
     positive: float | None = None
     """The label from which on the answer is a yes; null: where labels are 0 and 1, 1."""
     group: list[str] = field(default_factory=lambda: ["group", "file"])
     """Names that a column may have whose values are measured apart, too."""
-    keep: Any = None
+    keep: Any = field(default=None, metadata=A_MAP)
     """Only rows that have these values in these columns; null: all of them."""
-    part: dict[str, Any] | None = None
+    part: Any = field(default=None, metadata=A_MAP)
     """{by: column, of: N, are: [numbers]}: only these of N parts, by a value's number or digest;
     null: all of them."""
     note: str = ""
@@ -89,16 +92,7 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
         HarnessError: there is no such file, it has no label that the format can read, or two
             columns would do.
     """
-    if form.part and set(form.part) != {"by", "of", "are"}:
-        raise HarnessError(
-            f"format.part={form.part} must have by, of and are, as {{by: id, of: 2, are: [1]}}; "
-            "format.part=null takes all"
-        )
-    for name, given in (("values", form.values), ("keep", form.keep)):
-        if not isinstance(given, Mapping | None):
-            raise HarnessError(
-                f"format.{name}={given!r} must be a mapping, as {{word: 1}}, or null"
-            )
+    _check(form)
     rows = read_file(path, "labels")
     items, left_out, wanted = [], Counter[str](), 0
     for number, row in enumerate(rows, 1):
@@ -119,12 +113,52 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
             items.append(_labelled(row, form, value, raters, where))
         elif blank(label):
             left_out[NO_LABEL] += 1
+    if not wanted:
+        raise HarnessError(_none_wanted(rows, form, path))
     if not items:
         raise HarnessError(
             f"labels={str(path)!r} holds no label that its format can read: of {len(rows)} records "
             f"none has a known value in {' or '.join([*form.label, *form.raters])}"
         )
     return LabelFile(items, _notes(left_out, wanted, path.name))
+
+
+def _check(form: LabelFormat) -> None:
+    """Refuse what is to be a mapping and is none.
+
+    Raises:
+        HarnessError: with how it is written.
+    """
+    for name, given in (("values", form.values), ("keep", form.keep)):
+        if not isinstance(given, Mapping | None):
+            raise HarnessError(
+                f"format.{name}={given!r} must be a mapping, as {{word: 1}}, or null"
+            )
+    part = form.part
+    if part is not None and (not isinstance(part, Mapping) or set(part) != {"by", "of", "are"}):
+        raise HarnessError(
+            f"format.part={part} must have by, of and are, as {{by: id, of: 2, are: [1]}}; "
+            "format.part=null takes all"
+        )
+
+
+def _none_wanted(rows: Sequence[Mapping[str, object]], form: LabelFormat, path: Path) -> str:
+    """Why no record of a file is kept, with what stands where other values were looked for."""
+    for name, wanted in (form.keep or {}).items():
+        found = Counter(_said(_at(row, [name])) for row in rows)
+        if not any(is_one_of(_at(row, [name]), wanted) for row in rows):
+            words = ", ".join(f"{word} ({n})" for word, n in found.most_common(4))
+            return (
+                f"format.keep.{name}={wanted} keeps none of the {len(rows)} records of "
+                f"{path.name}: {name!r} is {words}{', ...' if len(found) > 4 else ''}"
+            )
+    options = {"keep": form.keep, "part": form.part}
+    given = " and ".join(f"format.{name}={value}" for name, value in options.items() if value)
+    return f"{given or 'the format'} keeps none of the {len(rows)} records of {path.name}"
+
+
+def _said(value: object) -> str:
+    return "not there" if value is None else repr(value)
 
 
 NO_LABEL = "without a label"
@@ -182,10 +216,8 @@ def part_of(value: object, parts: int) -> int:
 
 
 def _wanted(row: Mapping[str, object], form: LabelFormat) -> bool:
-    for name, value in (form.keep or {}).items():
-        wanted = value if isinstance(value, list) else [value]
-        if _at(row, [name]) not in wanted:
-            return False
+    if not all(is_one_of(_at(row, [name]), of) for name, of in (form.keep or {}).items()):
+        return False
     if form.part:
         value = _at(row, [form.part["by"]])
         return part_of(value, int(form.part["of"])) in form.part["are"]

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf, flag_override
 
 from harness.command import (
     check,
     command_line,
+    compose,
     finish,
     generation_of,
     make,
@@ -93,7 +93,7 @@ def suite(whole: Composed) -> list[Composed]:
 
 def composed(overrides: Sequence[str]) -> Composed:
     """The configuration that `python -m harness OVERRIDES...` would have."""
-    cfg = compose("config", list(overrides), return_hydra_config=True)
+    cfg = compose("config", overrides)
     choices = dict(cfg.hydra.runtime.choices)
     with flag_override(cfg, ["readonly", "struct"], False):
         del cfg["hydra"]

@@ -7,7 +7,6 @@ python -m harness.mitigate.compare made_for.suffix=[discrimination] distinct=ngr
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,10 +33,6 @@ class CompareConfig:
 
 def main() -> None:
     """`python -m harness.mitigate.compare`."""
-    named = ("made_for.", "tuned_on.")  # of rows, which the YAML does not know
-    sys.argv[1:] = [
-        f"++{argument}" if argument.startswith(named) else argument for argument in sys.argv[1:]
-    ]
     ConfigStore.instance().store(name="compare_schema", node=CompareConfig)
     command_line("compare", _work)
 
@@ -50,7 +45,8 @@ def _work(cfg: DictConfig) -> int:
     from harness.store import FinishedRun, read_runs
 
     given = resolve(cfg)
-    for name, kinds in given["made_for"].items():
+    for name, named in given["made_for"].items():
+        kinds = given["made_for"][name] = named if isinstance(named, list) else [named]
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise HarnessError(f"made_for.{name}: {unknown[0]!r} is not one of {', '.join(KINDS)}")
     if given["runs"] is None:
