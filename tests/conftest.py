@@ -51,7 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Each run of the suite keeps which tests were not quick."""
-    if not hasattr(config, "workerinput"):  # pytest-xdist's workers report to their controller
+    worker = hasattr(config, "workerinput")  # pytest-xdist's report to their controller
+    if not worker and config.pluginmanager.hasplugin("cacheprovider"):
         config.pluginmanager.register(Times(config))
 
 
@@ -91,7 +92,7 @@ SPENT = [sum(os.times()[:4])]
 
 def _unchanged(config: pytest.Config) -> dict[str, str]:
     """Tests that were not quick, of files that are as they were."""
-    seen = config.cache.get(SEEN, {})
+    seen = config.cache.get(SEEN, {}) if config.pluginmanager.hasplugin("cacheprovider") else {}
     return {name: digest for name, digest in seen.items() if digest == _digest(name)}
 
 
