@@ -90,8 +90,8 @@ class TrainsAutoencoder:
         (layer,) = checked_layers(fit.model, wanted)
         texts = [text.prompt + text.text for text in fit.texts]
         fit.log(
-            f"states after layer {layer} of {len(texts)} texts and {self.continuations} times as many "
-            f"of the model's own, then {self.steps} steps of {self.batch} states"
+            f"states after layer {layer} of {len(texts)} texts and {self.continuations} times as "
+            f"many of the model's own, then {self.steps} steps of {self.batch} states"
         )
         if fit.forecast:
             return {}
