@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_origin, get_type_hints
 
 import hydra
-from hydra.errors import ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 
 WRITTEN = re.compile(r"(?P<key>[\w.]+)=(?P<value>.*)", re.DOTALL)
@@ -35,10 +35,24 @@ def compose(config: str, overrides: Sequence[str]) -> DictConfig:
         return hydra.compose(config, widened, return_hydra_config=True)
 
 
+def with_maps(config: str, arguments: Sequence[str]) -> list[str]:
+    """The arguments as Hydra alone takes them, which then asks for more than one composition.
+
+    A sweep, whose values no composition takes, is left as it is.
+    """
+    options = [argument for argument in arguments if re.match(r"[^-]\S*=|~", argument)]
+    if not any(map(_map_of, options)):
+        return list(arguments)
+    try:
+        widened = dict(zip(options, _widened(config, options), strict=True))
+    except HydraException:
+        return list(arguments)
+    return [widened.get(argument, argument) for argument in arguments]
+
+
 def _widened(config: str, overrides: Sequence[str]) -> list[str]:
     """The overrides, with `++` before those that give a map names of the user's own."""
-    matches = [WRITTEN.fullmatch(override) for override in overrides]
-    named = [_map_of(match) if match else None for match in matches]
+    named = [_map_of(override) for override in overrides]
     rest = [override for override, key in zip(overrides, named, strict=True) if key is None]
     cfg = hydra.compose(config, rest)
     return [
@@ -47,8 +61,11 @@ def _widened(config: str, overrides: Sequence[str]) -> list[str]:
     ]
 
 
-def _map_of(match: re.Match[str]) -> str | None:
+def _map_of(override: str) -> str | None:
     """The key of the map that an override would add names to; None: it would to none."""
+    match = WRITTEN.fullmatch(override)
+    if match is None:
+        return None
     if match["value"].lstrip().startswith("{"):
         return match["key"]
     return match["key"].rpartition(".")[0] or None

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
 from harness.command.faults import sentence
-from harness.command.maps import compose
+from harness.command.maps import compose, with_maps
 from harness.command.overrides import (
     check,
     with_devices,
@@ -66,6 +66,8 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
             _job(cfg, work, misuse)
 
         if not _composed_once(config, job):
+            with hydra.initialize_config_dir(str(CONF_DIR), version_base="1.3"):
+                sys.argv[1:] = with_maps(config, sys.argv[1:])
             hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=config)(job)()
     except SystemExit as ended:  # of the parser of arguments, which has a code of its own
         sys.exit(misuse if ended.code and not begun else ended.code)

@@ -16,6 +16,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from harness.command import CONF_DIR, compose, composing
+from harness.command.maps import with_maps
 from harness.types import HarnessError
 
 COMMANDS = {
@@ -129,6 +130,15 @@ def test_what_stood_in_a_map_stays_and_is_changed():
         cfg = compose("config", ["mitigation=transport", "mitigation.fit={steps: 3}"])
     assert cfg.mitigation.fit.steps == 3
     assert cfg.mitigation.fit.rate == 0.02
+
+
+def test_a_map_is_taken_where_hydra_composes_itself():
+    given = ["--multirun", "task=med_harm", "backend.template_args.x=1,2", "limit=3"]
+    with composing():
+        assert with_maps("config", given) == [*given[:2], f"++{given[2]}", given[3]]
+        assert with_maps("config", ["seed=1,2", *given]) == ["seed=1,2", *given]
+        shown = ["--cfg", "job", *given[1:]]
+        assert with_maps("config", shown) == [*shown[:3], f"++{shown[3]}", shown[4]]
 
 
 def test_a_map_is_taken_by_a_command(harness, tmp_path):
