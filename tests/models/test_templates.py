@@ -6,6 +6,7 @@ import pytest
 
 from harness.mitigations.prompts.system_prompt import SystemPrompt
 from harness.models.checkpoints.templates import set_template, with_fixed_day
+from harness.models.checkpoints.unset import written_unset
 from harness.models.checkpoints.vendor import vendor_text
 from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
@@ -216,3 +217,37 @@ def test_a_mark_of_byte_order_in_a_template_is_no_part_of_prompts(tiny_checkpoin
     file.write_text(TURNS, encoding="utf-8-sig")
     folder = str(tiny_checkpoint(name="marked"))
     assert "\ufeff" not in HuggingFaceModel(folder, chat_template=str(file)).rendered(ALONE)
+
+
+@pytest.mark.parametrize(
+    ("template", "unset"),
+    [
+        ("Today is {{ today }}. " + TURNS, ["today"]),
+        ("{{ 'On ' + current_date ~ date | upper }}" + TURNS, ["current_date", "date"]),
+        ("{{ bos_token }}" + TURNS + ASSISTANT, []),
+        ("{% if today is defined %}{{ today }}{% endif %}" + TURNS, []),
+        ("{% if not day is defined %}{% set day = '1' %}{% endif %}{{ day }}" + TURNS, []),
+        ("{{ today if today else '' }}{{ now | default('x') }}" + TURNS, []),
+        ("{% macro f(x) %}{{ x }}{% endmacro %}{{ f(1) }}{{ strftime_now('%Y') }}" + TURNS, []),
+        ("{% generation %}{{ mine }}{%- endgeneration -%}", ["mine"]),
+        ("{% for m in messages %}{% break %}{% endfor %}{{ mine }}", ["mine"]),
+        ("{% for", []),
+    ],
+)
+def test_what_a_template_writes_and_nothing_sets_is_found(template, unset):
+    assert written_unset(template, frozenset({"bos_token", "eos_token"})) == unset
+
+
+def test_a_day_under_a_name_that_nothing_sets_is_said_and_can_be_set(tiny_checkpoint):
+    folder = str(tiny_checkpoint(name="dated", template="Today is {{ today }}. " + TURNS))
+    words = (
+        "writes 'today', which nothing sets, so that nothing stands there; backend.template_args"
+    )
+    model = HuggingFaceModel(folder)
+    assert words not in " ".join(model.notes)
+    assert model.rendered(ALONE).startswith("Today is . ")
+    assert words in " ".join(model.notes)
+    told = HuggingFaceModel(folder, template_args={"today": "1 May"})
+    assert told.rendered(ALONE).startswith("Today is 1 May. ")
+    assert words not in " ".join(told.notes)
+    assert told.identity != model.identity

@@ -18,6 +18,7 @@ from harness.models.checkpoints.rendered import (
     opened_by,
     without_system,
 )
+from harness.models.checkpoints.unset import notes_on_unset
 from harness.models.checkpoints.vendor import vendor_text, with_vendor_text
 from harness.models.hf.choices import after
 from harness.models.lm_eval import tokens as lm_eval_tokens
@@ -202,6 +203,7 @@ class Encoder:
             Unrenderable: a message is left out or changed all the same.
         """
         what = f"the chat template of model={self.name!r}"
+        self._note(*notes_on_unset(self.tokenizer, self.name))
         try:
             text = self._apply(turns)
             check_rendered(turns, text, what)
@@ -212,11 +214,14 @@ class Encoder:
             with suppress(Unrenderable):
                 text = self._apply(folded)
                 check_rendered(folded, text, what)
-                self.notes = [
+                self._note(
                     f"{what} has no place for a system text, which went before the first user turn"
-                ]
+                )
                 return text, folded
             raise error
+
+    def _note(self, *notes: str) -> None:
+        self.notes = list(dict.fromkeys([*self.notes, *notes]))
 
     def _apply(self, turns: Sequence[Turn]) -> str:
         continues = turns[-1]["role"] == "assistant"
