@@ -121,6 +121,36 @@ def test_a_run_passes_against_itself_and_says_why_where_it_cannot(echoed):
     assert wide.estimates["verdict"].iloc[0] == "pass"
 
 
+def test_a_run_says_what_it_is_in_a_line(echoed):
+    assert repr(echoed) == f"Results({str(echoed.folder)!r}: 6 samples, 100.0% of scores measured)"
+
+
+@pytest.mark.parametrize(
+    ("margins", "words"),
+    [
+        ({"refused": 0.1}, r"margins\.refused=0\.1 must go by task and estimate, as margins="),
+        ({"med_harm": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
+        ({"med_harm": {"refused": "x"}}, r"margins\.med_harm\.refused='x' must be a number from 0"),
+        ({"med_harm": {"refused": float("nan")}}, r"refused=nan must be a number from 0"),
+    ],
+)
+def test_a_margin_that_is_none_is_one_sentence(echoed, margins, words):
+    with pytest.raises(harness.HarnessError, match=words):
+        harness.compare(echoed, echoed, margins=margins)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"overrides": "limit=3"}, r"overrides='limit=3' must be a list, as \['limit=3'\]"),
+        ({"margins": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
+    ],
+)
+def test_what_a_callback_cannot_take_is_said_before_the_training(options, words):
+    with pytest.raises(harness.HarnessError, match=words):
+        harness.SafetyCallback("med_harm", **options)
+
+
 def test_too_many_missing_scores_warn(tmp_path):
     asked = {"backend": "echo", "limit": 2, "scorer": "refusal", "results": tmp_path}
     lost = list(harness.run("med_harm", **asked).samples["sample_id"])

@@ -26,7 +26,7 @@ from harness.command import check, composing, with_stacks
 from harness.models.hf.held import HeldModel
 from harness.regression.gate import comparison_of, nothing_gated
 from harness.regression.looking import ALARM, e_value, weight
-from harness.regression.margins import margins_of
+from harness.regression.margins import check_overrides, margins_of
 from harness.regression.verdict import Change
 from harness.runs import Plan, run
 from harness.runs.cli import composed, plan_of
@@ -63,6 +63,9 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
     ) -> None:
         if every < 1:
             raise HarnessError(f"every={every} must be at least 1 step")
+        if isinstance(overrides, str):
+            raise HarnessError(f"overrides={overrides!r} must be a list, as [{overrides!r}]")
+        check_overrides({"margins": {task: margins}})
         self.task, self.every, self.overrides = task, every, list(overrides)
         self.margins = None if margins is None else dict(margins)
         self.stop, self.results = stop, results

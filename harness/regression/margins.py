@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 
@@ -36,7 +37,7 @@ def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margi
         overrides: what the command line says instead.
 
     Raises:
-        HarnessError: a margin is to be taken away that there is not.
+        HarnessError: a margin is to be taken away that there is not, or is none.
     """
     margins: dict[str, dict[str, float]] = {}
     guards: dict[str, dict[str, float]] = {}
@@ -47,6 +48,7 @@ def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margi
                 by_name = (guards if estimand.guard else margins).setdefault(task, {})
                 key = key_of(estimand.name)
                 by_name[key] = min(estimand.margin, by_name.get(key, estimand.margin))
+    check_overrides(overrides)
     for kind, of_kind, others in ((*KINDS[:1], margins, guards), (*KINDS[1:], guards, margins)):
         for task, of_task in overrides[kind].items():
             if of_task is None:
@@ -62,6 +64,28 @@ def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margi
                         f"{task} are {', '.join(of_kind.get(task, ())) or 'none'}"
                     )
     return margins, guards
+
+
+def check_overrides(overrides: Overrides) -> None:
+    """Refuse what says instead of a task's margins, and is no margin.
+
+    Raises:
+        HarnessError: it does not go by task and estimate, or is no number from 0.
+    """
+    for kind, by_task in overrides.items():
+        for task, of_task in by_task.items():
+            if not isinstance(of_task, Mapping | None):
+                raise HarnessError(
+                    f"{kind}.{task}={of_task!r} must go by task and estimate, as "
+                    f"{kind}={{med_harm: {{refused: 0.1}}}}"
+                )
+            for name, margin in (of_task or {}).items():
+                is_number = isinstance(margin, int | float) and not isinstance(margin, bool)
+                if margin is not None and not (is_number and 0 <= margin < math.inf):
+                    raise HarnessError(
+                        f"{kind}.{task}.{name}={margin!r} must be a number from 0, in the "
+                        "estimate's unit, or null where none is to hold"
+                    )
 
 
 def check_gated(runs: Sequence[FinishedRun], margins: Margins, guards: Margins) -> None:

@@ -79,6 +79,11 @@ class Results:
 
         print_run(self.run, everything)
 
+    def __repr__(self) -> str:
+        """Where it is kept, how much was asked, and how much of it is measured."""
+        measured = f"{1 - self.unmeasured:.1%} of scores measured"
+        return f"Results({str(self.folder)!r}: {self.run.info.samples} samples, {measured})"
+
     def _table(self, name: str) -> pd.DataFrame:
         table = RunStore(self.folder).read_table(name)
         if table is None:
