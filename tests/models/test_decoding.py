@@ -474,7 +474,7 @@ def test_a_value_head_of_other_states_or_tokens_is_refused_as_the_model_is_loade
         about = json.loads(file.metadata()["harness"])
     save_head(ValueHead(16, 100, 4), folder, {**about, "width": 16, "vocabulary": 100})
     hooked = HuggingFaceModel(three[0]).hooked([Rectification(str(folder))])
-    with pytest.raises(HarnessError, match="of states 16 wide and 100 tokens, and model=.* 32 and"):
+    with pytest.raises(HarnessError, match=r"of states 16 wide and 100 tokens, .* has 32 and"):
         hooked.load("float32")
 
 

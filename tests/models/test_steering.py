@@ -312,7 +312,7 @@ def test_what_does_not_fit_is_refused_in_a_sentence_before_anything_is_loaded(
         (lambda: Transport(model, file=str(narrow)).identity, "has no 'scale.0'"),
         (lambda: Steering(model, layers=[0], file=str(endless)).identity, "'toxic.0' has numbers"),
         (lambda: Steering(model, layers=[0], file=str(sinks)).identity, r"'longest.0' .* of \(\)"),
-        (lambda: Steering(model, texts="no.jsonl").identity, r"mitigation\.texts: there is no data"),
+        (lambda: Steering(model, texts="no.jsonl").identity, r"mitigation\.texts: there is no"),
         (lambda: Transport(model, layers=[0], file=str(moved)).identity, "has no 'scale.0'"),
         (lambda: Transport(model, fit={"step": 3}).identity, "it has steps, rate"),
         (lambda: Transport(model, fit={"steps": 0}).identity, "steps=0 and rate=0.02 must be"),
