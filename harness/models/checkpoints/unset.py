@@ -66,12 +66,13 @@ def notes_on_unset(tokenizer: PreTrainedTokenizerBase, name: str) -> list[str]:
 
 def _asked_for(tree: nodes.Template) -> Iterator[str]:
     """Variables of which a template asks whether they are there."""
-    for test in tree.find_all(nodes.Test):
-        if test.name in ("defined", "undefined", "none"):
-            yield from _names(test.node)
-    for choice in tree.find_all((nodes.If, nodes.CondExpr)):
-        yield from (name.name for name in choice.test.find_all(nodes.Name))
-        yield from _names(choice.test)
+    for check in tree.find_all(nodes.Test):
+        if check.name in ("defined", "undefined", "none"):
+            yield from _names(check.node)
+    asked = [*(step.test for step in tree.find_all(nodes.If))]
+    for test in [*asked, *(choice.test for choice in tree.find_all(nodes.CondExpr))]:
+        yield from (name.name for name in test.find_all(nodes.Name))
+        yield from _names(test)
 
 
 def _names(node: nodes.Node) -> Iterator[str]:
