@@ -66,6 +66,14 @@ def nothing_runs_on() -> Iterator[None]:
     assert left == [threading.main_thread()]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def remembers() -> None:
+    """Compositions parse each YAML file once a worker."""
+    from tests.composing import remember
+
+    remember()
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """Real data and human labels, where they are at hand."""
@@ -79,7 +87,7 @@ IMPORTED = (
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
     "scipy.stats", "statsmodels.api", "statsmodels.formula.api", "simplemma", "itables",
     "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
-    "pyarrow.csv", "pyarrow.pandas_compat", "tabulate", "wcwidth",
+    "openai", "pyarrow.csv", "pyarrow.pandas_compat", "tabulate", "wcwidth",
     "harness.runs.cli", "harness.runs.flow", "harness.runs.forecasting",
     "harness.runs.forecast_text", "harness.runs.system", "harness.report.console",
     "harness.report.page", "harness.data", "harness.models.echo", "harness.models.hf.model",
@@ -117,7 +125,10 @@ class Forks:
                 [sys.executable, ROOT / "tests" / "forks.py",
                  str(listener.fileno()), str(theirs), readings, *IMPORTED],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-                pass_fds=(listener.fileno(), theirs), env=os.environ | {"HF_HUB_OFFLINE": "1"},
+                pass_fds=(listener.fileno(), theirs),
+                # Memory in huge pages, where a system has them, is half the time of a fork.
+                env=os.environ
+                | {"HF_HUB_OFFLINE": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
             )  # fmt: skip
         os.close(theirs)
 
