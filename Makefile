@@ -1,6 +1,6 @@
 # make run                                          the bundled model on task=med_harm
 # make run ARGS="task=med_harm model=... limit=20"  whatever `python -m harness` takes
-# make check                                        formatting, types and what tests are quick
+# make check                                        formatting, types, and tests that were quick when last seen
 # make test                                         formatting, types and the suite
 # make test-slow                                    many kills, many simulated gates, the benchmarks
 # make docs                                         the pages of docs/ as a site, in build/docs
@@ -25,7 +25,7 @@ run: $(VENV)/run.done
 
 check: $(VENV)/test.done
 	@$(MAKE) --no-print-directory tidy
-	$(PYTEST) $(SHARED) -q -m "not long and not slow"
+	$(PYTEST) $(SHARED) -q -m "not long and not slow" --quick
 
 test: $(VENV)/test.done
 	@$(MAKE) --no-print-directory tidy

@@ -5,6 +5,7 @@ What takes long to import is imported by what needs it: pytest-xdist's own proce
 
 import concurrent.futures.thread
 import gc
+import hashlib
 import json
 import os
 import select
@@ -13,6 +14,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -36,9 +38,75 @@ gc.set_threshold(100_000, 20, 100)  # imports and collection make a million obje
 
 LONG = {"harness", "command", "forks", "smollm2", "cluster", "visit"}
 """Fixtures that start a process or load a model."""
+QUICK = 0.1
+"""Seconds of the processor that a test may take, with what it sets up, to be in `make check`."""
+SEEN = "harness/not_quick"
+"""In pytest's cache: the tests that took longer when last run, and what their files held then."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--quick` leaves out what was not quick when last run; `make check` has it."""
+    parser.addoption("--quick", action="store_true", help="without tests that are known to be long")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Each run of the suite keeps which tests were not quick."""
+    worker = hasattr(config, "workerinput")  # pytest-xdist's report to their controller
+    if not worker and config.pluginmanager.hasplugin("cacheprovider"):
+        config.pluginmanager.register(Times(config))
+
+
+class Times:
+    """Adds up what each test takes. What was not quick stays so until its file is changed.
+
+    A fixture that is shared by many tests is set up by the first that is run: were that one's time
+    forgotten, another would be the first, and last as long.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.processor
+
+    def pytest_sessionfinish(self) -> None:
+        long = [name for name, seconds in self._seconds.items() if seconds > QUICK]
+        self._config.cache.set(
+            SEEN, _unchanged(self._config) | {name: _digest(name) for name in long}
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """Each report has the seconds of this process and its children since the one before."""
+    report = yield
+    before, SPENT[0] = SPENT[0], sum(os.times()[:4])
+    report.processor = SPENT[0] - before
+    return report
+
+
+SPENT = [sum(os.times()[:4])]
+"""Seconds of the processor up to the last report."""
+
+
+def _unchanged(config: pytest.Config) -> dict[str, str]:
+    """Tests that were not quick, of files that are as they were."""
+    seen = config.cache.get(SEEN, {}) if config.pluginmanager.hasplugin("cacheprovider") else {}
+    return {name: digest for name, digest in seen.items() if digest == _digest(name)}
+
+
+def _digest(test: str) -> str:
+    """Of the file of a test; nothing where it is gone."""
+    return _file_digest(ROOT / test.partition("::")[0])
+
+
+@cache
+def _file_digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:16] if file.is_file() else ""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """What starts a command, a cluster or a browser, loads the bundled model or lm-eval is long.
 
     Files of nothing else come first and those without any last, so that workers end together.
@@ -50,11 +118,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("long")
         long.setdefault(item.path, []).append(item.get_closest_marker("long") is not None)
     items.sort(key=lambda item: -sum(long[item.path]) / len(long[item.path]))
+    if config.getoption("--quick"):
+        seen = _unchanged(config)
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in seen])
+        items[:] = [item for item in items if item.nodeid not in seen]
 
 
 def pytest_collection_finish() -> None:
     """What lives to the end is not walked through again and again by the collector of cycles."""
     gc.freeze()
+    SPENT[0] = sum(os.times()[:4])
 
 
 @pytest.fixture(scope="session", autouse=True)
