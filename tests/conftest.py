@@ -141,10 +141,11 @@ def nothing_runs_on() -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def remembers() -> None:
-    """Compositions parse each YAML file once a worker."""
-    from tests.composing import remember
+    """A worker parses each YAML file once, and composes the same options once."""
+    from tests.composing import remember_compositions, remember_files
 
-    remember()
+    remember_files()
+    remember_compositions()
 
 
 @pytest.fixture
@@ -213,7 +214,7 @@ class Forks:
         request = {"module": module, "args": [*map(str, args)], "cwd": str(cwd),
                    "env": dict(env), "out": str(out), "err": str(err)}  # fmt: skip
         os.write(self._requests, f"{json.dumps(request)}\n".encode())
-        return self._reply(120)
+        return self._reply(280)  # the first waits for the imports, on however busy a machine
 
     def code(self, timeout: float = 120) -> int:
         """The exit code of what was begun, once it has ended."""

@@ -35,7 +35,7 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
-from composing import remember
+from composing import remember_files
 from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
@@ -132,7 +132,7 @@ def compose_before() -> None:
     twice.
     """
     Hydra.get_mode = lambda *_, **__: None
-    remember()
+    remember_files()
     register()
     source = FileConfigSource("main", f"file://{CONF_DIR}")
     for path in CONF_DIR.rglob("*.yaml"):
