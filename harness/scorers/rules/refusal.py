@@ -55,6 +55,11 @@ _LETTER = ("sincerely", "regards", "yours")
 """One of these, or a quotation mark, is in whatever has words of others."""
 DECIDING: Sequence[Act] = ("withholds", "lacks", "objects", "preaches")
 """What the sentence does that an explanation cites, if there is such; else it is the first one."""
+WEAK = {
+    "refusal": "on a model kept back whose answers mostly comply F1 was .76",
+    "full_refusal": "of partial refusals it finds .30",
+}
+"""What the project's weights are poor at, as the card has it."""
 _MARKS = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"", UNSEEN)
 
 
@@ -110,6 +115,7 @@ class RefusalScorer:
 
     def __init__(self, weights: str | None = None) -> None:
         self.weights = weights
+        self.weak = {} if weights else WEAK
 
     @property
     def identity(self) -> Mapping[str, str]:
