@@ -1,6 +1,7 @@
 """Quantised weights: rounded when they are read, or in the checkpoint; named, noted or refused."""
 
 import json
+import logging
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 from harness.models.checkpoints.quantised import notes_on_quantised, scheme
 from harness.models.checkpoints.weights import check_causal
 from harness.models.hf.model import HuggingFaceModel
-from harness.models.hf.quantised import moved_by_company
+from harness.models.hf.quantised import CLAMOUR, moved_by_company
 from harness.models.vllm.model import VllmModel
 from harness.types import GenerationConfig, HarnessError, Request
 
@@ -63,6 +64,14 @@ def test_rounded_weights_are_those_of_bitsandbytes_and_run_by_our_attention(wide
     assert len(answers(model)) == 4
     assert model.identity["quantisation"] == f"bitsandbytes {quantize}"
     assert "choices_dtype" not in model.identity
+
+
+def test_plain_weights_are_read_without_a_word_of_bitsandbytes_whom_peft_imports(wide):
+    loggers = [logging.getLogger(name) for name in CLAMOUR]
+    for logger in loggers:
+        logger.setLevel(logging.NOTSET)
+    HuggingFaceModel(wide).load("float32")
+    assert {logger.level for logger in loggers} == {logging.ERROR}
 
 
 def test_a_weight_in_8_bits_is_rounded_to_the_largest_of_its_row(wide):

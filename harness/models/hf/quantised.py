@@ -23,7 +23,6 @@ def rounding(scheme: str, dtype: torch.dtype) -> Any:
     """
     from transformers import BitsAndBytesConfig
 
-    quieten()
     if scheme == "int8":
         return BitsAndBytesConfig(load_in_8bit=True)
     return BitsAndBytesConfig(
@@ -32,7 +31,7 @@ def rounding(scheme: str, dtype: torch.dtype) -> Any:
 
 
 def quieten() -> None:
-    """Let bitsandbytes say errors alone; on a CPU it warns of each product."""
+    """Let bitsandbytes say errors alone; on a CPU it warns when imported and of each product."""
     for name in CLAMOUR:
         logging.getLogger(name).setLevel(logging.ERROR)
 

@@ -217,10 +217,10 @@ def _rounded(
     folder: Path, reading: Reading, dtype: torch.dtype, places: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What transformers is told of weights that are quantised, or are to be."""
+    quieten()  # of plain weights too: peft imports bitsandbytes wherever it is installed
     config = json.loads((folder / "config.json").read_text("utf-8"))
     if not reading.quantize and not quantisation(config):
         return {}
-    quieten()
     options: dict[str, Any] = {} if places else {"device_map": {"": reading.place}}
     if reading.quantize:
         options["quantization_config"] = rounding(reading.quantize, dtype)
