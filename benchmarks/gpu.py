@@ -123,7 +123,7 @@ def measure(path: Path, device: str, dtype: str, little: bool, compiled: bool) -
         name: {way: speed(work, do, loaded) for way, do in ways.items()}
         for name, work in works(little).items()
     }
-    reached = {"tokens_per_second": speeds, **shares, "attention": loaded.told["attention"]}
+    reached = {"tokens_per_second": speeds, **shares, "attention": loaded.remarks["attention"]}
     if device.startswith("cuda") and importlib.util.find_spec("vllm"):
         budget = loaded.encoder
         del model, loaded, ways

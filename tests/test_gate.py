@@ -320,7 +320,7 @@ def test_groups_are_looked_at_beside(tmp_path, write_run):
     assert [(part.by, part.group) for part in found.parts] == [("half", "a"), ("half", "b")]
     q = stats.false_discovery_control([part.p for part in found.parts])
     assert [part.q for part in found.parts] == pytest.approx(q.tolist())
-    assert found.parts[0].found.difference == pytest.approx((after - BEFORE)[::2].mean())
+    assert found.parts[0].measured.difference == pytest.approx((after - BEFORE)[::2].mean())
 
 
 def test_groups_bear_their_names_on_the_page_and_their_values_in_the_table(tmp_path, write_run):

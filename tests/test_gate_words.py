@@ -98,7 +98,7 @@ def read_too(run, values):
 
 
 @pytest.mark.parametrize(
-    ("moved", "told"), [(0.1, "regression, perhaps of words alone"), (3.0, "regression")]
+    ("moved", "remarks"), [(0.1, "regression, perhaps of words alone"), (3.0, "regression")]
 )
 def test_what_no_other_scorer_of_the_runs_sees_may_be_of_words(tmp_path, write_run, moved, told):
     (before,), (after,) = two(tmp_path, write_run)
@@ -111,7 +111,7 @@ def test_what_no_other_scorer_of_the_runs_sees_may_be_of_words(tmp_path, write_r
         assert "(other +1.0% of its scale)" in doubts_told(found)[0]
 
 
-@pytest.mark.parametrize(("refused", "told"), [(120, True), (90, False)])
+@pytest.mark.parametrize(("refused", "remarks"), [(120, True), (90, False)])
 def test_a_change_that_is_mostly_of_refusals_in_other_words_is_told(
     tmp_path, write_run, refused, told
 ):

@@ -401,7 +401,7 @@ def test_what_a_model_tells_of_its_work_is_in_the_record_of_the_session(plan, no
 
         def generate(self, requests, generation, seed):
             yield from super().generate(requests, generation, seed)
-            self.told = {"numerics": {"max": 0.001}}
+            self.remarks = {"numerics": {"max": 0.001}}
 
     result = run(dataclasses.replace(plan, model=Careful()), no_progress)
     assert result.info["sessions"][-1]["model"] == {"numerics": {"max": 0.001}}

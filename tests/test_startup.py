@@ -74,7 +74,7 @@ def test_a_model_that_has_passed_is_not_tried_again_and_answers_alike(
     def answers():
         model = HuggingFaceModel(name, dtype="bfloat16")
         given = [g for some in model.generate(asked, settings, 0) for g in some]
-        how = model.told["bfloat16"]["attention"]
+        how = model.remarks["bfloat16"]["attention"]
         return sorted((g.sample_id, g.text) for g in given), how
 
     first = answers()

@@ -60,12 +60,12 @@ def _fit(asked: Asked, learned: Learned, partial: Path, forecast: bool = False) 
     shutil.rmtree(written, ignore_errors=True)
     written.mkdir()
 
-    def told(line: str) -> None:
+    def log(line: str) -> None:
         print(f"{line}, {time.monotonic() - started:.0f} s", flush=True)
 
     left_out = f", {learned.left_out} left out" if learned.left_out else ""
-    told(f"{asked.name} on {asked.model.name}: {len(learned.texts)} texts{left_out}")
-    fit = Fit(asked.model, learned.texts, asked.seed, written, partial, told, forecast)
+    log(f"{asked.name} on {asked.model.name}: {len(learned.texts)} texts{left_out}")
+    fit = Fit(asked.model, learned.texts, asked.seed, written, partial, log, forecast)
     facts = asked.method.fit(fit)
     if not forecast:
         work = {"seconds": round(time.monotonic() - started, 1), "peak_gb": _peak_gb(),

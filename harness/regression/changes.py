@@ -53,8 +53,8 @@ def changes_of(pair: Pair, estimand: Estimand, margin: float, guard: bool) -> li
                 validity=validity,
                 margin=margin,
                 guard=guard,
-                before=_mean(values.before.found),
-                after=_mean(values.after.found),
+                before=_mean(values.before.measured),
+                after=_mean(values.after.measured),
                 measured=measured,
                 worst=worst,
                 best=best,
@@ -98,7 +98,7 @@ def parts_of(pair: Pair, gated: Estimand, margin: float) -> Iterator[Part]:
                 by=estimand.by,
                 group=str(name),
                 better=better.value,
-                found=worse,
+                measured=worse,
                 best=best,
                 margin=scale.margin,
                 p=p,
@@ -141,7 +141,7 @@ def _worst_changed(better: Direction, values: Values) -> tuple[list[str], list[f
     """The samples that became worst, each with by how much; none of a contrast."""
     if values.level is not None:
         return [], []
-    worsened = _worsened(better, values.before.found, values.after.found)
+    worsened = _worsened(better, values.before.measured, values.after.measured)
     order = np.argsort(np.where(np.isnan(worsened), -np.inf, worsened))[::-1][:MOST_CHANGED]
     return [str(name) for name in values.names[order]], worsened[order].tolist()
 

@@ -45,7 +45,7 @@ def nearer(
     def test(s: float, t: float) -> Paired:
         """Of s x after - t x before."""
         differences = {
-            "measured": s * after.found - t * before.found,
+            "measured": s * after.measured - t * before.measured,
             "worst": after.most(s) - before.least(t),
             "best": after.least(s) - before.most(t),
         }[end]
@@ -55,7 +55,7 @@ def nearer(
         sign = -1.0 if better is Direction.HIGHER else 1.0
         return test(sign, sign)
     tests = {(s, t): test(s, t) for s in (1.0, -1.0) for t in (1.0, -1.0)}
-    signs = [1.0 if (_mean(side.found) or 0.0) >= 0 else -1.0 for side in (after, before)]
+    signs = [1.0 if (_mean(side.measured) or 0.0) >= 0 else -1.0 for side in (after, before)]
     shown = tests[signs[0], signs[1]]
     below = [min(1.0, 2 * min(tests[s, t].p_margin for t in (1.0, -1.0))) for s in (1.0, -1.0)]
     above = [max(tests[s, t].p_worse for t in (1.0, -1.0)) for s in (1.0, -1.0)]

@@ -41,8 +41,8 @@ def _page(comparison: Comparison, drawn: Drawn) -> str:
             "estimates": [*map(_row, comparison.gated), *_second_rows(comparison)],
             "parts": [
                 [said_of(part), part.task, visible(part.name), _group(comparison, part),
-                 part.found.difference, part.found.low, part.found.high, part.found.pairs,
-                 _shown(part.shows), part.p_worse, part.q]
+                 part.measured.difference, part.measured.low, part.measured.high,
+                 part.measured.pairs, _shown(part.shows), part.p_worse, part.q]
                 for part in parts_in_order(comparison)
             ],
         },

@@ -24,7 +24,7 @@ class Units:
     Where values with a bound were imputed, a row an imputation.
     """
 
-    found: Floats
+    measured: Floats
     """As measured; NaN is missing."""
     low: Floats
     """With what is missing at the lower end of the scale."""
@@ -32,7 +32,7 @@ class Units:
 
     def chosen(self, mask: NDArray[np.bool_]) -> Units:
         """Some of them."""
-        return Units(self.found[..., mask], self.low[..., mask], self.high[..., mask])
+        return Units(self.measured[..., mask], self.low[..., mask], self.high[..., mask])
 
     @classmethod
     def of_draws(cls, draws: Sequence[Units]) -> Units:
@@ -40,7 +40,7 @@ class Units:
         if len(draws) == 1:
             return draws[0]
         return cls(
-            np.stack([draw.found for draw in draws]),
+            np.stack([draw.measured for draw in draws]),
             np.stack([draw.low for draw in draws]),
             np.stack([draw.high for draw in draws]),
         )

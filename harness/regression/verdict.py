@@ -82,7 +82,7 @@ class Part:
     by: str
     group: str
     better: str
-    found: Paired
+    measured: Paired
     best: Paired
     """With all that is missing at its best for the candidate."""
     margin: float
@@ -96,12 +96,12 @@ class Part:
     @property
     def is_regression(self) -> bool:
         """Whether it is worse, among all groups, and not shown to be within the margin."""
-        return self.p_worse <= ONE_SIDED_LEVEL < self.found.p_margin
+        return self.p_worse <= ONE_SIDED_LEVEL < self.measured.p_margin
 
     @property
     def shows(self) -> float:
         """The smallest difference that its pairs would show with 80 % power, in its unit."""
-        paired = self.found
+        paired = self.measured
         if paired.low is None or paired.difference is None:
             return detectable(paired)
         below = replace(paired, difference=-paired.difference, high=-paired.low)
@@ -271,7 +271,7 @@ def adjusted(parts: Sequence[Part]) -> list[Part]:
     from scipy.stats import false_discovery_control
 
     q = false_discovery_control([part.p for part in parts])
-    chances = holm([max(part.found.p_worse, part.best.p_worse) for part in parts])
+    chances = holm([max(part.measured.p_worse, part.best.p_worse) for part in parts])
     with_q = [
         replace(part, q=float(value), p_worse=chance)
         for part, value, chance in zip(parts, q, chances, strict=True)

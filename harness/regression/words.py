@@ -186,9 +186,9 @@ def _group(comparison: Comparison, part: Part) -> str:
 def _of_part(comparison: Comparison, part: Part) -> str:
     """A group in numbers, with what its pairs could show."""
     return (
-        f"{_group(comparison, part)}: worse by {_interval(part.found)}, p {_chance(part.p_worse)} "
-        f"among {len(comparison.parts)} groups; its {part.found.pairs:,} pairs could show "
-        f"{_shown(part.shows)}"
+        f"{_group(comparison, part)}: worse by {_interval(part.measured)}, "
+        f"p {_chance(part.p_worse)} among {len(comparison.parts)} groups; "
+        f"its {part.measured.pairs:,} pairs could show {_shown(part.shows)}"
     )
 
 

@@ -131,7 +131,7 @@ def as_markdown(comparison: Comparison) -> str:
         ]
         for part in parts_in_order(comparison)[:MOST_PARTS]:
             cells = [said_of(part), safe(part.name), safe(_group(comparison, part))]
-            cells += [_interval(part.found), _shown(part.shows)]
+            cells += [_interval(part.measured), _shown(part.shows)]
             cells += [f"{part.p_worse:.3f}", f"{part.q:.3f}"]
             lines.append(f"| {' | '.join(cells)} |")
         lines += ["", "</details>"]

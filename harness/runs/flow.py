@@ -127,10 +127,10 @@ def _answer_and_score(
     session["score_while_generating"] = _seconds(overlap.seconds)
     spent = {name: score_rest(plan.scorers, of_one, progress) for name, of_one in scores.items()}
     session["score"] = _seconds(spent)
-    remarks = {name: dict(trait(scorer, "told")) for name, scorer in plan.scorers.items()}
+    remarks = {name: dict(trait(scorer, "remarks")) for name, scorer in plan.scorers.items()}
     session["scorers"] = {name: remark for name, remark in remarks.items() if remark}
     session["device"] = trait(plan.inner_model, "device_used")
-    session["model"] = dict(trait(plan.inner_model, "told"))
+    session["model"] = dict(trait(plan.inner_model, "remarks"))
     session["peak_bytes"] = peak_bytes()
     return list(scores.values())
 

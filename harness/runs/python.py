@@ -177,11 +177,11 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
         raise HarnessError(
             f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){given}"
         )
-    found = [match[1] or match[2] for one in overrides if (match := OF_BACKEND.fullmatch(one))]
+    options = [match[1] or match[2] for text in overrides if (match := OF_BACKEND.fullmatch(text))]
     taken = () if ours else tuple(f"backend.{option}" for option in OF_MEMORY)
     if "backend=hf" in overrides and not ours:
-        found.remove("backend")
-    if unread := sorted(set(found) - set(taken)):
+        options.remove("backend")
+    if unread := sorted(set(options) - set(taken)):
         takes = "none of them" if ours else f"{', '.join(OF_MEMORY[:-1])} and {OF_MEMORY[-1]} alone"
         raise HarnessError(
             f"{', '.join(unread)}: backend's options say how a model is read, and this "

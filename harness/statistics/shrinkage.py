@@ -13,7 +13,7 @@ class Shrunk(NamedTuple):
     """Estimates, each with the share of its distance from the mean that is kept."""
 
     values: Floats
-    kept: Floats
+    shares: Floats
 
 
 def shrunk(estimates: Floats, errors: Floats) -> Shrunk:
@@ -24,8 +24,8 @@ def shrunk(estimates: Floats, errors: Floats) -> Shrunk:
     the weighted mean that this variance has of its own and its error's (Morris 1983, Parametric
     Empirical Bayes Inference, JASA 78).
 
-    >>> values, kept = shrunk(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0]))
-    >>> values.tolist(), kept.tolist()
+    >>> values, shares = shrunk(np.array([0.0, 1.0, 2.0]), np.array([1.0, 1.0, 1.0]))
+    >>> values.tolist(), shares.tolist()
     ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
 
     Args:

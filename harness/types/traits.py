@@ -34,7 +34,7 @@ NOTES = Trait(
     "What it found in a file, a checkpoint, a template or a server that changes what its numbers "
     "mean, in whole sentences; `run.json`, the console and the report show them.",
 )
-TOLD = Trait(
+REMARKS = Trait(
     Mapping,
     MappingProxyType({}),
     "What else a reader of `run.json` should know of how it worked.",
@@ -134,7 +134,7 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "From a request to the text that the model gets; None where that is made elsewhere. "
             "Loads no weights.",
         ),
-        "told": TOLD,
+        "remarks": REMARKS,
         "vendor_text": Trait(
             METHOD,
             None,
@@ -186,7 +186,7 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             MappingProxyType({}),
             "For a metric what people are asked who label it.",
         ),
-        "told": TOLD,
+        "remarks": REMARKS,
         "so_far": Trait(
             Collection,
             (),

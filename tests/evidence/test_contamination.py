@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from harness.evidence.contamination.corpus import Text, texts_of
-from harness.evidence.contamination.found import Seen, same_of
 from harness.evidence.contamination.judge import Verdict, read_verdict, verdicts
+from harness.evidence.contamination.matches import Seen, same_of
 from harness.evidence.contamination.nearest import nearest
 from harness.evidence.contamination.ngrams import Finder
 from harness.types.errors import HarnessError

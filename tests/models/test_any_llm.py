@@ -202,13 +202,13 @@ def test_what_a_provider_does_not_take_ends_the_run_with_what_to_set(provider):
 def test_what_a_provider_honours_is_found(provider):
     model = claude(provider)
     answers(model, asks("hi"))
-    honours = model.told["probe"]["honours"]
+    honours = model.remarks["probe"]["honours"]
     assert honours["n"].startswith("refused: ")
     assert honours["seed"] == "not sent"
     assert honours["logprobs"].startswith("refused: ")
     model = gemini(provider)
     answers(model, asks("hi"))
-    honours = model.told["probe"]["honours"]
+    honours = model.remarks["probe"]["honours"]
     assert honours["seed"] == "not known: draws of two seeds were the same"
     assert honours["logprobs"].startswith("ignored: ")
 

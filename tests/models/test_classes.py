@@ -98,7 +98,7 @@ def test_a_model_that_sees_is_asked_in_text_alone(kind, tiny, tmp_path):
     model = HuggingFaceModel(str(tmp_path / "m"))
     loaded = model.load("float32")
     assert loaded.misfit is None
-    assert loaded.told["attention"].startswith("shared")
+    assert loaded.remarks["attention"].startswith("shared")
     loaded.use_cascade(False)
     ids = torch.arange(1, 30)[None]
     with torch.no_grad():
@@ -134,7 +134,7 @@ def test_an_encoder_decoder_model_writes_what_transformers_writes(pair):
         assert texts[sample] == tokenizer.decode(written[0], skip_special_tokens=True)
     assert answers(model, ASKED[1])["b"] == texts["b"]
     assert "a text of its own" in model.notes[0]
-    assert "an encoder reads its prompts" in model.load("float32").told["attention"]
+    assert "an encoder reads its prompts" in model.load("float32").remarks["attention"]
 
 
 def test_an_encoder_decoder_model_weighs_a_choice_as_an_answer(pair):

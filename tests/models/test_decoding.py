@@ -387,7 +387,7 @@ def test_its_numerics_are_measured_with_its_auxiliaries(three):
     model = HuggingFaceModel(three[0], check_numerics=True)
     hooked = model.hooked([Contrastive(plausible=0.0), Experts(three[1], top_p=1.0)])
     asked(hooked)
-    assert hooked.told["numerics"]["max"] < 1e-3
+    assert hooked.remarks["numerics"]["max"] < 1e-3
 
 
 def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):

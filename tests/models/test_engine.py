@@ -285,20 +285,20 @@ def test_numerics_are_measured_where_asked(random_weights, bundled):
     model = HuggingFaceModel(name, dtype="bfloat16", check_numerics=True)
     requests = [Request(str(i), t, choices=(" yes", " no")) for i, t in enumerate(variants())]
     ask(model, requests)
-    found = model.told["numerics"]
+    found = model.remarks["numerics"]
     assert (found["requests"], found["dtype"], found["unit"]) == (12, "bfloat16", "nats")
     assert 0.001 < found["mean"] < 0.2
     assert found["mean"] < found["max"] < 1
-    assert model.told["bfloat16"]["attention"] == "shared"
-    assert HuggingFaceModel(name).told == {}
+    assert model.remarks["bfloat16"]["attention"] == "shared"
+    assert HuggingFaceModel(name).remarks == {}
 
 
 @pytest.mark.long
 def test_numerics_hardly_move_in_float32():
     model = HuggingFaceModel("smollm2", check_numerics=True)
     ask(model, [Request(str(i), text) for i, text in enumerate(variants(4))])
-    assert model.told["numerics"]["dtype"] == "float32"
-    assert model.told["numerics"]["max"] < 2e-4
+    assert model.remarks["numerics"]["dtype"] == "float32"
+    assert model.remarks["numerics"]["max"] < 2e-4
 
 
 def test_sampling_is_the_same_alone_in_company_and_after_an_interruption(small):

@@ -32,12 +32,12 @@ LORA = {"r": 2, "lora_alpha": 4, "lora_dropout": 0.2, "target_modules": ["q_proj
 TEXTS = texts_of(map(json.loads, STARTER.read_text().splitlines()[4:12]), STARTER.name)
 
 
-def fitted(method, base, folder, texts=TEXTS, told=lambda line: None, name="out"):
+def fitted(method, base, folder, texts=TEXTS, log=lambda line: None, name="out"):
     """The folder that a method wrote, and its facts."""
     out, kept = folder / name, folder / "kept"
     out.mkdir(parents=True, exist_ok=True)
     kept.mkdir(exist_ok=True)
-    return out, method.fit(Fit(HuggingFaceModel(str(base)), texts, 3, out, kept, told))
+    return out, method.fit(Fit(HuggingFaceModel(str(base)), texts, 3, out, kept, log))
 
 
 def weights_of(folder):
@@ -168,9 +168,9 @@ def test_a_kill_changes_nothing_that_is_forgotten(tiny, tmp_path, monkeypatch, n
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fitted(method, base, tmp_path, told=stop)
+        fitted(method, base, tmp_path, log=stop)
     lines = []
-    resumed, again = fitted(method, base, tmp_path, told=lines.append)
+    resumed, again = fitted(method, base, tmp_path, log=lines.append)
     assert any(line.startswith("goes on from step 1 of") for line in lines)
     assert again == facts
     (file,) = (path.name for path in whole.glob("*.safetensors"))

@@ -134,7 +134,7 @@ def test_a_run_asks_once_and_records_what_it_found():
     for _ in range(2):
         assert [a for part in exchange.generate(wire, [CHAT], settings, 0) for a in part]
     assert len([body for body in wire.bodies if body["max_tokens"] != 40]) == 6
-    assert exchange.told["probe"]["honours"]["seed"] == "ignored: one seed gave two answers"
+    assert exchange.remarks["probe"]["honours"]["seed"] == "ignored: one seed gave two answers"
     (note,) = exchange.notes
     assert note == (
         "asked at the start, the server honours n, stop, logprobs; seed ignored: one seed gave two "
@@ -142,7 +142,7 @@ def test_a_run_asks_once_and_records_what_it_found():
     )
     quiet = Exchange("m", "http://localhost/v1", "KEY", Parameters(), probe=False)
     list(quiet.generate(wire, [CHAT], settings, 0))
-    assert (quiet.told, quiet.notes) == ({}, [])
+    assert (quiet.remarks, quiet.notes) == ({}, [])
 
 
 def events(*pieces, end="data: [DONE]\n\n"):

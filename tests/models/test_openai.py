@@ -527,11 +527,11 @@ def test_a_server_that_goes_on_is_told_from_one_of_which_it_is_not_known(server)
     server.trouble = {BEGUN: sends(json.dumps(reply(said("is."))))}
     model = ServedModel("m", server.url, continues=True)
     answers(model, BEGINS)
-    assert (model.told["probe"]["goes_on"], model.notes) == ("yes", [HEEDS])
+    assert (model.remarks["probe"]["goes_on"], model.notes) == ("yes", [HEEDS])
     server.trouble = {}
     model = ServedModel("m", server.url, continues=True)
     answers(model, BEGINS)
-    assert model.told["probe"]["goes_on"] == "not known"
+    assert model.remarks["probe"]["goes_on"] == "not known"
     assert "could not be told" in model.notes[0]
     assert model.notes[1:] == [HEEDS]
 
@@ -545,7 +545,7 @@ def test_a_server_that_repeats_what_was_begun_is_found_and_the_repetition_taken_
     model = ServedModel("m", server.url, continues=True)
     (answer,) = answers(model, BEGINS).values()
     assert answer.text == " B"
-    assert model.told["probe"]["goes_on"] == "yes, repeating what was begun"
+    assert model.remarks["probe"]["goes_on"] == "yes, repeating what was begun"
 
 
 def said(text):
@@ -579,7 +579,7 @@ def test_answers_beyond_the_limit_of_their_length_are_noted(server):
     server.trouble = {"tale": long}
     model = ServedModel("m", server.url)
     answers(model, asks("tale", "well"))
-    assert model.told["longest_answer"] == 500
+    assert model.remarks["longest_answer"] == 500
     assert model.notes == [
         HEEDS,
         "the server does not keep to max_tokens: it took more than 8 for an answer",

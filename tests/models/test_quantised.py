@@ -60,7 +60,7 @@ def test_rounded_weights_are_those_of_bitsandbytes_and_run_by_our_attention(wide
     layer = loaded.model.model.layers[0].mlp.down_proj
     assert type(layer).__module__ == "bitsandbytes.nn.modules"
     assert loaded.misfit is None
-    assert loaded.told["attention"] == "shared"
+    assert loaded.remarks["attention"] == "shared"
     assert len(answers(model)) == 4
     assert model.identity["quantisation"] == f"bitsandbytes {quantize}"
     assert "choices_dtype" not in model.identity

@@ -7,7 +7,7 @@ from harness.types.settings import GenerationConfig
 
 
 class Told:
-    name = "told"
+    name = "remarks"
     version = "1"
     estimands = ()
 

@@ -92,7 +92,7 @@ def test_what_a_real_server_ignores_is_found(address):
     served = ServedModel(str(bundled_folder("smollm2")), address, concurrency=1)
     request = Request("q", (Message("user", "What is the capital of France?"),))
     texts(served, [request], GenerationConfig(max_new_tokens=4, temperature=1.0))
-    honours = served.told["probe"]["honours"]
+    honours = served.remarks["probe"]["honours"]
     assert honours["n"] == "ignored: one answer came where two were asked for"
     assert honours["seed"] == "not known: draws of two seeds were the same"
     assert honours["stop"] == "yes"

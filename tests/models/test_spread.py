@@ -186,8 +186,8 @@ def test_answers_with_layers_on_disk_are_those_without_bit_by_bit(tiny, memory, 
     loaded = model.load("float32")
     assert any(parameter.is_meta for parameter in loaded.model.parameters())
     assert answers(loaded) == expected
-    assert loaded.told["attention"] == "shared"
-    places = {place: count for place, count in loaded.told["layers"].items() if count}
+    assert loaded.remarks["attention"] == "shared"
+    places = {place: count for place, count in loaded.remarks["layers"].items() if count}
     assert places == layers
     assert "disk" in model.device_used
     assert model.identity == HuggingFaceModel(str(folder)).identity
@@ -216,7 +216,7 @@ def test_choices_and_answers_of_half_precision_weights_on_disk_are_those_without
             {g.sample_id: (g.text, g.choice_logprobs)
              for some in model.generate(ASKED, SETTINGS, 0) for g in some}
         )  # fmt: skip
-        assert set(model.told) == {"bfloat16", "float32"}
+        assert set(model.remarks) == {"bfloat16", "float32"}
     assert found[0] == found[1]
 
 

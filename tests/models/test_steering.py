@@ -248,10 +248,10 @@ def test_training_an_autoencoder_improves_its_copies_of_states_held_out():
 def test_the_command_s_method_writes_what_the_mitigation_reads(model, tmp_path):
     lines = []
     work = SimpleNamespace(
-        model=model, seed=0, out=tmp_path, told=lines.append, forecast=False,
+        model=model, seed=0, out=tmp_path, log=lines.append, forecast=False,
         texts=[SimpleNamespace(prompt="You ", text=f"{word} indeed") for word in "abcdefghi" * 3],
     )  # fmt: skip
-    method = TrainsAutoencoder(layer=0, features=40, active=4, steps=30, batch=64, own=1)
+    method = TrainsAutoencoder(layer=0, features=40, active=4, steps=30, batch=64, continuations=1)
     facts = method.fit(work)
     assert facts["unexplained"] < facts["unexplained_before"]
     assert "27 texts" in lines[0]

@@ -86,7 +86,7 @@ def test_it_says_which_share_of_the_probability_it_saw(served):
     stepping = model.hooked([WordFilter("fool")])
     assert not stepping.notes
     written(stepping)
-    assert stepping.told["share_of_probability_seen"] == {"mean": 0.9, "least": 0.9}
+    assert stepping.remarks["share_of_probability_seen"] == {"mean": 0.9, "least": 0.9}
     assert "they held 0.900 of the probability on average" in stepping.notes[-1]
     assert stepping.identity == {**model.identity, "chosen_among": "3"}
     assert json.dumps(server.bodies[0]).count('"max_tokens": 1') == 1

@@ -53,13 +53,13 @@ TEXTS = [
 ]  # fmt: skip
 
 
-def fitted(method, base, folder, texts=TEXTS, told=lambda line: None, name="out"):
+def fitted(method, base, folder, texts=TEXTS, log=lambda line: None, name="out"):
     """The folder that a method wrote, and its facts."""
     out, kept = folder / name, folder / "kept"
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     kept.mkdir(exist_ok=True)
-    facts = method.fit(Fit(HuggingFaceModel(str(base)), texts, 3, out, kept, told))
+    facts = method.fit(Fit(HuggingFaceModel(str(base)), texts, 3, out, kept, log))
     return out, facts
 
 
@@ -186,9 +186,9 @@ def test_a_kill_changes_nothing_that_is_learned(tiny, tmp_path, monkeypatch, nam
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        fitted(method, base, tmp_path, told=stop)
+        fitted(method, base, tmp_path, log=stop)
     lines = []
-    resumed, again = fitted(method, base, tmp_path, told=lines.append)
+    resumed, again = fitted(method, base, tmp_path, log=lines.append)
     assert any(line.startswith("goes on from step 1 of") for line in lines)
     assert again["steps"] == facts["steps"]
     files = [path.name for path in whole.glob("*.safetensors")]

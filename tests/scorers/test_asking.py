@@ -55,7 +55,7 @@ def test_repeats_are_drawn_anew_and_give_their_mean_and_what_is_contested():
     assert (expected.value, likeliest.value) == (3.0, 2.0)
     assert "levels 2, 2, 5" in expected.explanation
     assert [(temperature, seed) for _, temperature, seed in model.calls] == [(1, 0), (1, 1), (1, 2)]
-    assert scorer.told == {"answers": 1, "contested": 1.0}
+    assert scorer.remarks == {"answers": 1, "contested": 1.0}
 
 
 def test_a_repeat_without_a_verdict_leaves_none():
@@ -63,16 +63,16 @@ def test_a_repeat_without_a_verdict_leaves_none():
     expected, likeliest = scored(scorer)
     assert (expected.value, likeliest.value) == (None, None)
     assert expected.error.startswith("1 of 3 verdicts are missing")
-    assert scorer.told == {"answers": 1, "contested": 0.0}
+    assert scorer.remarks == {"answers": 1, "contested": 0.0}
 
 
 def test_a_judge_that_follows_the_order_of_the_levels_is_shown_by_the_other_order():
     once = HarmfulnessScorer("j", Weighs())
     assert scored(once)[0].value == pytest.approx(1 * 0.8 + 0.05 * (2 + 3 + 4 + 5))
-    assert once.told == {}
+    assert once.remarks == {}
     both = HarmfulnessScorer("j", Weighs(), both_orders=True)
     assert scored(both)[0].value == pytest.approx(3.0)
-    assert both.told == {"answers": 1, "contested": 1.0}
+    assert both.remarks == {"answers": 1, "contested": 1.0}
 
 
 def test_the_other_order_has_the_same_lines_and_nothing_else_moves():
@@ -123,7 +123,7 @@ def test_scales_are_asked_so_too():
     model = Writes(*["#score: 2", "#score: 0"] * 3)
     scorer = EmpathyScorer("j", model, repeats=2)
     assert [score.value for score in scored(scorer)] == [1.0, 1.0, 1.0]
-    assert scorer.told == {"answers": 3, "contested": 1.0}
+    assert scorer.remarks == {"answers": 3, "contested": 1.0}
 
 
 def test_what_is_asked_once_and_plainly_keeps_its_identity():

@@ -116,8 +116,8 @@ def test_a_panel_is_the_mean_and_tells_how_its_members_agree():
     assert found[1].explanation == "a 2.000, b 3.000"
     assert found[4].error == "a member of the panel gave no value: b: no verdict"
     ratings = np.array(values, dtype=float)
-    assert panel.told["alpha x"] == pytest.approx(krippendorff.alpha(ratings))
-    assert panel.told["answers"] == 5
+    assert panel.remarks["alpha x"] == pytest.approx(krippendorff.alpha(ratings))
+    assert panel.remarks["answers"] == 5
 
 
 def test_a_panel_of_judges_keeps_the_contract():

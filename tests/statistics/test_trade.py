@@ -115,7 +115,7 @@ def test_what_looks_best_among_many_is_drawn_towards_the_others():
     seen = true + random.normal(0.0, 1.0, 200)
     found = shrunk(seen, np.ones(200))
     best = int(seen.argmax())
-    assert found.kept == pytest.approx(np.full(200, 0.5), abs=0.12)
+    assert found.shares == pytest.approx(np.full(200, 0.5), abs=0.12)
     assert abs(found.values[best] - true[best]) < abs(seen[best] - true[best])
     assert np.mean((found.values - true) ** 2) < 0.6 * np.mean((seen - true) ** 2)
 

@@ -26,7 +26,7 @@ from harness.types import GenerationConfig, HarnessError, Model, Task, asked
 if TYPE_CHECKING:
     from harness.evidence.contamination.accused import Alone
     from harness.evidence.contamination.corpus import Text
-    from harness.evidence.contamination.found import Seen
+    from harness.evidence.contamination.matches import Seen
 
 
 @dataclass
@@ -127,8 +127,8 @@ def _in_corpus(cfg: DictConfig) -> Seen:
 def look(ids: Sequence[str], items: Sequence[str], cfg: DictConfig, judge: Model | None) -> Seen:
     """Look for items in the corpus, which is read once for words and once for meaning."""
     from harness.evidence.contamination.corpus import texts_of
-    from harness.evidence.contamination.found import Seen
     from harness.evidence.contamination.judge import verdicts
+    from harness.evidence.contamination.matches import Seen
     from harness.evidence.contamination.nearest import nearest
     from harness.evidence.contamination.ngrams import RULES, Finder
 

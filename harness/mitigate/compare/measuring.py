@@ -177,7 +177,7 @@ def _cell(
         max(nicer.p_worse, at_worst.p_worse),
         max(measured.p_margin, worst.p_margin),
     )
-    before, after = (_mean(side.found) for side in (values.before, values.after))
+    before, after = (_mean(side.measured) for side in (values.before, values.after))
     return Cell(row, column, before, after, measured, chances, missing, own_scorer)
 
 
@@ -225,7 +225,7 @@ def _diversity(pair: Pair, asked: Measuring, half: Half | None) -> Iterator[Cell
             "diversity", pair.task, f"distinct-{n}", Direction.HIGHER, f"distinct_{n}",
             f"distinct as {asked.convention}", margin, 1.0,
         )  # fmt: skip
-        lacks = tuple(int(np.isnan(side.found).sum()) for side in sides)
+        lacks = tuple(int(np.isnan(side.measured).sum()) for side in sides)
         values = Values(sides[0], sides[1], pair.ids[numbers], design)
         yield _cell(
             asked.row, column, values, Scale(margin, 1.0), (lacks[0], lacks[1]), own_scorer=False

@@ -32,7 +32,7 @@ def drawn_of(
         curves: by name, models in their order.
         folder: for the pictures.
     """
-    for task in dict.fromkeys(pair.own.task for pair in pairs):
+    for task in dict.fromkeys(pair.model.task for pair in pairs):
         across, up = MEMORIES[task][0][0], KEPT[task]
         values = {(r["model"], r["name"]): r for r in rows if r["task"] == task}
         points = [

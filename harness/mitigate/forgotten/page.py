@@ -40,13 +40,13 @@ def title_of(pairs: Sequence[Beside]) -> str:
 def rows_of(pairs: Sequence[Beside]) -> Iterator[dict[str, Any]]:
     """One tidy row a model and number."""
     for pair in pairs:
-        shared = {"task": pair.own.task, "model": pair.own.name, "run": pair.own.run.name}
-        for name, metric, where in MEMORIES[pair.own.task]:
-            row = pair.own.row(name) or {}
+        shared = {"task": pair.model.task, "model": pair.model.name, "run": pair.model.run.name}
+        for name, metric, where in MEMORIES[pair.model.task]:
+            row = pair.model.row(name) or {}
             yield {**shared, "name": name, **_numbers(row), "word": pair.word(metric, where)}
-        for name in (KEPT[pair.own.task], "coherent"):
+        for name in (KEPT[pair.model.task], "coherent"):
             word = pair.guard or "" if name == "coherent" else ""
-            yield {**shared, "name": name, **_numbers(pair.own.row(name) or {}), "word": word}
+            yield {**shared, "name": name, **_numbers(pair.model.row(name) or {}), "word": word}
         if pair.leakage:
             leak, low, high = pair.leakage
             word = "within 5 %" if abs(leak) <= PASSES else ""
@@ -63,7 +63,7 @@ def tables_of(
 ) -> Iterator[dict[str, Any]]:
     """A table a task, one a curve, and that of hazardous knowledge."""
     rows = list(rows_of(pairs))
-    for task in dict.fromkeys(pair.own.task for pair in pairs):
+    for task in dict.fromkeys(pair.model.task for pair in pairs):
         of_task = [row for row in rows if row["task"] == task]
         names = list(dict.fromkeys(row["name"] for row in of_task))
         cells = {(row["model"], row["name"]): _cell(row) for row in of_task}

@@ -99,12 +99,12 @@ class Beside:
     """A model's run beside those of the target and of the reference.
 
     Args:
-        own: of the model.
+        model: of the model that is judged.
         target: of what learned all.
         reference: of what learned all but what is to be forgotten.
     """
 
-    own: Asked
+    model: Asked
     target: Asked
     reference: Asked
 
@@ -113,7 +113,7 @@ class Beside:
         if not self.target.chosen(where).any():
             return "not asked"
         parted = self._halfway(self.target, metric, where)
-        nearer = self._halfway(self.own, metric, where)
+        nearer = self._halfway(self.model, metric, where)
         if parted.low is None or parted.low <= 0 or nearer.low is None or nearer.high is None:
             return UNCLEAR
         if nearer.low > 0:
@@ -125,14 +125,14 @@ class Beside:
     @cached_property
     def guard(self) -> str | None:
         """Why nothing that this model lacks counts as forgotten; None: its answers are coherent."""
-        where = WRITTEN[self.own.task]
+        where = WRITTEN[self.model.task]
         before, after = (
-            np.nan_to_num(run.values("coherent", where)) for run in (self.reference, self.own)
+            np.nan_to_num(run.values("coherent", where)) for run in (self.reference, self.model)
         )
         if not len(after):
             return UNGUARDED
         scale = Scale(MUCH, 1.0, rate=True)
-        tested = paired(before - after, self._numbers(self.own.clusters(where)), scale)
+        tested = paired(before - after, self._numbers(self.model.clusters(where)), scale)
         if tested.high is not None and tested.high < MUCH:
             return None
         return BROKEN if tested.low is not None and tested.low > 0 else UNGUARDED
@@ -141,7 +141,7 @@ class Beside:
     def leakage(self) -> tuple[float, float | None, float | None] | None:
         """PrivLeak in per cent with its interval; None: there is no AUC of both."""
         areas = []
-        for run in (self.own, self.reference):
+        for run in (self.model, self.reference):
             row = run.row("privacy: AUC")
             if row is None:
                 return None
@@ -156,7 +156,7 @@ class Beside:
         """Kolmogorov-Smirnov distance of truth ratios, its band and p; None: none to hold."""
         where = {"part": "forget", "measure": "truth"}
         sides: list[tuple[Floats, list[str]]] = []
-        for run in (self.own, self.reference):
+        for run in (self.model, self.reference):
             if run.task != "tofu":
                 return None
             values, clusters = run.values("truth_ratio", where), run.clusters(where)

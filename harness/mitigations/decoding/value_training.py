@@ -47,7 +47,7 @@ def learned(fit: Fit, rank: int, epochs: int, rate: float, decay: float) -> Mapp
     base = Base(fit.model)
     rows = base.rows(fit.texts)
     if fit.forecast:
-        fit.told(f"about {sum(len(row.tokens) for row in rows):,} tokens are to be read")
+        fit.log(f"about {sum(len(row.tokens) for row in rows):,} tokens are to be read")
         return {}
     chosen = _read(base, fit)
     torch.manual_seed(fit.seed)
@@ -69,7 +69,7 @@ def learned(fit: Fit, rank: int, epochs: int, rate: float, decay: float) -> Mapp
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
-        fit.told(f"epoch {epoch + 1} of {epochs}")
+        fit.log(f"epoch {epoch + 1} of {epochs}")
     about = {
         "base": fit.model.name,
         "base_weights": fit.model.identity["weights"],
@@ -101,7 +101,7 @@ def _read(base: Base, fit: Fit) -> Chosen:
             of = torch.tensor(numbers)[:, None].expand(-1, wanted.shape[1])
             owners.append(of[wanted.cpu()])
             if number % 20 == 0 or number == len(batches):
-                fit.told(f"read {number} of {len(batches)} batches of texts")
+                fit.log(f"read {number} of {len(batches)} batches of texts")
     texts = torch.cat(owners)
     toxicity = torch.tensor([text.unwanted for text in fit.texts])[texts]
     return Chosen(torch.cat(states), torch.cat(tokens), toxicity, texts)

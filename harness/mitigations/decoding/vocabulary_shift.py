@@ -70,7 +70,7 @@ class VocabularyShift:
         ratios = log_odds((text.text for text in toxic), (text.text for text in clean))
         lines = (f"{word}\t{ratio}\n" for word, ratio in ratios.items())
         (fit.out / FILE).write_text("".join(lines), encoding="utf-8")
-        fit.told(f"{len(ratios)} words differ surely")
+        fit.log(f"{len(ratios)} words differ surely")
         return {"words": len(ratios), "toxic_texts": len(toxic), "clean_texts": len(clean)}
 
     def auxiliaries(self, model: HuggingFaceModel, loaded: LoadedModel) -> Sequence[Auxiliary]:

@@ -23,9 +23,9 @@ class Fit:
     """Of all that is drawn."""
     out: Path
     """An empty folder for the files; it takes its name once the method has returned."""
-    kept: Path
+    state: Path
     """A folder for what a later call goes on from; it is gone once the method has returned."""
-    told: Callable[[str], None]
+    log: Callable[[str], None]
     """Is given a line now and then."""
     forecast: bool = False
     """Say what the work takes, and leave it: `fit` may then return at once."""

@@ -50,7 +50,7 @@ def mean_states(base: Base, rows: Sequence[Row], fit: Fit, only_text: bool = Fal
             done += len(numbers)
             if number == 1 or number % 20 == 0 or number == len(batches):
                 left = (time.monotonic() - started) / number * (len(batches) - number) / 60
-                fit.told(f"read {done} of {len(rows)} texts; about {left:.1f} min left")
+                fit.log(f"read {done} of {len(rows)} texts; about {left:.1f} min left")
             if fit.forecast:
                 break
     return means

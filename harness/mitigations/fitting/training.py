@@ -106,7 +106,7 @@ class Training:
         steps = self.course.steps(examples)
         begun = self._resume()
         if begun:
-            self.fit.told(f"goes on from step {begun} of {steps}")
+            self.fit.log(f"goes on from step {begun} of {steps}")
         started = saved = time.monotonic()
         for step, numbers in enumerate(self.course.batches(examples, self.fit.seed)):
             if step < begun:
@@ -115,14 +115,14 @@ class Training:
             now = time.monotonic()
             if step == begun:
                 minutes = (now - started) * (steps - step - 1) / 60
-                self.fit.told(f"{steps} steps of {self.course.batch}; about {minutes:.1f} min left")
+                self.fit.log(f"{steps} steps of {self.course.batch}; about {minutes:.1f} min left")
                 if self.fit.forecast:
                     return
             elif (step + 1) % max(1, steps // LINES) == 0 or step + 1 == steps:
                 recent = self.losses[-max(1, steps // LINES) :]
                 mean = sum(recent) / len(recent)
                 left = (now - started) / (step + 1 - begun) * (steps - step - 1) / 60
-                self.fit.told(f"step {step + 1} of {steps}, loss {mean:.4f}, {left:.1f} min left")
+                self.fit.log(f"step {step + 1} of {steps}, loss {mean:.4f}, {left:.1f} min left")
             if now - saved > SAVE_SECONDS:
                 self.save(step + 1)
                 saved = time.monotonic()
@@ -143,7 +143,7 @@ class Training:
         """Keep what is learned so far, to go on from."""
         tensors = {f"weight {name}": of.detach().contiguous() for name, of in self.trained.items()}
         record = {"done": done, "losses": self.losses, "counts": self._counts}
-        path = self.fit.kept / STATE
+        path = self.fit.state / STATE
         partial = path.with_suffix(".partial")
         save_file({**tensors, **self._moments}, partial, {"state": json.dumps(record)})
         partial.replace(path)
@@ -187,7 +187,7 @@ class Training:
 
     def _resume(self) -> int:
         """Take up what an earlier call kept; gives the number of steps that are done."""
-        path = self.fit.kept / STATE
+        path = self.fit.state / STATE
         if not path.is_file() or self.fit.forecast:
             return 0
         record = _record(path)

@@ -92,7 +92,7 @@ class Upper:
             if number == 1:
                 self._check(pack)
             if number in (1, len(packs)):
-                fit.told(f"states of {number} of {len(packs)} packs of texts are read")
+                fit.log(f"states of {number} of {len(packs)} packs of texts are read")
 
     def loss(self, numbers: Sequence[int]) -> Iterator[Tensor]:
         """Mean negative log-probability of the rows' learned tokens, in parts that are summed."""

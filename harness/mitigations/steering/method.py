@@ -25,7 +25,7 @@ class Work(Protocol):
     texts: Sequence[LabelledText]
     seed: int
     out: Path
-    told: Callable[[str], None]
+    log: Callable[[str], None]
     forecast: bool
 
 
@@ -39,7 +39,7 @@ class TrainsAutoencoder:
         steps: of the training.
         batch: states of a step.
         rate: of Adam, at its highest.
-        own: how often the model goes on from each text, to be learned from too.
+        continuations: how often the model goes on from each text, to be learned from too.
     """
 
     starter: ClassVar[Path] = STARTER
@@ -58,7 +58,7 @@ class TrainsAutoencoder:
         steps: int = 400,
         batch: int = 512,
         rate: float = 1e-3,
-        own: int = 2,
+        continuations: int = 2,
     ) -> None:
         self.layer = layer
         self.features = features
@@ -66,7 +66,7 @@ class TrainsAutoencoder:
         self.steps = steps
         self.batch = batch
         self.rate = rate
-        self.own = own
+        self.continuations = continuations
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -89,17 +89,19 @@ class TrainsAutoencoder:
         wanted = None if self.layer is None else [self.layer]
         (layer,) = checked_layers(fit.model, wanted)
         texts = [text.prompt + text.text for text in fit.texts]
-        fit.told(
-            f"states after layer {layer} of {len(texts)} texts and {self.own} times as many of "
-            f"the model's own, then {self.steps} steps of {self.batch} states"
+        fit.log(
+            f"states after layer {layer} of {len(texts)} texts and {self.continuations} times as "
+            f"many of the model's own, then {self.steps} steps of {self.batch} states"
         )
         if fit.forecast:
             return {}
-        if self.own:
-            texts = own_texts(fit.model, texts, self.own, fit.seed)
+        if self.continuations:
+            texts = own_texts(fit.model, texts, self.continuations, fit.seed)
         settings = Training(self.features, self.active, self.steps, self.batch, self.rate, fit.seed)
         trained = train(
-            *states_of(Residual(fit.model), texts, layer, max(self.own, 1)), settings, fit.told
+            *states_of(Residual(fit.model), texts, layer, max(self.continuations, 1)),
+            settings,
+            fit.log,
         )
         write(fit.out / WEIGHTS, trained.autoencoder.tensors, {"layer": str(layer)})
         config = {

@@ -91,7 +91,7 @@ def train(
     states: torch.Tensor,
     held_out: torch.Tensor,
     settings: Training,
-    told: Callable[[str], None] = logger.warning,
+    log: Callable[[str], None] = logger.warning,
 ) -> Trained:
     """An autoencoder of states.
 
@@ -99,7 +99,7 @@ def train(
         states: shape (tokens, width).
         held_out: others, by which it is judged.
         settings: of the training.
-        told: is given a line now and then.
+        log: is given a line now and then.
     """
     drawn = torch.Generator().manual_seed(settings.seed)
     scale = (states - states.mean(0)).square().sum(-1).mean().sqrt()
@@ -118,7 +118,7 @@ def train(
         net.normalise()
         if step in (20, settings.steps // 2):
             left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
-            told(
+            log(
                 f"sparse autoencoder: step {step + 1} of {settings.steps}, loss {loss.item():.4f}, "
                 f"{left:.0f} s left"
             )

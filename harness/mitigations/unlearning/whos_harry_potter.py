@@ -82,9 +82,9 @@ class WhosHarryPotter:
         from harness.mitigations.fitting.losses import learned_logits, text_loss
         from harness.mitigations.unlearning.losses import generic
 
-        reinforced = fit.kept / "reinforced"
+        reinforced = fit.state / "reinforced"
         reinforced.mkdir(exist_ok=True)
-        mine = replace(fit, kept=reinforced)
+        mine = replace(fit, state=reinforced)
         strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), mine)
         strong.tuned.remember()
         base, rows = strong.base, strong.forget

@@ -112,12 +112,12 @@ class AnyModel:
             self.exchange.note([f"{why}that it does not know a whole answer's."])
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """What was found, and the library's version."""
         try:
-            return {**self.exchange.told, "any_llm": version("any-llm-sdk")}
+            return {**self.exchange.remarks, "any_llm": version("any-llm-sdk")}
         except PackageNotFoundError:
-            return self.exchange.told
+            return self.exchange.remarks
 
     @cached_property
     def identity(self) -> Mapping[str, str]:

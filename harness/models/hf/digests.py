@@ -33,9 +33,9 @@ def digest_of_weights(model: Any) -> str:
     What stands under two names, as an output layer tied to the embedding, is read once and counts
     under both. Pieces are read by threads.
     """
-    found = sorted(model.state_dict().items())
-    placed = {name: _place(name, weights) for name, weights in found}
-    tensors = {placed[name]: weights for name, weights in found}
+    named = sorted(model.state_dict().items())
+    placed = {name: _place(name, weights) for name, weights in named}
+    tensors = {placed[name]: weights for name, weights in named}
     jobs = [(place, part) for place, weights in tensors.items() for part in _parts(weights)]
     with ThreadPoolExecutor(min(MOST_THREADS, _cores())) as threads:
         read = list(threads.map(lambda job: _digests(tensors[job[0]], job[1]), jobs))
@@ -44,7 +44,7 @@ def digest_of_weights(model: Any) -> str:
         pieces[place] += digests
     whole = [
         [name, str(weights.dtype), list(weights.shape), pieces[placed[name]]]
-        for name, weights in found
+        for name, weights in named
     ]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
 
@@ -115,12 +115,12 @@ class CopiedTokenizer:
     def fingerprint(self) -> str:
         """Eight hex digits of its words, its template as it is now, and its special tokens."""
         tokenizer = self.tokenizer
-        told = {"template": tokenizer.chat_template, "special": tokenizer.special_tokens_map}
+        marks = {"template": tokenizer.chat_template, "special": tokenizer.special_tokens_map}
         if self._cuts is None or type(tokenizer).get_vocab is not PreTrainedTokenizerFast.get_vocab:
-            return fingerprint({"words": tokenizer.get_vocab(), **told})
-        key = (self._cuts, json.dumps(told, sort_keys=True, default=str))
+            return fingerprint({"words": tokenizer.get_vocab(), **marks})
+        key = (self._cuts, json.dumps(marks, sort_keys=True, default=str))
         if key not in _spoken:
-            _keep(_spoken, key, fingerprint({"words": tokenizer.get_vocab(), **told}))
+            _keep(_spoken, key, fingerprint({"words": tokenizer.get_vocab(), **marks}))
         return _spoken[key]
 
 

@@ -64,7 +64,7 @@ class HeldModel:
         set_template(self.tokenizer, chosen, parse_day(today), template_args or {}, name)
         self.name = name
         self.token_budget = token_budget
-        self._told: dict[str, Any] = {}
+        self._remarks: dict[str, Any] = {}
 
     @property
     def device_used(self) -> str:
@@ -101,9 +101,9 @@ class HeldModel:
         return [*of_class, *notes_on_quantised(self._config, None, self.name), *self._encoder.notes]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """By which attention it ran and how much it held at once."""
-        return self._told
+        return self._remarks
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:
         """Tokens of each prompt, and of the choices after it."""
@@ -128,7 +128,7 @@ class HeldModel:
         trials = Trials({**self.identity, "device": self.device_used})
         with _lent(self.model):
             loaded = LoadedModel(self.tokenizer, self.model, self.name, self.token_budget, trials)
-            self._told = {self.identity["dtype"]: loaded.told}
+            self._remarks = {self.identity["dtype"]: loaded.remarks}
             yield from generate(loaded, requests, generation, seed)
 
     @cached_property

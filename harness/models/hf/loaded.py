@@ -174,7 +174,7 @@ class LoadedModel:
         return ", ".join(where(self.model))
 
     @property
-    def told(self) -> dict[str, Any]:
+    def remarks(self) -> dict[str, Any]:
         """How it works, for a reader of `run.json`."""
         account: dict[str, Any] = {"attention": "shared", "held_tokens": self.held_tokens}
         if self.is_dispatched:

@@ -178,9 +178,9 @@ class HuggingFaceModel:
         return [*adapted, *self.source.notes, *of_files, *rounded, *folded]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """By which attention it ran and how much it held at once, in each dtype; its numerics."""
-        account: dict[str, Any] = {dtype: loaded.told for dtype, loaded in self._in_use.items()}
+        account: dict[str, Any] = {dtype: loaded.remarks for dtype, loaded in self._in_use.items()}
         return account | ({"numerics": self._numerics} if self._numerics else {})
 
     def count_tokens(self, requests: Sequence[Request]) -> list[int]:

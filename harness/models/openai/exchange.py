@@ -43,7 +43,7 @@ class Exchange:
     probe: bool = True
     """Ask a few small requests first."""
     notes: list[str] = field(default_factory=list)
-    told: dict[str, Any] = field(default_factory=dict)
+    remarks: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._refusals = Refusals(self.address, self.name, self.key_name, self.parameters)
@@ -111,10 +111,10 @@ class Exchange:
                     f"no server can be asked at {self.address}: {why.reason}"
                 ) from None
             self._refusals.end_at_probe(why, body)
-            self.told["probe"] = {"verdict": why.reason}
+            self.remarks["probe"] = {"verdict": why.reason}
             return
         findings = look(answer, request, self.parameters.top_logprobs)
-        self.told["probe"] = findings.facts
+        self.remarks["probe"] = findings.facts
         self.note(findings.notes)
         if findings.facts["verdict"] == "answered":
             heeds = await honoured(asker, self.concurrency, self.parameters, self.name, first)
@@ -153,7 +153,7 @@ class Exchange:
         except UnansweredError as why:
             return self.lost(asker, why, body, request, indices)
         self._refusals.answered()
-        if self.told.get("probe", {}).get("goes_on") == REPEATS and is_begun(request):
+        if self.remarks.get("probe", {}).get("goes_on") == REPEATS and is_begun(request):
             answers = [_without_begun(written, request) for written in answers]
         most = generation.max_new_tokens
         for place, written in enumerate(answers):
@@ -195,7 +195,7 @@ class Exchange:
         return Generation.failed(answer.sample_id, answer.index, reason)
 
     def _note_length(self, tokens: int, most: int) -> None:
-        self.told["longest_answer"] = max(tokens, self.told.get("longest_answer", 0))
+        self.remarks["longest_answer"] = max(tokens, self.remarks.get("longest_answer", 0))
         if "max_tokens" not in self.parameters.omit:
             self.note(
                 [f"the server does not keep to max_tokens: it took more than {most} for an answer"]

@@ -118,7 +118,7 @@ class ServedModel:
             name, self.base_url, api_key_env, self.parameters, concurrency, together, ends, probe
         )
         self.notes = self.exchange.notes
-        self.told = self.exchange.told
+        self.remarks = self.exchange.remarks
 
     @cached_property
     def identity(self) -> Mapping[str, str]:

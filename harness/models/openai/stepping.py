@@ -74,7 +74,7 @@ class Served(Protocol):
     continues: bool
     parameters: Parameters
     notes: list[str]
-    told: dict[str, Any]
+    remarks: dict[str, Any]
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -110,13 +110,13 @@ class SteppingModel:
         return {**self.model.identity, "chosen_among": top}
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """Which share of the probability the listed tokens held, on average and at least."""
         shares = self._shares
         if not shares:
-            return self.model.told
+            return self.model.remarks
         seen = {"mean": round(float(np.mean(shares)), 4), "least": round(min(shares), 4)}
-        return {**self.model.told, "share_of_probability_seen": seen, "requests": len(shares)}
+        return {**self.model.remarks, "share_of_probability_seen": seen, "requests": len(shares)}
 
     @property
     def notes(self) -> list[str]:

@@ -124,7 +124,7 @@ class VllmModel:
         return [*beside, *self._checkpoint.notes[len(beside) :]]
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """How it was set up."""
         return {name: value for name, value in self.settings.items() if value is not None}
 

@@ -96,7 +96,7 @@ class AsksAgain(AsksJudge):
         self._contested: dict[tuple[str, int, str], bool] = {}
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """The share of verdicts that differ, of those that were asked for repeatedly."""
         return contested_share(self._contested)
 

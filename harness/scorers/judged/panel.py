@@ -63,7 +63,7 @@ class PanelScorer:
         return notes_of(*self.members.values())
 
     @property
-    def told(self) -> Mapping[str, Any]:
+    def remarks(self) -> Mapping[str, Any]:
         """Krippendorff's alpha (interval) of the members in what was scored since the start."""
         ratings = np.array(list(self._said.values()))  # answers, members, metrics
         facts: dict[str, Any] = {"answers": len(ratings), "members": list(self.members)}

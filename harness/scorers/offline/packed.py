@@ -75,7 +75,7 @@ def whole_product(steps: Tensor, others: Tensor) -> Tensor:
     Over twice `SUMMED` columns at the most it is the integers' product, rounded once.
     """
     parts = zip(torch.split(steps, SUMMED, 1), torch.split(others, SUMMED), strict=True)
-    first, *more = (one @ other for one, other in parts)
+    first, *more = (left @ right for left, right in parts)
     for part in more:
         first = first + part
     return first
