@@ -6,8 +6,9 @@ import pkgutil
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from types import NoneType, UnionType
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 import hydra
 from hydra.errors import InstantiationException
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from harness.types import GenerationConfig, HarnessError, Scorer, ScorerRegistry, Task, trait
 
+PLAIN = (str, int, float, bool, NoneType)
 REFERENCE = re.compile(r"(\\*)\$\{")
 """The beginning of a reference of OmegaConf's, with the backslashes that escape it."""
 
@@ -105,11 +107,37 @@ def _check_types(where: str, node: Mapping[Any, Any]) -> None:
     except (ImportError, AttributeError, ValueError, TypeError, KeyError, NameError):
         return  # what is no class of ours is said when it is made
     for name, value in node.items():
-        hint = hints.get(name)
-        kinds = set(get_args(hint)) if isinstance(hint, UnionType) else {hint}
-        plain = kinds <= {str, int, float, bool, NoneType}
-        if plain and type(value) not in kinds and not (type(value) is int and float in kinds):
-            allowed = " or ".join(
-                sorted("null" if k is NoneType else str(getattr(k, "__name__", k)) for k in kinds)
-            )
-            raise HarnessError(f"{where}.{name}={value!r} must be {allowed}")
+        if name in hints and not _fits(value, hints[name]):
+            raise HarnessError(f"{where}.{name}={value!r} must be {_told(hints[name])}")
+        if not _is_finite(value):
+            raise HarnessError(f"{where}.{name}={value!r} must hold finite numbers")
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether a value is of a declared type; a type that is neither plain nor a list fits all."""
+    if isinstance(hint, UnionType):
+        return any(_fits(value, one) for one in get_args(hint))
+    if hint in PLAIN:
+        return type(value) is hint or (type(value) is int and hint is float)
+    if get_origin(hint) is Sequence:
+        is_list = isinstance(value, Sequence) and not isinstance(value, str)
+        return is_list and all(_fits(one, get_args(hint)[0]) for one in value)
+    return True
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether a number, or all that a list or a table of options holds, is finite."""
+    if isinstance(value, Mapping):
+        return "_target_" in value or all(map(_is_finite, value.values()))
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
+
+
+def _told(hint: Any) -> str:
+    """A declared type in words."""
+    if isinstance(hint, UnionType):
+        return " or ".join(sorted(map(_told, get_args(hint))))
+    if get_origin(hint) is Sequence:
+        return f"a list of {_told(get_args(hint)[0])}"
+    return "null" if hint is NoneType else str(getattr(hint, "__name__", hint))

@@ -22,26 +22,32 @@ class HubFiles:
     """Address of each file, and the columns that its name stands for."""
 
 
-def read_records(data: str, starter: Path, hub: HubFiles | None = None) -> Records:
-    """Read what `task.data` names: `starter`, `hub`, a JSONL, CSV or Parquet file, or a folder.
+def read_records(
+    data: str, starter: Path, hub: HubFiles | None = None, option: str = "task.data"
+) -> Records:
+    """Read what an option names: `starter`, `hub`, a JSONL, CSV or Parquet file, or a folder.
+
+    Args:
+        data: what it names.
+        starter: the file of `starter`.
+        hub: the files of `hub`; None: there is no published data set.
+        option: by which the user named it, for the sentence of an error.
 
     Raises:
         HarnessError: there is no such file, or it cannot be read as what its ending says.
     """
     if not data.strip():
-        raise HarnessError("task.data is empty; give starter, hub, or a file or folder")
+        raise HarnessError(f"{option} is empty; give starter, hub, or a file or folder")
     if data == "starter":
         name, rows = "starter", read_file(starter)
     elif data == "hub":
         if hub is None:
-            raise HarnessError(
-                "task.data=hub: this task has no published data set; use task.data=FILE"
-            )
+            raise HarnessError(f"{option}=hub: there is no published data set; use {option}=FILE")
         name, rows = "hub", _read_hub(hub)
     else:
-        name, rows = Path(data).name, read_file(Path(data))
+        name, rows = Path(data).name, read_file(Path(data), option)
     if not rows:
-        raise HarnessError(f"task.data={data!r} holds no records")
+        raise HarnessError(f"{option}={data!r} holds no records")
     return Records(name, rows)
 
 

@@ -27,6 +27,30 @@ def test_a_quoted_text_reaches_a_plugin_unchanged(text):
     assert make("mitigation", node, Mitigation).text == text
 
 
+DEBIAS = "harness.mitigations.decoding.self_debias.SelfDebias"
+ADAPTATION = "harness.mitigations.weights.domain_adaptation.DomainAdaptation"
+
+
+@pytest.mark.parametrize(
+    ("target", "options", "said"),
+    [
+        (DEBIAS, {"descriptions": "rude"}, r"descriptions='rude' must be a list of str"),
+        (
+            DEBIAS,
+            {"descriptions": ["rude", 3]},
+            r"descriptions=\['rude', 3\] must be a list of str",
+        ),
+        (DEBIAS, {"decay": float("inf")}, "decay=inf must hold finite numbers"),
+        (ADAPTATION, {"course": {"rate": float("nan")}}, "rate': nan} must hold finite numbers"),
+    ],
+)
+def test_a_value_of_another_type_or_without_end_is_refused_before_anything_is_made(
+    target, options, said
+):
+    with pytest.raises(HarnessError, match=said):
+        make("mitigation", OmegaConf.create({"_target_": target, **options}), Mitigation)
+
+
 @pytest.mark.parametrize(
     "override",
     [

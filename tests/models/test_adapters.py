@@ -201,6 +201,10 @@ FAULTS = {
         lambda folder, _: (folder / "mitigation.yaml").write_text('base_weights: "sha256:0123"\n'),
         r"is an adapter of other weights than those of .*: it was made on sha256:0123",
     ),
+    "a card that is cut off": (
+        lambda folder, _: (folder / "mitigation.yaml").write_text('base_weights: "sha25'),
+        r"has a mitigation\.yaml whose base_weights=\"sha25 cannot be read; copy it anew",
+    ),
     "more tokens": (
         lambda folder, tiny: tiny.tokenizer(words=("<a>", "<b>")).save_pretrained(folder),
         r"whose tokenizer has 264 tokens, and its base '.*tiny' has rows for 262",

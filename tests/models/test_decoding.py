@@ -1,5 +1,6 @@
 """Mitigations of the next token: their formulas, their equalities, and auxiliary models."""
 
+import json
 import math
 from pathlib import Path
 from types import MappingProxyType
@@ -9,6 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
 from harness.mitigations.decoding.contrastive import Contrastive
@@ -405,6 +408,8 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):
     for mitigation, reason in wrong:
         with pytest.raises(HarnessError, match=reason):
             base.hooked([mitigation])
+    with pytest.raises(HarnessError, match=r"^mitigation\.expert: model='/nowhere' is neither"):
+        base.hooked([Experts("/nowhere")])
     with pytest.raises(HarnessError, match="clean' has other weights"):
         HuggingFaceModel(three[1]).hooked([Rectification(values(three))])
     assert not base._in_use
@@ -415,6 +420,84 @@ def test_what_does_not_fit_is_refused_before_anything_is_loaded(three, tiny):
         Experts(alpha=-1)
     with pytest.raises(HarnessError, match="cannot be read"):
         WordFilter("@nowhere.txt")
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Experts(alpha=math.inf), r"mitigation\.alpha=inf must be a finite number"),
+        (lambda: GeDi("a", "b", bias=math.nan), r"mitigation\.bias=nan must be a finite number"),
+        (lambda: VocabularyShift("fool\tnan"), "line 'fool\\\\tnan' must hold .* a finite number"),
+        (lambda: SelfDebias((3,)), r"descriptions=\[3\] must be texts"),
+    ],
+)
+def test_an_option_that_is_no_number_or_no_text_is_one_sentence(make, reason):
+    with pytest.raises(HarnessError, match=reason):
+        make()
+
+
+def spoiled(folder, change, about=None):
+    """The value head with other tensors, or another header."""
+    path = Path(folder) / "values.safetensors"
+    with safe_open(path, "pt") as file:
+        header = file.metadata()
+    header = header if about is None else {"harness": about}
+    save_file(change(load_file(path)), path, header)
+    return str(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "about", "reason"),
+    [
+        (lambda of: {n: t for n, t in of.items() if n != "token"}, None, "no value head .*token"),
+        (
+            lambda of: {**of, "shift": of["shift"] * math.nan},
+            None,
+            "shift has numbers that are not",
+        ),
+        (lambda of: of, "[1]", "holds no value head"),
+        (lambda of: of, '{"width": 32}', "has other weights"),
+    ],
+)
+def test_a_value_head_that_is_not_whole_is_one_sentence_before_an_answer(
+    three, change, about, reason
+):
+    head = spoiled(values(three), change, about)
+    for mitigation in (Rectification(head), Uddia(head)):
+        with pytest.raises(HarnessError, match=reason):
+            HuggingFaceModel(three[0]).hooked([mitigation]).load("float32")
+
+
+def test_a_value_head_of_other_states_or_tokens_is_refused_as_the_model_is_loaded(three):
+    folder = Path(values(three))
+    with safe_open(folder / "values.safetensors", "pt") as file:
+        about = json.loads(file.metadata()["harness"])
+    save_head(ValueHead(16, 100, 4), folder, {**about, "width": 16, "vocabulary": 100})
+    hooked = HuggingFaceModel(three[0]).hooked([Rectification(str(folder))])
+    with pytest.raises(HarnessError, match=r"of states 16 wide and 100 tokens, .* has 32 and"):
+        hooked.load("float32")
+
+
+@pytest.mark.parametrize("damage", ["lacks a tensor", "cut off"])
+def test_an_expert_that_is_not_whole_is_refused_by_the_option_that_names_it(three, rewrite, damage):
+    folder = Path(three[1])
+    if damage == "cut off":
+        path = folder / "model.safetensors"
+        path.write_bytes(path.read_bytes()[:-64])
+    else:
+        rewrite(folder, lambda of: {k: w for k, w in of.items() if ".1.mlp.down_proj." not in k})
+    reason = "missing: model.layers.1.mlp" if damage != "cut off" else "SafetensorError"
+    with pytest.raises(HarnessError, match=rf"^mitigation\.expert: model=.*{reason}"):
+        HuggingFaceModel(three[0]).hooked([Experts(three[1])]).load("float32")
+
+
+def test_the_base_of_an_expert_s_adapter_is_not_the_option_of_the_model_asked(three, tmp_path):
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    config = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "base_model_name_or_path": "/nowhere"}
+    (adapter / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(HarnessError, match="give it with base_model_name_or_path in its adapter_"):
+        HuggingFaceModel(three[0]).hooked([Experts(str(adapter))])
 
 
 def test_identities_tell_experts_and_words_apart(three):

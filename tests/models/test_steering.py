@@ -292,6 +292,11 @@ def test_what_does_not_fit_is_refused_in_a_sentence_before_anything_is_loaded(
     narrow, half = tmp_path / "narrow.safetensors", tmp_path / "half.safetensors"
     save_file({f"{kind}.0": torch.ones(31) for kind in ("clean", "toxic", "longest")}, narrow)
     save_file({"scale.0": torch.ones(32)}, half)
+    endless, sinks, moved = (tmp_path / f"{name}.safetensors" for name in ("nan", "wide", "maps"))
+    means = {f"{kind}.0": torch.ones(32) for kind in ("clean", "toxic", "longest")}
+    save_file({**means, "toxic.0": torch.full((32,), torch.nan)}, endless)
+    save_file(means, sinks)
+    save_file({"scale.1": torch.ones(32), "shift.1": torch.ones(32)}, moved)
     gated = tmp_path / "gated"
     gated.mkdir()
     (gated / "cfg.json").write_text(json.dumps({"architecture": "gated"}))
@@ -305,7 +310,14 @@ def test_what_does_not_fit_is_refused_in_a_sentence_before_anything_is_loaded(
         (lambda: Steering(model, layers=[0], n=2).identity, r"n=2 .* at least 4 of each"),
         (lambda: Transport(model, file=str(half)).identity, "has no 'shift.0'"),
         (lambda: Transport(model, file=str(narrow)).identity, "has no 'scale.0'"),
+        (lambda: Steering(model, layers=[0], file=str(endless)).identity, "'toxic.0' has numbers"),
+        (lambda: Steering(model, layers=[0], file=str(sinks)).identity, r"'longest.0' .* of \(\)"),
+        (lambda: Steering(model, texts="no.jsonl").identity, r"mitigation\.texts: there is no"),
+        (lambda: Transport(model, layers=[0], file=str(moved)).identity, "has no 'scale.0'"),
         (lambda: Transport(model, fit={"step": 3}).identity, "it has steps, rate"),
+        (lambda: Transport(model, fit={"steps": 0}).identity, "steps=0 and rate=0.02 must be"),
+        (lambda: Transport(model, fit={"rate": -1}).identity, "rate=-1 must be above 0"),
+        (lambda: Transport(model, fit={"slices": -1}).identity, "slices=-1 at least 0"),
         (lambda: SparseFeatures(model, file=str(gated)).identity, "'gated'.* is not read"),
         (lambda: SparseFeatures(model, file=str(autoencoder), features=[40]).identity,
          r"features=\[40\]: name features from 0 to 39"),

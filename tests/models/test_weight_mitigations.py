@@ -284,6 +284,15 @@ def test_a_file_of_another_model_or_method_is_one_sentence(tiny, tmp_path, kind,
         load(tmp_path / "other.safetensors")
     with pytest.raises(HarnessError, match=f"is no file and holds no {file}"):
         load(tmp_path / "nothing")
+    for name, vector in (("nan", torch.full((32,), torch.nan)), ("zero", torch.zeros(32))):
+        save_file({tensor: vector}, tmp_path / f"{name}.safetensors")
+        with pytest.raises(HarnessError, match=f"'{tensor}' is zero or not finite, and so points"):
+            load(tmp_path / f"{name}.safetensors")
+    (tmp_path / "garbage.safetensors").write_bytes(b"garbage " * 9)
+    with pytest.raises(HarnessError, match="cannot be read as safetensors"):
+        load(tmp_path / "garbage.safetensors")
+    with pytest.raises(HarnessError, match="=nan must be a finite number"):
+        method(**{EDITS[kind][2]: float("nan")})
 
 
 def test_texts_are_read_from_rows_of_any_known_shape():

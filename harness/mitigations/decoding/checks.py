@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 
 def check_number(name: str, value: float, low: float, high: float = math.inf) -> float:
-    """The number, where it is within its bounds.
+    """The number, where it is within its bounds and finite.
 
     Raises:
         HarnessError: it is not.
     """
+    if not math.isfinite(value):
+        raise HarnessError(f"mitigation.{name}={value!r} must be a finite number")
     if not low <= value <= high:
         bounds = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
         raise HarnessError(f"mitigation.{name}={value!r} must be {bounds}")
@@ -31,6 +33,22 @@ def auxiliary_model(name: str, device: str = "auto") -> HuggingFaceModel:
     return HuggingFaceModel(name, device=device)
 
 
+def auxiliary_weights(option: str, name: str) -> str:
+    """Which weights an auxiliary model has, for an identity; loads none.
+
+    Args:
+        option: that names it.
+        name: of the model.
+
+    Raises:
+        HarnessError: it is no checkpoint.
+    """
+    from harness.models.hf.auxiliaries import of_option
+
+    with of_option(option):
+        return auxiliary_model(name).identity["weights"]
+
+
 def check_tokenizer(option: str, other: HuggingFaceModel, model: HuggingFaceModel) -> None:
     """Refuse an auxiliary model that has other tokens than the model; loads no weights.
 
@@ -42,12 +60,17 @@ def check_tokenizer(option: str, other: HuggingFaceModel, model: HuggingFaceMode
     Raises:
         HarnessError: its tokenizer is another.
     """
-    theirs, ours = other.tokenizer.get_vocab(), model.tokenizer.get_vocab()
+    from harness.models.hf.auxiliaries import of_option
+
+    with of_option(option):
+        theirs = other.tokenizer.get_vocab()
+    ours = model.tokenizer.get_vocab()
     if theirs != ours:
         shared = sum(1 for token, number in theirs.items() if ours.get(token) == number)
         raise HarnessError(
             f"mitigation.{option}={other.name!r} has another tokenizer than model={model.name!r} "
-            f"({shared:,} of {len(ours):,} tokens are the same): give one that was tuned from it"
+            f"({len(theirs):,} tokens and {len(ours):,}, of which {shared:,} are the same): give "
+            "one that was tuned from it"
         )
 
 

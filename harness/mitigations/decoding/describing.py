@@ -30,7 +30,7 @@ def check_descriptions(descriptions: tuple[str, ...]) -> None:
     Raises:
         HarnessError: there is none, or one is empty.
     """
-    if not descriptions or not all(text.strip() for text in descriptions):
+    if not descriptions or not all(isinstance(t, str) and t.strip() for t in descriptions):
         raise HarnessError(
             f"mitigation.descriptions={list(descriptions)} must be texts that say what is not to "
             "be written"

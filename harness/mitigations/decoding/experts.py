@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.mitigations.decoding.checks import auxiliary_model, check_number, check_tokenizer
+from harness.mitigations.decoding.checks import (
+    auxiliary_model,
+    auxiliary_weights,
+    check_number,
+    check_tokenizer,
+)
 from harness.types import GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
@@ -49,9 +54,7 @@ class Experts:
     @property
     def identity(self) -> Mapping[str, str]:
         """The experts' weights and the numbers."""
-        weights = {
-            role: auxiliary_model(name).identity["weights"] for role, name in self.names.items()
-        }
+        weights = {role: auxiliary_weights(role, name) for role, name in self.names.items()}
         numbers = {"alpha": self.alpha, "top_p": self.top_p, "top_k": self.top_k}
         return {
             "mitigation": "experts",

@@ -7,7 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from harness.mitigations.decoding.checks import auxiliary_model, check_number, check_tokenizer
+from harness.mitigations.decoding.checks import (
+    auxiliary_model,
+    auxiliary_weights,
+    check_number,
+    check_tokenizer,
+)
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -55,14 +60,14 @@ class GeDi:
         self.rho = check_number("rho", rho, 0, 1)
         self.tau = check_number("tau", tau, 0, 1)
         self.scale = check_number("scale", scale, 0)
-        self.bias = float(bias)
+        self.bias = check_number("bias", bias, -math.inf)
 
     @property
     def identity(self) -> Mapping[str, str]:
         """The models' weights, the codes and the numbers."""
         identity = {"mitigation": "gedi", "version": "1"}
         for role, name in self.names.items():
-            identity[role] = auxiliary_model(name).identity["weights"] if name else "none"
+            identity[role] = auxiliary_weights(role, name) if name else "none"
             identity[f"{role}_code"] = self.codes[role]
         for option in ("weight", "rho", "tau", "scale", "bias"):
             identity[option] = repr(getattr(self, option))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.mitigations.decoding.checks import check_number
-from harness.mitigations.decoding.valued import check_values, values_digest, values_path
+from harness.mitigations.decoding.valued import check_values, values_digest
 
 if TYPE_CHECKING:
     import torch
@@ -68,10 +68,10 @@ class Uddia:
 
     def auxiliaries(self, model: HuggingFaceModel, loaded: LoadedModel) -> Sequence[Auxiliary]:
         """None; the value head is read here."""
-        from harness.mitigations.decoding.values import read_head
+        from harness.mitigations.decoding.values import head_of
 
         if self.reads_states:
-            self._head = read_head(values_path("uddia", self.values), loaded.device)
+            self._head = head_of("uddia", self.values, loaded)
             self._weight = loaded.model.get_output_embeddings().weight.detach().float()
         return ()
 

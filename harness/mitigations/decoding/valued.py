@@ -68,9 +68,9 @@ def about_head(path: Path) -> Mapping[str, Any]:
     """
     try:
         with safe_open(path, "np") as file:
-            about: dict[str, Any] = json.loads((file.metadata() or {})["harness"])
+            about: dict[str, Any] = dict(json.loads((file.metadata() or {})["harness"]))
             return about
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError) as error:
         raise HarnessError(unreadable(path, error)) from error
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from harness.mitigations.decoding.valued import FILE, about_head, unreadable
+from harness.mitigations.decoding.valued import FILE, about_head, unreadable, values_path
 from harness.types import HarnessError
+
+if TYPE_CHECKING:
+    from harness.models.hf.loaded import LoadedModel
 
 
 class ValueHead(nn.Module):
@@ -57,6 +60,25 @@ def save_head(head: ValueHead, folder: Path, about: Mapping[str, Any]) -> None:
     save_file(tensors, folder / FILE, {"harness": json.dumps(about, sort_keys=True)})
 
 
+def head_of(mitigation: str, values: str | None, loaded: LoadedModel) -> ValueHead:
+    """The value head that a mitigation names, for a loaded model.
+
+    Raises:
+        HarnessError: it is not there, not whole, or of other states or tokens than the model's.
+    """
+    path = values_path(mitigation, values)
+    head = read_head(path, loaded.device)
+    theirs = head.base.in_features, len(head.shift)
+    ours = int(loaded.model.config.get_text_config().hidden_size), loaded.vocabulary
+    if theirs != ours:
+        raise HarnessError(
+            f"mitigation.values={values!r} is of states {theirs[0]:,} wide and {theirs[1]:,} "
+            f"tokens, and model={loaded.encoder.name!r} has {ours[0]:,} and {ours[1]:,}; make one "
+            "of its own with python -m harness.mitigate method=value_model"
+        )
+    return head
+
+
 def read_head(path: Path, device: torch.device) -> ValueHead:
     """A head in float32.
 
@@ -68,7 +90,10 @@ def read_head(path: Path, device: torch.device) -> ValueHead:
         head = ValueHead(int(about["width"]), int(about["vocabulary"]), int(about["rank"]))
         with safe_open(path, "pt") as file:
             names = head.state_dict()
-            head.load_state_dict({name: file.get_tensor(name).float() for name in names})
+            tensors = {name: file.get_tensor(name).float() for name in names}
+        head.load_state_dict(tensors)
+        if bad := [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]:
+            raise ValueError(f"{bad[0]} has numbers that are not finite")
     except (OSError, SafetensorError, KeyError, RuntimeError, ValueError) as error:
         raise HarnessError(unreadable(path, error)) from error
     return head.to(device).eval().requires_grad_(False)

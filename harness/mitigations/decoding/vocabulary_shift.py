@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -120,9 +121,12 @@ def _read(text: str) -> Sequence[tuple[str, float]]:
     for line in filter(None, text.splitlines()):
         word, _, shift = line.rpartition("\t")
         try:
-            shifts.append((word.strip().lower(), float(shift)))
-        except ValueError as error:
+            number = float(shift)
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
             raise HarnessError(
-                f"mitigation.shifts: line {line!r} must hold a word, a tab and a number"
-            ) from error
+                f"mitigation.shifts: line {line!r} must hold a word, a tab and a finite number"
+            )
+        shifts.append((word.strip().lower(), number))
     return shifts

@@ -45,7 +45,7 @@ class Contrast:
         Raises:
             HarnessError: the file cannot be read, or has too few texts of a kind.
         """
-        records = read_records(texts, STARTER)
+        records = read_records(texts, STARTER, option="mitigation.texts")
         kinds: dict[bool, list[str]] = {True: [], False: []}
         for number, row in enumerate(records.rows, 1):
             text, toxic = _read(row, f"record {number} of {records.name!r}")

@@ -65,7 +65,8 @@ def read(path: Path, names: Iterable[str]) -> dict[str, torch.Tensor]:
         names: that must be there.
 
     Raises:
-        HarnessError: there is no such file, it is not safetensors, or lacks one of the names.
+        HarnessError: there is no such file, it is not safetensors, lacks one of the names, or
+            has a number that is not finite.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -77,6 +78,8 @@ def read(path: Path, names: Iterable[str]) -> dict[str, torch.Tensor]:
             f"{str(path)!r} has no {missing[0]!r}, which it must; it has "
             f"{', '.join(sorted(tensors)[:8]) or 'nothing'}"
         )
+    if bad := [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]:
+        raise HarnessError(f"{str(path)!r}: {bad[0]!r} has numbers that are not finite")
     return tensors
 
 
@@ -99,4 +102,16 @@ def check_width(path: str, name: str, tensor: torch.Tensor, width: int) -> None:
         raise HarnessError(
             f"{path!r}: {name!r} is of shape {tuple(tensor.shape)}, and the model's states are "
             f"{width} wide; it was made for another model"
+        )
+
+
+def check_shape(path: str, name: str, tensor: torch.Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a tensor of another shape than it has to have.
+
+    Raises:
+        HarnessError: it is of another one.
+    """
+    if tuple(tensor.shape) != shape:
+        raise HarnessError(
+            f"{path!r}: {name!r} is of shape {tuple(tensor.shape)}, and has to be of {shape}"
         )

@@ -38,6 +38,17 @@ class Settings:
     """Random directions beside the coordinates, drawn anew each step."""
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers that fit nothing."""
+        counts = isinstance(self.steps, int) and isinstance(self.slices, int)
+        least = min(self.lasso, self.group, self.slices)
+        if not counts or self.steps < 1 or not 0 < self.rate < math.inf or not least >= 0:
+            raise HarnessError(
+                f"mitigation.fit: steps={self.steps} and rate={self.rate} must be above 0, and "
+                f"lasso={self.lasso}, group={self.group} and slices={self.slices} at least 0; "
+                "steps and slices are whole numbers"
+            )
+
 
 class Maps:
     """Affine maps of all coordinates of some layers, in units of their spread.
@@ -132,7 +143,7 @@ def fit(
         if not bool(loss.isfinite()):
             raise HarnessError(
                 f"transport cannot be fitted on model={residual.loaded.encoder.name!r}: its loss "
-                f"is no number at step {step}; a smaller mitigation.rate may help"
+                f"is no number at step {step}; a smaller mitigation.fit.rate may help"
             )
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

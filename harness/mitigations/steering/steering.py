@@ -114,6 +114,9 @@ class Steering:
             read = fitted.read(Path(self.file), (*sides, *longest))
             for name in sides:
                 fitted.check_width(self.file, name, read[name], width)
+                fitted.check_shape(self.file, name, read[name], (width,))
+            for name in longest:
+                fitted.check_shape(self.file, name, read[name], ())
             return {name: read[name] for name in (*sides, *longest)}
         return self._fitted()
 

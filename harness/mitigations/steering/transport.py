@@ -22,7 +22,7 @@ class Transport:
     Args:
         model: that is steered; the maps are fitted on it.
         strength: from 0 (nothing) to 1 (the fitted maps), or beyond.
-        layers: that maps are fitted after; None: all.
+        layers: that maps are fitted after, or of those of the file that are taken; None: all.
         texts: `starter`, or a file of records with `text` and `toxic`.
         n: texts of each kind at most; they need not be pairs.
         seed: by which they, and random slices, are drawn.
@@ -101,13 +101,14 @@ class Transport:
         if self.file is None:
             maps = dict(self._fitted())
         else:
-            maps = fitted.read(Path(self.file), ())
-            layers = {name.partition(".")[2] for name in maps}
-            names = [f"{kind}.{layer}" for layer in sorted(layers) for kind in ("scale", "shift")]
+            given = fitted.read(Path(self.file), ())
+            layers = [_number(name.partition(".")[2], self.file) for name in sorted(given)]
+            chosen = checked_layers(self.model, layers if self._wanted is None else self._wanted)
+            names = [f"{kind}.{layer}" for layer in chosen for kind in ("scale", "shift")]
             maps = {name: fitted.read(Path(self.file), names)[name] for name in names}
-            checked_layers(self.model, [_number(layer, self.file) for layer in layers])
             for name, tensor in maps.items():
                 fitted.check_width(self.file, name, tensor, width)
+                fitted.check_shape(self.file, name, tensor, (width,))
         return maps or _nothing(width)
 
     def _fitted(self) -> Mapping[str, torch.Tensor]:

@@ -49,6 +49,8 @@ class EigenShift:
     ) -> None:
         if not 0 < share <= 1:
             raise HarnessError(f"share={share} of the directions must be above 0 and at most 1")
+        if not math.isfinite(damping):
+            raise HarnessError(f"damping={damping} must be a finite number")
         self.damping = damping
         self.share = share
         self.states = states
@@ -93,7 +95,7 @@ class EigenShift:
         Raises:
             HarnessError: the output layer is the embedding, or the states are of another width.
         """
-        from safetensors.torch import load_file
+        from harness.mitigations.weights.learned import read_vector
 
         if self.states is None:
             raise HarnessError(
@@ -107,20 +109,9 @@ class EigenShift:
                 "would change with it; ask the checkpoint that method=eigenshift writes: "
                 f"model={self.states}"
             )
-        tensors = load_file(self._file(self.states))
-        if "difference" not in tensors:
-            raise HarnessError(
-                f"mitigation.states={self.states!r} has {', '.join(tensors)}, and no tensor "
-                "'difference'"
-            )
-        width = weights[name].shape[1]
-        if tensors["difference"].shape != (width,):
-            raise HarnessError(
-                f"mitigation.states={self.states!r} is of shape "
-                f"{tuple(tensors['difference'].shape)}, and the model is {width} wide; read those "
-                "of this model"
-            )
-        return {name: self._damped(weights[name], tensors["difference"])}
+        option, width = f"mitigation.states={self.states!r}", weights[name].shape[1]
+        difference = read_vector(option, self._file(self.states), "difference", width, "states")
+        return {name: self._damped(weights[name], difference)}
 
     def _damped(self, head: torch.Tensor, difference: torch.Tensor) -> torch.Tensor:
         from harness.mitigations.weights.editing import damped

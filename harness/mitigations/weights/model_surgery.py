@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -47,6 +48,8 @@ class ModelSurgery:
     ) -> None:
         if not 0 < share <= 1:
             raise HarnessError(f"share={share} of the rows must be above 0 and at most 1")
+        if not math.isfinite(strength):
+            raise HarnessError(f"strength={strength} must be a finite number")
         self.strength = strength
         self.share = share
         self.matrices = matrices
@@ -99,26 +102,18 @@ class ModelSurgery:
         Raises:
             HarnessError: the probe is of a model of another width, or there are no gates.
         """
-        from safetensors.torch import load_file
+        from harness.mitigations.weights.learned import read_vector
 
         if self.probe is None:
             raise HarnessError(
                 "mitigation.probe= names no probe; make one with python -m harness.mitigate "
                 "method=model_surgery"
             )
-        tensors = load_file(self._file(self.probe))
-        if "probe" not in tensors:
-            raise HarnessError(
-                f"mitigation.probe={self.probe!r} has {', '.join(tensors)}, and no tensor 'probe'"
-            )
         gates = self._gates(weights)
         width = next(iter(gates.values())).shape[1]
-        if tensors["probe"].shape != (width,):
-            raise HarnessError(
-                f"mitigation.probe={self.probe!r} is of shape {tuple(tensors['probe'].shape)}, and "
-                f"the model's gates are {width} wide; fit one for this model"
-            )
-        edited = self._edited(weights, tensors["probe"])
+        option = f"mitigation.probe={self.probe!r}"
+        probe = read_vector(option, self._file(self.probe), "probe", width, "gates")
+        edited = self._edited(weights, probe)
         return edited or dict(list(gates.items())[:1])
 
     def _edited(

@@ -106,13 +106,19 @@ def check_base(folder: Path, name: str, base: str, weights: str) -> None:
         weights: the base's, as an identity has them.
 
     Raises:
-        HarnessError: it was made on other weights.
+        HarnessError: it was made on other weights, or its card cannot be read.
     """
     try:
         lines = (folder / CARDS).read_text("utf-8").splitlines()
     except OSError:
         return
-    made_on = next((json.loads(of[1]) for of in map(_parted, lines) if of[0] == "base_weights"), "")
+    said = next((of[1] for of in map(_parted, lines) if of[0] == "base_weights"), '""')
+    try:
+        made_on = str(json.loads(said))
+    except ValueError as error:
+        raise HarnessError(
+            f"model={name!r} has a {CARDS} whose base_weights={said} cannot be read; copy it anew"
+        ) from error
     if made_on and made_on != weights:
         raise HarnessError(
             f"model={name!r} is an adapter of other weights than those of {base!r}: it was made on "

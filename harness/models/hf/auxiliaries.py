@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -106,6 +107,21 @@ def act_inside(hooks: Hooks, model: Any, loaded: LoadedModel) -> None:
         loaded.token_budget = loaded.fitting_tokens()  # of what their weights have left
 
 
+@contextmanager
+def of_option(option: str) -> Iterator[None]:
+    """What is refused of an auxiliary model is refused by the option that names it.
+
+    Raises:
+        HarnessError: what was refused; `backend.base` is the base of the model that is asked.
+    """
+    try:
+        yield
+    except HarnessError as error:
+        base = "base_model_name_or_path in its adapter_config.json"
+        reason = str(error).replace("backend.base=MODEL", base)
+        raise HarnessError(f"mitigation.{option}: {reason}") from error
+
+
 def read_auxiliary(
     of: object, other: Any, loaded: LoadedModel, option: str, headless: bool = True
 ) -> Auxiliary:
@@ -119,9 +135,10 @@ def read_auxiliary(
         headless: where it has the very head of the model that is asked, give states before it.
 
     Raises:
-        HarnessError: it has rows for another number of tokens.
+        HarnessError: it cannot be read, or has rows for another number of tokens.
     """
-    tokenizer, network = other.read(str(loaded.model.dtype).removeprefix("torch."))
+    with of_option(option):
+        tokenizer, network = other.read(str(loaded.model.dtype).removeprefix("torch."))
     read = LoadedModel(tokenizer, network, other.name, loaded.token_budget)
     if read.vocabulary != loaded.vocabulary:
         raise HarnessError(
