@@ -139,6 +139,15 @@ def nothing_runs_on() -> Iterator[None]:
     assert left == [threading.main_thread()]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def remembers() -> None:
+    """A worker parses each YAML file once, and composes the same options once."""
+    from tests.composing import remember_compositions, remember_files
+
+    remember_files()
+    remember_compositions()
+
+
 @pytest.fixture
 def shared_data() -> Path:
     """Real data and human labels, where they are at hand."""
@@ -152,7 +161,7 @@ IMPORTED = (
     "transformers.models.auto.modeling_auto", "transformers.models.auto.tokenization_auto",
     "scipy.stats", "statsmodels.api", "statsmodels.formula.api", "simplemma", "itables",
     "matplotlib.pyplot", "matplotlib.backends.backend_agg", "matplotlib.backends.backend_svg",
-    "pyarrow.csv", "pyarrow.pandas_compat", "tabulate", "wcwidth",
+    "openai", "pyarrow.csv", "pyarrow.pandas_compat", "tabulate", "wcwidth",
     "harness.runs.cli", "harness.runs.flow", "harness.runs.forecasting",
     "harness.runs.forecast_text", "harness.runs.system", "harness.report.console",
     "harness.report.page", "harness.data", "harness.models.echo", "harness.models.hf.model",
@@ -190,7 +199,10 @@ class Forks:
                 [sys.executable, ROOT / "tests" / "forks.py",
                  str(listener.fileno()), str(theirs), readings, *IMPORTED],
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True,
-                pass_fds=(listener.fileno(), theirs), env=os.environ | {"HF_HUB_OFFLINE": "1"},
+                pass_fds=(listener.fileno(), theirs),
+                # Memory in huge pages, where a system has them, is half the time of a fork.
+                env=os.environ
+                | {"HF_HUB_OFFLINE": "1", "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},
             )  # fmt: skip
         os.close(theirs)
 
@@ -202,7 +214,7 @@ class Forks:
         request = {"module": module, "args": [*map(str, args)], "cwd": str(cwd),
                    "env": dict(env), "out": str(out), "err": str(err)}  # fmt: skip
         os.write(self._requests, f"{json.dumps(request)}\n".encode())
-        return self._reply(120)
+        return self._reply(280)  # the first waits for the imports, on however busy a machine
 
     def code(self, timeout: float = 120) -> int:
         """The exit code of what was begun, once it has ended."""

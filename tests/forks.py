@@ -35,7 +35,9 @@ from typing import Any, TextIO
 
 import numpy as np
 import torch
+from composing import remember_files
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
 from hydra._internal.hydra import Hydra
 from omegaconf import OmegaConf
 
@@ -126,10 +128,15 @@ def read_what_rules_need() -> None:
 def compose_before() -> None:
     """Spare every fork what the first composition takes: plugins looked for, grammars learnt.
 
-    And Hydra's look for `hydra.mode`, which no test sets: it composes all twice.
+    And to parse our YAML, and Hydra's look for `hydra.mode`, which no test sets: it composes all
+    twice.
     """
     Hydra.get_mode = lambda *_, **__: None
+    remember_files()
     register()
+    source = FileConfigSource("main", f"file://{CONF_DIR}")
+    for path in CONF_DIR.rglob("*.yaml"):
+        source.load_config(str(path.relative_to(CONF_DIR)))
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         cfg = compose("config", ["task=med_harm", "backend=echo"], return_hydra_config=True)
         OmegaConf.to_container(cfg.task, resolve=True)

@@ -41,6 +41,12 @@ class Fixed(LM):
         return turns + ("<assistant>" if add_generation_prompt else "")
 
 
+@pytest.fixture(autouse=True)
+def no_versions(monkeypatch):
+    """lm-eval puts all that is installed beside its results: it asks pip, which takes a second."""
+    monkeypatch.setattr("lm_eval.evaluator.add_env_info", lambda results: None)
+
+
 def evaluate(task, model, **options):
     import lm_eval
 

@@ -36,7 +36,7 @@ def server(body):
             pass
 
     served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=served.serve_forever)
+    thread = threading.Thread(target=served.serve_forever, args=(0.01,))  # looks for its end
     thread.start()
     try:
         yield f"http://127.0.0.1:{served.server_port}/v1/chat/completions", sent

@@ -153,6 +153,12 @@ ALONE = {"args": {"dtype": "float32"}, "batch_size": 1}
 """One request at a time, so that what stands beside it moves no digit."""
 
 
+@pytest.fixture(autouse=True)
+def no_versions(monkeypatch):
+    """lm-eval puts all that is installed beside its results: it asks pip, which takes a second."""
+    monkeypatch.setattr("lm_eval.evaluator.add_env_info", lambda results: None)
+
+
 @pytest.fixture(scope="module")
 def model(random_weights):
     """What its numbers mean is nothing here; that they are lm-eval's is."""
