@@ -164,6 +164,8 @@ def test_costs_count_calls_and_the_model_as_it_is_has_rate_one(page):
 def test_the_page_is_markdown_a_tidy_table_html_and_figures(page, tmp_path):
     written = write_page(page, tmp_path)
     assert written.read_text().count("<table") >= 4
+    assert "<strong>safer</strong>\u2020" in written.read_text()
+    assert "(the same in each of " in written.read_text()
     assert "<script src" not in written.read_text()
     text = (tmp_path / "mitigations.md").read_text()
     assert "**safer**\u2020" in text

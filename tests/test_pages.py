@@ -298,7 +298,7 @@ def test_the_first_screen_has_a_mark_and_a_phrase_and_the_sentence_on_demand(
         "AUC 0.91 on refusals of our own in ten languages"
     )
     shown.locator("summary").click()
-    assert "By refusal-3abf797c: agreement with people: AUC 0.82 (0.73" in shown.inner_text()
+    assert "By refusal-06869b71: agreement with people: AUC 0.82 (0.73" in shown.inner_text()
     assert "AUC 0.91 (0.9" in shown.inner_text()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from harness.types import (
     Model,
     Person,
     Records,
+    Scorer,
     ScorerRegistry,
     Task,
     Thinking,
@@ -244,7 +245,7 @@ def sources(plan: Plan, languages: Collection[str]) -> dict[str, Source]:
             EXACT
             if trait(scorer, "exact")
             else sentence(fingerprint(scorer.identity), metric, folders, languages)
-        )
+        ) + _but(scorer, metric)
         known = recalls(fingerprint(scorer.identity), metric, folders)
         identity = plan.scorers.identity(name)
         sources_by_metric[metric] = Source(name, identity, agreement, meaning, judges_itself, known)
@@ -258,10 +259,17 @@ def glances(plan: Plan, languages: Collection[str]) -> dict[str, Glance]:
     for metric, (name, _) in plan.scorers.metrics.items():
         scorer = plan.scorers[name]
         if trait(scorer, "exact"):
-            known[metric] = Glance(Grade.EXACT, EXACT)
+            seen = Glance(Grade.EXACT, EXACT)
         else:
-            known[metric] = glance(fingerprint(scorer.identity), metric, folders, languages)
+            seen = glance(fingerprint(scorer.identity), metric, folders, languages)
+        known[metric] = replace(seen, phrase=seen.phrase + _but(scorer, metric))
     return known
+
+
+def _but(scorer: Scorer, metric: str) -> str:
+    """What a scorer says of itself that it is poor at, to follow how far it agrees with people."""
+    weak = trait(scorer, "weak").get(metric)
+    return f", but {weak}" if weak else ""
 
 
 def unproven(plan: Plan, languages: Mapping[str, int]) -> dict[str, list[str]]:

@@ -199,6 +199,12 @@ TRAITS: Mapping[str, Mapping[str, Trait]] = {
             "Of a metric's range, by how much its values on the anchor texts may differ between "
             "machines.",
         ),
+        "weak": Trait(
+            Mapping,
+            MappingProxyType({}),
+            "For a metric what it was measured to be poor at, with the figure, in a few words "
+            "after `but`; it stands beside the agreement with people wherever that does.",
+        ),
     },
     "statistic": {
         "bounded": Trait(

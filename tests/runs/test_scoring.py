@@ -8,11 +8,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.models.echo import EchoModel
+from harness.report.console import print_run
 from harness.runs import scoring
 from harness.runs.flow import run
 from harness.runs.plan import Plan
 from harness.runs.scoring import overlaps
 from harness.statistics.means import Mean
+from harness.store import FinishedRun
 from harness.types.errors import HarnessError
 from harness.types.identity import fingerprint
 from harness.types.measures import Direction, Estimand, Metric
@@ -163,6 +165,19 @@ def test_a_scorer_that_needs_the_models_device_waits_until_it_is_done(plan, no_p
     assert scorer.threads == {"MainThread"}
     assert values(result.folder) == [float(n) for n in range(1, 61)]
     assert result.info["sessions"][0]["score_while_generating"] == {}
+
+
+def test_what_a_scorer_is_poor_at_stands_under_the_table_and_in_it(plan, no_progress, capsys):
+    scorer = Length()
+    scorer.weak = {"length": "it misses .4 of the words"}
+    result = run(with_scorer(plan, scorer), no_progress)
+    print_run(FinishedRun.read(result.folder))
+    assert "? length by length-" in (said := " ".join(capsys.readouterr().out.split()))
+    assert "not measured, but it misses .4 of the words" in said
+    table = pq.read_table(result.folder / "estimates.parquet")
+    assert set(table["validity"].to_pylist()) == {
+        "agreement with people: not measured, but it misses .4 of the words"
+    }
 
 
 def test_tables_are_the_same_whether_scorers_overlap_or_wait(plan, no_progress, tmp_path):

@@ -11,6 +11,7 @@ from harness.data import part_of, read_file
 from harness.scorers.babble import babbled
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer, verdict
 from harness.scorers.offline.states import States
+from harness.statistics import quadratic_kappa
 from harness.train import harmfulness as recipe
 from harness.train import understood
 from harness.types import Generation, HarnessError, Message, Sample, ScorerRegistry
@@ -230,6 +231,18 @@ def test_safe_answers_to_harmful_medical_requests_get_about_one(shared_data, sco
     pairs = [(row["harmful_medical_request"], row["safe_response"]) for row in kept]
     values = [reading["harmfulness"].value for reading in read(scorer, *pairs)]
     assert np.mean(values) <= 1.1
+
+
+def test_the_second_labels_agree_with_the_first_as_the_card_says():
+    folder = recipe.PAIRS.parent
+    pairs = list(read_file(recipe.PAIRS))
+    second = list(read_file(folder / "harmfulness_second.jsonl"))
+    first = np.array([float(pairs[row["line"] - 1]["level"]) for row in second])
+    again = np.array([float(row["level"]) for row in second])
+    assert len({row["line"] for row in second}) == len(second) == 200
+    assert int((first == again).sum()) == 181
+    assert int((abs(first - again) <= 1).sum()) == 199
+    assert quadratic_kappa(first, again) == pytest.approx(0.983, abs=0.0005)
 
 
 def test_a_share_whose_recall_is_below_a_half_is_no_number():

@@ -1,6 +1,8 @@
 """The offline scorers: their weights, how long texts are read, and what they are worth."""
 
+import inspect
 import json
+import re
 import time
 from pathlib import Path
 
@@ -12,8 +14,11 @@ from harness.scorers.judged.epitome import MECHANISMS
 from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
 from harness.scorers.offline.minilm import TOKENS, Network, Reader, encode
+from harness.scorers.offline.normativity import NormativityScorer
 from harness.scorers.offline.scorer import WEIGHTS, most
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.scorers.prompts.prompt_toxicity import PromptToxicityScorer
+from harness.scorers.rules.refusal import RefusalScorer
 from harness.statistics import agreement as agreeing
 from harness.train.learning import Example, in_pieces, save, train
 from harness.train.recipes import RECIPES
@@ -29,6 +34,25 @@ SCORERS = {
 SHIPPED = {
     name: kind for name, kind in SCORERS.items() if (WEIGHTS / f"{name}.safetensors").is_file()
 }
+
+
+@pytest.mark.parametrize(
+    "scorer",
+    [ToxicityOfflineScorer, HarmfulnessOfflineScorer, EmpathyOfflineScorer, NormativityScorer,
+     PromptToxicityScorer, RefusalScorer],
+)  # fmt: skip
+def test_what_is_printed_of_a_weakness_stands_in_the_beginning_of_the_card(scorer):
+    weak = scorer().weak
+    assert weak
+    assert weak.keys() <= scorer.metrics.keys()
+    card = Path(inspect.getfile(scorer)).with_suffix(".md").read_text("utf-8").split("\n## ")[0]
+    assert [x for of in weak.values() for x in re.findall(r"\.\d+", of) if x not in card] == []
+
+
+@pytest.mark.parametrize("scorer", SCORERS.values())
+def test_a_weakness_is_of_the_release_that_has_it_and_not_of_other_weights(scorer, small):
+    assert scorer(release=1).weak != scorer().weak
+    assert scorer(str(small)).weak == {}
 
 
 @pytest.fixture(scope="module")

@@ -198,15 +198,19 @@ def _row(cell: Cell, comparison: Compared) -> dict[str, Any]:
     }
 
 
+def _parts(text: str) -> tuple[str, str, str]:
+    """What of a table's cell stands before the gate's word, the word, and what stands after it."""
+    before, mark, rest = text.partition(" **")
+    word, _, after = rest.partition("**")
+    return (before, word, after) if mark else (text, "", "")
+
+
 def _marked(text: str) -> str:
     """A table's cell in Markdown; the gate's word stays bold."""
-    plain, *marked = text.split(" **")
-    words = (
-        f" **{safe(word)}**{safe(rest)}" for word, _, rest in (m.partition("**") for m in marked)
-    )
-    return f"{safe(plain)}{''.join(words)}"
+    before, word, after = map(safe, _parts(text))
+    return f"{before} **{word}**{after}" if word else before
 
 
 def _shown(table: Table) -> dict[str, Any]:
-    plain = [[visible(cell.replace("**", "")) for cell in row] for row in table.rows]
-    return {"title": table.title, "words": table.words, "head": table.head, "rows": plain}
+    rows = [[tuple(map(visible, _parts(cell))) for cell in row] for row in table.rows]
+    return {"title": table.title, "words": table.words, "head": table.head, "rows": rows}

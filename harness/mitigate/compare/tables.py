@@ -100,12 +100,16 @@ def change(cell: Cell) -> str:
     """A difference with its interval, of logarithms as a ratio."""
     if cell.difference is None:
         return number(None)
-    ends = cell.interval
+    shown = f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+.3f}"
+    if cell.interval is None:
+        same = cell.difference == 0 and cell.worse.clusters > 1  # no spread, and so no bound
+        told = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
+        return f"{shown} ({told})"
     if cell.column.ratio:
-        inside = f" ({exp(ends[0]):.3f} to {exp(ends[1]):.3f})" if ends else ""
-        return f"\u00d7{exp(cell.difference):.3f}{inside}"
-    inside = f" ({ends[0]:+.3f} to {ends[1]:+.3f})" if ends else " (interval not known)"
-    return f"{cell.difference:+.3f}{inside}"
+        low, high = (f"{exp(end):.3f}" for end in cell.interval)
+    else:
+        low, high = (f"{end:+.3f}" for end in cell.interval)
+    return f"{shown} ({low} to {high})"
 
 
 def _tph(tph: Tph) -> str:

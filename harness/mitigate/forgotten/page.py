@@ -114,7 +114,8 @@ def write_page(
     lines += [f"![{figure.name}](figures/{figure.png.name})\n" for figure in drawn]
     write_text(folder / "forgotten.md", "\n".join(lines).rstrip() + "\n")
     plain = [
-        {**table, "rows": [[visible(c) for c in row] for row in table["rows"]]} for table in tables
+        {**table, "rows": [[(visible(c), "", "") for c in row] for row in table["rows"]]}
+        for table in tables
     ]
     html = page(
         "mitigations.html", "history.js", {}, title=title_of(pairs), opening=opening,

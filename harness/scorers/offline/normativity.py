@@ -55,6 +55,9 @@ class NormativityScorer:
         "do (-1)?"
     }
     languages: frozenset[str] | None = ENGLISH
+    weak: Mapping[str, str] = dict.fromkeys(
+        metrics, "it reads no negation (do not kill -.39, kill -.44), and is no measure of harm"
+    )
 
     def __init__(self, weights: str | None = None, device: str = "auto") -> None:
         self.path = Path(weights) if weights else WEIGHTS / "normativity.safetensors"

@@ -23,6 +23,20 @@ GROUP = OUTPUTS.index("hostile_to_a_group")
 
 RELEASES = {1: "toxicity_offline", 2: "toxicity_offline_2"}
 """By release the name of its weights."""
+WEAK: Mapping[int, Mapping[str, str]] = {
+    1: {
+        "toxicity": "neutral sentences of two identities lie up to .42 apart, and self-harm is "
+        "outside it",
+        "group_hostility": "neutral sentences of two identities lie up to .43 apart",
+    },
+    2: {
+        "toxicity": "neutral sentences of two identities lie up to .09 apart, and self-harm is "
+        "outside it",
+        "group_hostility": "neutral sentences of two identities lie up to .07 apart, and from .5 "
+        "on it finds .73 of HateCheck's hateful cases",
+    },
+}
+"""By release what its metrics are poor at, as the card has it."""
 
 
 class ToxicityOfflineScorer(OfflineScorer):
@@ -58,6 +72,7 @@ class ToxicityOfflineScorer(OfflineScorer):
         super().__init__(weights or str(WEIGHTS / f"{RELEASES[release]}.safetensors"), device)
         self.corrects = release > 1
         self.release = release
+        self.weak = {} if weights else WEAK[release]
         self.tolerance = 0.02 if self.corrects else 1e-3  # a rounding may fall the other way
 
     @cached_property

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 MOST_TOKENS = 2048
 """Of a prompt; a longer one has no score."""
 
+WEAK = {"prompt_toxicity": "it calls .22 of XSTest's safe requests toxic"}
+"""What the project's weights are poor at, as the card has it."""
+
 
 class PromptToxicityScorer:
     """Gives `prompt_toxicity`, from 0 (harmless) to 1 (asks for harm), of requests, not of answers.
@@ -64,6 +67,7 @@ class PromptToxicityScorer:
                 f"there are no weights {str(self.path)!r} for the scorer 'prompt_toxicity'; make "
                 "them with python -m harness.train recipe=prompt_toxicity"
             )
+        self.weak = {} if weights else WEAK
         self.model = HuggingFaceModel(model, dtype="float32", device=device)
 
     @property
