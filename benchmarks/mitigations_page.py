@@ -7,7 +7,7 @@ Toxic prompts and texts are files of RealToxicityPrompts. What a mitigation need
 the texts, from which the first 300 prompts are left out, so that none is learned from that any run
 is measured on. The same command goes on from where it stopped, and what is finished is not run
 again; `limits=60,300` takes all mitigations to 60 prompts before any goes on to 300. `only=` names
-some mitigations, `tasks=` some tasks, `n=` the continuations of a prompt.
+some mitigations, `tasks=` some tasks, `n=` the continuations of a prompt, `dtype=` the precision.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def main() -> None:
         try:
             chosen = [_with_fits(one, given, measured, to / "made") for one in options]
             overrides = [*with_stacks(chosen), f"results={to / 'results'}", "report=false",
-                         "backend.dtype=float32"]  # fmt: skip
+                         f"backend.dtype={given.get('dtype', 'float32')}"]  # fmt: skip
             cfg = configured(task, *overrides)
             shown = {"mitigation": options[0].partition("=")[2]}
             finished = run(plan_of(Composed(cfg, overrides, shown), parts), progress)

@@ -112,6 +112,7 @@ def test_a_guard_that_replaces_is_safer_by_its_exact_difference(page, results):
     assert (found.word, found.after) == ("safer", 0.0)
     assert found.difference == pytest.approx(-found.before)
     assert found.interval[0] < found.difference < found.interval[1] < 0
+    assert found.worse.method == "McNemar exact, Tango score"
     assert found.own_scorer
     assert not cell(page, "system_prompt", "toxicity probability").own_scorer
 

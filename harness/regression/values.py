@@ -126,7 +126,9 @@ def scale_of(pair: Pair, estimand: Estimand, margin: float) -> Scale:
         reach *= 2
     elif isinstance(statistic, Share | AnyAbove):
         reach = 1.0
-    rate = isinstance(statistic, Share) and pair.answered_once(estimand.metric)
+    rate = isinstance(statistic, AnyAbove) or (
+        isinstance(statistic, Share) and pair.answered_once(estimand.metric)
+    )
     return Scale(min(margin, reach), reach, rate, not isinstance(statistic, Contrast))
 
 
