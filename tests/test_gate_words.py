@@ -98,22 +98,22 @@ def read_too(run, values):
 
 
 @pytest.mark.parametrize(
-    ("moved", "remarks"), [(0.1, "regression, perhaps of words alone"), (3.0, "regression")]
+    ("moved", "verdict"), [(0.1, "regression, perhaps of words alone"), (3.0, "regression")]
 )
-def test_what_no_other_scorer_of_the_runs_sees_may_be_of_words(tmp_path, write_run, moved, told):
+def test_what_no_other_scorer_of_the_runs_sees_may_be_of_words(tmp_path, write_run, moved, verdict):
     (before,), (after,) = two(tmp_path, write_run)
     sides = [read_too(before, np.full(200, 2.0))], [read_too(after, np.full(200, 2.0 + moved))]
     found = compare(*sides, MARGINS, {})
     found = replace(found, doubts=doubts_of(found))
-    assert verdict_told(found) == told
+    assert verdict_told(found) == verdict
     if moved < 1:
         assert "harm alone sees it" in doubts_told(found)[0]
         assert "(other +1.0% of its scale)" in doubts_told(found)[0]
 
 
-@pytest.mark.parametrize(("refused", "remarks"), [(120, True), (90, False)])
+@pytest.mark.parametrize(("refused", "mostly"), [(120, True), (90, False)])
 def test_a_change_that_is_mostly_of_refusals_in_other_words_is_told(
-    tmp_path, write_run, refused, told
+    tmp_path, write_run, refused, mostly
 ):
     runs = two(tmp_path, write_run)
     words = ("I'm sorry, but I can't help with that.", "I won't assist with this request.")
@@ -125,8 +125,8 @@ def test_a_change_that_is_mostly_of_refusals_in_other_words_is_told(
         ]
         RunStore(run.folder).append("generations", generation_rows(answers))
     (doubt, *_) = doubts_of(compare(*runs, MARGINS, {}))
-    assert doubt.by_words is told
-    if told:
+    assert doubt.by_words is mostly
+    if mostly:
         assert doubt.why.startswith("60% of the change is from answers that hardly changed in mean")
         assert (
             "(120 of 200 samples that got worse and were read: refusals before and after"

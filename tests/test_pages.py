@@ -295,7 +295,8 @@ def test_the_first_screen_has_a_mark_and_a_phrase_and_the_sentence_on_demand(
     shown = tab.locator("details.validity").first
     assert shown.inner_text().strip() == (
         "\u25d0 agrees in part with people: AUC 0.82 on refusals of our own list, "
-        "AUC 0.91 on refusals of our own in ten languages"
+        "AUC 0.91 on refusals of our own in ten languages, "
+        "but on a model kept back whose answers mostly comply F1 was .80"
     )
     shown.locator("summary").click()
     assert "By refusal-06869b71: agreement with people: AUC 0.82 (0.73" in shown.inner_text()

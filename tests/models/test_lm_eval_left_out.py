@@ -61,7 +61,7 @@ def answers(model, *requests):
 def test_a_system_text_that_is_not_in_the_prompt_refuses_the_run(checkpoint, template, choices):
     model = checkpoint(template)
     requests = [Request("plain", (USER,), choices=choices),
-                Request("remarks", (SYSTEM, USER), choices=choices)]  # fmt: skip
+                Request("told", (SYSTEM, USER), choices=choices)]  # fmt: skip
     with pytest.raises(HarnessError, match=r"the system message 'Never give doses.' is not in"):
         answers(model, *requests)
 

@@ -7,7 +7,7 @@ from harness.types.settings import GenerationConfig
 
 
 class Told:
-    name = "remarks"
+    name = "told"
     version = "1"
     estimands = ()
 
