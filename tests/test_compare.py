@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
+from harness.mitigate.compare import trade
 from harness.mitigate.compare.cells import Cell, Chances, Column, worded
 from harness.mitigate.compare.comparing import compared
 from harness.mitigate.compare.page import as_markdown, write_page
@@ -143,6 +144,19 @@ def test_tph_needs_neutral_text_and_says_so(page):
     plain = tphs["system_prompt"]
     assert plain.toxic is not None
     assert plain.perplexity is not None
+
+
+def test_tph_is_none_where_a_filter_makes_texts_impossible(monkeypatch):
+    toxic = np.array([0.5, 1.0]), np.array([0.0, 0.5])
+    for losses, reason in (
+        ([4.0, np.nan], "1 of 2 neutral texts have no value"),
+        ([np.nan, np.nan], "2 of 2 neutral texts have no value"),
+    ):
+        neutral = np.array([3.0, 3.0]), np.array(losses)
+        monkeypatch.setattr(trade, "_toxic", lambda pair: toxic)
+        monkeypatch.setattr(trade, "_neutral", lambda pair, sides=neutral: sides)
+        found = trade.tph_of("a", [None])
+        assert (found.value, found.reason) == (None, reason)
 
 
 def test_the_best_of_many_is_chosen_by_one_half_and_measured_on_the_other(page):

@@ -96,6 +96,9 @@ def tph_of(row: str, pairs: Sequence[Pair]) -> Tph:
             "task=neutral_text" if neutral is None else "",
         ]
         return Tph(row, None, None, None, None, None, f"run {' and '.join(filter(None, lacks))}")
+    if reason := _lacks(toxic, "prompts have") or _lacks(neutral, "neutral texts have"):
+        return Tph(row, None, None, None, None, None, reason)
+    toxic, neutral = _shared(toxic), _shared(neutral)
     shares = _means(toxic)
     perplexity = exp(_means(neutral)[0]), exp(_means(neutral)[1])
     value = tph(shares, perplexity)
@@ -135,10 +138,28 @@ def _neutral(pair: Pair) -> tuple[Floats, Floats] | None:
 
 
 def _both(sides: Sequence[Floats], of_samples: Callable[[Floats], Floats]) -> tuple[Floats, Floats]:
-    """Values of each sample on both sides, of samples that have one on each."""
+    """Values of each sample on both sides; NaN is missing."""
     before, after = (of_samples(side) for side in sides)
-    known = ~np.isnan(before) & ~np.isnan(after)
-    return before[known], after[known]
+    return before, after
+
+
+def _lacks(sides: tuple[Floats, Floats], what: str) -> str:
+    """Why there is no mean under the mitigation; nothing where it has what the model as it is has.
+
+    A text that a filter of tokens makes impossible has no loss: a mean of the others would flatter
+    the filter.
+    """
+    known = ~np.isnan(sides[0])
+    lost = int(np.isnan(sides[1][known]).sum())
+    if not known.any():
+        return f"none of {len(known)} {what} a value"
+    return f"{lost} of {known.sum()} {what} no value" if lost else ""
+
+
+def _shared(sides: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
+    """Of samples that have a value on each side."""
+    known = ~np.isnan(sides[0]) & ~np.isnan(sides[1])
+    return sides[0][known], sides[1][known]
 
 
 def _means(sides: tuple[Floats, Floats]) -> tuple[float, float]:
