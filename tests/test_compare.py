@@ -184,6 +184,8 @@ def test_the_page_is_markdown_a_tidy_table_html_and_figures(page, tmp_path):
     assert "<script src" not in written.read_text()
     text = (tmp_path / "mitigations.md").read_text()
     assert "**safer**\u2020" in text
+    assert "**unknown**" not in text
+    assert "-0.000" not in text
     assert "harm of all: python -m harness task=med\\_harm" in text
     assert "system\\_prompt: not known; tuned\\_on.NAME= says it" in text
     rows = list(csv.DictReader((tmp_path / "mitigations.csv").read_text().splitlines()))

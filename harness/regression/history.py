@@ -242,7 +242,7 @@ def _ends(point: Point) -> str:
         return ""
     if point.interval is None:
         return "not known"
-    return f"{point.interval.low:+.3f} to {point.interval.high:+.3f}"
+    return f"{point.interval.low:+z.3f} to {point.interval.high:+z.3f}"
 
 
 def _estimate(entry: Entry, change: Change) -> Estimate:

@@ -131,7 +131,7 @@ def _side_by_side(change: Change, texts: Texts) -> Iterator[dict[str, Any]]:
         prompt, (before, after) = texts[change.task, sample]
         yield {
             "id": sample,
-            "worse": f"{worse:+.3f}",
+            "worse": f"{worse:+z.3f}",
             "prompt": _cut(prompt),
             "before": [_cut(text) for text in before],
             "after": [_cut(text) for text in after],

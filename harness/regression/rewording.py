@@ -218,7 +218,7 @@ def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
 def _alone(metric: str, others: Mapping[str, float], worsened: Worsened) -> Iterator[str]:
     """That no other scorer of the runs sees these answers get worse."""
     if others and all(moved < UNSEEN for moved in others.values()):
-        changes = ", ".join(f"{name} {moved:+.1%} of its scale" for name, moved in others.items())
+        changes = ", ".join(f"{name} {moved:+z.1%} of its scale" for name, moved in others.items())
         yield (
             f"{metric} alone sees it: no other scorer of these runs sees these "
             f"{len(worsened.ids):,} samples get worse ({changes})"

@@ -208,7 +208,7 @@ def _interval(difference: Paired) -> str:
 
 
 def _signed(value: float | None) -> str:
-    return "not known" if value is None else f"{value:+.3f}"
+    return "not known" if value is None else f"{value:+z.3f}"
 
 
 def _lacking(change: Change) -> str:

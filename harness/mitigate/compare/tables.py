@@ -88,19 +88,20 @@ def _before(comparison: Compared, column: Column) -> str:
 
 
 def _cell(cell: Cell | None) -> str:
-    """A difference with its interval and the gate's word."""
+    """A difference with its interval and the gate's word, bold where something was shown."""
     if cell is None:
         return "not run"
     lost = f", {sum(cell.missing):,} missing" if any(cell.missing) else ""
     mark = OWN if cell.own_scorer else ""
-    return f"{change(cell)} **{cell.word}**{mark}{lost}"
+    word = cell.word if cell.word == UNKNOWN else f"**{cell.word}**"
+    return f"{change(cell)} {word}{mark}{lost}"
 
 
 def change(cell: Cell) -> str:
     """A difference with its interval, of logarithms as a ratio."""
     if cell.difference is None:
         return number(None)
-    shown = f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+.3f}"
+    shown = f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+z.3f}"
     if cell.interval is None:
         same = cell.difference == 0 and cell.worse.clusters > 1  # no spread, and so no bound
         told = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
@@ -108,7 +109,7 @@ def change(cell: Cell) -> str:
     if cell.column.ratio:
         low, high = (f"{exp(end):.3f}" for end in cell.interval)
     else:
-        low, high = (f"{end:+.3f}" for end in cell.interval)
+        low, high = (f"{end:+z.3f}" for end in cell.interval)
     return f"{shown} ({low} to {high})"
 
 
@@ -178,7 +179,7 @@ def _of_bests(comparison: Compared) -> Table:
         if drawn is None:
             shown = ""
         else:
-            shown = f"\u00d7{exp(drawn):.3f}" if best.column.ratio else f"{drawn:+.3f}"
+            shown = f"\u00d7{exp(drawn):.3f}" if best.column.ratio else f"{drawn:+z.3f}"
         rows.append(
             [
                 f"{ARROWS[best.column.better.value]} {best.column.title}",
