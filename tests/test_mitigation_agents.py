@@ -80,6 +80,7 @@ def test_another_model_may_be_the_agent():
     assert model.calls == {"first": 3}
     assert agents.identity["agent.model"] == "office"
     assert agents.identity != Agents().identity
+    assert list(Agents().identity)[:4] == ["mitigation", "scheme", "helper_tokens", "told"]
 
 
 def filtering(**options):

@@ -92,7 +92,7 @@ class Agents:
             "mitigation": "agents",
             "scheme": self.scheme,
             "helper_tokens": str(self.helper_tokens),
-            "remarks": fingerprint(dict(self.steps.words)),
+            "told": fingerprint(dict(self.steps.words)),
             **options,
             **{f"agent.{name}": value for name, value in agent.items()},
         }
