@@ -183,7 +183,8 @@ def _part(adapted: Any) -> None:
             if inner in (model.get_input_embeddings(), model.get_output_embeddings()):
                 model.config.get_text_config().tie_word_embeddings = False
                 model.config.tie_word_embeddings = False
-        if isinstance(inner, torch.nn.Linear) and inner.bias is None and _adds_bias(adapted):
+        lacks = isinstance(inner, torch.nn.Linear) and getattr(inner, "bias", None) is None
+        if lacks and _adds_bias(adapted):
             inner.bias = torch.nn.Parameter(weight.new_zeros(len(weight)), requires_grad=False)
 
 
