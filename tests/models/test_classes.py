@@ -134,7 +134,16 @@ def test_an_encoder_decoder_model_writes_what_transformers_writes(pair):
         assert texts[sample] == tokenizer.decode(written[0], skip_special_tokens=True)
     assert answers(model, ASKED[1])["b"] == texts["b"]
     assert "a text of its own" in model.notes[0]
+    assert "is taken off" not in " ".join(model.notes)
+    assert "plain_prompts" not in model.identity
     assert "an encoder reads its prompts" in model.load("float32").remarks["attention"]
+
+
+def test_an_encoder_decoder_model_is_spread_with_all_that_stands_beside_its_layers(pair):
+    _, model = pair
+    parted = HuggingFaceModel(model.name, device="cpu,disk", device_memory="80KB,1GB")
+    assert answers(parted, ASKED[1]) == answers(model, ASKED[1])
+    assert "disk" in parted.device_used
 
 
 def test_an_encoder_decoder_model_weighs_a_choice_as_an_answer(pair):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,7 +65,9 @@ class Endings:
         return notes
 
 
-def endings_of(folder: Path, name: str, template: str | None, trust_remote_code: bool) -> Endings:
+def endings_of(
+    folder: Path, name: str, template: str | None, trust_remote_code: bool, is_pair: bool = False
+) -> Endings:
     """What the checkpoint's tokenizer and chat template do; looked for once for each change.
 
     Args:
@@ -73,10 +75,17 @@ def endings_of(folder: Path, name: str, template: str | None, trust_remote_code:
         name: what the user called it.
         template: text of a chat template instead of its own.
         trust_remote_code: whether it may run Python of its own.
+        is_pair: whether an encoder reads prompts, to the end that the tokenizer puts after them.
 
     Raises:
         HarnessError: transformers cannot load the tokenizer.
     """
+    endings = _known(folder, name, template, trust_remote_code)
+    return replace(endings, appended=None) if is_pair else endings
+
+
+def _known(folder: Path, name: str, template: str | None, trust_remote_code: bool) -> Endings:
+    """What was found before of the same files, or is now."""
     files = digest_files([path for path in folder.iterdir() if path.suffix in READ])
     content = {"files": files, "template": template, "transformers": version("transformers")}
     remembered = cache_folder() / "endings" / f"{fingerprint(content)}-{files[:16]}.json"

@@ -285,8 +285,8 @@ class HuggingFaceModel:
         """Where texts and answers end; a bundled model declares its ends."""
         if self.name in BUNDLED and not self.chat_template:
             return Endings()
-        folder = self.source.tokenizer_folder
-        return endings_of(folder, self.name, self.template_text(), self.trust_remote_code)
+        folder, pair = self.source.tokenizer_folder, bool(self._check().get("is_encoder_decoder"))
+        return endings_of(folder, self.name, self.template_text(), self.trust_remote_code, pair)
 
     def _check(self) -> Mapping[str, Any]:
         """Refuse now what would only fail minutes later; gives the model's config."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import inf
@@ -139,8 +140,9 @@ def offload_folder() -> tempfile.TemporaryDirectory[str]:
 
 
 def quieten() -> None:
-    """Let accelerate say errors alone."""
+    """Let accelerate say errors alone; it warns of buffers, for which it wants a place."""
     logging.getLogger(CLAMOUR).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", "The following device_map keys do not match any submodules")
 
 
 def device_of(module: Any) -> torch.device:
@@ -196,7 +198,8 @@ def _parts(prefix: str, module: Any, whole: set[str]) -> Iterator[tuple[str, lis
     if not divided or divided[0] is module:
         yield prefix, list(module.parameters())
         return
-    for name, tensor in module.named_parameters(recurse=False):
+    own = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    for name, tensor in own:  # accelerate wants a place for buffers, too
         yield f"{prefix}.{name}".lstrip("."), [tensor]
     for name, child in module.named_children():
         yield from _parts(f"{prefix}.{name}".lstrip("."), child, whole)
