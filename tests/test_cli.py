@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import os
 import pty
@@ -5,6 +6,9 @@ import subprocess
 import sys
 
 import pytest
+
+from harness.command import CONF_DIR
+from harness.command.faults import command_of
 
 ECHO = ("backend=echo", "scorer=[refusal]")
 JUDGED_BY_ECHO = (
@@ -27,8 +31,18 @@ def test_help_lists_the_groups(harness):
         (["task=nope"], "med_harm"),
         (["backend=nope"], "hf"),
         (["scorer=[nope]"], "refusal"),
-        (["backend=null"], "Config group override must be a string or a list"),
-        (["seeed=1"], "Could not override 'seeed'"),
+        (["backend=null"], "backend=null: backend is chosen by name (any_llm, echo, hf"),
+        (["scorer=3"], "scorer=3: scorer is chosen by name (answer_quality"),
+        (["seeed=1"], "there is no option 'seeed'; nearest are seed; see python -m harness --help"),
+        (
+            ["generation.zzz=1"],
+            "there is no option 'generation.zzz'; generation has max_new_tokens",
+        ),
+        (["seed=null"], "seed=null: it must have a value; leave it out for the usual one"),
+        (["seed=x"], "seed=x: Value 'x' of type 'str' could not be converted to Integer"),
+        (["limit"], "'limit' is no option; write it as KEY=VALUE"),
+        (["=3"], "'=3' is no option; write it as KEY=VALUE"),
+        (["limit=${nosuch}"], "the configuration does not resolve: Interpolation key 'nosuch'"),
         (["+foo=1"], "there is no option 'foo'; there are model, protocol"),
         (["limit=1.5"], "Value '1.5' of type 'float'"),
         (["generation.max_new_tokens=abc"], "Value 'abc' of type 'str'"),
@@ -68,6 +82,32 @@ def test_a_wrong_option_or_value_is_said_before_a_model_is_loaded(harness, argum
     assert done.stderr.startswith("error: ")
     assert done.stderr.count("\n") == 1
     assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "said"),
+    [
+        ("leaderboard", "resluts=x", "there is no option 'resluts'; nearest are results"),
+        ("agreement", "format.group=null", "format.group=null: it must have a value"),
+        ("agreement", "format=null", "format=null: format is chosen by name (diasafety"),
+        ("score", "max_unmeasured=x", "max_unmeasured=x: Value 'x'"),
+        ("runs.cache", "zzz=1", "there is no option 'zzz'; there are remove"),
+        ("drift", "zzz=1", "there is no option 'zzz'"),
+    ],
+)
+def test_each_command_names_its_own_help(harness, command, option, said):
+    done = harness(option, module=f"harness.{command}")
+    assert said in done.stderr
+    assert done.stderr.endswith(f"; see python -m harness.{command} --help\n")
+    assert done.stderr.count("\n") == 1
+    assert done.returncode == 1
+
+
+def test_every_command_says_in_its_yaml_how_it_is_called():
+    for path in CONF_DIR.glob("*.yaml"):
+        module = command_of(path.stem).removeprefix("python -m ")
+        assert importlib.util.find_spec(module) is not None, path
+        assert (module == "harness") == (path.stem == "config")
 
 
 def test_an_unwritable_results_folder_is_said(harness, tmp_path):

@@ -13,6 +13,9 @@ import hydra
 from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from harness.command.faults import sentence
+from harness.types import HarnessError
+
 WRITTEN = re.compile(r"(?P<key>[\w.]+)=(?P<value>.*)", re.DOTALL)
 """An override that changes what is there."""
 
@@ -24,15 +27,18 @@ def compose(config: str, overrides: Sequence[str]) -> DictConfig:
     here, where KEY is a map that takes any; what stood in it stays.
 
     Raises:
-        HydraException: an override means nothing.
+        HarnessError: an override means nothing.
     """
     try:
-        return hydra.compose(config, list(overrides), return_hydra_config=True)
-    except ConfigCompositionException:
-        widened = _widened(config, overrides)
-        if widened == list(overrides):
-            raise
-        return hydra.compose(config, widened, return_hydra_config=True)
+        try:
+            return hydra.compose(config, list(overrides), return_hydra_config=True)
+        except ConfigCompositionException:
+            widened = _widened(config, overrides)
+            if widened == list(overrides):
+                raise
+            return hydra.compose(config, widened, return_hydra_config=True)
+    except HydraException as error:
+        raise HarnessError(sentence(error, config, overrides)) from error
 
 
 def with_maps(config: str, arguments: Sequence[str]) -> list[str]:

@@ -113,6 +113,18 @@ def check(overrides: Sequence[str], sweeps: bool) -> None:
             )
 
 
+def refuse_valueless(overrides: Sequence[str]) -> None:
+    """Refuse what has no value, or no key.
+
+    Raises:
+        HarnessError: one of them is neither `KEY=VALUE` nor `~KEY`.
+    """
+    for override in overrides:
+        key, equals, _ = override.partition("=")
+        if not key.strip("+~ ") or not (equals or key.startswith("~")):
+            raise HarnessError(f"{_shown(override)} is no option; write it as KEY=VALUE")
+
+
 def quoted(text: str) -> str:
     """The text as a value that Hydra gives back unchanged, whatever stands in it."""
     # OmegaConf takes a backslash for an escape in front of a reference; Hydra does in front of a

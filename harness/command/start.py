@@ -14,13 +14,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import configure_log
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
 from harness.command.config import CONF_DIR, register
 from harness.command.faults import sentence
 from harness.command.maps import compose, with_maps
 from harness.command.overrides import (
     check,
+    refuse_valueless,
     with_devices,
     with_letters,
     with_stacks,
@@ -78,8 +79,11 @@ def command_line(config: str, work: Callable[[DictConfig], int], misuse: int = U
             "\nstopped; nothing stored is lost, the same command goes on from here", file=sys.stderr
         )
         sys.exit(INTERRUPTED)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(misuse)
     except Exception as error:  # noqa: BLE001 - whatever Hydra raises for a wrong command line
-        print(f"error: {sentence(error)}", file=sys.stderr)
+        print(f"error: {sentence(error, config, sys.argv[1:])}", file=sys.stderr)
         sys.exit(misuse)
     sys.exit(0)
 
@@ -121,6 +125,8 @@ def _readable(arguments: list[str], misuse: int) -> list[str]:
         expanded = with_stacks(with_letters(with_texts(given)))
         options = [argument for argument in expanded if not argument.startswith("-")]
         check(options, sweeps)
+        if options == expanded:  # else what has no value may be one of Hydra's own options'
+            refuse_valueless(options)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(misuse)
@@ -133,6 +139,9 @@ def said(work: Callable[[Given], int], given: Given, misuse: int = USER_ERROR) -
         return work(given)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
+        return misuse
+    except InterpolationResolutionError as error:
+        print(f"error: {_unresolved(error)}", file=sys.stderr)
         return misuse
 
 
@@ -162,10 +171,12 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     try:
         resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise HarnessError(
-            f"the configuration does not resolve: {str(error).splitlines()[0]}"
-        ) from error
+        raise HarnessError(_unresolved(error)) from error
     return resolved  # type: ignore[return-value]
+
+
+def _unresolved(error: Exception) -> str:
+    return f"the configuration does not resolve: {str(error).splitlines()[0]}"
 
 
 def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> None:

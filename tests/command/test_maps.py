@@ -119,7 +119,7 @@ def test_the_maps_that_there_are_were_found():
 )  # fmt: skip
 def test_a_name_that_is_no_maps_is_refused(config, override):
     with (
-        pytest.raises(HarnessError, match="Could not override"),
+        pytest.raises(HarnessError, match="there is no option"),
         reading(config),
     ):
         compose(config, ["task=med_harm", override] if config == "config" else [override])
