@@ -260,3 +260,9 @@ def test_rows_whose_logits_are_no_numbers_fail_and_the_others_do_not(
     assert found["bad choice"].error == (
         "the model's logits are not numbers where a choice is weighed"
     )
+
+
+def test_a_revision_of_what_is_here_is_refused_for_nothing_would_read_it(tiny):
+    model = HuggingFaceModel(str(tiny()), revision="main")
+    with pytest.raises(HarnessError, match=r"backend.revision='main' is of a hub id, and model="):
+        _ = model.identity

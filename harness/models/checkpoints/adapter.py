@@ -8,39 +8,68 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from harness.models.checkpoints.checkpoint import TOKENIZER_FILES
+from harness.models.checkpoints.checkpoint import TOKENIZER_FILES, check_whole
 from harness.types import HarnessError
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SOFT = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING", "MULTITASK_PROMPT_TUNING", "CPT", "XLORA",
-        "ADAPTION_PROMPT", "CARTRIDGE", "POLY")  # fmt: skip
+        "ADAPTION_PROMPT", "CARTRIDGE", "POLY", "LILY", "SHADOW")  # fmt: skip
 """Kinds that change no weight, or not the same way for every token: they cannot be merged."""
-TASKS = (None, "CAUSAL_LM")
+BY_TOKEN = ("alora_invocation_tokens", "arrow_config")
+"""Settings of LoRA by which it is not the same for every token."""
+LOST_STARTS = ("corda", "lora_ga")
+"""Ways to begin training that change the base by data which no adapter holds (peft 0.21)."""
+TASKS = (None, "CAUSAL_LM", "SEQ_2_SEQ_LM")
 CARDS = "mitigation.yaml"
 """What `python -m harness.mitigate` writes beside what it made."""
 
 
-def adapter_config(folder: Path, name: str) -> Mapping[str, Any] | None:
+def adapter_config(folder: Path, name: str, is_local: bool) -> Mapping[str, Any] | None:
     """The config of an adapter that can be merged; None: the folder is none, or holds more.
 
     Args:
         folder: of small files.
         name: what the user called it.
+        is_local: whether all its files are there.
 
     Raises:
         HarnessError: it is an adapter of another kind.
     """
-    whole = [path for path in folder.glob("*.safetensors") if not path.name.startswith("adapter")]
-    if not (folder / CONFIG).is_file() or (folder / "config.json").is_file() or whole:
+    if not (folder / CONFIG).is_file() or whole_weights(folder):
         return None
+    if (folder / "config.json").is_file() and not is_local:
+        return None  # weights may stand beside it
     try:
         config: Mapping[str, Any] = dict(json.loads((folder / CONFIG).read_text("utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise HarnessError(f"model={name!r} has no readable {CONFIG}; copy it anew") from error
+    _refuse_kind(config, name)
+    return config
+
+
+def whole_weights(folder: Path) -> list[Path]:
+    """The files of weights in a folder that are no adapter's."""
+    files = [*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]
+    return [path for path in files if not path.name.startswith("adapter")]
+
+
+def _refuse_kind(config: Mapping[str, Any], name: str) -> None:
+    """Refuse an adapter that cannot be merged, by what its config says.
+
+    Raises:
+        HarnessError: it is of another kind, for another task, or of a base that is no more.
+    """
     kind, task = config.get("peft_type"), config.get("task_type")
-    if kind in SOFT:
+    if not kind:
         raise HarnessError(
-            f"model={name!r} is an adapter of peft's {kind}, which cannot be merged into weights; "
+            f"model={name!r} has an {CONFIG} that names no peft_type, by which adapters are told "
+            "apart; copy it anew"
+        )
+    by_token = [f"{key}={config[key]}" for key in BY_TOKEN if config.get(key)]
+    if kind in SOFT or by_token:
+        what = f"{kind} with {', '.join(by_token)}" if by_token else kind
+        raise HarnessError(
+            f"model={name!r} is an adapter of peft's {what}, which cannot be merged into weights; "
             "LoRA, DoRA, IA3 and others that change weights can"
         )
     if task not in TASKS:
@@ -48,11 +77,17 @@ def adapter_config(folder: Path, name: str) -> Mapping[str, Any] | None:
             f"model={name!r} is an adapter for {task} ({CONFIG}), which writes no text; give one "
             "of a causal language model"
         )
-    return config
+    begun = str(config.get("init_lora_weights"))
+    if begun.lower().startswith(LOST_STARTS):
+        raise HarnessError(
+            f"model={name!r} is an adapter with init_lora_weights={begun}, which changed the base "
+            "as its training began, by what no adapter holds; save it with save_pretrained("
+            "path_initial_model_for_weight_conversion=...), which gives one of the base as it was"
+        )
 
 
 def check_adapter(folder: Path, name: str, is_local: bool) -> None:
-    """Look whether peft is, and the adapter's weights are in a form that runs no code.
+    """Look whether peft is, and the adapter's weights are whole and in a form that runs no code.
 
     Args:
         folder: of the adapter.
@@ -60,7 +95,7 @@ def check_adapter(folder: Path, name: str, is_local: bool) -> None:
         is_local: whether its weights are to be there already.
 
     Raises:
-        HarnessError: one is not there.
+        HarnessError: one is not there, or not whole.
     """
     if find_spec("peft") is None:
         raise HarnessError(
@@ -68,12 +103,14 @@ def check_adapter(folder: Path, name: str, is_local: bool) -> None:
         )
     if not is_local:
         return
-    if not (folder / WEIGHTS).is_file():
+    file = folder / WEIGHTS
+    if not file.is_file():
         others = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
         raise HarnessError(
             f"model={name!r} is an adapter without {WEIGHTS} (there: {others}); save it with "
             "save_pretrained, for other weight files can run code when they are read"
         )
+    check_whole(file, f"model={name!r}")
 
 
 def base_named(config: Mapping[str, Any], name: str) -> str:

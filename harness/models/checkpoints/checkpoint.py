@@ -80,12 +80,7 @@ def check_weight_files(folder: Path, name: str, option: str | None = None) -> No
         )
     tokenizers = [folder / file for file in TOKENIZER_FILES]
     for file in [*files, *filter(Path.is_file, tokenizers)]:
-        with file.open("rb") as content:
-            if content.read(len(POINTER)) == POINTER:
-                raise HarnessError(
-                    f"{where}: {file.name} is a pointer of Git LFS, not the file; fetch it with "
-                    "git lfs pull"
-                )
+        refuse_pointer(file, where)
     if (folder / "model.safetensors").is_file():
         return
     if not (folder / INDEX).is_file():
@@ -95,6 +90,42 @@ def check_weight_files(folder: Path, name: str, option: str | None = None) -> No
             "save_pretrained"
         )
     _check_index(folder, where)
+
+
+def refuse_pointer(file: Path, where: str) -> None:
+    """Refuse what stands for a file in Git LFS.
+
+    Raises:
+        HarnessError: it does.
+    """
+    with file.open("rb") as content:
+        if content.read(len(POINTER)) == POINTER:
+            raise HarnessError(
+                f"{where}: {file.name} is a pointer of Git LFS, not the file; fetch it with "
+                "git lfs pull"
+            )
+
+
+def check_whole(file: Path, where: str) -> None:
+    """Look whether a safetensors file is one, and whole; reads its names alone.
+
+    Args:
+        file: that is there.
+        where: the option that names it.
+
+    Raises:
+        HarnessError: it is a pointer of Git LFS, or cut.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    refuse_pointer(file, where)
+    try:
+        with safe_open(file, "np"):
+            pass
+    except (SafetensorError, OSError) as error:
+        raise HarnessError(
+            f"{where}: {file.name} is no whole safetensors file ({error}); copy it anew"
+        ) from error
 
 
 def notes_on_head(config: Mapping[str, Any], name: str) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
-from harness.models.checkpoints.checkpoint import TOKENIZER_FILES, check_weight_files
+from harness.models.checkpoints.checkpoint import TOKENIZER_FILES, check_weight_files, check_whole
 from harness.types import HarnessError
 
 SENTENCEPIECE = ("sentencepiece.bpe.model",)
@@ -27,13 +25,7 @@ def check_files(folder: Path, where: str) -> None:
     check_weight_files(folder, "", where)
     refuse_no_tokenizer(folder, where)
     for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, "np"):
-                pass
-        except (SafetensorError, OSError) as error:
-            raise HarnessError(
-                f"{where}: {file.name} is no whole safetensors file ({error}); copy it anew"
-            ) from error
+        check_whole(file, where)
 
 
 def refuse_no_tokenizer(folder: Path, where: str) -> None:

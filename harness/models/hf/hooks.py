@@ -17,7 +17,7 @@ from harness.models.hf.gate import Gate
 from harness.models.hf.prefixes import Tokens
 from harness.models.hf.sizes import shape_of
 from harness.models.hf.spreading import device_of, is_offloaded
-from harness.models.hf.unfit import FAULTS, fault, named, same_shape
+from harness.models.hf.unfit import FAULTS, fault, named, refuse_rounded, same_shape
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
 
 
@@ -235,8 +235,8 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
                 f"{named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
                 f"model={name!r} {there}"
             )
-        with torch.no_grad():
-            old.copy_(weight)
+        refuse_rounded(old, key, mitigation, name)
+        old.data.copy_(weight)
 
 
 def _changing(

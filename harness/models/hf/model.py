@@ -116,6 +116,8 @@ class HuggingFaceModel:
         config, folder = self._check(), self.source.tokenizer_folder
         identity = {"backend": "hf", "weights": self.source.weights, "engine": "2"}
         identity |= self.precision.identity(config)
+        if self.source.base:
+            identity["merge"] = "2"  # layers that share a weight are parted
         if self.chat_template:
             identity["chat_template"] = digest_template(self.chat_template)
         if self.template_args:

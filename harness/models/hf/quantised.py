@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 import torch
+
+from harness.types import HarnessError
 
 CLAMOUR = ("bitsandbytes.autograd._functions", "bitsandbytes.backends.cpu.ops",
            "bitsandbytes.backends.utils", "bitsandbytes.nn.modules")  # fmt: skip
@@ -34,6 +37,28 @@ def quieten() -> None:
     """Let bitsandbytes say errors alone; on a CPU it warns when imported and of each product."""
     for name in CLAMOUR:
         logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def refuse_unknown_method(made: Mapping[str, Any] | None, name: str) -> None:
+    """Refuse weights whose method transformers does not know: it reads them as plain ones.
+
+    Args:
+        made: what the checkpoint's config says of them; None: they are plain.
+        name: what the user called the model.
+
+    Raises:
+        HarnessError: it names the method, and those that are known.
+    """
+    import transformers
+    from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN
+
+    method = made and made.get("quant_method")
+    if method and method not in (*KNOWN, "bitsandbytes"):
+        raise HarnessError(
+            f"model={name!r} is quantised by {method!r}, which transformers "
+            f"{transformers.__version__} does not know ({', '.join(sorted(KNOWN))}); install one "
+            "that does, or give the model before it was quantised"
+        )
 
 
 def is_quantised(model: Any) -> bool:

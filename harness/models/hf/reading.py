@@ -31,7 +31,7 @@ from harness.models.hf.places import (
     parse_devices,
     refuse_missing,
 )
-from harness.models.hf.quantised import is_quantised, quieten, rounding
+from harness.models.hf.quantised import is_quantised, quieten, refuse_unknown_method, rounding
 from harness.models.hf.sizes import STORED, weight_bytes
 from harness.models.hf.source import Source
 from harness.types import HarnessError
@@ -183,10 +183,11 @@ def _read(
     """The model of a checkpoint whose weights are all there, in the CPU's memory or parted."""
     folder, name = source.weights_folder(), source.name
     if source.base:
-        from harness.models.hf.adapted import merged
+        from harness.models.hf.adapted import merged, read_adapter
 
+        adapter = read_adapter(folder, name)
         base = _read(source.base, reading, places)
-        model = merged(base, folder, name, source.base.name)
+        model = merged(base, adapter, source.base.name)
         if source.tokenizer_folder != source.base.tokenizer_folder:
             _check_rows(model, source, reading.trust_remote_code)
         return model
@@ -199,7 +200,7 @@ def _read(
         folder,
         dtype=dtype,
         trust_remote_code=trusted,
-        **_rounded(folder, reading, dtype, places),
+        **_rounded(folder, reading, dtype, places, name),
         **places,
         **REPORTED,
     )
@@ -214,13 +215,19 @@ def _stored(source: Source) -> bool:
 
 
 def _rounded(
-    folder: Path, reading: Reading, dtype: torch.dtype, places: Mapping[str, Any]
+    folder: Path, reading: Reading, dtype: torch.dtype, places: Mapping[str, Any], name: str
 ) -> dict[str, Any]:
-    """What transformers is told of weights that are quantised, or are to be."""
+    """What transformers is told of weights that are quantised, or are to be.
+
+    Raises:
+        HarnessError: they are by a method that it does not know.
+    """
     quieten()  # of plain weights too: peft imports bitsandbytes wherever it is installed
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    if not reading.quantize and not quantisation(config):
+    made = quantisation(config)
+    if not reading.quantize and not made:
         return {}
+    refuse_unknown_method(made, name)
     options: dict[str, Any] = {} if places else {"device_map": {"": reading.place}}
     if reading.quantize:
         options["quantization_config"] = rounding(reading.quantize, dtype)

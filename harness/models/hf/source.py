@@ -32,12 +32,20 @@ class Source:
         name: a bundled model, the folder of a checkpoint or an adapter, a GGUF file, or a hub id.
         revision: branch, tag or commit of a hub id; None: the newest.
         base_name: of an adapter, instead of the base that its config names.
+        above: the adapters that this is a base of, one of another.
     """
 
-    def __init__(self, name: str, revision: str | None, base_name: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        revision: str | None,
+        base_name: str | None = None,
+        above: tuple[str, ...] = (),
+    ) -> None:
         self.name = name
         self.revision = revision
         self.base_name = base_name
+        self._above = above
 
     @cached_property
     def base(self) -> Source | None:
@@ -49,7 +57,7 @@ class Source:
         if self.name in BUNDLED or self.gguf:
             config: Mapping[str, Any] | None = None
         else:
-            config = adapter_config(self.small_files, self.name)
+            config = adapter_config(self.small_files, self.name, self._is_local)
         if config is None:
             if self.base_name:
                 raise HarnessError(
@@ -58,7 +66,13 @@ class Source:
                 )
             return None
         name = self.base_name or base_named(config, self.name)
-        base = Source(name, None if self.base_name else config.get("revision"))
+        above = (*self._above, _place(self.name))
+        if _place(name) in above:
+            raise HarnessError(
+                f"model={self.name!r} is an adapter whose base {name!r} is, in the end, itself; "
+                "give its base with backend.base=MODEL"
+            )
+        base = Source(name, None if self.base_name else config.get("revision"), above=above)
         if not base._is_local and Path(name).is_absolute():
             raise HarnessError(
                 f"model={self.name!r} is an adapter whose base {name!r} is not here; give it with "
@@ -93,6 +107,11 @@ class Source:
         Raises:
             HarnessError: it is something else, or an adapter of another base.
         """
+        if self.revision and self._is_local and not self._above:
+            raise HarnessError(
+                f"backend.revision={self.revision!r} is of a hub id, and model={self.name!r} is "
+                "here, as it is; leave it out"
+            )
         if self.base:
             check_adapter(self.small_files, self.name, self._is_local)
             try:
@@ -162,3 +181,8 @@ class Source:
             return self.name in BUNDLED or Path(self.name).exists()
         except OSError:  # a name that no file can have
             return False
+
+
+def _place(name: str) -> str:
+    """Where a name leads, so that two ways to one folder are the same."""
+    return str(Path(name).resolve())

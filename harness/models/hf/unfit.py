@@ -37,6 +37,21 @@ def same_shape(
     return changed
 
 
+def refuse_rounded(old: torch.Tensor, key: str, mitigation: object, name: str) -> None:
+    """Refuse to edit what is not the weight that is computed with.
+
+    Raises:
+        HarnessError: it is rounded, or an adapter stands beside it.
+    """
+    beside = ".base_layer." in key
+    if beside or not old.is_floating_point() or old.element_size() < 2:
+        what = "has an adapter beside it" if beside else "is quantised"
+        raise HarnessError(
+            f"{named(mitigation)} changes {key!r} of model={name!r}, which {what}; give the model "
+            "in plain weights (without backend.quantize, or as it was before)"
+        )
+
+
 def fault(mitigation: object, method: str, error: BaseException) -> str:
     """What is said of an error inside a hook."""
     words = " ".join(str(error).split())[:200]

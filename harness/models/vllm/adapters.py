@@ -21,7 +21,7 @@ UNTAKEN = ("use_dora", "lora_bias", "modules_to_save", "trainable_token_indices"
            "layer_replication", "alora_invocation_tokens", "use_bdlora", "use_qalora",
            "megatron_config")  # fmt: skip
 """Of LoRA what vLLM does not compute; some of it it would leave out without a word."""
-PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica", "lora_ga")
+PLAIN_STARTS = ("gaussian", "eva", "orthogonal", "mica")
 """Ways to begin training that leave the base as it is."""
 PART = re.compile(r"(?:.*\.)?(\w+)\.lora_\w+(?:\.weight)?")
 """The name of a tensor of LoRA, by which the module is known that it is for."""
