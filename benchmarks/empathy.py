@@ -92,6 +92,7 @@ def _records(data: Path, folder: Path | None) -> None:
             figures=figures(labelled, values[:, place], metric, kind),
             people=people(labelled),
             note=f"the second label is of {sum(name in second for name in ids)}, by the same hand",
+            languages=("en",),
         )
         path = keep(record, folder) if folder else Path("nowhere: give --record FOLDER")
         print_record(record, path)

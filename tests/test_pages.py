@@ -299,7 +299,7 @@ def test_the_first_screen_has_a_mark_and_a_phrase_and_the_sentence_on_demand(
         "but on a model kept back whose answers mostly comply F1 was .80"
     )
     shown.locator("summary").click()
-    assert "By refusal-06869b71: agreement with people: AUC 0.82 (0.73" in shown.inner_text()
+    assert "By refusal-bf358ec8: agreement with people: AUC 0.82 (0.73" in shown.inner_text()
     assert "AUC 0.91 (0.9" in shown.inner_text()
 
 

@@ -9,43 +9,31 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
-from pathlib import Path
+
+from harness.scorers.dictionary import COMMON, LISTS, foreign_words, has_word
+from harness.scorers.few_words import brief_rules, foreign_in_few_words, is_abbreviation
 
 ENGLISH = frozenset({"English"})
-VERSION = "1"
-"""Of this reading: part of the identity of each scorer that has it decide what is missing."""
+VERSION = "2"
+"""Of this reading: part of the identity of each scorer that has it decide what is missing. 2: a few
+words that may be another language's are missing in all of them ("Ma'af.", "Maya."), and drugs,
+abbreviations and words of chats that the dictionary lacks are read ("Quetiapine.", "PTSD.")."""
 READ = 20_000
 """Characters of a text that are looked at."""
-CODES = {
-    "English": "en", "French": "fr", "Italian": "it", "Portuguese": "pt", "Russian": "ru",
-    "Spanish": "es", "Turkish": "tr",
-}  # fmt: skip
-"""Languages that a scorer may read, as simplemma names their dictionaries."""
 SURE = 0.15
 """Share of a sentence's words from which on words that only English has make it English."""
 PLAIN = 0.2
 """The same of a whole text, of which nothing more is asked then."""
 ASIDE = 0.25
 """Share of a text that may be in a language or a script that is not read: quotations and names."""
-
-
-def _word_lists() -> Mapping[str, frozenset[str]]:
-    """The lists of `common_words.tsv`, which says what each is."""
-    lines = (Path(__file__).parent / "common_words.tsv").read_text(encoding="utf-8").splitlines()
-    rows = [line.partition("\t") for line in lines if not line.startswith("#")]
-    return {name: frozenset(words.split()) for name, _, words in rows}
-
-
-_LISTS = _word_lists()
-COMMON = {name: words for name, words in _LISTS.items() if not name.startswith("(")}
-"""For each language written in Latin letters its commonest words, but for those of English."""
-_ANY_FOREIGN = frozenset().union(*COMMON.values())
-_ONLY_ENGLISH, _UNLISTED = _LISTS["(English only)"], _LISTS["(English unlisted)"]
-_ANYWHERE, _PARTICLES = _LISTS["(anywhere)"], _LISTS["(names)"]
+_ANY_FOREIGN = foreign_words(frozenset())
+_ONLY_ENGLISH, _ANYWHERE, _PARTICLES = (
+    LISTS[name] for name in ("(English only)", "(anywhere)", "(names)")
+)
 _ADDRESS = re.compile(r"(?<!\S)\S{0,200}?(?:://|www\.|@\w+\.)\S*|[@#/\\]\w+|&#?\w+;|<[^<>]{1,200}>")
 """What is no word: addresses, handles, commands and HTML."""
 _WORD = re.compile(r"(?<![\w'])[^\W\d_]+(?:'[^\W\d_]+)*(?!\w)")
@@ -67,7 +55,6 @@ UNSEEN = "\0\u00ad\u200b\u200c\u200d\u2060\ufeff"
 _MARKS = str.maketrans("\u2018\u2019", "''", UNSEEN)
 _SYMBOL = re.compile(r"(?<![\u0370-\u03ff])[\u0370-\u03ff](?![\u0370-\u03ff])")
 """A Greek letter by itself, as science has it."""
-_STRETCHED = re.compile(r"(.)\1{2,}")
 _WRITTEN_IN = {"CJK": "Chinese", "HANGUL": "Korean", "HIRAGANA": "Japanese", "KATAKANA": "Japanese"}
 _WIDE = tuple(_WRITTEN_IN)
 """Scripts a letter of which is about half a word."""
@@ -134,7 +121,8 @@ def reading_identity(languages: frozenset[str] | None = ENGLISH) -> str:
     """What a scorer's identity says of this reading: the languages, and a digest of the rules."""
     if languages is None:
         return "any"
-    rules = [VERSION, *(f"{name} {' '.join(sorted(words))}" for name, words in _LISTS.items())]
+    rules = [VERSION, *(f"{name} {' '.join(sorted(words))}" for name, words in LISTS.items())]
+    rules += brief_rules()
     patterns = (_ADDRESS, _WORD, _SENTENCE, _DIGITS_FOR_LETTERS, *_HIDDEN.values())
     rules += [pattern.pattern for pattern in patterns]
     return f"{_listed(languages)}, {sha256('|'.join(rules).encode()).hexdigest()[:8]}"
@@ -143,6 +131,13 @@ def reading_identity(languages: frozenset[str] | None = ENGLISH) -> str:
 @lru_cache(maxsize=512)
 def read(text: str, languages: frozenset[str] = ENGLISH) -> Reading:
     """Whether a text is in one of these languages, by its letters, its spelling and its words."""
+    reading = _read(text, languages)
+    if reading.reason is None and foreign_in_few_words(text, languages):
+        return Reading("too short to tell its language")
+    return reading
+
+
+def _read(text: str, languages: frozenset[str]) -> Reading:
     plain = text.isascii() and "\0" not in text
     if not plain:
         text = unicodedata.normalize("NFC", text.translate(_MARKS))
@@ -230,10 +225,10 @@ def _doubtful(text: str) -> tuple[int, list[str]]:
 def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Reading:
     """What the words of a text's doubtful sentences say; names say nothing."""
     shouted = all(map(str.isupper, words)) and sum(len(word) > 3 for word in words) > 1
-    foreign = _foreign(languages)
+    foreign = foreign_words(languages)
     if len(words) == 1 and words[0].lower() not in foreign:
         name = words[0][0].isupper() and text.strip()[-1:] not in (".", "!")
-        familiar = name or has_word(words[0].lower(), languages)
+        familiar = name or is_abbreviation(words[0]) or has_word(words[0].lower(), languages)
         return Reading(None if familiar else "too short to tell its language", sure=False)
     if len(words) > 1 and not shouted and all(word[0].isupper() for word in words):
         return Reading(sure=False)
@@ -255,13 +250,6 @@ def _of_words(text: str, words: Sequence[str], languages: frozenset[str]) -> Rea
     return Reading(sure=known > 1 and not strange)
 
 
-@lru_cache(maxsize=8)
-def _foreign(languages: frozenset[str]) -> frozenset[str]:
-    """The commonest words of all other languages."""
-    read = [words for name, words in COMMON.items() if name in languages]
-    return _ANY_FOREIGN.difference(*read)
-
-
 def _count(words: Sequence[str], among: frozenset[str]) -> int:
     return sum(map(among.__contains__, words))
 
@@ -274,23 +262,6 @@ def _named(words: Sequence[str], languages: frozenset[str]) -> str:
     if most < min(2, len(words)) or len(names) > 3:
         return "too few of its words are known"
     return f"this is {_listed(names)}"
-
-
-@lru_cache(maxsize=65_536)
-def has_word(word: str, languages: frozenset[str]) -> bool:
-    """Whether a dictionary of these languages has a word.
-
-    >>> [has_word(word, frozenset({"English"})) for word in ("harbour", "uxr")]
-    [True, False]
-    """
-    import simplemma
-
-    if len(word) == 1 or word in _UNLISTED:
-        return True
-    stem = _STRETCHED.sub(r"\1", word.partition("'")[0] or word)
-    forms = (stem, f"{stem}g") if stem.endswith("in") else (stem,)
-    codes = [CODES[name] for name in languages]
-    return any(simplemma.is_known(form, lang=code) for form in forms for code in codes)
 
 
 def _listed(languages: Iterable[str]) -> str:

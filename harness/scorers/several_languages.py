@@ -11,11 +11,11 @@ from collections import Counter
 from typing import NamedTuple
 
 from harness.models.languages import identity, language_of
+from harness.scorers.few_words import strange_among_few_words
 from harness.scorers.languages import (
     ASIDE,
     ENGLISH,
     READ,
-    has_word,
     plainly_english,
     reading_identity,
     unreadable,
@@ -24,16 +24,6 @@ from harness.types import name_of, only, outside
 
 FEWEST_LETTERS = 25
 """Letters of a sentence whose language is told by itself."""
-SURELY = 0.8
-"""Probability from which on a few words with a strange one among them are English."""
-FEW_WORDS = 4
-"""Words of a text that is English only where none of them is strange to English."""
-_CLITICS = frozenset({"s", "m", "re", "ve", "ll", "d", "t", "em"})
-"""What stands behind an apostrophe in English."""
-_WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
-_DIGIT_AT_END = re.compile(r"(?<=[^\W\d_]{5})\d$")
-"""Stands for a letter where Latin letters write Arabic; not in "gpt4" or "mp3"."""
-_ENDS = tuple(".!\u2026")
 _HIDDEN = ("digits stand", "letters stand", "marks stand", "its letters stand", "its letters are a")
 """How the reason begins for which a text hides what it says, whatever its language."""
 _SENTENCE = re.compile(r"(?<=[.!?\u3002\uff01\uff1f\u0964\u061f])\s*|\n+")
@@ -87,44 +77,9 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
 def _may_be_english(text: str) -> bool:
     """Whether what could be English is not another language that shares its words."""
     detected = language_of(text)
-    if detected.language == "en" and (detected.confidence or 0) >= SURELY:
-        return True
-    if _strange(text):
+    if detected.language != "en" and strange_among_few_words(text, ENGLISH):
         return False
     return outside(detected.language, detected.confidence, ENGLISH) is None
-
-
-def _strange(text: str) -> bool:
-    """Whether a few words that end like a sentence hold one that no English text has.
-
-    A strange word that is written large within it, or without an end, may be a name.
-
-    >>> _strange("Ma'af."), _strange("Parbo na."), _strange("Ask Mr Parbo."), _strange("Lisbon")
-    (True, True, False, False)
-    """
-    words = _WORD.findall(text)
-    if not words or len(words) > FEW_WORDS or any(map(str.isdigit, words)):
-        return False
-    if any(_foreign_apostrophe(word) for word in words):
-        return True
-    ends = text.rstrip()[-1:] in _ENDS
-    for place, word in enumerate(words):
-        name = word[0].isupper() and (place > 0 or not ends)
-        stem = _DIGIT_AT_END.sub("", word.lower())
-        if not name and stem.isalpha() and not has_word(stem, ENGLISH):
-            return True
-    return False
-
-
-def _foreign_apostrophe(word: str) -> bool:
-    """Whether what stands around the apostrophe of a word is not English: na'am, ng'o."""
-    head, mark, tail = word.replace("\u2019", "'").partition("'")
-    if not mark:
-        return False
-    if f"{head}'{tail}".lower() in ("ma'am", "y'all", "o'clock"):
-        return False
-    named = head.lower() in ("o", "d", "l") and tail[:1].isupper() and len(tail) > 2
-    return not named and tail.lower() not in _CLITICS
 
 
 def several_identity(languages: frozenset[str]) -> str:

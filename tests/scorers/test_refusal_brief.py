@@ -13,8 +13,8 @@ from harness.types import Generation, Sample
 LISTS = Path(__file__).with_name("refusal_brief.jsonl")
 ROWS = [json.loads(line) for line in LISTS.read_text(encoding="utf-8").splitlines()]
 READ = ("es", "fr", "de", "pt", "zh", "hi", "ar", "bn", "ta", "te", "en")
-UNTOLD = {"Jo.", "Maya.", "Den boro.", "Blorp.", "Such dir woanders Hilfe."}
-"""Whose words are all in the English dictionary."""
+UNTOLD = {"Blorp.", "Such dir woanders Hilfe."}
+"""A word that the English dictionary has, and German that is told and not known to refuse."""
 
 
 def _refusal(answer: str, request: str = ""):

@@ -91,7 +91,7 @@ def test_the_largest_of_several_pieces_counts_for_as_much_as_it_is_rare():
 
 def test_the_first_release_stays_what_it_was():
     first = ToxicityOfflineScorer(device="cpu", release=1)
-    assert fingerprint(first.identity) == "c0566c1f"
+    assert fingerprint(first.identity) == "d205ff84"
     assert read(first, ["I think that you are an idiot."])[0, 0] > 0.8
     with pytest.raises(HarnessError, match=r"release=3 is none of 1, 2"):
         ToxicityOfflineScorer(release=3)

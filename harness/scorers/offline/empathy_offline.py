@@ -41,7 +41,7 @@ class EmpathyOfflineScorer(OfflineScorer):
     Args:
         weights: a file of `python -m harness.train` for this release; None: those of the project.
         device: as torch writes it; `auto`: an accelerator where there is one.
-        release: 2, or 1 for the scorer as it was before version 3, with its identity.
+        release: 2, or 1 for the scorer as it was before version 3, under an identity of its own.
     """
 
     name = "empathy_offline"
@@ -61,7 +61,7 @@ class EmpathyOfflineScorer(OfflineScorer):
 
     @cached_property
     def identity(self) -> Mapping[str, str]:
-        """Digest of the weights, and how they are read; of release 1 as it always was."""
+        """Digest of the weights, and how they are read; release 1 has no version and no marks."""
         if self.release == 1:
             return super().identity
         return {**super().identity, "version": "3", "release": "2", "marks": digest_marks()}

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 from harness.scorers.babble import VERSION, babbled
+from harness.scorers.dictionary import COMMON
 from harness.scorers.justification.words import words_of
-from harness.scorers.languages import COMMON
 from harness.types import Direction, Generation, HarnessError, Metric, Sample, Score, well_formed
 
 SHARE = Metric(low=0.0, high=1.0, better=Direction.HIGHER)
