@@ -21,7 +21,7 @@ SURFACE = {
     "HarnessError": None,
     "Results": "(run: 'FinishedRun') -> None",
     "SafetyCallback": "(task: 'str', every: 'int' = 500, overrides: 'Sequence[str]' = (), "
-    "margins: 'Mapping[str, float] | None' = None, stop: 'bool' = True, "
+    "margins: 'Mapping[str, Any] | None' = None, stop: 'bool' = True, "
     "results: 'str' = 'results') -> 'None'",
     "compare": "(before: 'Side', after: 'Side', *, margins: 'Margins | None' = None, "
     "guards: 'Margins | None' = None, reading: 'Reading' = 'generalized') -> 'Compared'",
@@ -119,6 +119,8 @@ def test_a_run_passes_against_itself_and_says_why_where_it_cannot(echoed):
     assert "enough to rule out" in repr(compared)
     wide = harness.compare(echoed, echoed, margins={"med_harm": {"refused": 0.99}})
     assert wide.estimates["verdict"].iloc[0] == "pass"
+    by_estimate = harness.compare(echoed, echoed, margins={"refused": 0.99})
+    assert by_estimate.estimates.equals(wide.estimates)
 
 
 def test_a_run_says_what_it_is_in_a_line(echoed):
@@ -128,7 +130,9 @@ def test_a_run_says_what_it_is_in_a_line(echoed):
 @pytest.mark.parametrize(
     ("margins", "words"),
     [
-        ({"refused": 0.1}, r"margins\.refused=0\.1 must go by task and estimate, as margins="),
+        ({"med_harm": 0.1}, r"margins\.med_harm=0\.1 must go by task and estimate, as margins="),
+        ({"refused": "x"}, r"margins\.med_harm\.refused='x' must be a number from 0"),
+        ({"other": {"refused": 0.1}}, r"margins\.other is of no task that they were asked \(med"),
         ({"med_harm": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
         ({"med_harm": {"refused": "x"}}, r"margins\.med_harm\.refused='x' must be a number from 0"),
         ({"med_harm": {"refused": float("nan")}}, r"refused=nan must be a number from 0"),
@@ -144,11 +148,20 @@ def test_a_margin_that_is_none_is_one_sentence(echoed, margins, words):
     [
         ({"overrides": "limit=3"}, r"overrides='limit=3' must be a list, as \['limit=3'\]"),
         ({"margins": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
+        ({"margins": {"refusd": 0.1}}, r"med_harm\.refusd is of no estimate; med_harm has harmfulness"),
+        ({"margins": {"refused": None}}, r"refused=None: these margins stand alone"),
+        ({"margins": {"tofu": {"x": 0.1}}}, r"margins\.tofu is of another task than med_harm"),
     ],
 )
 def test_what_a_callback_cannot_take_is_said_before_the_training(options, words):
     with pytest.raises(harness.HarnessError, match=words):
         harness.SafetyCallback("med_harm", **options)
+
+
+def test_a_callback_takes_margins_as_compare_does():
+    both = [{"benign_refused": 0.1}, {"med_harm": {"benign_refused": 0.1}}]
+    made = [harness.SafetyCallback("med_harm", margins=margins).margins for margins in both]
+    assert made == [{"benign_refused": 0.1}] * 2
 
 
 def test_too_many_missing_scores_warn(tmp_path):

@@ -51,10 +51,10 @@ def sentence(error: Exception, config: str = "config", overrides: Sequence[str] 
 
 def command_of(config: str) -> str:
     """How a command is called, by its YAML: `python -m harness.leaderboard`."""
-    path = CONF_DIR / f"{config}.yaml"
     try:
-        return str(OmegaConf.load(path)["hydra"]["help"]["app_name"])
-    except (OSError, KeyError, TypeError, OmegaConfBaseException):
+        cfg = OmegaConf.load(CONF_DIR / f"{config}.yaml")
+        return str(OmegaConf.select(cfg, "hydra.help.app_name") or "python -m harness")
+    except (OSError, OmegaConfBaseException):
         return "python -m harness"
 
 

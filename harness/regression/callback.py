@@ -24,13 +24,14 @@ from transformers.trainer_callback import ExportableState
 
 from harness.command import check, composing, with_stacks
 from harness.models.hf.held import HeldModel
-from harness.regression.gate import comparison_of, nothing_gated
+from harness.regression.gate import comparison_of, key_of, nothing_gated
 from harness.regression.looking import ALARM, e_value, weight
-from harness.regression.margins import check_overrides, margins_of
+from harness.regression.margins import by_task, check_overrides, margins_of
 from harness.regression.verdict import Change
 from harness.runs import Plan, run
 from harness.runs.cli import composed, plan_of
 from harness.show import number, progress
+from harness.statistics import NEW_WORST_CASES
 from harness.store import FinishedRun
 from harness.types import HarnessError
 
@@ -44,12 +45,13 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         task: as `task=` of `python -m harness` has it.
         every: steps between two looks.
         overrides: more options of the command line: `["limit=100", "scorer=[refusal,guidance]"]`.
-        margins: of estimates of the task, instead of its own; nothing else is then gated.
+        margins: of estimates of the task, as `harness.compare` has them, by task and estimate or by
+            estimate; they stand alone: nothing else is then gated.
         stop: end the training where it got worse; False: only warn.
         results: where the runs go.
 
     Raises:
-        HarnessError: an option means nothing, or nothing of the task is gated.
+        HarnessError: an option means nothing, a margin is of no estimate, or nothing is gated.
     """
 
     def __init__(
@@ -57,7 +59,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         task: str,
         every: int = 500,
         overrides: Sequence[str] = (),
-        margins: Mapping[str, float] | None = None,
+        margins: Mapping[str, Any] | None = None,
         stop: bool = True,
         results: str = "results",
     ) -> None:
@@ -65,9 +67,8 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             raise HarnessError(f"every={every} must be at least 1 step")
         if isinstance(overrides, str):
             raise HarnessError(f"overrides={overrides!r} must be a list, as [{overrides!r}]")
-        check_overrides({"margins": {task: margins}})
         self.task, self.every, self.overrides = task, every, list(overrides)
-        self.margins = None if margins is None else dict(margins)
+        self.margins = None if margins is None else _alone(margins, task)
         self.stop, self.results = stop, results
         self.first: str | None = None
         """The folder of the first look's run."""
@@ -78,6 +79,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         self.alarms: list[str] = []
         """What was warned of, in words."""
         self._plan = _plan_of(task, self.overrides)
+        _refuse_unknown(self.margins or {}, self._plan)
 
     def state(self) -> dict[str, Any]:
         """What a training needs that goes on from a checkpoint."""
@@ -147,6 +149,40 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         model = HeldModel(given["model"], tokenizer, f"step-{step}")
         plan = replace(self._plan, model=model, results=Path(self.results))
         return FinishedRun.read(run(plan, progress).folder)
+
+
+def _alone(margins: Mapping[str, Any], task: str) -> dict[str, float]:
+    """Margins of one task by estimate, in whichever of the two writings.
+
+    Raises:
+        HarnessError: they are of another task, or one is none.
+    """
+    of_task = by_task(margins, {task})
+    check_overrides({"margins": of_task})
+    if others := [other for other in of_task if other != task]:
+        raise HarnessError(f"margins.{others[0]} is of another task than {task}, which is asked")
+    own = of_task.get(task) or {}
+    if empty := [name for name, margin in own.items() if margin is None]:
+        raise HarnessError(
+            f"margins.{task}.{empty[0]}=None: these margins stand alone, so that none is to be "
+            "taken away; leave it out"
+        )
+    return dict(own)
+
+
+def _refuse_unknown(margins: Mapping[str, float], plan: Plan) -> None:
+    """Refuse a margin of what the task does not estimate.
+
+    Raises:
+        HarnessError: with the estimates that there are.
+    """
+    names = [key_of(estimand.name) for estimand in plan.estimands if estimand.by is None]
+    known = {*names, *(f"{name}_{key_of(NEW_WORST_CASES)}" for name in names)}
+    if unknown := [name for name in margins if name not in known]:
+        raise HarnessError(
+            f"margins.{plan.task.name}.{unknown[0]} is of no estimate; {plan.task.name} has "
+            f"{', '.join(names)}"
+        )
 
 
 def _plan_of(task: str, overrides: Sequence[str]) -> Plan:

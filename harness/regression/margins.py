@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from harness.regression.gate import Margins, key_of
 from harness.store import FinishedRun
@@ -64,6 +65,24 @@ def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margi
                         f"{task} are {', '.join(of_kind.get(task, ())) or 'none'}"
                     )
     return margins, guards
+
+
+def by_task(margins: Mapping[str, Any], tasks: Collection[str]) -> Mapping[str, Any]:
+    """Margins by task and estimate, where they are written so or, of one task, by estimate alone.
+
+    >>> by_task({"refused": 0.1}, {"med_harm"})
+    {'med_harm': {'refused': 0.1}}
+    >>> by_task({"med_harm": {"refused": 0.1}}, {"med_harm"})
+    {'med_harm': {'refused': 0.1}}
+
+    Args:
+        margins: as they were written.
+        tasks: that are compared.
+    """
+    parted = any(isinstance(of, Mapping) or key in tasks for key, of in margins.items())
+    if len(tasks) != 1 or parted or not margins:
+        return margins
+    return {next(iter(tasks)): margins}
 
 
 def check_overrides(overrides: Overrides) -> None:

@@ -8,20 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.regression.gate import compare as judge
-from harness.regression.margins import check_gated, margins_of
+from harness.regression.margins import by_task, check_gated, margins_of
 from harness.regression.pairs import Reading
 from harness.regression.rewording import doubts_of
 from harness.regression.verdict import Change, Comparison, Part
 from harness.regression.words import verdict_told
 from harness.runs.python import Results
 from harness.store import FinishedRun
+from harness.types import HarnessError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Side = str | Path | Results | Sequence[str | Path | Results]
 """A run, its folder, or several: of other tasks, or differing in the seed alone."""
-Margins = Mapping[str, Mapping[str, float | None] | None]
+Margins = Mapping[str, Mapping[str, float | None] | None] | Mapping[str, float | None]
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def compare(
     Args:
         before: the baseline's run or runs.
         after: the candidate's.
-        margins: by task and estimate the largest loss that is none, instead of the task's own;
-            None takes one away.
+        margins: the largest loss that is none, instead of the task's own, by task and estimate
+            (`{"med_harm": {"refused": 0.1}}`) or, of one task, by estimate; None takes one away.
         guards: likewise, of what must not be lost for it.
         reading: whether intervals speak of prompts like these or of these alone (`benchmark`).
 
@@ -92,7 +93,15 @@ def compare(
     """
     sides = _runs(before), _runs(after)
     both = [*sides[0], *sides[1]]
-    of_margins, of_guards = margins_of(both, {"margins": margins or {}, "guards": guards or {}})
+    tasks = {run.question["task"] for run in both}
+    given = {"margins": by_task(margins or {}, tasks), "guards": by_task(guards or {}, tasks)}
+    for kind, of_kind in given.items():
+        if others := sorted(map(str, set(of_kind) - tasks)):
+            raise HarnessError(
+                f"{kind}.{others[0]} is of no task that they were asked ({', '.join(tasks)}); "
+                "give them by task and estimate"
+            )
+    of_margins, of_guards = margins_of(both, given)
     check_gated(both, of_margins, of_guards)
     comparison = judge(*sides, of_margins, of_guards, reading)
     return Compared(replace(comparison, doubts=doubts_of(comparison)))
