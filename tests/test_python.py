@@ -148,7 +148,10 @@ def test_a_margin_that_is_none_is_one_sentence(echoed, margins, words):
     [
         ({"overrides": "limit=3"}, r"overrides='limit=3' must be a list, as \['limit=3'\]"),
         ({"margins": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
-        ({"margins": {"refusd": 0.1}}, r"med_harm\.refusd is of no estimate; med_harm has harmfulness"),
+        (
+            {"margins": {"refusd": 0.1}},
+            r"med_harm\.refusd is of no estimate; med_harm has harmfulness",
+        ),
         ({"margins": {"refused": None}}, r"refused=None: these margins stand alone"),
         ({"margins": {"tofu": {"x": 0.1}}}, r"margins\.tofu is of another task than med_harm"),
     ],
@@ -295,6 +298,28 @@ def test_what_in_memory_cannot_write_is_refused_in_one_sentence(tiny_causal, tmp
         harness.run("med_harm", model, tokenizer="smollm2", **asked)
     with pytest.raises(harness.HarnessError, match="token_budget=0 must be at least 1"):
         harness.run("med_harm", model, tokenizer=tokenizer, **asked, **{"backend.token_budget": 0})
+
+
+def test_a_model_in_memory_is_asked_before_scorers_are_checked_and_no_score_is_kept_before(
+    held, tmp_path, monkeypatch
+):
+    def drifted(scorers, results):
+        raise harness.HarnessError("scorer refusal has drifted")
+
+    monkeypatch.setattr("harness.runs.flow.check_cheap", drifted)
+    with pytest.raises(harness.HarnessError, match="has drifted"):
+        held(TURNS)
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
+    assert list((folder / "generations").glob("*.parquet"))
+    assert not list(folder.rglob("scores/*.parquet"))
+
+
+def test_the_digest_that_is_under_way_meanwhile_is_that_of_the_weights(held, tiny_causal):
+    from harness.models.hf.digests import digest_of_weights
+
+    weights = held(TURNS).identity["model"]["weights"]
+    assert weights == f"sha256-of-pieces:{digest_of_weights(tiny_causal[0])}"
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.:DeprecationWarning")  # as torch compiles

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+import functools
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -37,7 +38,9 @@ def run(plan: Plan, progress: Progress) -> Result:
         before = store.info() or {}
         limit = _never_less(plan.limit, before)
         samples = asked.samples.choose(limit, plan.balanced)
-        check_cheap(plan.scorers, plan.results)
+        check = functools.cache(functools.partial(check_cheap, plan.scorers, plan.results))
+        if trait(plan.inner_model, "device_used") is None:
+            check()  # else it is in memory, and its first token does not wait for scorers
         session = _session(plan)
         sessions = [*before.get("sessions", []), session]
         info = {**asked.description, "limit": limit, "samples": len(samples), "sessions": sessions}
@@ -49,7 +52,7 @@ def run(plan: Plan, progress: Progress) -> Result:
         info["first_prompt"] = before.get("first_prompt")
         with _running(store, info, plan):
             write_samples(store, samples)
-            scores = _answer_and_score(plan, store, samples, info, progress)
+            scores = _answer_and_score(plan, store, samples, info, check, progress)
             written = write_tables(asked, scores)
             info["notes"] = _notes(plan, info)
         counts = scores[0].generations.counts()
@@ -107,9 +110,17 @@ def _running(store: RunStore, info: Mapping[str, Any], plan: Plan) -> Iterator[N
 
 
 def _answer_and_score(
-    plan: Plan, store: RunStore, samples: Samples, info: dict[str, Any], progress: Progress
+    plan: Plan,
+    store: RunStore,
+    samples: Samples,
+    info: dict[str, Any],
+    check: Callable[[], None],
+    progress: Progress,
 ) -> list[StoredScores]:
-    """Generate and score what is not stored yet, and note in the session what that took."""
+    """Generate and score what is not stored yet, and note in the session what that took.
+
+    No score is made before `check` has held the scorers against their record.
+    """
     session: dict[str, Any] = info["sessions"][-1]
     generations = StoredGenerations(store, samples, plan.generation.n)
     if generations.todo(plan.retry_failed).any():
@@ -117,8 +128,9 @@ def _answer_and_score(
         info["notes"] = list(dict.fromkeys([*info["notes"], *notes_on(info["first_prompt"])]))
         store.write_info({**info, "status": "running"})
     scores = stored_scores(generations, plan.scorers, plan.retry_failed)
-    overlap = Overlap(plan.scorers, plan.inner_model, scores)
+    overlap = Overlap(plan.scorers, plan.inner_model, scores, check)
     session["generate"] = generate(plan, generations, overlap, progress)
+    check()
     info["notes"] = list(dict.fromkeys([*info["notes"], *fail_untold(plan, generations, info)]))
     if trait(plan.task, "next_turn"):
         dialogues = Dialogues(generations)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -146,12 +147,14 @@ def run(
         raise HarnessError(f"tokenizer and name are of a model in memory, and model={model!r}")
     named = {} if in_memory else {"model": model}
     overrides = overrides_of({"task": task, **named, **options})
+    weights = None
     if in_memory:
         _check_held(model, tokenizer, overrides)
+        weights = _begin_digest(model)
     with composing():
         whole = composed(overrides)
     check(whole.cfg)
-    held = _held(model, tokenizer, name, whole) if in_memory else None
+    held = _held(model, tokenizer, name, whole, weights) if in_memory else None
     finished = FinishedRun.read(carry_out(plan_of(whole, {}, held), progress).folder)
     results, allowed = Results(finished), whole.cfg.max_unmeasured
     if results.unmeasured > allowed:
@@ -194,7 +197,28 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
         )
 
 
-def _held(model: Any, tokenizer: Any, name: str | None, whole: Composed) -> Model:
+def _begin_digest(model: Any) -> Future[str] | None:
+    """The digest of a model of transformers, which is under way while options are composed.
+
+    None: it is one of ours, or some of its weights are elsewhere.
+    """
+    if isinstance(model, Model):
+        return None
+    from harness.models.hf.digests import begin_digest
+    from harness.models.hf.spreading import is_offloaded
+
+    model = _uncompiled(model)
+    return None if is_offloaded(model) else begin_digest(model)
+
+
+def _uncompiled(model: Any) -> Any:
+    """The model that torch.compile was given: our attention has other shapes."""
+    return getattr(model, "_orig_mod", model)
+
+
+def _held(
+    model: Any, tokenizer: Any, name: str | None, whole: Composed, weights: Future[str] | None
+) -> Model:
     """A model in memory as one of ours, with what the configuration says of its prompts.
 
     Raises:
@@ -207,5 +231,5 @@ def _held(model: Any, tokenizer: Any, name: str | None, whole: Composed) -> Mode
     loaded_from = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
     backend = resolve(whole.cfg)["backend"]
     settings = {option: backend[option] for option in OF_MEMORY}
-    model = getattr(model, "_orig_mod", model)  # torch.compile's: our attention has other shapes
-    return HeldModel(model, tokenizer, name or Path(loaded_from).name, **settings)
+    called = name or Path(loaded_from).name
+    return HeldModel(_uncompiled(model), tokenizer, called, **settings, weights=weights)

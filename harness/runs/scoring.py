@@ -61,11 +61,18 @@ class Overlap:
         scorers: of the run.
         model: that is asked meanwhile.
         stored: the scores of each scorer, to which nothing else may write meanwhile.
+        check: holds the scorers against their record; called once, when the first answers are
+            there and before one is scored.
     """
 
     def __init__(
-        self, scorers: ScorerRegistry, model: Model, stored: Mapping[str, StoredScores]
+        self,
+        scorers: ScorerRegistry,
+        model: Model,
+        stored: Mapping[str, StoredScores],
+        check: Callable[[], None],
     ) -> None:
+        self._check = check
         self.scorers = scorers
         self.model = model
         self.stored = stored
@@ -112,9 +119,12 @@ class Overlap:
         if self.seconds:
             self._thread = threading.Thread(target=self._work, name="scoring", daemon=True)
             self._thread.start()
+        else:
+            self._check()
 
     def _work(self) -> None:
         try:
+            self._check()
             with ExitStack() as stack:
                 gathered = {
                     name: stack.enter_context(Gathered(self._writer(name), SCORES_WAIT))

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from copy import deepcopy
 from typing import Any
 
@@ -47,6 +47,14 @@ def digest_of_weights(model: Any) -> str:
         for name, weights in named
     ]
     return hashlib.sha256(json.dumps(whole).encode()).hexdigest()
+
+
+def begin_digest(model: Any) -> Future[str]:
+    """The digest of weights in memory, taken in a thread while something else is done."""
+    with_one = ThreadPoolExecutor(1, "digest")
+    digest = with_one.submit(digest_of_weights, model)
+    with_one.shutdown(wait=False)
+    return digest
 
 
 def _place(name: str, weights: torch.Tensor) -> object:

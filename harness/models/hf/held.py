@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -37,6 +38,8 @@ class HeldModel:
         chat_template: a Jinja file instead of the tokenizer's own template.
         template_args: variables of the template that are set.
         today: the day that a chat template is told which writes it.
+        weights: the digest of its weights as they are, where that is under way; None: it is taken
+            when it is asked for.
 
     Raises:
         HarnessError: the template cannot be read, or has no place for what it is given; or there
@@ -54,6 +57,7 @@ class HeldModel:
         chat_template: str | None = None,
         template_args: Mapping[str, Any] | None = None,
         today: str = DAY,
+        weights: Future[str] | None = None,
     ) -> None:
         if token_budget is not None and token_budget < 1:
             raise HarnessError(f"backend.token_budget={token_budget} must be at least 1")
@@ -64,6 +68,7 @@ class HeldModel:
         set_template(self.tokenizer, chosen, parse_day(today), template_args or {}, name)
         self.name = name
         self.token_budget = token_budget
+        self._weights = weights
         self._remarks: dict[str, Any] = {}
 
     @property
@@ -84,9 +89,10 @@ class HeldModel:
                 "that they cannot be told from others'; give its folder as model=FOLDER, with "
                 "backend.device=auto-split"
             )
+        digest = self._weights.result() if self._weights else digest_of_weights(self.model)
         identity = {
             "backend": "held",
-            "weights": f"sha256-of-pieces:{digest_of_weights(self.model)}",
+            "weights": f"sha256-of-pieces:{digest}",
             "tokenizer": self._copied.fingerprint,
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "engine": "2",
