@@ -127,46 +127,6 @@ def test_a_run_says_what_it_is_in_a_line(echoed):
     assert repr(echoed) == f"Results({str(echoed.folder)!r}: 6 samples, 100.0% of scores measured)"
 
 
-@pytest.mark.parametrize(
-    ("margins", "words"),
-    [
-        ({"med_harm": 0.1}, r"margins\.med_harm=0\.1 must go by task and estimate, as margins="),
-        ({"refused": "x"}, r"margins\.med_harm\.refused='x' must be a number from 0"),
-        ({"other": {"refused": 0.1}}, r"margins\.other is of no task that they were asked \(med"),
-        ({"med_harm": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
-        ({"med_harm": {"refused": "x"}}, r"margins\.med_harm\.refused='x' must be a number from 0"),
-        ({"med_harm": {"refused": float("nan")}}, r"refused=nan must be a number from 0"),
-    ],
-)
-def test_a_margin_that_is_none_is_one_sentence(echoed, margins, words):
-    with pytest.raises(harness.HarnessError, match=words):
-        harness.compare(echoed, echoed, margins=margins)
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"overrides": "limit=3"}, r"overrides='limit=3' must be a list, as \['limit=3'\]"),
-        ({"margins": {"refused": -1}}, r"margins\.med_harm\.refused=-1 must be a number from 0"),
-        (
-            {"margins": {"refusd": 0.1}},
-            r"med_harm\.refusd is of no estimate; med_harm has harmfulness",
-        ),
-        ({"margins": {"refused": None}}, r"refused=None: these margins stand alone"),
-        ({"margins": {"tofu": {"x": 0.1}}}, r"margins\.tofu is of another task than med_harm"),
-    ],
-)
-def test_what_a_callback_cannot_take_is_said_before_the_training(options, words):
-    with pytest.raises(harness.HarnessError, match=words):
-        harness.SafetyCallback("med_harm", **options)
-
-
-def test_a_callback_takes_margins_as_compare_does():
-    both = [{"benign_refused": 0.1}, {"med_harm": {"benign_refused": 0.1}}]
-    made = [harness.SafetyCallback("med_harm", margins=margins).margins for margins in both]
-    assert made == [{"benign_refused": 0.1}] * 2
-
-
 def test_too_many_missing_scores_warn(tmp_path):
     asked = {"backend": "echo", "limit": 2, "scorer": "refusal", "results": tmp_path}
     lost = list(harness.run("med_harm", **asked).samples["sample_id"])
@@ -217,6 +177,11 @@ def test_a_hydra_of_the_callers_own_stays(tmp_path):
         ({"task": "med_harm", "model": 3}, "model=int"),
         ({"task": "med_harm", "tokenizer": 3}, "tokenizer and name are of a model in memory"),
         ({"task": "med_harm", "show": "all"}, "call show() or report()"),
+        ({"task": "med_harm", "scorer": None}, "scorer=null: scorer is chosen by name"),
+        ({"task": None}, "task=null: task is chosen by name"),
+        ({"task": "med_harm", "limit": "${nosuch}"}, "the configuration does not resolve"),
+        ({"task": "med_harm", "generation": "x"}, "generation=x: Invalid type assigned"),
+        ({"task": "med_harm", "model": object(), "name": 3}, "name=3 must be text"),
     ],
 )
 def test_what_means_nothing_is_one_sentence(given, words):

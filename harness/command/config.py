@@ -12,6 +12,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
 from harness.types import GenerationConfig, HarnessError, Thinking
 
@@ -83,6 +84,20 @@ def check(cfg: DictConfig) -> None:
     for name in known:
         if name not in cfg:
             raise HarnessError(f"option {name!r} cannot be taken away")
+    try:
+        _check_values(cfg)
+    except InterpolationResolutionError as error:
+        raise HarnessError(
+            f"the configuration does not resolve: {str(error).splitlines()[0]}"
+        ) from error
+
+
+def _check_values(cfg: DictConfig) -> None:
+    """Refuse a value that means nothing.
+
+    Raises:
+        HarnessError: with those that do.
+    """
     if not 0 <= cfg.max_unmeasured <= 1:
         raise HarnessError(f"max_unmeasured={cfg.max_unmeasured} must be from 0 to 1")
     if cfg.limit is not None and cfg.limit < 1:

@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from harness.command.config import CONF_DIR
 
 UNKNOWN = re.compile(r"Could not override '([^']+)'")
-UNMERGED = re.compile(r"Error merging override (\S+=.*?)(?: (field|Value) (.*))", re.DOTALL)
+UNMERGED = re.compile(r"Error merging override (\S+=.*?) ((?:field|Value|Invalid|Cannot) .*)")
 NAMELESS = "Config group override must be a string or a list"
 """What Hydra says where a group is given something else than a name; of which group, it does not
 say."""
@@ -41,9 +41,9 @@ def sentence(error: Exception, config: str = "config", overrides: Sequence[str] 
     elif (unknown := UNKNOWN.fullmatch(words)) is not None:
         words = f"there is no option {unknown[1]!r}{_beside(unknown[1], config, overrides)}"
     elif (unmerged := UNMERGED.fullmatch(words)) is not None:
-        empty = unmerged[2] == "field" and "is not Optional" in unmerged[3]
+        empty = unmerged[2].startswith("field") and "is not Optional" in unmerged[2]
         what = "it must have a value; leave it out for the usual one"
-        words = f"{unmerged[1]}: {what if empty else f'{unmerged[2]} {unmerged[3]}'}"
+        words = f"{unmerged[1]}: {what if empty else unmerged[2]}"
     elif NAMELESS in words:
         words = _nameless(overrides) or words
     return f"{words}; see {command_of(config)} --help"

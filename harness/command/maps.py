@@ -37,7 +37,7 @@ def compose(config: str, overrides: Sequence[str]) -> DictConfig:
             if widened == list(overrides):
                 raise
             return hydra.compose(config, widened, return_hydra_config=True)
-    except HydraException as error:
+    except Exception as error:  # whatever Hydra raises for an override that means nothing
         raise HarnessError(sentence(error, config, overrides)) from error
 
 

@@ -30,6 +30,7 @@ from harness.regression.margins import by_task, check_overrides, margins_of
 from harness.regression.verdict import Change
 from harness.runs import Plan, run
 from harness.runs.cli import composed, plan_of
+from harness.runs.python import prompt_settings, refuse_unread
 from harness.show import number, progress
 from harness.statistics import NEW_WORST_CASES
 from harness.store import FinishedRun
@@ -63,13 +64,10 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         stop: bool = True,
         results: str = "results",
     ) -> None:
-        if every < 1:
-            raise HarnessError(f"every={every} must be at least 1 step")
-        if isinstance(overrides, str):
-            raise HarnessError(f"overrides={overrides!r} must be a list, as [{overrides!r}]")
+        _check_options(every, overrides, stop, results)
         self.task, self.every, self.overrides = task, every, list(overrides)
         self.margins = None if margins is None else _alone(margins, task)
-        self.stop, self.results = stop, results
+        self.stop, self.results = stop, str(results)
         self.first: str | None = None
         """The folder of the first look's run."""
         self.evidence: dict[str, float] = {}
@@ -78,7 +76,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         """After the first."""
         self.alarms: list[str] = []
         """What was warned of, in words."""
-        self._plan = _plan_of(task, self.overrides)
+        self._plan, self._prompts = _plan_of(task, self.overrides)
         _refuse_unknown(self.margins or {}, self._plan)
 
     def state(self) -> dict[str, Any]:
@@ -146,7 +144,7 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         tokenizer = given.get("processing_class") or given.get("tokenizer")
         if tokenizer is None:
             raise HarnessError("the Trainer has no tokenizer: give it processing_class=TOKENIZER")
-        model = HeldModel(given["model"], tokenizer, f"step-{step}")
+        model = HeldModel(given["model"], tokenizer, f"step-{step}", **self._prompts)
         plan = replace(self._plan, model=model, results=Path(self.results))
         return FinishedRun.read(run(plan, progress).folder)
 
@@ -185,9 +183,31 @@ def _refuse_unknown(margins: Mapping[str, float], plan: Plan) -> None:
         )
 
 
-def _plan_of(task: str, overrides: Sequence[str]) -> Plan:
-    """What `python -m harness task=TASK OVERRIDES...` would run; its model is not loaded."""
+def _check_options(every: object, overrides: object, stop: object, results: object) -> None:
+    """Refuse what would only fail when the training looks, or would be read by nothing.
+
+    Raises:
+        HarnessError: with the option.
+    """
+    if isinstance(every, bool) or not isinstance(every, int) or every < 1:
+        raise HarnessError(f"every={every!r} must be at least 1 step, a whole number")
+    if isinstance(overrides, str):
+        raise HarnessError(f"overrides={overrides!r} must be a list, as [{overrides!r}]")
+    if not isinstance(overrides, Sequence) or not all(isinstance(of, str) for of in overrides):
+        raise HarnessError(f"overrides={overrides!r} must be a list of texts, as ['limit=100']")
+    if not isinstance(stop, bool):
+        raise HarnessError(f"stop={stop!r} must be True or False")
+    if not isinstance(results, str | Path):
+        raise HarnessError(f"results={results!r} must be a folder")
+    named = [of for of in overrides if of.lstrip("+~").partition("=")[0] in ("task", "model")]
+    if named:
+        raise HarnessError(f"{named[0]}: the model is the one that is trained, the task task=")
+    refuse_unread(overrides, "the model that is trained")
+
+
+def _plan_of(task: str, overrides: Sequence[str]) -> tuple[Plan, dict[str, Any]]:
+    """What `python -m harness task=TASK OVERRIDES...` would run, and what it says of prompts."""
     with composing():
         whole = composed([f"task={task}", *with_stacks(overrides)])
     check(whole.cfg)
-    return plan_of(whole, {})
+    return plan_of(whole, {}), prompt_settings(whole)

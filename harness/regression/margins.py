@@ -67,7 +67,9 @@ def margins_of(runs: Sequence[FinishedRun], overrides: Overrides) -> tuple[Margi
     return margins, guards
 
 
-def by_task(margins: Mapping[str, Any], tasks: Collection[str]) -> Mapping[str, Any]:
+def by_task(
+    margins: Mapping[str, Any], tasks: Collection[str], kind: str = "margins"
+) -> Mapping[str, Any]:
     """Margins by task and estimate, where they are written so or, of one task, by estimate alone.
 
     >>> by_task({"refused": 0.1}, {"med_harm"})
@@ -78,7 +80,16 @@ def by_task(margins: Mapping[str, Any], tasks: Collection[str]) -> Mapping[str, 
     Args:
         margins: as they were written.
         tasks: that are compared.
+        kind: what they are called.
+
+    Raises:
+        HarnessError: they are no mapping.
     """
+    if not isinstance(margins, Mapping):
+        raise HarnessError(
+            f"{kind}={margins!r} must go by estimate, as {kind}={{'refused': 0.1}}, or by task and "
+            "estimate"
+        )
     parted = any(isinstance(of, Mapping) or key in tasks for key, of in margins.items())
     if len(tasks) != 1 or parted or not margins:
         return margins

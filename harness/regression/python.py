@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from harness.regression.gate import compare as judge
 from harness.regression.margins import by_task, check_gated, margins_of
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Side = str | Path | Results | Sequence[str | Path | Results]
 """A run, its folder, or several: of other tasks, or differing in the seed alone."""
 Margins = Mapping[str, Mapping[str, float | None] | None] | Mapping[str, float | None]
+GIVE = "give what harness.run returns, a run's folder, or a list of them"
 
 
 @dataclass(frozen=True)
@@ -91,10 +92,13 @@ def compare(
     Raises:
         HarnessError: a run cannot be read, they were not asked alike, or nothing is gated.
     """
-    sides = _runs(before), _runs(after)
+    if reading not in get_args(Reading):
+        raise HarnessError(f"reading={reading!r} is not one of {', '.join(get_args(Reading))}")
+    sides = _runs(before, "before"), _runs(after, "after")
     both = [*sides[0], *sides[1]]
     tasks = {run.question["task"] for run in both}
-    given = {"margins": by_task(margins or {}, tasks), "guards": by_task(guards or {}, tasks)}
+    written = {"margins": {} if margins is None else margins, "guards": guards or {}}
+    given = {kind: by_task(of_kind, tasks, kind) for kind, of_kind in written.items()}
     for kind, of_kind in given.items():
         if others := sorted(map(str, set(of_kind) - tasks)):
             raise HarnessError(
@@ -107,8 +111,18 @@ def compare(
     return Compared(replace(comparison, doubts=doubts_of(comparison)))
 
 
-def _runs(side: Side) -> list[FinishedRun]:
+def _runs(side: Side, which: str) -> list[FinishedRun]:
+    """The runs of a side.
+
+    Raises:
+        HarnessError: it is none, or one of them is none.
+    """
     several = [side] if isinstance(side, str | Path | Results) else side
+    if not isinstance(several, Sequence) or not several:
+        raise HarnessError(f"{which}={side!r} is no run; {GIVE}")
+    for run in several:
+        if not isinstance(run, str | Path | Results):
+            raise HarnessError(f"{which} has {run!r}, which is no run; {GIVE}")
     return [run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several]
 
 

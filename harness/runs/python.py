@@ -106,6 +106,8 @@ def read(folder: str | Path) -> Results:
     Raises:
         HarnessError: there is none, it is not finished, or an earlier version wrote it.
     """
+    if not isinstance(folder, str | Path):
+        raise HarnessError(f"{folder!r} is no folder of a run; give its path")
     return Results(FinishedRun.read(Path(folder)))
 
 
@@ -145,6 +147,8 @@ def run(
     in_memory = not isinstance(model, str | Path)
     if not in_memory and (tokenizer is not None or name is not None):
         raise HarnessError(f"tokenizer and name are of a model in memory, and model={model!r}")
+    if name is not None and not isinstance(name, str):
+        raise HarnessError(f"name={name!r} must be text: what tables call the model")
     named = {} if in_memory else {"model": model}
     overrides = overrides_of({"task": task, **named, **options})
     weights = None
@@ -185,16 +189,35 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
         raise HarnessError(
             f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){given}"
         )
+    refuse_unread(overrides, f"this {type(model).__name__}", () if ours else OF_MEMORY)
+
+
+def refuse_unread(overrides: Sequence[str], what: str, taken: Sequence[str] = OF_MEMORY) -> None:
+    """Refuse options of how a model is read where it is in memory as it is.
+
+    Args:
+        overrides: as the command line has them.
+        what: is in memory, in words.
+        taken: options of `backend=hf` that are taken all the same.
+
+    Raises:
+        HarnessError: it names them.
+    """
     options = [match[1] or match[2] for text in overrides if (match := OF_BACKEND.fullmatch(text))]
-    taken = () if ours else tuple(f"backend.{option}" for option in OF_MEMORY)
-    if "backend=hf" in overrides and not ours:
+    if "backend=hf" in overrides and taken:
         options.remove("backend")
-    if unread := sorted(set(options) - set(taken)):
-        takes = "none of them" if ours else f"{', '.join(OF_MEMORY[:-1])} and {OF_MEMORY[-1]} alone"
+    if unread := sorted(set(options) - {f"backend.{option}" for option in taken}):
+        takes = f"{', '.join(taken[:-1])} and {taken[-1]} alone" if taken else "none of them"
         raise HarnessError(
-            f"{', '.join(unread)}: backend's options say how a model is read, and this "
-            f"{type(model).__name__} is in memory as it is; it takes {takes}"
+            f"{', '.join(unread)}: backend's options say how a model is read, and {what} is in "
+            f"memory as it is; it takes {takes}"
         )
+
+
+def prompt_settings(whole: Composed) -> dict[str, Any]:
+    """What a configuration says of the prompts of a model in memory."""
+    backend = resolve(whole.cfg)["backend"]
+    return {option: backend[option] for option in OF_MEMORY}
 
 
 def _begin_digest(model: Any) -> Future[str] | None:
@@ -229,7 +252,5 @@ def _held(
     from harness.models.hf.held import HeldModel
 
     loaded_from = str(getattr(model.config, "_name_or_path", "") or type(model).__name__)
-    backend = resolve(whole.cfg)["backend"]
-    settings = {option: backend[option] for option in OF_MEMORY}
-    called = name or Path(loaded_from).name
+    called, settings = name or Path(loaded_from).name, prompt_settings(whole)
     return HeldModel(_uncompiled(model), tokenizer, called, **settings, weights=weights)
