@@ -115,6 +115,10 @@ ODDITIES = {
     "no mark at the beginning": Oddity(
         lambda t: t.bos_token is None, change=lambda t: setattr(t, "bos_token", None)
     ),
+    "no end": Oddity(
+        lambda t: t.eos_token_id is None, change=lambda t: setattr(t, "eos_token", None),
+        settings={"eos_token_id": None}, identity={"end_of_turn": "<|end|>"},
+    ),
     "several ends": Oddity(
         lambda t: t.eos_token_id == 257, settings={"eos_token_id": [257, 261, 258]}
     ),
