@@ -135,7 +135,7 @@ def checkpoints_inside(folder):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (adapter, r"holds an adapter beside its weights .*merge_and_unload.*to ask the base"),
+        (adapter, r"holds an adapter beside its weights .*in a folder of its own.*to ask the base"),
         (
             adapter_alone,
             r"is an adapter (whose|of peft).*adapter_config\.json.*(no|into its) base",

@@ -280,7 +280,7 @@ def test_a_file_of_another_model_or_method_is_one_sentence(tiny, tmp_path, kind,
     save_file({"other": torch.ones(32)}, tmp_path / "other.safetensors")
     with pytest.raises(HarnessError, match=r"is of shape \(7,\), and the model.* 32 wide"):
         load(tmp_path / "narrow.safetensors")
-    with pytest.raises(HarnessError, match=f"has other, and no tensor '{tensor}'"):
+    with pytest.raises(HarnessError, match=f"has no '{tensor}', which it must; it has other"):
         load(tmp_path / "other.safetensors")
     with pytest.raises(HarnessError, match=f"is no file and holds no {file}"):
         load(tmp_path / "nothing")

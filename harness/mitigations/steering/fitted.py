@@ -10,9 +10,9 @@ from pathlib import Path
 
 import torch
 from filelock import FileLock
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from harness.mitigations.tensors import read_tensors
 from harness.types import HarnessError, cache_folder, fingerprint, written_whole
 
 logger = logging.getLogger(__name__)
@@ -68,19 +68,7 @@ def read(path: Path, names: Iterable[str]) -> dict[str, torch.Tensor]:
         HarnessError: there is no such file, it is not safetensors, lacks one of the names, or
             has a number that is not finite.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise HarnessError(f"{str(path)!r} cannot be read as safetensors ({error})") from error
-    if missing := [name for name in names if name not in tensors]:
-        raise HarnessError(
-            f"{str(path)!r} has no {missing[0]!r}, which it must; it has "
-            f"{', '.join(sorted(tensors)[:8]) or 'nothing'}"
-        )
-    if bad := [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]:
-        raise HarnessError(f"{str(path)!r}: {bad[0]!r} has numbers that are not finite")
-    return tensors
+    return read_tensors(repr(str(path)), path, names)
 
 
 def digest(tensors: Tensors) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.mitigations.tensors import read_tensors
 from harness.types import HarnessError
 
 if TYPE_CHECKING:
@@ -24,22 +25,12 @@ def read_vector(option: str, path: Path, name: str, width: int, states: str) -> 
     Raises:
         HarnessError: there is no such tensor, it is of another width, or it points nowhere.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise HarnessError(f"{option} cannot be read as safetensors ({error})") from error
-    if name not in tensors:
-        there = ", ".join(sorted(tensors)) or "nothing"
-        raise HarnessError(f"{option} has {there}, and no tensor {name!r}")
-    vector = tensors[name]
+    vector = read_tensors(option, path, [name])[name]
     if vector.shape != (width,):
         raise HarnessError(
             f"{option} is of shape {tuple(vector.shape)}, and the model's {states} are {width} "
             "wide; fit one for this model"
         )
-    if not bool(vector.isfinite().all()) or not bool(vector.any()):
-        raise HarnessError(f"{option}: {name!r} is zero or not finite, and so points nowhere")
+    if not bool(vector.any()):
+        raise HarnessError(f"{option}: {name!r} is zero, and so points nowhere")
     return vector

@@ -171,12 +171,15 @@ def _other_folder(folder: Path) -> str | None:
     """What a folder holds in the place of a language model, or beside it."""
     weights = (*folder.glob("*.safetensors"), *folder.glob("*.bin"))
     if (folder / "adapter_config.json").exists():
-        whole = any(not file.name.startswith("adapter") for file in weights)
+        if any(not file.name.startswith("adapter") for file in weights):
+            return (
+                "holds an adapter beside its weights (adapter_config.json): which of the two is "
+                "meant is not known; give the adapter in a folder of its own, or move its files "
+                "away to ask the base"
+            )
         return (
-            f"{'holds an adapter beside its weights' if whole else 'is an adapter of peft'} "
-            "(adapter_config.json), and adapters are not applied here: merge it into its base with "
-            "peft's merge_and_unload() and save_pretrained"
-            + (", or move the adapter's files away to ask the base" if whole else "")
+            "is an adapter of peft (adapter_config.json), and adapters are not applied here: merge "
+            "it into its base with peft's merge_and_unload() and save_pretrained"
         )
     if (folder / "model_index.json").exists():
         return "is a pipeline of diffusers (model_index.json), no language model"
