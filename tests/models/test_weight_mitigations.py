@@ -284,9 +284,12 @@ def test_a_file_of_another_model_or_method_is_one_sentence(tiny, tmp_path, kind,
         load(tmp_path / "other.safetensors")
     with pytest.raises(HarnessError, match=f"is no file and holds no {file}"):
         load(tmp_path / "nothing")
-    for name, vector in (("nan", torch.full((32,), torch.nan)), ("zero", torch.zeros(32))):
+    for name, vector, words in (
+        ("nan", torch.full((32,), torch.nan), "has numbers that are not finite"),
+        ("zero", torch.zeros(32), "is zero, and so points nowhere"),
+    ):
         save_file({tensor: vector}, tmp_path / f"{name}.safetensors")
-        with pytest.raises(HarnessError, match=f"'{tensor}' has numbers that are not finite"):
+        with pytest.raises(HarnessError, match=f"'{tensor}' {words}"):
             load(tmp_path / f"{name}.safetensors")
     (tmp_path / "garbage.safetensors").write_bytes(b"garbage " * 9)
     with pytest.raises(HarnessError, match="cannot be read as safetensors"):
