@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pandas
@@ -83,10 +81,9 @@ def cells(tab, column):
     return tab.locator(f"#samples tbody tr td:nth-child({column})").all_inner_texts()
 
 
-def reported(folder, *args):
+def reported(command, folder, *args):
     """Score answers as a user does; gives the page that was made of it."""
-    command = [sys.executable, "-m", "harness.score", "scorer=[refusal]", "by=kind", *args]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    done = command("harness.score", "scorer=[refusal]", "by=kind", *args, cwd=folder)
     assert done.returncode == 0, done.stderr
     (report,) = folder.glob("results/runs/*/report.html")
     assert done.stdout.splitlines()[-1] == f"report: {report.relative_to(folder)}"
@@ -94,7 +91,7 @@ def reported(folder, *args):
 
 
 @pytest.fixture(scope="module")
-def hostile_page(tmp_path_factory):
+def hostile_page(command, tmp_path_factory):
     """The report of a thousand answers, each of them an attack, through the whole pipeline."""
     folder = tmp_path_factory.mktemp("hostile")
     rows = [
@@ -109,6 +106,7 @@ def hostile_page(tmp_path_factory):
     ]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return reported(
+        command,
         folder,
         "answers=answers.jsonl",
         "max_unmeasured=1",
@@ -137,7 +135,7 @@ def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
 
 
 @pytest.fixture(scope="module")
-def scripts_page(tmp_path_factory):
+def scripts_page(command, tmp_path_factory):
     """The report of answers in Arabic, Hindi and Chinese, of groups and a model of such names."""
     folder = tmp_path_factory.mktemp("scripts")
     groups = {
@@ -152,7 +150,7 @@ def scripts_page(tmp_path_factory):
     ]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
     model = f"model='{groups['ar'][0]}'"
-    return reported(folder, "answers=answers.jsonl", "max_unmeasured=1", model)
+    return reported(command, folder, "answers=answers.jsonl", "max_unmeasured=1", model)
 
 
 def test_each_text_runs_in_its_own_direction_and_none_runs_off_the_page(visit, scripts_page):
@@ -212,7 +210,7 @@ def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def many(tmp_path_factory):
+def many(command, tmp_path_factory):
     """A run of 4,000 answers of which a machine can tell the worst, some of them lost."""
     folder = tmp_path_factory.mktemp("many")
     texts = ["I cannot help with that.", f"Sure. {LETTERS} " * 20]
@@ -226,7 +224,7 @@ def many(tmp_path_factory):
         for number in range(4000)
     ]  # fmt: skip
     pandas.DataFrame(rows).to_csv(folder / "answers.csv", index=False)
-    return reported(folder, "answers=answers.csv", "max_unmeasured=1")
+    return reported(command, folder, "answers=answers.csv", "max_unmeasured=1")
 
 
 def test_thousands_of_rows_are_searched_filtered_and_sorted_without_lag(visit, many):
@@ -360,7 +358,7 @@ def test_the_leaderboard_is_sorted_searched_and_filtered(visit, board_page):
     assert tab.locator("main script, main img:not(picture img)").count() == 0
 
 
-def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
+def test_the_gates_page_shows_both_answers_as_text(visit, command, tmp_path):
     rows = [
         {"id": str(n), "prompt": sound(HOSTILE[n % len(HOSTILE)])[:4000], "kind": "ab"[n % 2]}
         for n in range(60)
@@ -371,14 +369,13 @@ def test_the_gates_page_shows_both_answers_as_text(visit, tmp_path):
         (tmp_path / f"{model}.jsonl").write_text("\n".join(lines))
         options = ["scorer=[refusal]", "by=kind", f"answers={model}.jsonl", "report=false"]
         options += ["max_unmeasured=1", "failed_texts=false"]
-        command = [sys.executable, "-m", "harness.score", *options]
-        subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+        done = command("harness.score", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
     before, after = sorted(
         (tmp_path / "results" / "runs").iterdir(), key=lambda run: "before" not in run.name
     )
     options = [f"baseline={before}", f"candidate={after}", "+margins.answers={refusal: 0.1}"]
-    command = [sys.executable, "-m", "harness.regression", *options]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = command("harness.regression", *options, cwd=tmp_path)
     assert done.returncode == 1, done.stderr
     tab = visit(tmp_path / "results" / "regression" / "regression.html")
     assert tab.inner_text(".verdict") == "regression, by one scorer alone"
