@@ -178,6 +178,8 @@ def test_a_hydra_of_the_callers_own_stays(tmp_path):
         ({"task": "med_harm", "tokenizer": 3}, "tokenizer and name are of a model in memory"),
         ({"task": "med_harm", "show": "all"}, "call show() or report()"),
         ({"task": "med_harm", "scorer": None}, "scorer=null: scorer is chosen by name"),
+        ({"task": "med_harm", "experiment": "card"}, "harness.run asks one"),
+        ({"task": "med_harm", "suite": {"med_harm": []}}, "ask several tasks (med_harm)"),
         ({"task": None}, "task=null: task is chosen by name"),
         ({"task": "med_harm", "limit": "${nosuch}"}, "the configuration does not resolve"),
         ({"task": "med_harm", "generation": "x"}, "generation=x: Invalid type assigned"),

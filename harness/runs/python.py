@@ -157,6 +157,11 @@ def run(
         weights = _begin_digest(model)
     with composing():
         whole = composed(overrides)
+    if tasks := list(whole.cfg.suite):
+        raise HarnessError(
+            f"experiment and suite ask several tasks ({', '.join(tasks)}), and harness.run asks "
+            "one; call it for each, or run python -m harness experiment=..."
+        )
     check(whole.cfg)
     held = _held(model, tokenizer, name, whole, weights) if in_memory else None
     finished = FinishedRun.read(carry_out(plan_of(whole, {}, held), progress).folder)
