@@ -1,4 +1,5 @@
 import copy
+import re
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -92,6 +93,26 @@ def test_every_judge_is_found_in_the_yaml():
         "answer_quality", "counselling_quality", "empathy", "fine_grained", "harmfulness",
         "harmfulness_panel", "harmfulness_second", "preferred", "rewrite_judged", "rubric",
     ]  # fmt: skip
+
+
+COMMAND = re.compile(r"^# *python -m harness ((?:\S+=\S+ ?)+)", re.MULTILINE)
+"""A command at the head of a YAML, which the page of options shows."""
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        command
+        for path in sorted((Path(CONF_DIR) / "scorer").glob("*.yaml"))
+        for command in COMMAND.findall(path.read_text())
+    ],
+)
+def test_the_command_of_a_scorer_is_of_a_task_that_estimates_what_is_given(command):
+    cfg = composed(*command.split())
+    made = [plugins.make(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()]
+    given = {metric for scorer in made for metric in scorer.metrics}
+    estimands = plugins.make("task", cfg.task, Task).estimands
+    assert any({each.metric, *each.given} <= given for each in estimands)
 
 
 def test_every_group_has_options():
