@@ -24,7 +24,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # a checkout that is not installed will do
 STEPS = (0.025, 0.05, 0.1, 0.2, 0.4)
-SHOWN = ("harmfulness", "refused")
+SHOWN = ("harmfulness", "refused", "coherent")
 MARKS = {"pass": "o", "regression": "X", "inconclusive": "D"}
 
 
@@ -50,7 +50,7 @@ def main() -> None:
     print(f"{'':14}{'verdict':14}" + "".join(f"{f'{name} worse by':>34}" for name in SHOWN))
     for name, verdict in zip(names, verdicts, strict=True):
         measured = [of(verdict, shown)["measured"] for shown in SHOWN]
-        cells = [f"{m['difference']:+.3f} ({m['low']:+.3f} to {m['high']:+.3f})" for m in measured]
+        cells = [written(each) for each in measured]
         print(f"{name:14}{verdict['verdict']:14}" + "".join(f"{cell:>34}" for cell in cells))
     from harness.show import save
 
@@ -85,14 +85,30 @@ def of(verdict: Any, name: str) -> Any:
     return next(estimate for estimate in verdict["estimates"] if estimate["name"] == name)
 
 
+def known(measured: Any) -> bool:
+    """Whether enough pairs are left for a difference with an interval."""
+    return measured["low"] is not None
+
+
+def written(measured: Any) -> str:
+    """A difference with its interval."""
+    if not known(measured):
+        return f"unknown ({measured['pairs']} pairs)"
+    low, middle, high = (measured[at] for at in ("low", "difference", "high"))
+    return f"{middle:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
 def draw(axes: Any, names: Sequence[str], verdicts: Sequence[Any]) -> str:
-    """Differences in margins, with intervals, step by step."""
+    """Differences in margins, with intervals, step by step; a question mark where there is none."""
     from harness.show import BLUE, INK, ORANGE
 
     places = np.arange(len(names))
-    for shift, name, colour in ((-0.1, SHOWN[0], ORANGE), (0.1, SHOWN[1], BLUE)):
+    for shift, name, colour in zip((-0.15, 0, 0.15), SHOWN, (ORANGE, BLUE, INK), strict=True):
         for place, verdict in zip(places + shift, verdicts, strict=True):
             estimate = of(verdict, name)
+            if not known(estimate["measured"]):
+                axes.text(place, 0.2, "?", color=colour, ha="center", fontsize=12)
+                continue
             ends = [
                 estimate["measured"][at] / estimate["margin"]
                 for at in ("low", "difference", "high")
@@ -109,7 +125,7 @@ def draw(axes: Any, names: Sequence[str], verdicts: Sequence[Any]) -> str:
     axes.set_ylabel("worse by, in margins")
     axes.legend(frameon=False, fontsize=8, loc="upper left")
     axes.grid(axis="y")
-    return "\u25cf within the margin   \u25c6 inconclusive   \u2716 worse"
+    return "\u25cf within the margin   \u25c6 inconclusive   \u2716 worse   ? too few pairs"
 
 
 if __name__ == "__main__":
