@@ -87,9 +87,12 @@ def check(cfg: DictConfig) -> None:
     try:
         _check_values(cfg)
     except InterpolationResolutionError as error:
-        raise HarnessError(
-            f"the configuration does not resolve: {str(error).splitlines()[0]}"
-        ) from error
+        raise HarnessError(unresolved(error)) from error
+
+
+def unresolved(error: Exception) -> str:
+    """What is said where a value refers to what is not there."""
+    return f"the configuration does not resolve: {str(error).splitlines()[0]}"
 
 
 def _check_values(cfg: DictConfig) -> None:

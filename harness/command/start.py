@@ -16,7 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf, flag_override
 from omegaconf.errors import InterpolationResolutionError, OmegaConfBaseException
 
-from harness.command.config import CONF_DIR, register
+from harness.command.config import CONF_DIR, register, unresolved
 from harness.command.faults import sentence
 from harness.command.maps import compose, with_maps
 from harness.command.overrides import (
@@ -141,7 +141,7 @@ def said(work: Callable[[Given], int], given: Given, misuse: int = USER_ERROR) -
         print(f"error: {error}", file=sys.stderr)
         return misuse
     except InterpolationResolutionError as error:
-        print(f"error: {_unresolved(error)}", file=sys.stderr)
+        print(f"error: {unresolved(error)}", file=sys.stderr)
         return misuse
 
 
@@ -171,12 +171,8 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
     try:
         resolved = OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
-        raise HarnessError(_unresolved(error)) from error
+        raise HarnessError(unresolved(error)) from error
     return resolved  # type: ignore[return-value]
-
-
-def _unresolved(error: Exception) -> str:
-    return f"the configuration does not resolve: {str(error).splitlines()[0]}"
 
 
 def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> None:

@@ -63,6 +63,17 @@ def test_a_merged_adapter_gives_the_logits_of_peft_s_own_model(tiny, tmp_path, k
     torch.testing.assert_close(logits_of(HuggingFaceModel(str(folder))), logits)
 
 
+def test_an_adapter_whose_logits_are_no_numbers_is_not_taken_for_one_that_merged(tiny, tmp_path):
+    folder, _ = adapter_of(tiny(), tmp_path / "adapter")
+    tensors = load_file(folder / "adapter_model.safetensors")
+    save_file(
+        {key: tensor * 1e17 for key, tensor in tensors.items()},
+        folder / "adapter_model.safetensors",
+    )
+    with pytest.raises(HarnessError, match="differ by nan standard deviations"):
+        HuggingFaceModel(str(folder)).load("float32")
+
+
 def test_ia3_is_merged_too(tiny, tmp_path):
     network = AutoModelForCausalLM.from_pretrained(tiny())
     config = peft.IA3Config(

@@ -6,7 +6,7 @@ import logging
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from harness.models.checkpoints.quantised import notes_on_quantised, scheme
 from harness.models.checkpoints.weights import check_causal
@@ -23,25 +23,6 @@ REQUESTS = [
     Request("c", "Once", choices=(" upon", " not")),
 ]
 SETTINGS = GenerationConfig(max_new_tokens=6, n=2, temperature=1.0)
-
-
-@pytest.fixture
-def wide(tmp_path, tiny):
-    """As wide as a block of 4-bit weights; columns of its states stand out."""
-    tokenizer = tiny.tokenizer()
-    torch.manual_seed(1)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=512, tie_word_embeddings=False,
-            bos_token_id=256, eos_token_id=257, initializer_range=0.2,
-        )
-    )  # fmt: skip
-    for layer in model.model.layers:
-        layer.input_layernorm.weight.data[:4] = 8.0
-    model.save_pretrained(tmp_path / "wide")
-    tokenizer.save_pretrained(tmp_path / "wide")
-    return tmp_path / "wide"
 
 
 def answers(model, requests=REQUESTS):

@@ -4,31 +4,12 @@ import json
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
+from transformers import AutoModelForCausalLM
 
 from harness.models.hf.model import HuggingFaceModel
 from harness.types import HarnessError
 
 pytest.importorskip("bitsandbytes")
-
-
-@pytest.fixture
-def wide(tmp_path, tiny):
-    """As wide as a block of 4-bit weights; columns of its states stand out."""
-    tokenizer = tiny.tokenizer()
-    torch.manual_seed(1)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2,
-            num_attention_heads=2, max_position_embeddings=512, tie_word_embeddings=False,
-            bos_token_id=256, eos_token_id=257, initializer_range=0.2,
-        )
-    )  # fmt: skip
-    for layer in model.model.layers:
-        layer.input_layernorm.weight.data[:4] = 8.0
-    model.save_pretrained(tmp_path / "wide")
-    tokenizer.save_pretrained(tmp_path / "wide")
-    return tmp_path / "wide"
 
 
 @pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")

@@ -151,7 +151,7 @@ def _merged_exactly(adapted: Any, adapter: Adapter) -> Any:
             f"{what} ({_reason(error)}); give a checkpoint that it is merged into"
         ) from error
     moved = float((before - _logits(within)).square().mean().sqrt() / before.std())
-    if moved > NOISE.get(within.dtype, 1e-3):
+    if not moved <= NOISE.get(within.dtype, 1e-3):  # what is no number is no agreement
         raise HarnessError(
             f"{what}: logits then differ by {moved:.3g} standard deviations from those with the "
             "adapter beside its base; give a checkpoint that it is merged into"
