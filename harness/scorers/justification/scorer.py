@@ -170,8 +170,9 @@ class JustificationScorer:
         return _where_known(pairs, [_not_english(*pair) for pair in pairs], self._cosines)
 
     def _cosines(self, pairs: Sequence[Pair]) -> list[float]:
-        vectors = self._encoder([text for pair in pairs for text in pair])
-        return list(map(float, (vectors[0::2] * vectors[1::2]).sum(axis=1)))
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        vectors = dict(zip(texts, self._encoder(texts), strict=True))
+        return [float((vectors[answer] * vectors[other]).sum()) for answer, other in pairs]
 
     @cached_property
     def _encoder(self) -> SentenceEncoder:
