@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.scorers.encoder import encoder_digest
 from harness.scorers.justification.words import other_script, script_of, words_of
-from harness.scorers.languages import reading_identity, unreadable
+from harness.scorers.readable import reading_identity, unreadable
 from harness.types import (
     Direction,
     Generation,
