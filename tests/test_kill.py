@@ -23,7 +23,8 @@ SMALL = (
     "scorers.harmfulness.judge_backend.answer='#score: 2'",
 )  # fmt: skip
 WHOLE = (
-    "limit=16", "generation.max_new_tokens=16", "scorers.harmfulness.judge_backend.token_budget=8192"
+    "limit=16", "generation.max_new_tokens=16",
+    "scorers.harmfulness.judge_backend.token_budget=8192",
 )  # fmt: skip
 
 
