@@ -17,7 +17,7 @@ from harness.statistics import (
     accuracy,
     auc,
     f1,
-    intervals,
+    intervals_of,
     kappa,
     krippendorff_alpha,
     pearson,
@@ -172,7 +172,7 @@ def _figures(
     values = [statistic(*arrays) if n else nan for _, statistic, arrays in asked]
     ends: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(asked)
     if n > 1:
-        ends = intervals([(statistic, arrays) for _, statistic, arrays in asked], clusters)
+        ends = intervals_of([(statistic, arrays) for _, statistic, arrays in asked], clusters)
     return [
         Figure(name, None if isnan(value) else value, low, high, n, group)
         for (name, *_), value, (low, high) in zip(asked, values, ends, strict=True)

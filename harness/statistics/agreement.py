@@ -230,10 +230,10 @@ def interval(
         The ends; None where a tenth or more of the resamples cannot say, or all say the same: no
         spread in the sample, as of a perfect agreement, is no proof that there is none.
     """
-    return intervals([(statistic, arrays)], clusters)[0]
+    return intervals_of([(statistic, arrays)], clusters)[0]
 
 
-def intervals(
+def intervals_of(
     asked: Sequence[tuple[Statistic, Sequence[Values]]], clusters: NDArray[np.intp] | None = None
 ) -> list[Ends | tuple[None, None]]:
     """`interval` of several statistics, each with its arrays: all over the same resamples."""
