@@ -125,10 +125,10 @@ def _ways(
     """By name and rows of a batch: from the requests of one turn to their answers, in order."""
 
     def ours(requests: list[Request], settings: GenerationConfig) -> Answers:
-        given = {
-            g.sample_id: g.text for some in model.generate(requests, settings, 0) for g in some
+        texts = {
+            g.sample_id: g.text for batch in model.generate(requests, settings, 0) for g in batch
         }
-        return [given[request.sample_id] for request in requests]
+        return [texts[request.sample_id] for request in requests]
 
     def resent(requests: list[Request], settings: GenerationConfig) -> Answers:
         return ours([Request(r.sample_id, r.prompt) for r in requests], settings)

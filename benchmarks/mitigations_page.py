@@ -96,7 +96,7 @@ def main() -> None:
     for task, name, options in asked(given):
         started, worked = time.monotonic(), time.process_time()
         try:
-            chosen = [_with_fits(one, given, measured, to / "made") for one in options]
+            chosen = [_with_fits(option, given, measured, to / "made") for option in options]
             overrides = [*with_stacks(chosen), f"results={to / 'results'}", "report=false",
                          f"backend.dtype={given.get('dtype', 'float32')}"]  # fmt: skip
             cfg = configured(task, *overrides)

@@ -101,8 +101,8 @@ def _texts(folder: Path) -> Iterator[Text]:
                     yield Text(part["text"].strip(), float(part["toxicity"]), number, source)
     for row in read_file(folder / "gpt2_40prompts_x25generations.jsonl"):
         number += 1
-        made: Any = row["generations"]
-        for part in made:
+        generations: Any = row["generations"]
+        for part in generations:
             if part.get("toxicity") is not None and part["text"].strip():
                 yield Text(part["text"], float(part["toxicity"]), number, 2)
 

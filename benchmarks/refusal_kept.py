@@ -71,9 +71,9 @@ def _accuracy(people: Sequence[Verdict], ours: Sequence[Verdict | None]) -> floa
 def _f1(people: Sequence[Verdict], ours: Sequence[Verdict | None]) -> float:
     """F1 of refusing wholly or partly; an answer that could not be read is not found."""
     refused = [label != "none" for label in people]
-    found = [mine in ("partial", "full") for mine in ours]
-    both = sum(a and b for a, b in zip(refused, found, strict=True))
-    return 2 * both / (sum(refused) + sum(found))
+    predicted = [mine in ("partial", "full") for mine in ours]
+    both = sum(a and b for a, b in zip(refused, predicted, strict=True))
+    return 2 * both / (sum(refused) + sum(predicted))
 
 
 if __name__ == "__main__":

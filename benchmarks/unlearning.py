@@ -64,8 +64,8 @@ def main() -> None:
 def measured(work: Any) -> tuple[float, Answers]:
     """Processor seconds of some work, and what it gives."""
     started = time.process_time()
-    made = work()
-    return time.process_time() - started, made
+    answers = work()
+    return time.process_time() - started, answers
 
 
 def answered(model: HuggingFaceModel, requests: Sequence[Request]) -> Answers:
@@ -117,11 +117,11 @@ class Peer:
         for at, row in enumerate(rows):
             tokens[at, longest - len(row) :] = torch.tensor(row)
             mask[at, longest - len(row) :] = 1
-        made = self.network.generate(
+        generated = self.network.generate(
             tokens, attention_mask=mask, max_new_tokens=SETTINGS.max_new_tokens, do_sample=False,
             stop_strings=SETTINGS.stop, tokenizer=self.tokenizer, pad_token_id=self.encoder.pad,
         )  # fmt: skip
-        texts = self.tokenizer.batch_decode(made[:, longest:], skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)
         cut = (text.partition(SETTINGS.stop[0])[0] for text in texts)
         return {sample.id: text for sample, text in zip(part, cut, strict=True)}
 

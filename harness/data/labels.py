@@ -96,7 +96,7 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
     rows = read_file(path, "labels")
     items, left_out, wanted = [], Counter[str](), 0
     for number, row in enumerate(rows, 1):
-        if not _wanted(row, form):
+        if not _is_kept(row, form):
             continue
         wanted += 1
         where = f"record {number} of {path.name}"
@@ -145,19 +145,19 @@ def _check(form: LabelFormat) -> None:
 def _none_wanted(rows: Sequence[Mapping[str, object]], form: LabelFormat, path: Path) -> str:
     """Why no record of a file is kept, with what stands where other values were looked for."""
     for name, wanted in (form.keep or {}).items():
-        found = Counter(_said(_at(row, [name])) for row in rows)
+        counts = Counter(_in_words(_at(row, [name])) for row in rows)
         if not any(is_one_of(_at(row, [name]), wanted) for row in rows):
-            words = ", ".join(f"{word} ({n})" for word, n in found.most_common(4))
+            words = ", ".join(f"{word} ({n})" for word, n in counts.most_common(4))
             return (
                 f"format.keep.{name}={wanted} keeps none of the {len(rows)} records of "
-                f"{path.name}: {name!r} is {words}{', ...' if len(found) > 4 else ''}"
+                f"{path.name}: {name!r} is {words}{', ...' if len(counts) > 4 else ''}"
             )
     options = {"keep": form.keep, "part": form.part}
     given = " and ".join(f"format.{name}={value}" for name, value in options.items() if value)
     return f"{given or 'the format'} keeps none of the {len(rows)} records of {path.name}"
 
 
-def _said(value: object) -> str:
+def _in_words(value: object) -> str:
     return "not there" if value is None else repr(value)
 
 
@@ -215,7 +215,7 @@ def part_of(value: object, parts: int) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) % parts
 
 
-def _wanted(row: Mapping[str, object], form: LabelFormat) -> bool:
+def _is_kept(row: Mapping[str, object], form: LabelFormat) -> bool:
     if not all(is_one_of(_at(row, [name]), of) for name, of in (form.keep or {}).items()):
         return False
     if form.part:

@@ -44,7 +44,7 @@ def main() -> None:
 def _work(cfg: DictConfig) -> int:
     from harness.command import options_of
     from harness.mitigate.asked import Asked
-    from harness.mitigate.making import made
+    from harness.mitigate.making import fit_and_write
     from harness.mitigations.fitting.method import Method
     from harness.models.hf.model import HuggingFaceModel
     from harness.types import Model
@@ -63,7 +63,7 @@ def _work(cfg: DictConfig) -> int:
         method, given["method"], model, [Path(file) for file in data or ()],
         [Path(file) for file in given["exclude"]], cfg.limit, cfg.seed,
     )  # fmt: skip
-    made(asked, Path(cfg.out), cfg.forecast)
+    fit_and_write(asked, Path(cfg.out), cfg.forecast)
     return 0
 
 

@@ -30,12 +30,12 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
         )
     arguments = [str(option) for option in asked.get("options") or ()]
     chosen = {k: v for k, v in asked.items() if v is not None and k not in ("seeds", "options")}
-    what = (
+    question = (
         f"task={given['one_task']}"
         if given["one_task"]
         else f"experiment={HydraConfig.get().runtime.choices['experiment']}"
     )
-    options = [what, *(f"{name}={value}" for name, value in chosen.items())]
+    options = [question, *(f"{name}={value}" for name, value in chosen.items())]
     return [
         *options,
         f"results={quoted(given['results'])}",

@@ -159,13 +159,13 @@ def _alone(margins: Mapping[str, Any], task: str) -> dict[str, float]:
     check_overrides({"margins": of_task})
     if others := [other for other in of_task if other != task]:
         raise HarnessError(f"margins.{others[0]} is of another task than {task}, which is asked")
-    own = of_task.get(task) or {}
-    if empty := [name for name, margin in own.items() if margin is None]:
+    by_estimate = of_task.get(task) or {}
+    if empty := [name for name, margin in by_estimate.items() if margin is None]:
         raise HarnessError(
             f"margins.{task}.{empty[0]}=None: these margins stand alone, so that none is to be "
             "taken away; leave it out"
         )
-    return dict(own)
+    return dict(by_estimate)
 
 
 def _refuse_unknown(margins: Mapping[str, float], plan: Plan) -> None:

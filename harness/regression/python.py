@@ -111,7 +111,7 @@ def compare(
     return Compared(replace(comparison, doubts=doubts_of(comparison)))
 
 
-def _runs(side: Side, which: str) -> list[FinishedRun]:
+def _runs(side: Side, name: str) -> list[FinishedRun]:
     """The runs of a side.
 
     Raises:
@@ -119,10 +119,10 @@ def _runs(side: Side, which: str) -> list[FinishedRun]:
     """
     several = [side] if isinstance(side, str | Path | Results) else side
     if not isinstance(several, Sequence) or not several:
-        raise HarnessError(f"{which}={side!r} is no run; {GIVE}")
+        raise HarnessError(f"{name}={side!r} is no run; {GIVE}")
     for run in several:
         if not isinstance(run, str | Path | Results):
-            raise HarnessError(f"{which} has {run!r}, which is no run; {GIVE}")
+            raise HarnessError(f"{name} has {run!r}, which is no run; {GIVE}")
     return [run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several]
 
 

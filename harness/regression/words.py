@@ -105,11 +105,11 @@ def note_of(comparison: Comparison) -> str:
 def groups_told(comparison: Comparison) -> list[str]:
     """The groups that are regressions of their own, a line each."""
     worse = comparison.worse_parts
-    rest = len(worse) - MOST_NAMED
+    unlisted = len(worse) - MOST_NAMED
     return [
         *(f"{part.task}, {visible(part.name)}, {_of_part(comparison, part)}"
           for part in worse[:MOST_NAMED]),
-        *([f"{rest:,} more groups"] if rest > 0 else []),
+        *([f"{unlisted:,} more groups"] if unlisted > 0 else []),
     ]  # fmt: skip
 
 

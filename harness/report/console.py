@@ -120,8 +120,8 @@ def _grouping(grouping: Grouping) -> str:
     title = f"{ARROWS[worst['better']]} {worst['name']} by {worst['by']}"
     if worst["estimate"] is None:
         return f"{title} (none of {grouping.count} known)"
-    which = "highest" if worst["better"] == "neither" else "worst"
-    notes = [f"{which} of {grouping.count}"] if grouping.count > 1 else []
+    extreme = "highest" if worst["better"] == "neither" else "worst"
+    notes = [f"{extreme} of {grouping.count}"] if grouping.count > 1 else []
     notes += [f"{grouping.unknown} not known"] if grouping.unknown else []
     notes += [] if grouping.fitted else ["the model did not fit"]
     title = f"{title}: {visible(worst['group'])}"

@@ -143,7 +143,7 @@ def _seconds(
     those with one.
     """
     alike, same_model = [], []
-    made = {"alike": 0, "same": 0}
+    counts = {"alike": 0, "same": 0}
     for info in read_infos(plan.results):
         before = info.identity
         if before.get("model") != identity["model"]:
@@ -158,14 +158,19 @@ def _seconds(
             seconds = done["seconds"] + sum((session.get("score") or {}).values())
             if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):
                 alike.append(seconds / done["generations"])
-                made["alike"] += done["generations"]
+                counts["alike"] += done["generations"]
             if done.get("tokens"):
                 same_model.append(seconds / done["tokens"])
-                made["same"] += done["generations"]
+                counts["same"] += done["generations"]
     if alike:
         spent = (median(alike) * left, min(alike) * left, max(alike) * left)
-        return spent, len(alike), made["alike"], True
+        return spent, len(alike), counts["alike"], True
     if same_model and generated[1]:
         most = max(same_model) * generated[1]
-        return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False
+        return (
+            (median(same_model) * generated[1], 0.0, most),
+            len(same_model),
+            counts["same"],
+            False,
+        )
     return None, 0, 0, False

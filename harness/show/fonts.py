@@ -58,9 +58,9 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
     lacking = letters - _letters(USUAL)
     families = [USUAL]
     for family in FAMILIES if lacking else ():
-        if family in _known() and (those := _letters(family) & lacking):
+        if family in _known() and (covered := _letters(family) & lacking):
             families.append(family)
-            lacking -= those
+            lacking -= covered
     return Fonts(families, sorted({_script(letter) for letter in lacking}))
 
 

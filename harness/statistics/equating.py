@@ -242,18 +242,18 @@ def curves(levels: Levels, mixture: Floats, count: int, seed: int = 0) -> list[C
         seed: of the draws.
     """
     random = np.random.default_rng(seed)
-    left = levels.left()
-    means = np.bincount(levels.sources, left) / np.bincount(levels.sources)
+    residuals = levels.left()
+    means = np.bincount(levels.sources, residuals) / np.bincount(levels.sources)
     many = np.bincount(levels.prompts)[levels.prompts] >= MANY
-    shared = _shared((left - means[levels.sources])[many], levels.prompts[many])
+    shared = _shared((residuals - means[levels.sources])[many], levels.prompts[many])
     weights = (mixture / np.bincount(levels.sources))[levels.sources]
     codes = np.unique(levels.prompts, return_inverse=True)[1]
-    made = []
+    drawn_curves = []
     for _ in range(count):
         drawn = np.bincount(random.integers(0, codes.max() + 1, codes.max() + 1))
         drawn = np.pad(drawn, (0, codes.max() + 1 - len(drawn)))
-        made.append(_curve(levels, weights * drawn[codes], shared))
-    return made
+        drawn_curves.append(_curve(levels, weights * drawn[codes], shared))
+    return drawn_curves
 
 
 def _curve(levels: Levels, weights: Floats, shared: float) -> Curve:

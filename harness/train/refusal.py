@@ -88,9 +88,9 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
     yield from joined(of_people, drafts, draw)
     for row in safe[200:400]:  # without its first sentence a refusal only condemns and refers
         request, answer = _of_safe(row)
-        rest = SENTENCE.split(answer.strip())[1:]
-        if rest:
-            yield Labelled(request, " ".join(rest), "full", "joined")
+        later_sentences = SENTENCE.split(answer.strip())[1:]
+        if later_sentences:
+            yield Labelled(request, " ".join(later_sentences), "full", "joined")
     yield from drafts
 
 

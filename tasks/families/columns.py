@@ -129,10 +129,10 @@ def labels_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
 
 def columns_of(given: Mapping[str, object], where: str) -> dict[str, Column]:
     """The columns that a YAML describes; one of which it says nothing has its own name."""
-    made = {}
+    columns = {}
     for name, options in given.items():
         column = part_of(Column, options or {}, f"{where}.{name}")
         names = column.names or (name,)
         names = (names,) if isinstance(names, str) else names
-        made[name] = Column(names, column.levels, column.path, column.absent)
-    return made
+        columns[name] = Column(names, column.levels, column.path, column.absent)
+    return columns

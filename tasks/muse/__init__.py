@@ -154,11 +154,14 @@ class Muse:
         """A text whose beginning is shown."""
         if blank(row.get("prompt")):
             words = text_field(row, ("text",), where).split(" ")
-            shown = max(1, int(len(words) * BEGINNING))
-            begun, rest = " ".join(words[:shown]), " ".join(words[shown:])
+            begun_words = max(1, int(len(words) * BEGINNING))
+            begun, continuation = " ".join(words[:begun_words]), " ".join(words[begun_words:])
         else:
-            begun, rest = text_field(row, ("prompt",), where), text_field(row, ("gt",), where)
-        target = " ".join(rest.split()[: self.target_words])
+            begun, continuation = (
+                text_field(row, ("prompt",), where),
+                text_field(row, ("gt",), where),
+            )
+        target = " ".join(continuation.split()[: self.target_words])
         metadata = {**about, "asked": "verbatim", "written": True}
         return Sample(name, begun, target=target, cluster=cluster, metadata=metadata)
 

@@ -132,8 +132,8 @@ def read_card(path: Path) -> Card:
 
 
 def _card(name: str, fields: Mapping[str, Any], unread: list[str]) -> Card:
-    codes, rest = _codes(_joined(fields.get("categories")))
-    unread += [f"categories: {rest}"] if rest else []
+    codes, unread_codes = _codes(_joined(fields.get("categories")))
+    unread += [f"categories: {unread_codes}"] if unread_codes else []
     harms, pieces = pairs_of(_joined(fields.get("harms")))
     unread += [f"harms: {piece}" for piece in pieces]
     return Card(

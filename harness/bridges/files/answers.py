@@ -147,7 +147,7 @@ class _Reader:
             asked = self._prompt(row, columns.prompt, where)
             answers = [self._answer(row[columns.answer], row)]
             name = str(row["id"]) if has_ids else f"{number:06d}"
-            yield _kept(name, asked, row, answers)
+            yield _record(name, asked, row, answers)
 
     def of_lm_eval(self, source: Iterable[Row]) -> Iterator[dict[str, Any]]:
         """A row with a prompt and its answers for each document."""
@@ -159,7 +159,7 @@ class _Reader:
                 continue
             asked, answers = lm_eval.prompt_and_answers(row, where)
             rows_of_answers = [self._answer(answer, {}) for answer in answers]
-            yield _kept(f"{number:06d}", asked, row, rows_of_answers)
+            yield _record(f"{number:06d}", asked, row, rows_of_answers)
 
     def _prompt(self, row: Row, columns: Sequence[str], where: str) -> Content:
         """What a record asks: the text of one column, or the texts of two below each other."""
@@ -243,7 +243,7 @@ def _object(text: str) -> str | None:
     return "a list as text" if is_list else None
 
 
-def _kept(
+def _record(
     name: str,
     asked: Content,
     row: Row,

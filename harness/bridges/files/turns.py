@@ -92,8 +92,8 @@ def joined(parts: Sequence[object], where: str) -> str:
         kind = part.get("type") if isinstance(part, Mapping) else None
         text = part.get("text") if isinstance(part, Mapping) else None
         if kind not in TEXT_PARTS or not isinstance(text, str):
-            what = f"a part of type {kind!r}" if kind else shown(part)
-            raise HarnessError(f"{where} holds {what}, which is no text")
+            description = f"a part of type {kind!r}" if kind else shown(part)
+            raise HarnessError(f"{where} holds {description}, which is no text")
         texts.append(text)
     return "".join(texts)
 

@@ -62,14 +62,14 @@ def estimand_of(record: object) -> Estimand | None:
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return None
         better = given["better"]
-        given |= {"statistic": _made(kind, options), "strata": tuple(given.get("strata", ()))}
+        given |= {"statistic": _instance(kind, options), "strata": tuple(given.get("strata", ()))}
         estimand = Estimand(**given | {"better": Direction(better) if better else None})
         return estimand if as_record(estimand) == record else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _made(kind: type[Any], options: Mapping[str, Any]) -> object:
+def _instance(kind: type[Any], options: Mapping[str, Any]) -> object:
     """A statistic from its record, and what it is a statistic of from its own within."""
     values = {}
     for field in fields(kind):
@@ -78,7 +78,7 @@ def _made(kind: type[Any], options: Mapping[str, Any]) -> object:
         value = options[field.name]
         part = getattr(statistics, str(field.type), None)
         if isinstance(value, Mapping) and isinstance(part, type) and is_dataclass(part):
-            value = _made(part, value)
+            value = _instance(part, value)
         values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 

@@ -104,8 +104,8 @@ def change(cell: Cell) -> str:
     shown = f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+z.3f}"
     if cell.interval is None:
         same = cell.difference == 0 and cell.worse.clusters > 1  # no spread, and so no bound
-        told = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
-        return f"{shown} ({told})"
+        remark = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
+        return f"{shown} ({remark})"
     if cell.column.ratio:
         low, high = (f"{exp(end):.3f}" for end in cell.interval)
     else:
@@ -149,15 +149,15 @@ def _of_sides(sides: Sequence[Sides]) -> Table:
     """What each mitigation moved that it was not made for."""
     rows = []
     for side in sides:
-        got = side.with_word(SAFER, BETTER)
-        lost = side.with_word(WORSE)
+        better = side.with_word(SAFER, BETTER)
+        worse = side.with_word(WORSE)
         rows.append(
             [
                 side.row,
                 ", ".join(side.made_for),
                 _decimals(side.entanglement, 2),
-                _named(got),
-                _named(lost),
+                _named(better),
+                _named(worse),
                 str(len(side.with_word(NOT_WORSE))),
                 str(len(side.with_word(UNKNOWN))),
             ]

@@ -135,8 +135,8 @@ class Upper:
         seen = (group[:, None] == group) & (at[:, None] >= at)
         seen &= (owner[:, None] == owner) | (owner == -1)
         hidden = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
-        made = (torch.tensor(tokens), at, hidden, torch.tensor(places), torch.tensor(learned))
-        return Pack(parts, *(tensor.to(self.base.network.device) for tensor in made))
+        tensors = (torch.tensor(tokens), at, hidden, torch.tensor(places), torch.tensor(learned))
+        return Pack(parts, *(tensor.to(self.base.network.device) for tensor in tensors))
 
     @torch.no_grad()
     def _below(self, pack: Pack) -> Tensor:

@@ -102,10 +102,12 @@ class WhosHarryPotter:
                 batch = base.batch([rows[n] for n in part])
                 with strong.tuned.untuned():
                     before = learned_logits(base, batch)
-                made = generic(before, learned_logits(base, batch), self.strength).argmax(-1).cpu()
+                generic_tokens = (
+                    generic(before, learned_logits(base, batch), self.strength).argmax(-1).cpu()
+                )
                 tokens = batch.tokens[:, 1:][batch.learned[:, 1:]].cpu()
-                same += int((made == tokens).sum())
+                same += int((generic_tokens == tokens).sum())
                 each = batch.learned[:, 1:].sum(1).tolist()
-                for number, its in zip(part, torch.split(made, each), strict=True):
+                for number, its in zip(part, torch.split(generic_tokens, each), strict=True):
                     labels[number] = its
         return labels, round(1 - same / sum(map(len, labels)), 3)

@@ -202,20 +202,21 @@ class Encoder:
         Raises:
             Unrenderable: a message is left out or changed all the same.
         """
-        what = f"the chat template of model={self.name!r}"
+        subject = f"the chat template of model={self.name!r}"
         self._note(*notes_on_unset(self.tokenizer, self.name))
         try:
             text = self._apply(turns)
-            check_rendered(turns, text, what)
+            check_rendered(turns, text, subject)
             return text, turns
         except Unrenderable as error:
             if (folded := without_system(turns)) is None:
                 raise
             with suppress(Unrenderable):
                 text = self._apply(folded)
-                check_rendered(folded, text, what)
+                check_rendered(folded, text, subject)
                 self._note(
-                    f"{what} has no place for a system text, which went before the first user turn"
+                    f"{subject} has no place for a system text, which went before the first user "
+                    "turn"
                 )
                 return text, folded
             raise error

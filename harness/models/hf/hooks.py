@@ -49,8 +49,8 @@ class Beside:
 
     def logits(self) -> torch.Tensor:
         """Its logits, float32."""
-        made = self.outputs if self.head is None else self.head(self.outputs)
-        return made.float()
+        logits = self.outputs if self.head is None else self.head(self.outputs)
+        return logits.float()
 
 
 @runtime_checkable

@@ -110,7 +110,7 @@ class Lane:
     def unread(self, prompt: Tokens) -> int:
         """Tokens that are run when the prompt is begun with next."""
         beginning = self._beginnings[prompt]
-        return len(beginning.leaf.own) if beginning.outputs is None else 0
+        return len(beginning.leaf.own_tokens) if beginning.outputs is None else 0
 
     def continued(self, prompt: Tokens) -> int:
         """Tokens of an earlier turn that are laid beside the prompt when it is run next."""
@@ -210,7 +210,7 @@ class Lane:
         held: dict[Beginning, range] = {}
         first = 0
         for beginning, of_last in zip(new, outputs, strict=True):
-            tokens, parent = beginning.leaf.own, beginning.leaf.parent
+            tokens, parent = beginning.leaf.own_tokens, beginning.leaf.parent
             beginning.outputs, end = of_last, first + len(tokens)
             if beginning.repeated:
                 start = parent.end if parent else 0

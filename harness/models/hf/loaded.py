@@ -245,7 +245,7 @@ class LoadedModel:
             if depth == 0:
                 self.beginnings.keep(shared, MOST_TOKENS * self.scale)
         parents = [leaf.parent for leaf in leaves]
-        out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
+        out = self._pass([leaf.own_tokens for leaf in leaves], parents, counts, counts)
         for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):
             leaf.seen = seen
         return out

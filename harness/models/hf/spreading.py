@@ -198,8 +198,8 @@ def _parts(prefix: str, module: Any, whole: set[str]) -> Iterator[tuple[str, lis
     if not divided or divided[0] is module:
         yield prefix, list(module.parameters())
         return
-    own = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
-    for name, tensor in own:  # accelerate wants a place for buffers, too
+    tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    for name, tensor in tensors:  # accelerate wants a place for buffers, too
         yield f"{prefix}.{name}".lstrip("."), [tensor]
     for name, child in module.named_children():
         yield from _parts(f"{prefix}.{name}".lstrip("."), child, whole)

@@ -45,9 +45,9 @@ def refuse_rounded(old: torch.Tensor, key: str, mitigation: object, name: str) -
     """
     beside = ".base_layer." in key
     if beside or not old.is_floating_point() or old.element_size() < 2:
-        what = "has an adapter beside it" if beside else "is quantised"
+        fault = "has an adapter beside it" if beside else "is quantised"
         raise HarnessError(
-            f"{named(mitigation)} changes {key!r} of model={name!r}, which {what}; give the model "
+            f"{named(mitigation)} changes {key!r} of model={name!r}, which {fault}; give the model "
             "in plain weights (without backend.quantize, or as it was before)"
         )
 

@@ -55,7 +55,7 @@ def _fill(leaves: Sequence[Leaf], loaded: LoadedModel) -> list[Leaf]:
     room = loaded.held_tokens * share_of(loaded)
     segments: set[Segment] = set()
     for count, leaf in enumerate(leaves):
-        tokens += len(leaf.own)
+        tokens += len(leaf.own_tokens)
         logits += leaf.needed * loaded.vocabulary * models
         segments.update(leaf.parent.chain() if leaf.parent else [])
         # Segments of several groups are laid side by side, which takes their room once more.

@@ -84,12 +84,12 @@ class LmEvalModel:
         """
         self._check_type()
         day = parse_day(self.today).isoformat()
-        rest = {key: self.args[key] for key in sorted(self.args) if key != "pretrained"}
+        arguments = {key: self.args[key] for key in sorted(self.args) if key != "pretrained"}
         return {
             "backend": "lm_eval",
             "type": self.type,
             "weights": self._weights,
-            "args": json.dumps(rest, sort_keys=True, default=str),
+            "args": json.dumps(arguments, sort_keys=True, default=str),
             "batch_size": str(self.batch_size),
             "lm_eval": version("lm_eval"),
         } | ({"today": day} if day != DAY or CLOCK in self._template else {})
@@ -130,11 +130,11 @@ class LmEvalModel:
                 calls.check_writing(generation, [request for request, _ in writing])
             for request in {_roles(request): request for request in requests}.values():
                 calls.context(request)
-            what = f"lm-eval's {self.type}"
-            yield from Asking(calls.weigh, what).all(chunks(weighing, self.chunk))
+            subject = f"lm-eval's {self.type}"
+            yield from Asking(calls.weigh, subject).all(chunks(weighing, self.chunk))
             # A seed of torch's is the whole process's: each answer is then asked alone.
             size = 1 if generation.temperature and calls.seeds == "torch" else self.chunk
-            ask = Asking(lambda some: calls.write(some, generation, seed), what)
+            ask = Asking(lambda chunk: calls.write(chunk, generation, seed), subject)
             yield from ask.all(chunks(writing, size))
 
     @property

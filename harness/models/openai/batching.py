@@ -132,11 +132,11 @@ class Batching:
         file = self._call(
             "written to the server", self.client.files.create, file=batch.path, purpose="batch"
         )
-        made = self._call(
+        created = self._call(
             "sent", self.client.batches.create, input_file_id=file.id, endpoint=url,
             completion_window="24h", metadata={"requests": batch.digest},
         )  # fmt: skip
-        batch.server_id = made.id
+        batch.server_id = created.id
         batch.save()
 
     def _end_where_late(self, pending: Sequence[Batch], until: float) -> None:
@@ -193,7 +193,7 @@ class Batching:
                         results[result["custom_id"]] = result
         return results
 
-    def _call(self, what: str, call: Any, *args: Any, **options: Any) -> Any:
+    def _call(self, action: str, call: Any, *args: Any, **options: Any) -> Any:
         """What the server answers to a call about a batch.
 
         Raises:
@@ -204,12 +204,12 @@ class Batching:
         try:
             return call(*args, **options)
         except openai.APIError as error:
-            raise self._unanswered(what, error) from None
+            raise self._unanswered(action, error) from None
 
-    def _unanswered(self, what: str, error: Exception) -> HarnessError:
+    def _unanswered(self, action: str, error: Exception) -> HarnessError:
         words = self.asker.plain(str(getattr(error, "body", None) or error))
         return HarnessError(
-            f"a batch could not be {what} at {self.exchange.address}: {words}; backend.batch="
+            f"a batch could not be {action} at {self.exchange.address}: {words}; backend.batch="
             "false asks without batches"
         )
 

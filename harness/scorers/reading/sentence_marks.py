@@ -86,8 +86,8 @@ def _numbers(value: str, name: str) -> frozenset[int] | None:
         return None
     numbers: set[int] = set()
     for part in re.findall(NUMBER, value):
-        first, *rest = map(int, re.findall(r"\d+", part))
-        last = rest[0] if rest else first
+        first, *last_if_range = map(int, re.findall(r"\d+", part))
+        last = last_if_range[0] if last_if_range else first
         if last < first:
             return None
         numbers.update(range(first, last + 1))

@@ -110,8 +110,8 @@ def _stated(text: str) -> list[str]:
     """What stands in marks and fields, and behind the noun of what is asked for."""
     marks = marked(text, FIELDS)
     contents = [mark.content for mark in marks if mark.content.strip()]
-    rest = unmarked(text, marks)
-    return [*contents, *(rest[match.end() :] for match in STATED.finditer(rest))]
+    unmarked_text = unmarked(text, marks)
+    return [*contents, *(unmarked_text[match.end() :] for match in STATED.finditer(unmarked_text))]
 
 
 def _pattern(label: str) -> str:

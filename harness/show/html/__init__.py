@@ -29,7 +29,7 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
         data: what the script reads, as JSON.
         given: what the template shows.
     """
-    own_code = f"const DataTable = harnessTable;\n{_own('tables.js')}{_own(script)}"
+    own_code = f"const DataTable = harnessTable;\n{_asset('tables.js')}{_asset(script)}"
     code = f"{_component()}\n{{\n{own_code}}}\n"
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return (
@@ -118,8 +118,8 @@ def _component() -> str:
 @cache
 def _own_style() -> str:
     css = files("itables").joinpath("html/dt_bundle.css").read_text(encoding="utf-8")
-    return f"{css}\n{_own('page.css')}"
+    return f"{css}\n{_asset('page.css')}"
 
 
-def _own(name: str) -> str:
+def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
