@@ -79,8 +79,8 @@ def main() -> None:
             dialogues = _dialogues(asked.dialogues, asked.turns)
             measured = run(partial(_talk, asked, dialogues, way), size, asked.clock)
             loaded.beginnings.clear()
-            shown = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
-            print(json.dumps(shown), flush=True)
+            line = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
+            print(json.dumps(line), flush=True)
             if name not in best or measured.least < best[name].least:
                 best[name] = measured
                 if name == "ours":

@@ -233,8 +233,8 @@ def print_row(row: dict[str, Any]) -> None:
         f"{row['matrix_tflop']} TFLOP/s; attention {row['attention']}"
     )
     for work, rates in row["tokens_per_second"].items():
-        shown = "".join(f"{way:>10}{rate:>12,.0f}" for way, rate in rates.items())
-        print(f"  {work:22}{shown}", flush=True)
+        cells = "".join(f"{way:>10}{rate:>12,.0f}" for way, rate in rates.items())
+        print(f"  {work:22}{cells}", flush=True)
 
 
 def name_of(device: str) -> str:

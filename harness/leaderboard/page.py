@@ -238,10 +238,10 @@ def _cell(cell: Cell | None) -> dict[str, Any] | None:
 def _in_words(cell: Cell | None) -> str:
     if cell is None:
         return "not scored by this"
-    shown = _cell(cell) or {}
-    interval = f" ({shown['interval']})" if shown["interval"] else ""
+    texts = _cell(cell) or {}
+    interval = f" ({texts['interval']})" if texts["interval"] else ""
     value = f"{number(cell.estimate.estimate)}{interval}"
-    notes = ("judged by itself" if cell.itself else "", shown["lost"], shown["rank"])
+    notes = ("judged by itself" if cell.itself else "", texts["lost"], texts["rank"])
     return ", ".join(filter(None, (value, *notes)))
 
 

@@ -63,11 +63,11 @@ class Sides:
     """The runs of both sides; the models stay in memory where both fit.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
     """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
         self.parts: Parts = {}
         self.plans = {side: self._plans(side) for side in SIDES}
         self.stay = fits([plans[0] for plans in self.plans.values()])
@@ -97,13 +97,13 @@ class Sides:
 
     def _plans(self, side: str) -> list[Plan]:
         """A plan a task and seed."""
-        asked = self.given[side]
+        asked = self.settings[side]
         if not isinstance(asked, Mapping):
             raise HarnessError(
                 f"{side}={asked!r}: early_stop=true asks models, and a finished run has nothing "
                 f"left to be asked; give {side}.model=..."
             )
-        options = options_of(self.given, side, asked)
+        options = options_of(self.settings, side, asked)
         return [
             plan
             for seed in seeds_of(asked)
@@ -133,17 +133,17 @@ def fits(plans: Sequence[Plan]) -> bool:
     return bool(weights <= MEMORY_SHARE * free_bytes(torch.device(best_device())))
 
 
-def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
+def compare_early(settings: Mapping[str, Any], overrides: Overrides) -> Comparison:
     """Ask both sides in blocks until pass or regression is sure, or all is asked.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
         overrides: the margins that the command line gives.
 
     Raises:
         HarnessError: a side names no model, or nothing of a task is gated.
     """
-    sides = Sides(given)
+    sides = Sides(settings)
     tasks = sides.asked()
     while True:
         for task in tasks.values():
@@ -155,8 +155,8 @@ def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
         comparison = look(runs, tasks, overrides)
         at = ", ".join(f"{t.size:,} of {t.whole:,} of {name}" for name, t in tasks.items())
         print(f"look at {at}: {WORDS[comparison.verdict]}", flush=True)
-        left = [task for task in tasks.values() if not task.passed and not task.is_whole]
-        if comparison.verdict is not Verdict.INCONCLUSIVE or not left:
+        undecided = [task for task in tasks.values() if not task.passed and not task.is_whole]
+        if comparison.verdict is not Verdict.INCONCLUSIVE or not undecided:
             return replace(comparison, saving=saving_of(runs, tasks))
 
 

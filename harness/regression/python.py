@@ -98,14 +98,14 @@ def compare(
     both = [*sides[0], *sides[1]]
     tasks = {run.question["task"] for run in both}
     written = {"margins": {} if margins is None else margins, "guards": guards or {}}
-    given = {kind: by_task(of_kind, tasks, kind) for kind, of_kind in written.items()}
-    for kind, of_kind in given.items():
+    by_kind = {kind: by_task(of_kind, tasks, kind) for kind, of_kind in written.items()}
+    for kind, of_kind in by_kind.items():
         if others := sorted(map(str, set(of_kind) - tasks)):
             raise HarnessError(
                 f"{kind}.{others[0]} is of no task that they were asked ({', '.join(tasks)}); "
                 "give them by task and estimate"
             )
-    of_margins, of_guards = margins_of(both, given)
+    of_margins, of_guards = margins_of(both, by_kind)
     check_gated(both, of_margins, of_guards)
     comparison = judge(*sides, of_margins, of_guards, reading)
     return Compared(replace(comparison, doubts=doubts_of(comparison)))

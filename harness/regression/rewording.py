@@ -142,11 +142,11 @@ def _same_in_meaning(
 
 def _texts(runs: Sequence[FinishedRun], ids: Sequence[str]) -> Texts:
     texts: dict[str, list[str]] = {}
-    wanted = pa.array(ids, pa.string())
+    value_set = pa.array(ids, pa.string())
     for run in runs:
         rows = []
         for part in run.generation_parts():
-            chosen = pc.is_in(part["sample_id"], value_set=wanted)
+            chosen = pc.is_in(part["sample_id"], value_set=value_set)
             rows += part.filter(chosen).select(["sample_id", "index", "text"]).to_pylist()
         for row in sorted(rows, key=lambda row: int(row["index"])):
             texts.setdefault(row["sample_id"], []).append(row["text"] or "")
@@ -168,11 +168,11 @@ def alike_in_meaning(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     for at, two in enumerate(pairs):
         if not alike[at] and all(map(str.strip, two)):
             alike[at] = all(read_refusal(text).verdict == "full" for text in two)
-    left = [
+    undecided = [
         at for at, two in enumerate(pairs)
         if not alike[at] and all(text.strip() and unreadable(text) is None for text in two)
     ]  # fmt: skip
-    for at, cosine in zip(left, _cosines([pairs[at] for at in left]), strict=True):
+    for at, cosine in zip(undecided, _cosines([pairs[at] for at in undecided]), strict=True):
         alike[at] = cosine >= ALIKE
     return alike
 

@@ -68,8 +68,12 @@ def doubts_told(comparison: Comparison) -> list[str]:
     first, other = (WORDS[v] for v in (comparison.first_verdict, second.comparison.verdict))
     differ = "" if first == other else ": the readings differ, and so neither holds"
     scorers = ", ".join(dict.fromkeys(change.scorer_id for change in comparison.changes))
-    others = ", ".join(dict.fromkeys(change.scorer_id for change in second.comparison.changes))
-    sentence = f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({others}){differ}"
+    other_scorers = ", ".join(
+        dict.fromkeys(change.scorer_id for change in second.comparison.changes)
+    )
+    sentence = (
+        f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({other_scorers}){differ}"
+    )
     return [visible(sentence), *lines]
 
 

@@ -77,7 +77,7 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     requests, least, most, longest, written = 0, 0, 0, (0, 0), 0
     before: dict[str, int] = {}
     for first, window in samples.windows():
-        wanted = [
+        to_ask = [
             request
             for sample, lacks in zip(window, todo[first : first + len(window)], strict=True)
             if lacks.any()
@@ -85,7 +85,7 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
         ]
         for sample in window:
             before[sample.id] = before.get(sample.after, 0) + 1 if sample.after else 0
-        for request, (low, high) in zip(wanted, _tokens(count, wanted), strict=True):
+        for request, (low, high) in zip(to_ask, _tokens(count, to_ask), strict=True):
             high += before.get(request.sample_id, 0) * plan.generation.max_new_tokens
             times = len(request.indices) if each else 1
             requests, least, most = requests + times, least + low * times, most + high * times
@@ -135,7 +135,7 @@ def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds)
 
 
 def _seconds(
-    plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds, at: set[str]
+    plan: Plan, identity: Mapping[str, Any], generations: int, generated: Bounds, at: set[str]
 ) -> tuple[tuple[float, float, float] | None, int, int, bool]:
     """Median, least and most seconds by earlier sessions; their number, generations, if alike.
 
@@ -163,7 +163,7 @@ def _seconds(
                 same_model.append(seconds / done["tokens"])
                 counts["same"] += done["generations"]
     if alike:
-        spent = (median(alike) * left, min(alike) * left, max(alike) * left)
+        spent = (median(alike) * generations, min(alike) * generations, max(alike) * generations)
         return spent, len(alike), counts["alike"], True
     if same_model and generated[1]:
         most = max(same_model) * generated[1]

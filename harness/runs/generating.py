@@ -81,10 +81,10 @@ def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], in
     for finished in plan.asked_model.generate(requests, plan.generation, plan.seed):
         answers, alone = [], 0
         for whole in joined.take(finished):
-            given = stopped(whole, plan.generation.stop)
-            generation = plan.thinking.part(given)
-            if generation is not given:
-                alone += plan.thinking.ended_alone(given, generation)
+            cut = stopped(whole, plan.generation.stop)
+            generation = plan.thinking.part(cut)
+            if generation is not cut:
+                alone += plan.thinking.ended_alone(cut, generation)
             asked = wanted.pop((generation.sample_id, generation.index), None)
             if asked is None:
                 raise HarnessError(

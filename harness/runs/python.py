@@ -190,9 +190,9 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
             "model, as AutoModelForCausalLM.from_pretrained gives one"
         )
     if not ours and not hasattr(tokenizer, "apply_chat_template"):
-        given = "" if tokenizer is None else f", and {type(tokenizer).__name__} is none"
+        detail = "" if tokenizer is None else f", and {type(tokenizer).__name__} is none"
         raise HarnessError(
-            f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){given}"
+            f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){detail}"
         )
     refuse_unread(overrides, f"this {type(model).__name__}", () if ours else OF_MEMORY)
 

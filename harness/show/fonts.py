@@ -75,10 +75,10 @@ def _known() -> frozenset[str]:
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     listed = {entry.fname for entry in fontManager.ttflist}
-    wanted = {"NotoSansCJK", *(family.replace(" ", "") for family in FAMILIES)}
+    names = {"NotoSansCJK", *(family.replace(" ", "") for family in FAMILIES)}
     for path in findSystemFonts():
         name, _, style = Path(path).stem.partition("-")
-        if path not in listed and name in wanted and style in ("", "Regular"):
+        if path not in listed and name in names and style in ("", "Regular"):
             fontManager.addfont(path)
     return frozenset(entry.name for entry in fontManager.ttflist)
 

@@ -166,13 +166,13 @@ class _Sampler:
         self, values: Floats, totals: Floats, cells: Floats, clusters: Floats, groups: Floats
     ) -> _Spread:
         """The standard deviations, each with a flat prior."""
-        left = self.squares + float(values @ values) - 2 * float((totals * cells).sum())
-        left += float((self.counts * cells**2).sum())
+        residual = self.squares + float(values @ values) - 2 * float((totals * cells).sum())
+        residual += float((self.counts * cells**2).sum())
         away = (cells - clusters - groups)[self.there]
         return _Spread(
             self._deviation(float((clusters**2).sum()), len(clusters)),
             self._deviation(float(away @ away), len(away)),
-            self._deviation(left, self.n),
+            self._deviation(residual, self.n),
         )
 
     def _deviation(self, squares: float, count: int) -> float:

@@ -269,13 +269,13 @@ def calibrated(
     line = torch.zeros(2, dtype=torch.float64)
     line[0] = 1.0
     line.requires_grad_()
-    values, wanted = torch.tensor(mixed), torch.tensor(truth)
+    values, targets = torch.tensor(mixed), torch.tensor(truth)
     optimizer = torch.optim.LBFGS([line], max_iter=100)
 
     def closure() -> float:
         optimizer.zero_grad()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            line[0] * values + line[1], wanted
+            line[0] * values + line[1], targets
         )
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())

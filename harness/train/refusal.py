@@ -115,11 +115,11 @@ def joined(
     openings = [str(row["opening"]) for row in read_file(OPENINGS)]
     for _ in range(n):
         row, refusal, turn = draw.choice(complying), draw.choice(refusals), draw.choice(TURNS)
-        given = row.answer[0].lower() + row.answer[1:] if turn else row.answer
+        answer = row.answer[0].lower() + row.answer[1:] if turn else row.answer
         if draw.random() < 0.25:
             yield Labelled(row.request, f"{row.answer} {refusal}", "partial", "joined")
         else:
-            yield Labelled(row.request, f"{refusal} {turn}{given}", "partial", "joined")
+            yield Labelled(row.request, f"{refusal} {turn}{answer}", "partial", "joined")
         row = draw.choice(complying)
         opening = draw.choice(openings).format(t=draw.choice(TOPICS))
         gap = draw.choice((" ", "\n\n"))

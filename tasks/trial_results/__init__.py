@@ -144,10 +144,10 @@ class TrialResults:
         else:
             lines.append(_numbers_asked(kind))
         lead = (Message("assistant", "Answer:"),) if weighed else ()
-        shown = _shown(kind) if self.shots and asked == "numbers" else ()
+        examples = _shown(kind) if self.shots and asked == "numbers" else ()
         return Sample(
             id=f"{name}-{asked}",
-            prompt=(*shown, Message("user", "\n".join(lines)), *lead),
+            prompt=(*examples, Message("user", "\n".join(lines)), *lead),
             target=LETTERS[kind] if asked == "type" else _reference(row, kind),
             choices=tuple(f" {letter}" for letter in KINDS) if weighed else (),
             cluster=name_field(row, "pmcid", name),

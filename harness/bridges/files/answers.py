@@ -22,8 +22,8 @@ from harness.bridges.files.turns import (
     OBJECT,
     Content,
     answer_text,
+    excerpt,
     prompt_content,
-    shown,
 )
 from harness.data import blank, nested, walk_file
 from harness.types import HarnessError
@@ -178,19 +178,19 @@ class _Reader:
     def _answer(self, value: object, row: Row) -> dict[str, str | None]:
         """A text, or why there is none."""
         if blank(value) and isinstance(row.get("error"), str) and not blank(row["error"]):
-            return {"text": None, "error": f"the file's error is {shown(row['error'])}"}
+            return {"text": None, "error": f"the file's error is {excerpt(row['error'])}"}
         text = answer_text(value)
         if text is None:
-            return {"text": None, "error": f"the file has {shown(value)} for an answer"}
+            return {"text": None, "error": f"the file has {excerpt(value)} for an answer"}
         if isinstance(value, str):
             text = self._unpacked(text)
         if self.failed_texts and (kind := failure(text) or _object(text)):
             self.failures[text.strip().partition("\n")[0][:40]] += 1
-            return {"text": None, "error": f"the file has {shown(text)} for an answer: {kind}"}
+            return {"text": None, "error": f"the file has {excerpt(text)} for an answer: {kind}"}
         try:
             text.encode()
         except UnicodeEncodeError:
-            return {"text": None, "error": f"the file has {shown(text)}, which is not text"}
+            return {"text": None, "error": f"the file has {excerpt(text)}, which is not text"}
         return {"text": text, "error": None}
 
     def _unpacked(self, text: str) -> str:

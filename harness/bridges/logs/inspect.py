@@ -112,8 +112,8 @@ def _add(log: Log, sample: Mapping[str, Any]) -> None:
         if messages[-1].get("role") == "system":
             break
         messages = messages[:-1]
-    given = _resolved(sample.get("input"), attached)
-    asked: Any = turns(messages) if messages else given
+    sample_input = _resolved(sample.get("input"), attached)
+    asked: Any = turns(messages) if messages else sample_input
     if isinstance(asked, list) and not messages:
         asked = turns(asked)
     described = {f"inspect {k}": v for k, v in (sample.get("metadata") or {}).items()}

@@ -71,14 +71,14 @@ def sides_of(system: System, cells: Sequence[Cell]) -> Sides:
         system: with what it is made for.
         cells: of its row.
     """
-    others = [cell for cell in cells if cell.column.kind not in system.made_for]
+    untargeted = [cell for cell in cells if cell.column.kind not in system.made_for]
     known = [
         (cell.difference / cell.column.margin, cell.worse.stderr / cell.column.margin)
-        for cell in others
+        for cell in untargeted
         if cell.difference is not None and cell.worse.stderr is not None
     ]
     moved = entanglement([change for change, _ in known], [error for _, error in known])
-    return Sides(system.name, system.made_for, others, moved if isfinite(moved) else None)
+    return Sides(system.name, system.made_for, untargeted, moved if isfinite(moved) else None)
 
 
 def tph_of(row: str, pairs: Sequence[Pair]) -> Tph:

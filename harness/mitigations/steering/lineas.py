@@ -149,9 +149,9 @@ def fit(
         optimizer.step()
         maps.shrink(rate * settings.lasso, rate * settings.group)
         if step in (0, settings.steps // 2):
-            left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
+            seconds = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
             logger.warning("transport: step %d of %d, loss %.4g, %.0f s left",
-                           step + 1, settings.steps, loss.item(), left)  # fmt: skip
+                           step + 1, settings.steps, loss.item(), seconds)  # fmt: skip
     return _stored(maps, layers)
 
 

@@ -117,10 +117,10 @@ def train(
         optimizer.step()
         net.normalise()
         if step in (20, settings.steps // 2):
-            left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
+            seconds = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
             log(
                 f"sparse autoencoder: step {step + 1} of {settings.steps}, loss {loss.item():.4f}, "
-                f"{left:.0f} s left"
+                f"{seconds:.0f} s left"
             )
     autoencoder = net.finished(states.mean(0), scale)
     codes = autoencoder.encode(held_out)

@@ -101,8 +101,8 @@ class Transport:
         if self.file is None:
             maps = dict(self._fitted())
         else:
-            given = fitted.read(Path(self.file), ())
-            layers = [_number(name.partition(".")[2], self.file) for name in sorted(given)]
+            tensors = fitted.read(Path(self.file), ())
+            layers = [_number(name.partition(".")[2], self.file) for name in sorted(tensors)]
             chosen = checked_layers(self.model, layers if self._wanted is None else self._wanted)
             names = [f"{kind}.{layer}" for layer in chosen for kind in ("scale", "shift")]
             maps = {name: fitted.read(Path(self.file), names)[name] for name in names}

@@ -70,8 +70,8 @@ class WhosHarryPotter:
             for part in forgetting.parts(numbers):
                 batch = forgetting.base.batch([forgetting.forget[n] for n in part])
                 logits = learned_logits(forgetting.base, batch)
-                wanted = torch.cat([labels[n] for n in part]).to(logits.device)
-                yield torch.nn.functional.cross_entropy(logits, wanted, reduction="sum") / count
+                targets = torch.cat([labels[n] for n in part]).to(logits.device)
+                yield torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / count
 
         return {"labels_that_differ_from_the_text": changed, **forgetting.train(loss)}
 

@@ -105,9 +105,9 @@ def check_adapter(folder: Path, name: str, is_local: bool) -> None:
         return
     file = folder / WEIGHTS
     if not file.is_file():
-        others = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
+        files = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
         raise HarnessError(
-            f"model={name!r} is an adapter without {WEIGHTS} (there: {others}); save it with "
+            f"model={name!r} is an adapter without {WEIGHTS} (there: {files}); save it with "
             "save_pretrained, for other weight files can run code when they are read"
         )
     check_whole(file, f"model={name!r}")

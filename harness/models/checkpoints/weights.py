@@ -215,11 +215,11 @@ def check_loaded(model: Any, auto: Any, name: str, args: Mapping[str, Any]) -> N
     if any(args.get(key) for key in REMADE) or getattr(model.config, "quantization_config", None):
         return
     options = ("revision", "trust_remote_code", "subfolder")
-    given = {key: args[key] for key in options if key in args}
+    arguments = {key: args[key] for key in options if key in args}
     pretrained = args["pretrained"]
     with unlogged():
         bare, report = auto.from_pretrained(
-            pretrained, device_map="meta", **{**REPORTED, "use_safetensors": None}, **given
+            pretrained, device_map="meta", **{**REPORTED, "use_safetensors": None}, **arguments
         )
     refuse_other_weights(report, Path(pretrained), f"model={name!r}", type(bare).__name__)
 

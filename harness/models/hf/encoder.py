@@ -99,8 +99,8 @@ class Encoder:
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, without special ones but for marks of thinking."""
         if not self._marks.isdisjoint(tokens):
-            shown = [t for t in tokens if t in self._marks or t not in self._dropped]
-            return str(self.tokenizer.decode(shown, skip_special_tokens=False))
+            visible_tokens = [t for t in tokens if t in self._marks or t not in self._dropped]
+            return str(self.tokenizer.decode(visible_tokens, skip_special_tokens=False))
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def ends(self, declared: Sequence[int] | int | None) -> list[int]:

@@ -212,8 +212,8 @@ class LoadedModel:
         Returns:
             Logits, shape (len(last), vocabulary).
         """
-        wanted = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
-        keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
+        last_tokens = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
+        keep = {"logits_to_keep": last_tokens} if self.keeps_logits else {}
         logits: torch.Tensor = self.model(
             input_ids=torch.tensor([tokens], device=self.device),
             position_ids=torch.tensor([positions], device=self.device),
@@ -221,7 +221,7 @@ class LoadedModel:
             work=work,
             **keep,
         ).logits[0]
-        return logits if self.keeps_logits else logits[wanted]
+        return logits if self.keeps_logits else logits[last_tokens]
 
     def prefill(
         self, leaves: Sequence[Leaf], counts: Sequence[int]

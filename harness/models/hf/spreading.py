@@ -53,11 +53,11 @@ def places_of(device: str, memory: str | Sequence[str] | None) -> list[Place]:
         HarnessError: one is not here.
     """
     names = parse_devices(device)
-    given, here = parse_memory(memory, names), devices_here()
+    stated_rooms, here = parse_memory(memory, names), devices_here()
     if names == (SPLIT,):
         names = (*here, DISK)
     refuse_missing(device, names, here)
-    rooms = given or [
+    rooms = stated_rooms or [
         inf if name == DISK else free_bytes(torch.device(name)) * WEIGHTS_SHARE for name in names
     ]
     return [Place(name, room) for name, room in zip(names, rooms, strict=True)]

@@ -87,8 +87,8 @@ def _weigh(
         beside = weighed_beside(loaded, [(weighing, choice) for _, weighing, choice in weighed])
         logits = torch.cat(
             [
-                hooked(loaded, logits[end - len(choice) : end], weighing, choice, given)
-                for (end, weighing, choice), given in zip(weighed, beside, strict=True)
+                hooked(loaded, logits[end - len(choice) : end], weighing, choice, auxiliaries)
+                for (end, weighing, choice), auxiliaries in zip(weighed, beside, strict=True)
             ]
         )
         positions = list(range(len(tokens)))

@@ -56,8 +56,8 @@ class LmEvalModel:
         chunk: int = 64,
         today: str = DAY,
     ) -> None:
-        given = {key: value for key, value in (args or {}).items() if value is not None}
-        if secrets := [key for key in given if SECRET.search(key)]:
+        arguments = {key: value for key, value in (args or {}).items() if value is not None}
+        if secrets := [key for key in arguments if SECRET.search(key)]:
             raise HarnessError(
                 f"backend.args.{secrets[0]} would be written into results; lm-eval reads keys from "
                 "the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY)"
@@ -65,10 +65,10 @@ class LmEvalModel:
         if chunk < 1:
             raise HarnessError(f"backend.chunk={chunk} must be at least 1")
         self.type = type
-        self.name = str(given.get("pretrained") or given.get("model") or name)
-        if not {"pretrained", "model"} & given.keys():
-            given["model" if SERVED.search(type) else "pretrained"] = self.name
-        self.args = given
+        self.name = str(arguments.get("pretrained") or arguments.get("model") or name)
+        if not {"pretrained", "model"} & arguments.keys():
+            arguments["model" if SERVED.search(type) else "pretrained"] = self.name
+        self.args = arguments
         self.batch_size = batch_size
         self.chunk = chunk
         self.today = today

@@ -92,8 +92,8 @@ def _choice(choice: Mapping[str, Any], parse: Any) -> ServedAnswer:
         content = read_message(choice["message"])[0]
         if not content and choice["message"].get("content") is None:
             return None
-        shown = {"index": 0, "message": {**choice["message"], "content": content}}
-        return parse(outputs={"choices": [shown]})[0]
+        plain_choice = {"index": 0, "message": {**choice["message"], "content": content}}
+        return parse(outputs={"choices": [plain_choice]})[0]
 
     return _read(choice, text, choice.get("finish_reason"))
 

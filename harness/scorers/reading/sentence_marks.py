@@ -54,11 +54,11 @@ def read_marks(text: str, count: int, most: int, cut: bool = False) -> Marks | s
         values.setdefault(name, []).append(value)
     read = []
     for name, highest in (*((name, count) for name in LISTS), (LEVEL, most)):
-        given = values.get(name, [])
-        if not given:
+        stated = values.get(name, [])
+        if not stated:
             return f"the judge's answer has no line #{name}"
-        value = given[0]
-        if value is None or any(other != value for other in given):
+        value = stated[0]
+        if value is None or any(other != value for other in stated):
             return f"the judge's line #{name} names no numbers, or others elsewhere"
         least = 0 if name == LEVEL else 1
         if any(not least <= number <= highest for number in value):

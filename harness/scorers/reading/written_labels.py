@@ -126,9 +126,9 @@ def _opens(text: str, labels: Sequence[str]) -> int | None:
     for place in sorted(range(len(labels)), key=lambda i: -len(labels[i])):
         match = re.compile(_pattern(labels[place])).match(text, offset)
         if match and ENDS.match(text, match.end()):
-            others = _named(text[match.end() : match.end() + 40].split("\n")[0], labels)
+            following = _named(text[match.end() : match.end() + 40].split("\n")[0], labels)
             joined = re.match(r"\W*(?:or|and|/|to)\b", text[match.end() :])
-            return None if joined and others else place
+            return None if joined and following else place
     return None
 
 

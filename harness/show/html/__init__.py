@@ -20,14 +20,14 @@ from harness.show.figures import Drawn
 from harness.types import isolated, visible
 
 
-def page(template: str, script: str, data: object, **given: Any) -> str:
+def page(template: str, script: str, data: object, **context: Any) -> str:
     """A page as HTML; the template escapes all that it is given.
 
     Args:
         template: its file in this folder.
         script: its file in this folder; it finds the class `DataTable` and what is in tables.js.
         data: what the script reads, as JSON.
-        given: what the template shows.
+        context: what the template shows.
     """
     own_code = f"const DataTable = harnessTable;\n{_asset('tables.js')}{_asset(script)}"
     code = f"{_component()}\n{{\n{own_code}}}\n"
@@ -41,7 +41,7 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
             f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
             style=Markup(_own_style()),
             data=_embedded(data),
-            **given,
+            **context,
         )
     )
 
