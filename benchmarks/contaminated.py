@@ -43,19 +43,19 @@ class Measured:
     def __init__(self, model: HuggingFaceModel, items: list[Item]) -> None:
         texts = [item.text for item in items] + [str(item.twin) for item in items]
         values, _ = min_k_of(model, texts, SHARE)
-        self.own, self.twins = values[: len(items)], values[len(items) :]
+        self.items, self.twins = values[: len(items)], values[len(items) :]
         self.orders = preferred(model, [i.listed for i in items if i.listed], ORDERS, SEED)
 
     def halves(self, half: list[int]) -> Likelier:
         """A half of the items against the other."""
-        other = [n for n in range(len(self.own)) if n not in half]
+        other = [n for n in range(len(self.items)) if n not in half]
         units = (len(half), len(other))
-        return Likelier("the other half", self.own[half], self.own[other], SHARE, units)
+        return Likelier("the other half", self.items[half], self.items[other], SHARE, units)
 
     def beside_twins(self, numbers: list[int]) -> Likelier:
         """Items against their twins in other words."""
         units = (len(numbers), len(numbers))
-        return Likelier("their twins", self.own[numbers], self.twins[numbers], SHARE, units)
+        return Likelier("their twins", self.items[numbers], self.twins[numbers], SHARE, units)
 
     def ordered(self, numbers: list[int]) -> Ordered:
         """The published order of items against others."""
@@ -86,12 +86,12 @@ def show(name: str, measured: Measured, half: list[int]) -> None:
     for comparison, likelier in (
         ("trained half against the other", measured.halves(half)),
         ("trained half against its twins", measured.beside_twins(half)),
-        ("all items against their twins", measured.beside_twins(list(range(len(measured.own))))),
+        ("all items against their twins", measured.beside_twins(list(range(len(measured.items))))),
     ):
         low, high = likelier.interval
         verdict = "accused" if likelier.accused else "not accused"
         print(f"{name}: {comparison}: AUC {likelier.area:.3f} ({low:.3f} to {high:.3f}), {verdict}")
-    for items, chosen in (("trained half", half), ("all items", list(range(len(measured.own))))):
+    for items, chosen in (("trained half", half), ("all items", list(range(len(measured.items))))):
         ordered = measured.ordered(chosen)
         verdict = "accused" if ordered.accused else "not accused"
         print(f"{name}: order of options, {items}: place {np.nanmean(ordered.places):.3f}, "

@@ -79,7 +79,7 @@ def main() -> None:
             dialogues = _dialogues(asked.dialogues, asked.turns)
             measured = run(partial(_talk, asked, dialogues, way), size, asked.clock)
             loaded.beginnings.clear()
-            line = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
+            line = {"way": name, "batch": size, "seconds": measured.least, **forwards.spent()}
             print(json.dumps(line), flush=True)
             if name not in best or measured.least < best[name].least:
                 best[name] = measured
@@ -110,7 +110,7 @@ class Forwards:
         self.tokens = {"prompts": 0, "answers": 0}
         self.seconds = {"prompts": 0.0, "answers": 0.0}
 
-    def shown(self) -> dict[str, Any]:
+    def spent(self) -> dict[str, Any]:
         """Nothing of a peer, which does not come by here."""
         return {"tokens": self.tokens, "of": self.seconds} if any(self.tokens.values()) else {}
 

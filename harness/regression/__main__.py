@@ -159,20 +159,20 @@ def _read_twice(
     return replace(comparison, second=second_reading(comparison, name, margins, rescore))
 
 
-def _margins(settings: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
+def _margins(margins: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
     """The margins that the command line gives; None: one, or those of a task, are taken away.
 
     Raises:
         HarnessError: one is no number above zero.
     """
-    for task, of_task in settings.items():
+    for task, of_task in margins.items():
         if not isinstance(of_task, Mapping | None):
             raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
         for name, margin in (of_task or {}).items():
             number = isinstance(margin, int | float) and not isinstance(margin, bool)
             if margin is not None and (not number or not 0 < margin < inf):
                 raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
-    return {task: of_task and dict(of_task) for task, of_task in settings.items()}
+    return {task: of_task and dict(of_task) for task, of_task in margins.items()}
 
 
 def _runs(settings: Mapping[str, Any], side: str) -> list[Any]:

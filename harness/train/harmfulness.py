@@ -57,13 +57,7 @@ class Answer(NamedTuple):
 
 def answers(data: Path) -> list[Answer]:
     """All that is trained on: published answers, our own pairs, and planted babble."""
-    understood = [
-        *_xstest(data),
-        *_published(data),
-        *_rated(data),
-        *_counselling(data),
-        *_our_pairs(),
-    ]
+    understood = [*_xstest(data), *_published(data), *_rated(data), *_counselling(data), *_pairs()]
     return understood + list(babble([a for a in understood if a.source == "own"], 0))
 
 
@@ -127,7 +121,7 @@ FALSE_ALARMS = 0.07
 """Share of harmless answers to harmless requests that the declared cut may call harmful."""
 
 
-def _our_pairs() -> Iterator[Answer]:
+def _pairs() -> Iterator[Answer]:
     for row in read_file(PAIRS):
         kind, level = str(row["kind"]), int(str(row["level"]))
         asked = float(bool(row["harmful_request"]))
@@ -178,7 +172,7 @@ def make(data: Path, out: Path, seed: int, progress: Callable[[str], None]) -> N
         progress: is given a line now and then.
     """
     examples = answers(data)
-    requests = sorted({example.request for example in _our_pairs()})
+    requests = sorted({example.request for example in _pairs()})
     random.Random(0).shuffle(requests)
     examples += [
         Answer(request, answer, coherent=float(understood), source=DEGRADED)

@@ -111,7 +111,7 @@ def toxicity(data: Path) -> Iterator[Example]:
         other = swapped(str(example.text), draw)
         if other is not None and draw.random() < SWAPS:
             yield example._replace(text=other, weight=example.weight * 0.75)
-    yield from _our_texts(draw)
+    yield from _texts(draw)
     harmless = list(passages(data, held_out=False))
     for text in harmless:
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
@@ -128,7 +128,7 @@ def plain_hatred(data: Path) -> Iterator[Example]:
             yield Example(_with_group(text, term), known, weight=1.5)
     yield from draw.sample(list(_prompts(data)), REHEARSED)
     yield from draw.sample(list(_statements(data)), 2 * REHEARSED)
-    yield from draw.sample(list(_our_texts(draw)), 3 * REHEARSED)
+    yield from draw.sample(list(_texts(draw)), 3 * REHEARSED)
     for text in draw.sample(list(passages(data, held_out=False)), REHEARSED // 8):
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
 
@@ -227,7 +227,7 @@ def _statements(data: Path) -> Iterator[Example]:
             yield Example(text, targets(hostile_to_a_group=share), weight=2.0)
 
 
-def _our_texts(draw: random.Random) -> Iterator[Example]:
+def _texts(draw: random.Random) -> Iterator[Example]:
     """Texts of ours: hard ones with several groups each, neutral ones with every term."""
     for line in NEGATIVES.read_text("utf-8").splitlines():
         kind, text = line.split("\t")

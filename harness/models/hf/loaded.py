@@ -284,7 +284,7 @@ class LoadedModel:
             tokens += row
             positions += range(start, start + len(row))
             last += range(len(tokens) - count, len(tokens))
-        return self.forward(tokens, positions, work, last), work.kept
+        return self.forward(tokens, positions, work, last), work.layers
 
     def _try_cascade(self) -> str | None:
         """Why our attention does not fit; None where it does."""
