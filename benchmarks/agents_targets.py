@@ -102,9 +102,9 @@ def table_row(
     """What stands in the table for a number of targets."""
     row: dict[str, object] = {"targets": count}
     for group in GROUPS:
-        mine = [of for of in rows if of["group"] == group]
-        texts = [answers[of["id"]].text or "" for of in mine]
-        shares = [known(text, of) for text, of in zip(texts, mine, strict=True)]
+        of_group = [of for of in rows if of["group"] == group]
+        texts = [answers[of["id"]].text or "" for of in of_group]
+        shares = [known(text, of) for text, of in zip(texts, of_group, strict=True)]
         row[f"{group}: told"] = round(fmean(shares), 3)
         row[f"{group}: refused"] = round(fmean(text == REFUSAL for text in texts), 3)
     noted = [answer.noted or {} for answer in answers.values()]

@@ -211,11 +211,13 @@ def cells(
     """A method's row: of each group of authors the mean probability with its interval."""
     row: dict[str, object] = {"method": name, "class": method_class}
     for group in PARTS:
-        mine = [n for n, of in enumerate(rows) if of["group"] == group]
-        clusters = np.unique([rows[n]["author"] for n in mine], return_inverse=True)[1]
-        share = Mean().estimate(known.probability[mine], np.arange(len(mine)), clusters, SHARES)
+        of_group = [n for n, of in enumerate(rows) if of["group"] == group]
+        clusters = np.unique([rows[n]["author"] for n in of_group], return_inverse=True)[1]
+        share = Mean().estimate(
+            known.probability[of_group], np.arange(len(of_group)), clusters, SHARES
+        )
         row[group] = _shown(share.estimate, share.low, share.high)
-        row[f"{group}, likeliest"] = round(float(known.likeliest[mine].mean()), 3)
+        row[f"{group}, likeliest"] = round(float(known.likeliest[of_group].mean()), 3)
     return row
 
 

@@ -72,11 +72,11 @@ def _work(cfg: DictConfig) -> int:
     from harness.regression.margins import KINDS, margins_of
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
-    resolved = resolve(cfg)
+    settings = resolve(cfg)
     reading = _reading(cfg.reading)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
-    overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
+    overrides = {kind: _margins(settings[kind], kind) for kind in KINDS}
     if cfg.history is not None:
         from harness.regression.history import write_history
         from harness.store import read_runs
@@ -85,7 +85,7 @@ def _work(cfg: DictConfig) -> int:
         to = write_history(Path(cfg.history), margins, guards, Path(cfg.to), reading)
         print(f"history: {to}")
         return 0
-    comparison = _compared(resolved, overrides, reading)
+    comparison = _compared(settings, overrides, reading)
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")

@@ -78,8 +78,8 @@ class Sides:
         tasks = {}
         for plan in self.plans[SIDES[0]]:
             samples = look_over(plan.task)
-            there = int(samples.turns.max()) + 1
-            whole = there if plan.limit is None else min(plan.limit, there)
+            total = int(samples.turns.max()) + 1
+            whole = total if plan.limit is None else min(plan.limit, total)
             tasks[plan.task.name] = Asked(samples, whole, sizes(whole, growth=self.growth))
         return tasks
 
@@ -199,12 +199,14 @@ def saving_of(
         task = tasks[finished.question["task"]]
         spent += finished.info.tokens
         whole += finished.info.tokens * task.whole / asked_of(task, finished)
-    asked, there = (sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole"))
-    if asked == there:
-        return f"Nothing was sure before all {there:,} samples of each side were asked."
-    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / there:.0%}"
+    asked, whole_size = (
+        sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole")
+    )
+    if asked == whole_size:
+        return f"Nothing was sure before all {whole_size:,} samples of each side were asked."
+    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / whole_size:.0%}"
     return (
-        f"Ended early, after {asked:,} of {there:,} samples of each side: {spent:,.0f} tokens were "
+        f"Ended early, after {asked:,} of {whole_size:,} samples of each side: {spent:,.0f} tokens were "
         f"generated of about {whole:,.0f}, which saved {share}. Intervals hold whenever one looks; "
         "the same command without early_stop=true asks the rest."
     )

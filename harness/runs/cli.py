@@ -150,7 +150,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
     from harness.runs.system import UnderSystem
 
     cfg = composed.cfg
-    resolved = resolve(cfg)
+    settings = resolve(cfg)
 
     def part(where: str, node: Any, kind: type) -> Any:
         if not isinstance(node, DictConfig):
@@ -178,7 +178,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
         seed=cfg.seed,
         limit=cfg.limit,
         results=Path(cfg.results),
-        options={k: v for k, v in resolved["task"].items() if k not in aside} | under,
+        options={k: v for k, v in settings["task"].items() if k not in aside} | under,
         thinking=thinking,
         retry_failed=cfg.retry == "failed",
         config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]

@@ -152,8 +152,8 @@ def _seconds(
             done = session.get("generate") or {}
             if session.get("machine") != machine() or done.get("generations", 0) < FEW:
                 continue
-            there = set((session.get("device") or "").split(", "))
-            if (there if len(there) > 1 else set()) != at:
+            devices = set((session.get("device") or "").split(", "))
+            if (devices if len(devices) > 1 else set()) != at:
                 continue
             seconds = done["seconds"] + sum((session.get("score") or {}).values())
             if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):

@@ -144,7 +144,9 @@ def _as_dataset(rows: Sequence[Row]) -> Any:
     except (pyarrow.ArrowException, ValueError, TypeError, OverflowError):
         return Rows(rows)
     write = json.JSONEncoder(default=repr).encode
-    same = all(write(ours) == write(its) for ours, its in zip(rows, dataset, strict=True))
+    same = all(
+        write(ours) == write(converted) for ours, converted in zip(rows, dataset, strict=True)
+    )
     return dataset if same else Rows(rows)
 
 

@@ -74,8 +74,8 @@ class Suspicion:
             apart = len({items[n].cluster for n in with_twin})
             against = "their twins in other words"
             units = (apart, apart)
-            mine = of_items[np.array(with_twin)]
-            likelier.append(Likelier(against, mine, of_twins, self.share, units, why))
+            of_paired = of_items[np.array(with_twin)]
+            likelier.append(Likelier(against, of_paired, of_twins, self.share, units, why))
         ordered = self._ordered(items)
         return Alone([item.id for item in items], likelier, ordered, of_items)
 

@@ -84,15 +84,15 @@ class WhosHarryPotter:
 
         reinforced = fit.state / "reinforced"
         reinforced.mkdir(exist_ok=True)
-        mine = replace(fit, state=reinforced)
-        strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), mine)
+        reinforcing = replace(fit, state=reinforced)
+        strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), reinforcing)
         strong.tuned.remember()
         base, rows = strong.base, strong.forget
 
         def loss(numbers: Sequence[int]) -> Iterator[Tensor]:
             return text_loss(base, [rows[n] for n in numbers])
 
-        training = strong.tuned.train(self.tuning, mine, len(rows), loss)
+        training = strong.tuned.train(self.tuning, reinforcing, len(rows), loss)
         if not fit.forecast:
             training.save(len(training.losses))
         labels: list[Tensor] = [torch.zeros(0)] * len(rows)
@@ -108,6 +108,6 @@ class WhosHarryPotter:
                 tokens = batch.tokens[:, 1:][batch.learned[:, 1:]].cpu()
                 same += int((generic_tokens == tokens).sum())
                 each = batch.learned[:, 1:].sum(1).tolist()
-                for number, its in zip(part, torch.split(generic_tokens, each), strict=True):
-                    labels[number] = its
+                for number, label in zip(part, torch.split(generic_tokens, each), strict=True):
+                    labels[number] = label
         return labels, round(1 - same / sum(map(len, labels)), 3)

@@ -99,8 +99,8 @@ class Prefill:
         self._place: Everywhere | None = None
         if min(lengths) < self._longest:
             first = sizes.cumsum(0) - sizes
-            there = steps < sizes[:, None]
-            self._index = Everywhere((first[:, None] + steps) * there)
+            filled_steps = steps < sizes[:, None]
+            self._index = Everywhere((first[:, None] + steps) * filled_steps)
             filled = torch.arange(self._longest) < torch.tensor(lengths)[:, None]
             self._place = Everywhere(filled.flatten().nonzero()[:, 0].to(device))
         self._causal = Everywhere(steps[:, None] >= steps)

@@ -230,10 +230,10 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
     for key, weight in edited.items():
         old = weights.get(key)
         if old is None or old.shape != weight.shape:
-            there = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
+            fault_words = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
             raise HarnessError(
                 f"{named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
-                f"model={name!r} {there}"
+                f"model={name!r} {fault_words}"
             )
         refuse_rounded(old, key, mitigation, name)
         old.data.copy_(weight)

@@ -94,9 +94,9 @@ def padded(
     """Token ids and attention mask, shape (rows, longest), padded on the left or the right."""
     width = max(map(len, rows))
     fill = [[loaded.pad] * (width - len(row)) for row in rows]
-    none = [[0] * len(of) for of in fill]
-    there = [[1] * len(row) for row in rows]
-    pairs, masks = zip(fill, rows, strict=True), zip(none, there, strict=True)
+    zeros = [[0] * len(of) for of in fill]
+    ones = [[1] * len(row) for row in rows]
+    pairs, masks = zip(fill, rows, strict=True), zip(zeros, ones, strict=True)
     ids = [[*of, *row] if pad_left else [*row, *of] for of, row in pairs]
     mask = [[*of, *row] if pad_left else [*row, *of] for of, row in masks]
     return torch.tensor(ids, device=loaded.device), torch.tensor(mask, device=loaded.device)
