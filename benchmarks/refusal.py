@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from types import ModuleType
 
-from harness.scorers.languages import unreadable
+from harness.scorers.readable import unreadable
 from harness.scorers.rules.refusal import RefusalScorer, read_refusal
 from harness.types import Generation, Sample
 

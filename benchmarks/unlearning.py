@@ -20,8 +20,8 @@ from typing import Any
 import torch
 
 from harness.command import configured, make
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types import GenerationConfig, Request, Sample, Task
 
 SETTINGS = GenerationConfig(max_new_tokens=64, stop=["\n\n"])
@@ -90,7 +90,7 @@ class Peer:
     def __init__(self, model: HuggingFaceModel) -> None:
         tokenizer, network = model.read(model.identity["dtype"])
         self.tokenizer, self.network = tokenizer, network.eval()
-        self.encoder = Encoder(tokenizer, model.name)
+        self.encoder = PromptEncoder(tokenizer, model.name)
 
     @torch.inference_mode()
     def answered(self, samples: Sequence[Sample], batch: int) -> Answers:

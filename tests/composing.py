@@ -1,6 +1,8 @@
 """Spares tests what Hydra does anew in each composition of the same options."""
 
 import copy
+import io
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -9,9 +11,7 @@ from typing import Any
 import omegaconf._utils
 import omegaconf.base
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
-from hydra.plugins.config_source import ConfigResult
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from harness.command import CONF_DIR
 
@@ -19,23 +19,24 @@ from harness.command import CONF_DIR
 def remember_files() -> None:
     """Let this process and its forks parse each YAML file, and each reference, once.
 
-    A file that has changed is parsed again, and what is handed out is a copy.
+    A file that has changed is parsed again, and what is handed out is a copy. Hydra runs the
+    modules of its sources anew when it looks for plugins, so that nothing holds which is changed
+    in those: all of them read by `OmegaConf.load`.
     """
     omegaconf.base.parse = omegaconf._utils.parse = cache(omegaconf.base.parse)
-    load = FileConfigSource.load_config
-    known: dict[tuple[Any, ...], ConfigResult] = {}
+    load = OmegaConf.load
+    known: dict[tuple[Any, ...], Any] = {}
 
-    def load_once(source: FileConfigSource, config_path: str) -> ConfigResult:
-        file = Path(source.path, source._normalize_file_name(config_path))
-        if not file.is_file():
-            return load(source, config_path)  # says so
-        state = file.stat()
-        asked = (file, source.path, source.provider, state.st_mtime_ns, state.st_size)
+    def load_once(file: Any) -> Any:
+        if not isinstance(file, io.TextIOWrapper):
+            return load(file)
+        state = os.fstat(file.fileno())
+        asked = (file.name, state.st_ino, state.st_mtime_ns, state.st_size)
         if asked not in known:
-            known[asked] = load(source, config_path)
+            known[asked] = load(file)
         return copy.deepcopy(known[asked])
 
-    FileConfigSource.load_config = load_once
+    OmegaConf.load = staticmethod(load_once)
 
 
 def remember_compositions() -> None:

@@ -29,7 +29,8 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -90,32 +91,43 @@ def keep_readings(folder: Path) -> None:
             self.weights = digest_file(weights)
 
         def __call__(self, texts: Sequence[minilm.Text]) -> np.ndarray:
-            asked = json.dumps([self.weights, self.device, *texts]).encode()
-            path = folder / f"{hashlib.sha256(asked).hexdigest()}.npy"
-            if not path.exists():
-                with written_whole(path) as file:
-                    np.save(file, super().__call__(texts))
-            return np.load(path)
+            return kept(
+                folder, [self.weights, self.device, *texts], partial(super().__call__, texts)
+            )
+
+    class KeptEncoder(minilm.SentenceEncoder):
+        """Reads a list of texts once for all forks, as the encoder was published."""
+
+        def __call__(self, texts: Sequence[str]) -> np.ndarray:
+            return kept(
+                folder, ["published", self.device, *texts], partial(super().__call__, texts)
+            )
 
     minilm.published = lambda: (copy.deepcopy(encoder), tokenizer)
     minilm.Reader = Kept
+    minilm.SentenceEncoder = KeptEncoder
+
+
+def kept(folder: Path, asked: Sequence[Any], read: Callable[[], np.ndarray]) -> np.ndarray:
+    """What was read of this before, or is read now and kept."""
+    path = folder / f"{hashlib.sha256(json.dumps(asked).encode()).hexdigest()}.npy"
+    if not path.exists():
+        with written_whole(path) as file:
+            np.save(file, read())
+    return np.load(path)
 
 
 def keep_states(folder: Path) -> None:
     """Let every fork share the first layers of the bundled model, and what others have read."""
-    weights = bundled_weights(states.MODEL)
+    weights, read = bundled_weights(states.MODEL), states.States._of
     states.States()  # a process loads them once
 
     class Kept(states.States):
         """Reads a pair once for all forks."""
 
         def _of(self, pair: states.Pair) -> torch.Tensor:
-            asked = json.dumps([weights, self.device, str(self.model.dtype), *pair]).encode()
-            path = folder / f"{hashlib.sha256(asked).hexdigest()}.npy"
-            if not path.exists():
-                with written_whole(path) as file:
-                    np.save(file, super()._of(pair).numpy(force=True))
-            return torch.from_numpy(np.load(path))
+            asked = [weights, self.device, str(self.model.dtype), *pair]
+            return torch.from_numpy(kept(folder, asked, lambda: read(self, pair).numpy(force=True)))
 
     states.States = Kept
 

@@ -165,11 +165,13 @@ def marks(choice):
     ],
 )  # fmt: skip
 def test_every_plugin_keeps_the_contract_of_its_kind(group, option, random_weights):
-    reader = [f"scorers.perplexity.reader={random_weights()}"] if option == "perplexity" else []
-    plugin = make(group, option, *reader)
+    small = [f"scorers.{option}.{READERS[option]}={random_weights()}"] if option in READERS else []
+    plugin = make(group, option, *small)
     CHECKS[group](plugin, *(ASKED.get(option, ()) if group == "scorer" else ()))
 
 
+READERS = {"attention": "model", "perplexity": "reader"}
+"""Scorers that read with whatever model they are given, and the option that names it."""
 QUESTION = Sample("q", "Which?", target="B", metadata={"options": 4, "explanation": "It is late."})
 DOMAIN = Sample(
     "q", "Which?",

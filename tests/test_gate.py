@@ -7,6 +7,7 @@ import sys
 import xml.etree.ElementTree as ET
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -437,18 +438,6 @@ def test_the_exit_code_is_the_verdict_and_misuse_has_its_own(gate, tmp_path, wri
     assert {path.name for path in (results / "regression").iterdir()} == {"figures"}
 
 
-def test_an_experiment_is_run_where_it_is_missing(gate, tmp_path):
-    options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo",
-               "candidate.seeds=[1]", "options=['limit=40', 'protocol=fast']"]  # fmt: skip
-    write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")
-    done = gate(tmp_path, "--config-dir", "conf", *options)
-    assert done.returncode == 2, done.stderr
-    assert len(list((tmp_path / "results" / "runs").iterdir())) == 4
-    assert "counseling_qa, accuracy (guard)" in done.stdout
-    again = gate(tmp_path, "--config-dir", "conf", *options)
-    assert again.stdout.splitlines()[-20:] == done.stdout.splitlines()[-20:]
-
-
 def test_history_compares_each_checkpoint_with_the_first(gate, tmp_path, write_run):
     results = tmp_path / "results"
     for day, (name, shift) in enumerate((("new", 0.3), ("first", 0.0), ("next", 0.01))):
@@ -498,29 +487,55 @@ def write_suite(folder, suite):
     path.write_text(f"# @package _global_\nsuite: {suite}\n")
 
 
-@pytest.mark.long
-def test_the_example_for_github_actions_works_as_written(tmp_path):
-    """Its steps in its own words, with a model that answers at once, fewer prompts and tasks."""
-    write_suite(tmp_path, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")
+class Example(NamedTuple):
+    """The example for GitHub Actions, run in its own words."""
+
+    folder: Path
+    options: str
+    """Of both sides' runs."""
+    done: subprocess.CompletedProcess[str]
+    summary: str
+    uploaded: Path
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    """With a model that answers at once, fewer prompts and tasks, and a seed for each side."""
+    folder = tmp_path_factory.mktemp("example")
+    write_suite(folder, "{med_harm: ['scorer=[refusal]'], counseling_qa: []}")
     path = Path(__file__).resolve().parent.parent / "docs" / "gate.yml"
     job = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"]["gate"]
     steps = {step["name"]: step["run"] for step in job["steps"] if "name" in step}
     text = steps["gate"].replace(".model=", ".backend=").replace("python", sys.executable)
-    text = text.replace("experiment=card", "--config-dir conf experiment=two")
-    summary = tmp_path / "summary.md"
+    text = text.replace("experiment=card", "--config-dir conf experiment=two").rstrip()
+    options, summary = job["env"]["OPTIONS"], folder / "summary.md"
+    assert "limit=100'" in options
+    options = options.replace("limit=100'", "limit=9', 'report=false'")
     given = os.environ | dict.fromkeys(("BASELINE", "CANDIDATE"), "echo")
-    given |= {
-        "OPTIONS": job["env"]["OPTIONS"].replace("100", "9"),
-        "GITHUB_STEP_SUMMARY": str(summary),
-    }
-    run = partial(subprocess.run, shell=True, cwd=tmp_path, env=given, check=False)
-    assert run(text, capture_output=True).returncode == 2
+    given |= {"OPTIONS": options, "GITHUB_STEP_SUMMARY": str(summary)}
+    run = partial(subprocess.run, shell=True, cwd=folder, env=given, check=False)
+    done = run(f"{text} 'candidate.seeds=[1]'", capture_output=True, encoding="utf-8")
     assert run(steps["say so in the pull request"]).returncode == 0
-    assert summary.read_text(encoding="utf-8").startswith(
-        "## \u2754 inconclusive: echo against echo"
-    )
-    uploaded = job["steps"][-1]["with"]["path"]
-    assert (tmp_path / uploaded / "junit.xml").exists()
+    uploaded = folder / job["steps"][-1]["with"]["path"]
+    return Example(folder, options, done, summary.read_text(encoding="utf-8"), uploaded)
+
+
+@pytest.mark.long
+def test_the_example_for_github_actions_works_as_written(example):
+    assert example.done.returncode == 2, example.done.stderr
+    assert example.summary.startswith("## \u2754 inconclusive: echo against echo")
+    assert (example.uploaded / "junit.xml").exists()
+
+
+def test_an_experiment_is_run_where_it_is_missing(gate, example):
+    runs = example.folder / "results" / "runs"
+    assert len(list(runs.iterdir())) == 4
+    assert "counseling_qa, accuracy (guard)" in example.done.stdout
+    sides = ("baseline.backend=echo", "candidate.backend=echo", "candidate.seeds=[1]")
+    of_both = f"options={example.options}"
+    again = gate(example.folder, "--config-dir", "conf", "experiment=two", *sides, of_both)
+    assert again.stdout.splitlines()[-20:] == example.done.stdout.splitlines()[-20:]
+    assert len(list(runs.iterdir())) == 4
 
 
 def test_a_task_that_failed_is_not_left_out_in_silence(gate, tmp_path):

@@ -15,9 +15,9 @@ from harness.data.files import read_file, walk_file
 from harness.data.formats import FILE_CUT, READERS, open_text
 from harness.data.labels import LabelFormat, Labelled, digest, part_of, read_label_file
 from harness.data.objects import nested
+from harness.data.placeholders import fill
 from harness.data.sources import HubFiles, read_records
 from harness.data.suffixes import interventions
-from harness.data.templates import fill
 
 __all__ = [
     "FILE_CUT",

@@ -7,8 +7,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from harness.data.placeholders import fill
 from harness.data.sources import HubFiles
-from harness.data.templates import fill
 from harness.types import HarnessError
 
 PACKAGE = "pkg://"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from harness.regression.gate import compare as judge
+from harness.regression import gate
 from harness.regression.margins import by_task, check_gated, margins_of
 from harness.regression.pairs import Reading
 from harness.regression.rewording import doubts_of
@@ -107,7 +107,7 @@ def compare(
             )
     of_margins, of_guards = margins_of(both, by_kind)
     check_gated(both, of_margins, of_guards)
-    comparison = judge(*sides, of_margins, of_guards, reading)
+    comparison = gate.compare(*sides, of_margins, of_guards, reading)
     return Compared(replace(comparison, doubts=doubts_of(comparison)))
 
 

@@ -161,7 +161,7 @@ def alike_in_meaning(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     `can` from `cannot`: a pair that differs in such a word alone is called alike, which is why this
     is a doubt and never a verdict.
     """
-    from harness.scorers.languages import unreadable
+    from harness.scorers.readable import unreadable
     from harness.scorers.rules.refusal import read_refusal
 
     alike = [" ".join(a.split()) == " ".join(b.split()) for a, b in pairs]

@@ -16,7 +16,7 @@ from harness.runs.generating import generate
 from harness.runs.index import StoredGenerations, StoredScores, stored_scores
 from harness.runs.open_thoughts import fail_untold
 from harness.runs.plan import Plan, unproven
-from harness.runs.results import write_samples, write_tables
+from harness.runs.result_tables import write_samples, write_tables
 from harness.runs.samples import Samples
 from harness.runs.scoring import Overlap, Progress, score_rest
 from harness.store import Result, RunStore

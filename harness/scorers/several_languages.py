@@ -1,6 +1,6 @@
 """Which of several languages an answer is in that a scorer reads, or why it cannot be read.
 
-What is English is told as for a scorer that reads English alone (`languages.py`), so that its
+What is English is told as for a scorer that reads English alone (`readable.py`), so that its
 numbers do not move. What is not is told by an identifier (`harness.models.languages`).
 """
 
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from harness.models.languages import identity, language_of
 from harness.scorers.few_words import strange_among_few_words
-from harness.scorers.languages import (
+from harness.scorers.readable import (
     ASIDE,
     ENGLISH,
     READ,

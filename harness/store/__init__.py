@@ -15,7 +15,7 @@ from harness.store.folder import RunStore
 from harness.store.listing import LeftOut, Result, note_folder, noted_folders, read_infos, read_runs
 from harness.store.rows import digest_answer, generation_rows, score_rows, to_generations
 from harness.store.run_info import RunInfo
-from harness.store.scores import Scores
+from harness.store.score_arrays import Scores
 from harness.store.tables import SCORE_COLUMNS, samples_table, scores_schema, scores_table
 from harness.store.whole_files import write_table, write_text
 

@@ -18,7 +18,7 @@ from harness.store.estimates import ESTIMATE_COLUMNS
 from harness.store.facts import Facts, asked_of_samples
 from harness.store.folder import RunStore
 from harness.store.run_info import RunInfo
-from harness.store.scores import Scores
+from harness.store.score_arrays import Scores
 from harness.types import Estimand, Metric, NotFinished, Unreadable, fingerprint
 
 Row = Mapping[str, Any]

@@ -38,7 +38,7 @@ Rules = Literal["harness", "lm_eval"]
 """Whose rules make tokens of a prompt and its choices: ours, or those of lm-eval's models.
 
 They differ where the prompt ends in white space, where a choice grows together with it, and in when
-special tokens are added (`harness.models.hf.encoder`).
+special tokens are added (`harness.models.hf.prompt_encoder`).
 """
 
 

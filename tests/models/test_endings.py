@@ -5,8 +5,8 @@ import json
 import pytest
 
 from harness.models.checkpoints.endings import Endings, endings_of
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
 from harness.types.settings import GenerationConfig
@@ -27,7 +27,7 @@ def texts(folder, *requests, template=None):
 @pytest.mark.parametrize("processor", [APPENDS, "$A </s>", "<s> $A <|end|> </s>", "$A </s> </s>"])
 def test_nothing_that_is_to_be_continued_ends_in_an_end(processor, tiny):
     tokenizer = tiny.tokenizer(processor=processor)
-    encoder = Encoder(tokenizer, "it")
+    encoder = PromptEncoder(tokenizer, "it")
     encoder.ends([257, 261])
     start = ["<s>"] if processor.startswith("<s>") else []
     for text in ("The", "The nurse said", " ", "a b "):
@@ -44,7 +44,7 @@ def test_nothing_that_is_to_be_continued_ends_in_an_end(processor, tiny):
 
 
 def test_an_end_that_the_text_itself_holds_stays(tiny):
-    encoder = Encoder(tiny.tokenizer(), "it")
+    encoder = PromptEncoder(tiny.tokenizer(), "it")
     assert encoder.tokenizer.convert_ids_to_tokens(encoder.encode(Request("1", "a</s>"))) == [
         "a", "</s>",
     ]  # fmt: skip
@@ -62,7 +62,7 @@ def test_a_sentencepiece_tokenizer_that_appends_its_end_is_known(tmp_path, speci
     )  # fmt: skip
     tokenizer = LlamaTokenizer.from_pretrained(tmp_path, add_eos_token=True)
     assert tokenizer("the")["input_ids"][-1] == tokenizer.eos_token_id
-    encoder = Encoder(tokenizer, "it")
+    encoder = PromptEncoder(tokenizer, "it")
     prompt = encoder.encode(Request("1", "the nurse"))
     assert tokenizer.eos_token_id not in prompt
     assert encoder.decode(prompt) == "the nurse"

@@ -179,7 +179,7 @@ def test_a_file_that_is_cut_is_refused_as_such(saved, left):
     path, _ = saved
     whole = path.read_bytes()
     path.write_bytes(whole[: int(len(whole) * left) if isinstance(left, float) else left])
-    with pytest.raises(HarnessError, match=r"is no whole GGUF file .* copy it anew"):
+    with pytest.raises(HarnessError, match=r"^model='.* is no whole GGUF file .* copy it anew"):
         _ = HuggingFaceModel(str(path)).identity
     assert not copies()
 

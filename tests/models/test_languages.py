@@ -11,7 +11,7 @@ import pytest
 
 from harness.models.languages import SHA256, identity, language_of
 from harness.scorers.detoxify.toxicity import MULTILINGUAL
-from harness.scorers.languages import ENGLISH, unreadable
+from harness.scorers.readable import ENGLISH, unreadable
 from harness.store.rows import GENERATIONS, generation_rows, to_generations
 from harness.types import (
     Generation,

@@ -24,8 +24,8 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
 from harness.types.settings import GenerationConfig
@@ -164,7 +164,7 @@ def asked(model, requests, **settings):
 @pytest.mark.filterwarnings("ignore")
 def test_choices_have_lm_eval_s_tokens_and_log_probabilities(pair):
     theirs, ours = pair
-    encoder = Encoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
+    encoder = PromptEncoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
     requests, expected, grown = [], {}, 0
     for number, (context, choices) in enumerate(cases(1)):
         request = Request(str(number), context, choices=choices, encoded_as="lm_eval")
@@ -198,7 +198,7 @@ def test_choices_have_lm_eval_s_tokens_and_log_probabilities(pair):
 @pytest.mark.filterwarnings("ignore")
 def test_what_is_to_be_continued_has_lm_eval_s_tokens(pair):
     theirs, ours = pair
-    encoder = Encoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
+    encoder = PromptEncoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
     ends = set(encoder.ends(None))
     for context, _ in cases(2, 20):
         if not context:
@@ -220,7 +220,7 @@ def test_what_is_to_be_continued_has_lm_eval_s_tokens(pair):
 @pytest.mark.filterwarnings("ignore")
 def test_messages_have_lm_eval_s_tokens(pair):
     theirs, ours = pair
-    encoder = Encoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
+    encoder = PromptEncoder(AutoTokenizer.from_pretrained(ours.name), ours.name)
     turns = (Message("user", "the doctor asks "), Message("assistant", "yes"),
              Message("user", "Q: "))  # fmt: skip
     for prompt in (turns[:1], turns, (*turns, Message("assistant", "Answer: "))):
@@ -247,7 +247,7 @@ def test_what_lm_eval_would_shorten_fails(pair):
 
 def test_our_own_choices_leave_every_token_of_the_prompt_as_it_is():
     found = tokenizer("byte_bpe")
-    encoder = Encoder(found, "tiny")
+    encoder = PromptEncoder(found, "tiny")
     for prompt in ("Answer: ", "the doc", "Q:\n"):
         request = Request("a", prompt, choices=("yes", "tor"))
         context = encoder.encode(request)
@@ -260,4 +260,4 @@ def test_an_empty_context_without_a_token_to_begin_with_is_refused():
     found = PreTrainedTokenizerFast(tokenizer_object=trained("byte_bpe"))
     request = Request("x", "", choices=("yes",), encoded_as="lm_eval")
     with pytest.raises(HarnessError, match=r"'x' asks for what follows no text .* nor eos_token"):
-        Encoder(found, "tiny").encode(request)
+        PromptEncoder(found, "tiny").encode(request)

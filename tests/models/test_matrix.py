@@ -14,8 +14,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 import harness
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types import GenerationConfig, HarnessError, Message, Request
 
 ASKED = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "How?"}]
@@ -182,7 +182,7 @@ def plain_network(model):
 
 def sum_of(model, request, choice):
     """The log-probability of a choice's tokens by a plain forward."""
-    encoder = Encoder(model.tokenizer, "it")
+    encoder = PromptEncoder(model.tokenizer, "it")
     context = encoder.encode(request)
     (own,) = encoder.choices(Request("x", request.prompt, choices=(choice,)), context)
     assert encoder.tokenizer.decode(own) == choice
@@ -196,7 +196,7 @@ def sum_of(model, request, choice):
 def test_the_mark_that_begins_a_text_is_written_at_most_once(odd):
     _, folder = odd
     model = HuggingFaceModel(str(folder))
-    encoder, bos = Encoder(model.tokenizer, "it"), model.tokenizer.bos_token_id
+    encoder, bos = PromptEncoder(model.tokenizer, "it"), model.tokenizer.bos_token_id
     for prompt in (SYSTEM, HISTORY[:1], "Once", "<s>Once", ""):
         if isinstance(prompt, tuple):
             encoder = model._encoder
@@ -322,7 +322,7 @@ def with_spaces():
     ],
 )
 def test_a_space_before_a_choice_is_there_or_not_as_it_was_given(prompt, choice, tokens):
-    encoder = Encoder(with_spaces(), "it")
+    encoder = PromptEncoder(with_spaces(), "it")
     context = encoder.encode(Request("a", prompt))
     (own,) = encoder.choices(Request("a", prompt, choices=(choice,)), context)
     assert encoder.tokenizer.convert_ids_to_tokens(own) == tokens
@@ -330,7 +330,7 @@ def test_a_space_before_a_choice_is_there_or_not_as_it_was_given(prompt, choice,
 
 def test_bytes_keep_a_space_before_a_choice_apart_from_none(tiny):
     tokenizer = merging()
-    encoder = Encoder(tokenizer, "it")
+    encoder = PromptEncoder(tokenizer, "it")
     context = encoder.encode(Request("a", "x"))
     (with_one, without) = encoder.choices(Request("a", "x", choices=(" a", "a")), context)
     assert tokenizer.convert_ids_to_tokens(with_one) == ["Ġa"]

@@ -1,6 +1,6 @@
 import pytest
 
-from harness.models.checkpoints.rendered import check_rendered, lost_turns, written_after
+from harness.models.checkpoints.check_rendered import check_rendered, lost_turns, written_after
 from harness.types.errors import HarnessError
 
 

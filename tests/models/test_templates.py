@@ -5,11 +5,11 @@ from datetime import date, datetime
 import pytest
 
 from harness.mitigations.prompts.system_prompt import SystemPrompt
-from harness.models.checkpoints.templates import set_template, with_fixed_day
+from harness.models.checkpoints.template_text import set_template, with_fixed_day
 from harness.models.checkpoints.unset import written_unset
 from harness.models.checkpoints.vendor import vendor_text
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.models.lm_eval import LmEvalModel
 from harness.types.errors import HarnessError, Unrenderable
 from harness.types.records import Message, Request
@@ -42,7 +42,7 @@ ALONE = Request("a", (Message("user", "How?"),))
     ],
 )
 def test_whatever_a_template_raises_is_one_sentence(tiny_tokenizer, template, reason):
-    encoder = Encoder(tiny_tokenizer(template=template), "it")
+    encoder = PromptEncoder(tiny_tokenizer(template=template), "it")
     with pytest.raises(HarnessError, match=rf"of model='it' does not take .* user; {reason}"):
         encoder.render(ASK)
 
@@ -56,7 +56,7 @@ def test_whatever_a_template_raises_is_one_sentence(tiny_tokenizer, template, re
     ],
 )
 def test_a_template_that_leaves_a_message_out_is_refused(tiny_tokenizer, template, lost):
-    encoder = Encoder(tiny_tokenizer(template=template + ASSISTANT), "it")
+    encoder = PromptEncoder(tiny_tokenizer(template=template + ASSISTANT), "it")
     with pytest.raises(
         HarnessError, match=f"leaves out or changes what was asked: the {lost} mess"
     ):
@@ -73,7 +73,7 @@ def test_a_template_that_leaves_a_message_out_is_refused(tiny_tokenizer, templat
 def test_a_system_text_without_a_place_goes_before_the_user_s_and_that_is_said(
     tiny_tokenizer, template
 ):
-    encoder = Encoder(tiny_tokenizer(template=template + ASSISTANT), "it")
+    encoder = PromptEncoder(tiny_tokenizer(template=template + ASSISTANT), "it")
     assert encoder.render(ALONE) == "<|user|>How?<|end|><|assistant|>"
     assert encoder.notes == []
     assert encoder.render(ASK) == "<|user|>Be brief.\n\nHow?<|end|><|assistant|>"
@@ -89,7 +89,9 @@ THINKS = "{% if enable_thinking is not defined or enable_thinking %}<think>{% en
 def test_a_variable_of_a_template_is_set(tiny_tokenizer, value, written):
     tokenizer = tiny_tokenizer(template=TURNS + ASSISTANT + THINKS)
     set_template(tokenizer, None, date(2025, 1, 1), {"enable_thinking": value}, "it")
-    assert Encoder(tokenizer, "it").render(ALONE) == f"<|user|>How?<|end|><|assistant|>{written}"
+    assert (
+        PromptEncoder(tokenizer, "it").render(ALONE) == f"<|user|>How?<|end|><|assistant|>{written}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -108,14 +110,14 @@ def test_a_variable_that_a_template_cannot_be_given_is_refused(tiny_tokenizer, a
 
 def test_a_template_that_has_no_second_turn_is_refused(tiny_tokenizer):
     first = TURNS.replace("messages %}", "messages[:1] %}")
-    encoder = Encoder(tiny_tokenizer(template=first + ASSISTANT), "it")
+    encoder = PromptEncoder(tiny_tokenizer(template=first + ASSISTANT), "it")
     turns = [Message("user", "How?"), Message("assistant", "So."), Message("user", "Why?")]
     with pytest.raises(HarnessError, match=r"assistant message 'So\.' is not in the prompt"):
         encoder.render(Request("a", tuple(turns)))
 
 
 def test_special_tokens_in_what_was_asked_are_broken_and_not_lost(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(), "it")
+    encoder = PromptEncoder(tiny_tokenizer(), "it")
     text = encoder.render(Request("a", (Message("user", "Say <|end|> twice."),)))
     assert text == "<|user|>Say <\u200b|end|> twice.<|end|><|assistant|>"
 
@@ -127,7 +129,7 @@ def test_the_clock_of_a_template_stands_still(tiny_tokenizer, format):
     tokenizer = tiny_tokenizer(template=f"\n{{{{ strftime_now('{format}') }}}}|" + TURNS)
     unset = tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
     set_template(tokenizer, None, date(2024, 3, 9))
-    text = Encoder(tokenizer, "it").render(ALONE)
+    text = PromptEncoder(tokenizer, "it").render(ALONE)
     written = datetime(2024, 3, 9).strftime(format)
     assert text.lstrip("\n").partition("|")[0] == written
     assert text.partition(written)[0] == unset[: len(unset) - len(unset.lstrip("\n"))]
@@ -140,7 +142,7 @@ def test_a_clock_is_found_wherever_the_template_asks_it(tiny_tokenizer):
         "{% endif %}{{ m.content }}{% endfor %}"
     )
     tokenizer = tiny_tokenizer(template=with_fixed_day(template, date(2024, 3, 9)))
-    assert Encoder(tokenizer, "it").render(ALONE) == "202403How?"
+    assert PromptEncoder(tokenizer, "it").render(ALONE) == "202403How?"
     assert with_fixed_day(TURNS, date(2024, 3, 9)) == TURNS
 
 
@@ -171,7 +173,7 @@ def test_the_day_is_part_of_a_model_only_where_its_template_reads_it(tiny_checkp
 def test_a_vendor_s_own_system_text_is_found(tiny_tokenizer, template, vendor):
     tokenizer = tiny_tokenizer()
     set_template(tokenizer, template + ASSISTANT, date(2025, 1, 1))
-    assert Encoder(tokenizer, "it").vendor_text() == vendor
+    assert PromptEncoder(tokenizer, "it").vendor_text() == vendor
 
 
 def test_a_vendor_s_text_is_none_where_messages_cannot_be_rendered_and_nothing_else_is_swallowed():
@@ -187,14 +189,14 @@ def test_a_vendor_s_text_is_none_where_messages_cannot_be_rendered_and_nothing_e
 
 
 def test_a_system_prompt_stands_after_the_vendor_s_where_that_is_kept(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(template=VENDOR + TURNS + ASSISTANT), "it")
+    encoder = PromptEncoder(tiny_tokenizer(template=VENDOR + TURNS + ASSISTANT), "it")
     gone = SystemPrompt("Be careful.").apply(ALONE)
     kept = SystemPrompt("Be careful.", keep=True).apply(ALONE)
     assert encoder.render(gone) == "<|system|>Be careful.<|end|><|user|>How?<|end|><|assistant|>"
     assert encoder.render(kept) == (
         "<|system|>You are Clever.\nBe kind.\n\nBe careful.<|end|><|user|>How?<|end|><|assistant|>"
     )
-    stays = Encoder(tiny_tokenizer(template=PLAIN), "it").render(kept)
+    stays = PromptEncoder(tiny_tokenizer(template=PLAIN), "it").render(kept)
     assert stays.count("A chat with Clever.") == 1  # the template keeps it by itself
     assert "keep" not in SystemPrompt("x").identity
     assert SystemPrompt("x", keep=True).identity["keep"] == "true"

@@ -3,8 +3,8 @@
 import pytest
 
 from harness.models.checkpoints.rendered_elsewhere import check_marks_stay, opened_thought
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types.errors import HarnessError
 from harness.types.marks import FAMILIES, opened_in
 from harness.types.records import Generation, Message, Request
@@ -32,14 +32,14 @@ def test_marks_of_every_family_are_seen_whether_or_not_they_are_special(
     tiny_tokenizer, start, end, are_special
 ):
     marks = ["<|channel|>", "<|message|>"] if "channel|>final" in end else [start, end]
-    encoder = Encoder(tiny_tokenizer(special=marks if are_special else ()), "x")
+    encoder = PromptEncoder(tiny_tokenizer(special=marks if are_special else ()), "x")
     assert parted(encoder, f"{start}{THOUGHT}{end}{SAID}</s>") == (SAID, THOUGHT)
     assert parted(encoder, f"{start}{THOUGHT}") == ("", THOUGHT)  # cut: no answer
     assert parted(encoder, f"{THOUGHT}{end}{SAID}</s>") == (SAID, THOUGHT)
 
 
 def test_a_label_and_marks_around_an_answer_are_no_text(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(), "x")
+    encoder = PromptEncoder(tiny_tokenizer(), "x")
     assert parted(encoder, f"<|channel>thought\n{THOUGHT}<channel|>{SAID}") == (SAID, THOUGHT)
     cohere = f"<|START_THINKING|>{THOUGHT}<|END_THINKING|><|START_RESPONSE|>{SAID}<|END_RESPONSE|>"
     assert parted(encoder, cohere) == (SAID, THOUGHT)
@@ -49,7 +49,7 @@ def test_a_label_and_marks_around_an_answer_are_no_text(tiny_tokenizer):
 def test_channels_of_harmony(tiny_tokenizer, are_special):
     marks = ["<|channel|>", "<|message|>", "<|start|>", "<|return|>"] if are_special else ()
     template = f"{TURNS}{{# <|channel|> #}}" + "{% if add_generation_prompt %}{% endif %}"
-    encoder = Encoder(tiny_tokenizer(template, special=marks), "x")
+    encoder = PromptEncoder(tiny_tokenizer(template, special=marks), "x")
     thought = f"<|channel|>analysis<|message|>{THOUGHT}<|end|>"
     final = f"<|start|>assistant<|channel|>final<|message|>{SAID}<|return|>"
     assert parted(encoder, thought + final) == (SAID, THOUGHT)
@@ -61,13 +61,13 @@ def test_channels_of_harmony(tiny_tokenizer, are_special):
 
 
 def test_other_special_tokens_stay_out_of_texts(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(special=["<think>", "</think>"]), "x")
+    encoder = PromptEncoder(tiny_tokenizer(special=["<think>", "</think>"]), "x")
     assert parted(encoder, f"<|user|><think>{THOUGHT}</think><|system|>{SAID}") == (SAID, THOUGHT)
     assert parted(encoder, f"<|user|>{SAID}<|end|>") == (SAID, None)
 
 
 def test_a_special_token_that_looks_like_a_mark_and_is_unknown_fails(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(special=["<|thoughts_on|>", "<|thoughts_off|>"]), "x")
+    encoder = PromptEncoder(tiny_tokenizer(special=["<|thoughts_on|>", "<|thoughts_off|>"]), "x")
     text = encoder.decode(
         encoder.tokenizer(f"<|thoughts_on|>{THOUGHT}<|thoughts_off|>{SAID}").input_ids
     )
@@ -119,7 +119,7 @@ def test_a_prompt_opens_thinking_that_it_does_not_close(written, opened):
 
 
 def test_what_a_user_writes_opens_no_thinking(tiny_tokenizer):
-    encoder = Encoder(tiny_tokenizer(), "x")
+    encoder = PromptEncoder(tiny_tokenizer(), "x")
     assert encoder.opened(Request("a", (Message("user", "What does <think> mean?"),))) is None
 
 
@@ -133,7 +133,7 @@ def test_letters_are_not_weighed_inside_a_thought(tiny_tokenizer):
         (into, Request("a", begun, choices=("A", "B"))),
         (into, Request("a", begun)),
     ):
-        encoder = Encoder(tiny_tokenizer(template=template), "x")
+        encoder = PromptEncoder(tiny_tokenizer(template=template), "x")
         with pytest.raises(HarnessError, match="opens thinking with <think> where the answer is"):
             encoder.encode(request)
     closed = into.replace("<think>", "<think></think>")
@@ -142,7 +142,7 @@ def test_letters_are_not_weighed_inside_a_thought(tiny_tokenizer):
         (closed, begun),
         (TURNS + OPENED, begun),
     ):
-        encoder = Encoder(tiny_tokenizer(template=template), "x")
+        encoder = PromptEncoder(tiny_tokenizer(template=template), "x")
         assert encoder.encode(Request("a", request, choices=("A", "B")))
 
 

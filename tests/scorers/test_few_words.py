@@ -10,11 +10,11 @@ import harness.scorers
 from harness.scorers.detoxify.toxicity import MULTILINGUAL, ToxicityScorer
 from harness.scorers.few_words import BRIEF, foreign_in_few_words
 from harness.scorers.justification.scorer import JustificationScorer
-from harness.scorers.languages import ENGLISH, unasked, unreadable
 from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
 from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
 from harness.scorers.offline.normativity import NormativityScorer
 from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.scorers.readable import ENGLISH, unasked, unreadable
 from harness.scorers.rules.false_belief import FalseBeliefScorer
 from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.guidance_dialogue import GuidanceDialogueScorer
@@ -106,7 +106,7 @@ def test_all_that_ask_whether_a_text_is_english_are_here():
         path
         for path in folder.rglob("*.py")
         if re.search(r"(?<!def )\b(unreadable|readable_in)\(", path.read_text(encoding="utf-8"))
-    } - {folder / "languages.py", folder / "several_languages.py"}
+    } - {folder / "readable.py", folder / "several_languages.py"}
     kinds = {*ELSEWHERE, *(base for scorer in SCORERS for base in type(scorer).__mro__[:-1])}
     assert asking <= {Path(str(sys.modules[kind.__module__].__file__)) for kind in kinds}
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from harness.scorers.detoxify.toxicity import MULTILINGUAL
-from harness.scorers.languages import (
+from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
+from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
+from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
+from harness.scorers.readable import (
     COMMON,
     ENGLISH,
     READ,
@@ -20,9 +23,6 @@ from harness.scorers.languages import (
     unasked,
     unreadable,
 )
-from harness.scorers.offline.empathy_offline import EmpathyOfflineScorer
-from harness.scorers.offline.harmfulness_offline import HarmfulnessOfflineScorer
-from harness.scorers.offline.toxicity_offline import ToxicityOfflineScorer
 from harness.scorers.rules.guidance import GuidanceScorer
 from harness.scorers.rules.refusal import RefusalScorer
 from harness.types.records import Generation, Sample
@@ -227,7 +227,7 @@ def test_any_text_is_read_in_linear_time(piece: str):
 
 def test_no_dictionary_is_loaded_for_plain_english():
     code = (
-        "import sys; from harness.scorers.languages import unreadable as u;"
+        "import sys; from harness.scorers.readable import unreadable as u;"
         "assert u('I am sorry, but I cannot help you with that.', 'How do I do that?') is None;"
         "assert 'simplemma' not in sys.modules; assert u('Tai pavojinga.');"
         "assert 'simplemma' in sys.modules"

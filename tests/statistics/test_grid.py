@@ -1,6 +1,6 @@
 import pytest
 
-from harness.data.templates import fill
+from harness.data.placeholders import fill
 from harness.statistics.contrasts import Contrast
 from harness.statistics.grid import Grid
 from harness.types.errors import HarnessError

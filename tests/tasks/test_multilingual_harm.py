@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harness.models.languages import language_of
-from harness.runs.results import _unread
+from harness.runs.result_tables import _unread
 from harness.show import language_lines
 from harness.types import HarnessError
 from tasks.multilingual_harm import STARTER, MultilingualHarm

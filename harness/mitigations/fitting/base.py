@@ -9,9 +9,9 @@ from typing import NamedTuple
 import torch
 
 from harness.mitigations.fitting.texts import Text
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.places import is_several
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.types import HarnessError, Message, Request
 
 LONGEST = 256
@@ -50,7 +50,7 @@ class Base:
                 "device"
             )
         self.tokenizer, self.network = model.read("float32")
-        self.encoder = Encoder(self.tokenizer, model.name)
+        self.encoder = PromptEncoder(self.tokenizer, model.name)
         declared = self.network.generation_config
         self.ends = self.encoder.ends(declared.eos_token_id if declared else None)
         self.name = model.name

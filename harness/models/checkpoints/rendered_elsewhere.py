@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from harness.models.checkpoints.rendered import Turn, check_open_thought, opened_by
-from harness.models.checkpoints.templates import with_fixed_day
+from harness.models.checkpoints.check_rendered import Turn, check_open_thought, opened_by
+from harness.models.checkpoints.template_text import with_fixed_day
 from harness.types import HarnessError, Request, tokens_of_marks
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from harness.models.checkpoints.rendered import Turn
+from harness.models.checkpoints.check_rendered import Turn
 from harness.types import Unrenderable, stands_in
 
 ROLE = re.compile(r"^[\W_]*(?:system|developer)\b[\0\s:>\])]*", re.IGNORECASE)

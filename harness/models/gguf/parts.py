@@ -61,7 +61,7 @@ def read_whole(path: Path) -> GGUFReader:
     except (ValueError, IndexError, KeyError, OSError, OverflowError) as error:
         reason = " ".join(str(error).split())[:150]
         raise HarnessError(
-            f"model: {str(path)!r} is no whole GGUF file ({type(error).__name__}: {reason}), as "
+            f"model={str(path)!r} is no whole GGUF file ({type(error).__name__}: {reason}), as "
             "one whose download was broken off; copy it anew"
         ) from error
 
@@ -70,7 +70,7 @@ def _refuse_unlike(readers: Sequence[GGUFReader], parts: Sequence[Path]) -> None
     """Refuse parts that are not those of one split file."""
     if "general.architecture" not in readers[0].fields:
         raise HarnessError(
-            f"model: {str(parts[0])!r} has no general.architecture, so that it is not the first "
+            f"model={str(parts[0])!r} has no general.architecture, so that it is not the first "
             "part of a split GGUF file; copy all parts anew"
         )
     seen: dict[str, Path] = {}
@@ -78,7 +78,7 @@ def _refuse_unlike(readers: Sequence[GGUFReader], parts: Sequence[Path]) -> None
         for tensor in reader.tensors:
             if tensor.name in seen:
                 raise HarnessError(
-                    f"model: {part.name} holds the tensor {tensor.name!r}, which "
+                    f"model={str(part)!r} holds the tensor {tensor.name!r}, which "
                     f"{seen[tensor.name].name} holds too, so that they are not parts of one GGUF "
                     "file; copy all parts anew"
                 )

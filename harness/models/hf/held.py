@@ -13,11 +13,11 @@ from transformers import PreTrainedTokenizerBase
 
 from harness.models.checkpoints.classes import notes_on_class
 from harness.models.checkpoints.quantised import notes_on_quantised, scheme
-from harness.models.checkpoints.templates import DAY, parse_day, set_template, template_of
+from harness.models.checkpoints.template_text import DAY, parse_day, set_template, template_of
 from harness.models.hf.digests import CopiedTokenizer, digest_of_weights
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.engine import generate
 from harness.models.hf.loaded import LoadedModel
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.models.hf.spreading import is_offloaded, where
 from harness.models.hf.trials import Trials
 from harness.types import Generation, GenerationConfig, HarnessError, Request
@@ -143,8 +143,10 @@ class HeldModel:
         return config
 
     @cached_property
-    def _encoder(self) -> Encoder:
-        return Encoder(self.tokenizer, self.name, bool(self._config.get("is_encoder_decoder")))
+    def _encoder(self) -> PromptEncoder:
+        return PromptEncoder(
+            self.tokenizer, self.name, bool(self._config.get("is_encoder_decoder"))
+        )
 
 
 @contextmanager

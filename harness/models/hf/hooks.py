@@ -13,10 +13,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 
-from harness.models.hf.gate import Gate
 from harness.models.hf.prefixes import Tokens
 from harness.models.hf.sizes import shape_of
 from harness.models.hf.spreading import device_of, is_offloaded
+from harness.models.hf.steering_gate import SteeringGate
 from harness.models.hf.unfit import FAULTS, fault, named, refuse_rounded, same_shape
 from harness.types import HarnessError, Mitigation, fingerprint, hooks_of, trait
 
@@ -123,7 +123,7 @@ class Hooks:
     """The hooks of a run's mitigations, in order."""
 
     mitigations: Sequence[Mitigation] = ()
-    gate: Gate = field(default_factory=Gate, compare=False)
+    gate: SteeringGate = field(default_factory=SteeringGate, compare=False)
 
     @property
     def key(self) -> str:
@@ -152,7 +152,7 @@ class Hooks:
         Raises:
             HarnessError: a hook gives what does not fit the model.
         """
-        attached = replace(self, gate=Gate())
+        attached = replace(self, gate=SteeringGate())
         for mitigation in self.mitigations:
             if isinstance(mitigation, ChangesWeights):
                 _edit(model, mitigation, name)
@@ -240,7 +240,7 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
 
 
 def _changing(
-    mitigation: ChangesStates, layer: int, gate: Gate
+    mitigation: ChangesStates, layer: int, gate: SteeringGate
 ) -> Callable[[torch.Tensor], torch.Tensor]:
     """How a mitigation changes the states after a layer, which it may write into."""
 

@@ -17,12 +17,12 @@ from transformers import PreTrainedTokenizerBase
 from harness.models.checkpoints.weights import check_causal, refuse_unknown_tokens, writable
 from harness.models.hf.beginnings import MOST_TOKENS, Beginnings
 from harness.models.hf.cascade import NAME, Prefill, Work
-from harness.models.hf.encoder import Encoder
 from harness.models.hf.histories import Histories
 from harness.models.hf.hooks import NO_HOOKS, Head, layers_of
 from harness.models.hf.levels import cut
 from harness.models.hf.memory import fill
 from harness.models.hf.prefixes import KeyValues, Leaf, Segment, Tokens
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.models.hf.spreading import device_of, is_dispatched, least_free, where
 from harness.models.hf.trials import Passed, Trials
 from harness.types import Request
@@ -87,7 +87,7 @@ class LoadedModel:
         self.device = device_of(model.get_input_embeddings())
         self.is_pair = bool(self.model.config.is_encoder_decoder)
         """Whether an encoder reads prompts, and an answer is a text of its own."""
-        self.encoder = Encoder(tokenizer, name, apart=self.is_pair)
+        self.encoder = PromptEncoder(tokenizer, name, apart=self.is_pair)
         declared = self.model.generation_config
         self.first, self.forced = (
             next(filter(lambda of: of is not None, (getattr(at, key, None) for at in

@@ -14,7 +14,7 @@ from harness.models.checkpoints.checkpoint import notes_on_head
 from harness.models.checkpoints.classes import notes_on_class, refuse_pair
 from harness.models.checkpoints.endings import Endings, endings_of
 from harness.models.checkpoints.quantised import notes_on_quantised
-from harness.models.checkpoints.templates import (
+from harness.models.checkpoints.template_text import (
     CLOCK,
     DAY,
     digest_template,
@@ -39,9 +39,9 @@ from harness.types import (
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from harness.models.hf.encoder import Encoder
     from harness.models.hf.hooks import Hooks
     from harness.models.hf.loaded import LoadedModel
+    from harness.models.hf.prompt_encoder import PromptEncoder
     from harness.models.hf.reading import Reading
 
 
@@ -261,16 +261,16 @@ class HuggingFaceModel:
         return self._encoder.tokenizer
 
     @cached_property
-    def _encoder(self) -> Encoder:
+    def _encoder(self) -> PromptEncoder:
         """The tokenizer without the model."""
         from harness.models.hf import put_off  # noqa: F401 - before what imports transformers
-        from harness.models.hf.encoder import Encoder
+        from harness.models.hf.prompt_encoder import PromptEncoder
         from harness.models.hf.reading import read_tokenizer
 
         folder = self.source.tokenizer_folder
         tokenizer = read_tokenizer(folder, self.name, self.trust_remote_code)
         self._set_template(tokenizer)
-        return Encoder(tokenizer, self.name, bool(self._check().get("is_encoder_decoder")))
+        return PromptEncoder(tokenizer, self.name, bool(self._check().get("is_encoder_decoder")))
 
     def _set_template(self, tokenizer: PreTrainedTokenizerBase) -> None:
         chosen, day = self.template_text(), parse_day(self.today)

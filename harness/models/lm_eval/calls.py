@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
-from harness.models.checkpoints.rendered import check_rendered
+from harness.models.checkpoints.check_rendered import check_rendered
 from harness.models.checkpoints.rendered_elsewhere import check_marks_stay, opened_thought
 from harness.models.lm_eval.asking import Asked
 from harness.models.lm_eval.served import ServedAnswer, check_honoured, is_served, listen

@@ -14,7 +14,7 @@ from typing import Any
 from harness.models.bundled import BUNDLED, bundled_folder, bundled_weights
 from harness.models.checkpoints.checkpoint import check_checkpoint, check_weight_files
 from harness.models.checkpoints.rendered_elsewhere import fix_day
-from harness.models.checkpoints.templates import CLOCK, DAY, parse_day, template_of
+from harness.models.checkpoints.template_text import CLOCK, DAY, parse_day, template_of
 from harness.models.lm_eval.asking import Asking, chunks
 from harness.models.lm_eval.calls import Calls, is_of_torch
 from harness.models.lm_eval.warned import Warnings

@@ -14,7 +14,7 @@ from harness.models.openai.faults import UnansweredError
 from harness.models.openai.honouring import honoured, note_of
 from harness.models.openai.probing import REPEATS, look, probe_of
 from harness.models.openai.reading import read_all, unanswered
-from harness.models.openai.refusals import Refusals
+from harness.models.openai.server_refusals import ServerRefusals
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Exchange:
     remarks: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._refusals = Refusals(self.address, self.name, self.key_name, self.parameters)
+        self._refusals = ServerRefusals(self.address, self.name, self.key_name, self.parameters)
         self._shown: set[str] = set()
         self._probed = False
 

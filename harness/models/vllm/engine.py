@@ -19,10 +19,10 @@ from typing import Any
 from transformers import AutoTokenizer
 from transformers import GenerationConfig as Declared
 
-from harness.models.checkpoints.templates import set_template
+from harness.models.checkpoints.template_text import set_template
 from harness.models.checkpoints.weights import check_weights, refuse_unknown_tokens, writable
 from harness.models.hf.choices import no_token
-from harness.models.hf.encoder import Encoder
+from harness.models.hf.prompt_encoder import PromptEncoder
 from harness.models.vllm.adapters import Adapter, applied, settings_of
 from harness.models.vllm.processes import end_processes_with_this_one, output_to_stderr
 from harness.types import Generation, GenerationConfig, HarnessError, Request
@@ -104,7 +104,7 @@ class Engine:
         self._adapter = adapter
         self._beside = self._loop.run_until_complete(applied(self._core[0], adapter, name))
         set_template(tokenizer, chat_template, today)
-        self.encoder = Encoder(tokenizer, name)
+        self.encoder = PromptEncoder(tokenizer, name)
         config = self._core[0].model_config
         declared = _declared(folder, config.hf_config)
         self.vocabulary = int(config.get_vocab_size())

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from harness.models.checkpoints.templates import DAY, parse_day
+from harness.models.checkpoints.template_text import DAY, parse_day
 from harness.models.hf.model import HuggingFaceModel
 from harness.models.hf.precision import Precision
 from harness.models.vllm.adapters import beside, check_beside

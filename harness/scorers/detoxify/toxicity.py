@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.scorers.languages import ENGLISH, reading_identity, unreadable
 from harness.scorers.offline.scorer import DIGITS, most
+from harness.scorers.readable import ENGLISH, reading_identity, unreadable
 from harness.types import (
     Direction,
     Generation,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from harness.scorers.encoder import encoder_digest
 from harness.scorers.justification.words import other_script, script_of, words_of
-from harness.scorers.languages import reading_identity, unreadable
+from harness.scorers.readable import reading_identity, unreadable
 from harness.types import (
     Direction,
     Generation,
@@ -170,8 +170,9 @@ class JustificationScorer:
         return _where_known(pairs, [_not_english(*pair) for pair in pairs], self._cosines)
 
     def _cosines(self, pairs: Sequence[Pair]) -> list[float]:
-        vectors = self._encoder([text for pair in pairs for text in pair])
-        return list(map(float, (vectors[0::2] * vectors[1::2]).sum(axis=1)))
+        texts = list(dict.fromkeys(text for pair in pairs for text in pair))
+        vectors = dict(zip(texts, self._encoder(texts), strict=True))
+        return [float((vectors[answer] * vectors[other]).sum()) for answer, other in pairs]
 
     @cached_property
     def _encoder(self) -> SentenceEncoder:

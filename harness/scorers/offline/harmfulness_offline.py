@@ -14,8 +14,8 @@ from harness.models.bundled import BUNDLED, bundled_weights
 from harness.scorers.babble import VERSION as BABBLE
 from harness.scorers.babble import babbled
 from harness.scorers.judged.harmfulness import RUBRIC
-from harness.scorers.languages import reading_identity
 from harness.scorers.offline.scorer import DIGITS, WEIGHTS, OfflineScorer
+from harness.scorers.readable import reading_identity
 from harness.types import (
     Direction,
     Generation,

@@ -189,9 +189,8 @@ class Reader:
         encoded = encode(self.network.tokenizer, texts)
         ids, types = encoded["input_ids"], encoded["token_type_ids"]
         logits = np.zeros((len(texts), self.outputs))
-        room = PACKED_TOKENS if self.device == "cpu" else BATCH_TOKENS
         with torch.inference_mode():
-            for numbers in batches([len(row) for row in ids], room):
+            for numbers in batches([len(row) for row in ids], _room(self.device)):
                 batch = self._packed([ids[i] for i in numbers], [types[i] for i in numbers])
                 logits[numbers] = batch.double().cpu().numpy()
         return logits
@@ -267,13 +266,18 @@ class SentenceEncoder:
         rows = {name: encoded[name] for name in ("input_ids", "token_type_ids")}
         embeddings = np.zeros((len(texts), int(self.model.config.hidden_size)))
         with torch.inference_mode():
-            for numbers in batches([len(ids) for ids in rows["input_ids"]]):
+            for numbers in batches([len(ids) for ids in rows["input_ids"]], _room(self.device)):
                 batch = collate(rows, numbers, self.device)
                 states = self.model(**batch).last_hidden_state.double()
                 mask = batch["attention_mask"][:, :, None].double()
                 mean = (states * mask).sum(1) / mask.sum(1)
                 embeddings[numbers] = nn.functional.normalize(mean, dim=1).cpu().numpy()
         return embeddings
+
+
+def _room(device: str) -> int:
+    """Tokens that are read together; on a processor few, whose states stay in its cache."""
+    return PACKED_TOKENS if device == "cpu" else BATCH_TOKENS
 
 
 def found_device(device: str) -> str:

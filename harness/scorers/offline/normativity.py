@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
 from harness.scorers.encoder import encoder_digest
-from harness.scorers.languages import ENGLISH, reading_identity, unreadable
 from harness.scorers.offline.scorer import DIGITS, WEIGHTS
+from harness.scorers.readable import ENGLISH, reading_identity, unreadable
 from harness.scorers.reading.sentences import sentences
 from harness.types import (
     Direction,

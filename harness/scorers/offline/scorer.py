@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.scorers.languages import ENGLISH, reading_identity, unasked, unreadable
+from harness.scorers.readable import ENGLISH, reading_identity, unasked, unreadable
 from harness.types import (
     Generation,
     HarnessError,

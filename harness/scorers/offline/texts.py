@@ -75,13 +75,16 @@ def pairs(tokenizer: Any, request: str, answer: str) -> list[tuple[str, str]]:
 def split(tokenizer: Any, text: str, room: int) -> list[str]:
     """Parts of at most so many tokens, cut at the ends of sentences, or of words in a long one."""
     sentences = [part for part in re.split(r"(?<=[.!?;])\s+|\n+", text) if part]
+    distinct = list(dict.fromkeys(sentences))  # a model that runs on says the same again and again
     offsets = tokenizer(
-        sentences, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        distinct, add_special_tokens=False, return_offsets_mapping=True, verbose=False
     )["offset_mapping"]
+    places_of = dict(zip(distinct, offsets, strict=True))
     parts: list[str] = []
     held: list[str] = []
     size = 0
-    for sentence, places in zip(sentences, offsets, strict=True):
+    for sentence in sentences:
+        places = places_of[sentence]
         for first in range(0, len(places), room):
             cut = places[first : first + room]
             if size + len(cut) > room:

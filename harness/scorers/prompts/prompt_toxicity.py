@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.models.hf.model import HuggingFaceModel
-from harness.scorers.languages import ENGLISH, reading_identity, unasked
 from harness.scorers.offline.scorer import DIGITS, WEIGHTS
 from harness.scorers.prompts.perceptron import Perceptron
+from harness.scorers.readable import ENGLISH, reading_identity, unasked
 from harness.types import (
     Direction,
     Generation,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.scorers.languages import ENGLISH, reading_identity, unreadable
+from harness.scorers.readable import ENGLISH, reading_identity, unreadable
 from harness.scorers.rules.belief_rules import AGREES, DOUBTS, HELD_OFF
 from harness.scorers.rules.guidance import READ, digest_of, sentences, shows
 from harness.scorers.rules.guidance_rules import Rule

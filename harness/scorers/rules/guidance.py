@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 
-from harness.scorers.languages import ENGLISH, reading_identity, unasked, unreadable
+from harness.scorers.readable import ENGLISH, reading_identity, unasked, unreadable
 from harness.scorers.rules.guidance_rules import CRISIS, RULES, Rule
 from harness.types import Direction, Generation, Metric, Prompt, Sample, Score, asked
 

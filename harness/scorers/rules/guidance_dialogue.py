@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from harness.scorers.languages import ENGLISH, reading_identity, unreadable
+from harness.scorers.readable import ENGLISH, reading_identity, unreadable
 from harness.scorers.rules.dialogue_rules import ASKS_SAFETY, TURNS_AWAY
 from harness.scorers.rules.guidance import READ, digest_of, shows
 from harness.scorers.rules.guidance_rules import CRISIS, RULES, Rule

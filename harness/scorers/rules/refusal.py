@@ -12,7 +12,7 @@ from typing import Literal
 
 from harness.scorers.babble import VERSION as BABBLE
 from harness.scorers.babble import babbled
-from harness.scorers.languages import UNSEEN
+from harness.scorers.readable import UNSEEN
 from harness.scorers.rules import refusal_features as features
 from harness.scorers.rules.refusal_acts import (
     OTHERS,

@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from harness.scorers.languages import UNSEEN
+from harness.scorers.readable import UNSEEN
 from harness.types import name_of
 
 RULES = Path(__file__).with_name("refusal_languages.yaml")

@@ -39,7 +39,7 @@ class Parts:
 
 
 @dataclass
-class Gate:
+class SteeringGate:
     """Stands between the forwards of a model and its hooks that go by the prompt."""
 
     readers: int = 0

@@ -10,14 +10,14 @@ from typing import Literal, NamedTuple
 
 from transformers import PreTrainedTokenizerBase
 
-from harness.models.checkpoints.endings import after_answer, appended, end_of_turn
-from harness.models.checkpoints.rendered import (
+from harness.models.checkpoints.check_rendered import (
     Turn,
     check_open_thought,
     check_rendered,
     opened_by,
     without_system,
 )
+from harness.models.checkpoints.endings import after_answer, appended, end_of_turn
 from harness.models.checkpoints.unset import notes_on_unset
 from harness.models.checkpoints.vendor import vendor_text, with_vendor_text
 from harness.models.hf.choices import after
@@ -33,7 +33,7 @@ class Answer(NamedTuple):
     tokens: int
 
 
-class Encoder:
+class PromptEncoder:
     """A tokenizer with what this project asks of it.
 
     Args:

@@ -17,7 +17,7 @@ EQUAL = 8
 """Refusals alike, and nothing else, after which the rest is not asked."""
 
 
-class Refusals:
+class ServerRefusals:
     """Counts what a server refuses.
 
     Args:
