@@ -199,14 +199,12 @@ def saving_of(
         task = tasks[finished.question["task"]]
         spent += finished.info.tokens
         whole += finished.info.tokens * task.whole / asked_of(task, finished)
-    asked, whole_size = (
-        sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole")
-    )
-    if asked == whole_size:
-        return f"Nothing was sure before all {whole_size:,} samples of each side were asked."
-    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / whole_size:.0%}"
+    asked, total = (sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole"))
+    if asked == total:
+        return f"Nothing was sure before all {total:,} samples of each side were asked."
+    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / total:.0%}"
     return (
-        f"Ended early, after {asked:,} of {whole_size:,} samples of each side: {spent:,.0f} tokens were "
+        f"Ended early, after {asked:,} of {total:,} samples of each side: {spent:,.0f} tokens were "
         f"generated of about {whole:,.0f}, which saved {share}. Intervals hold whenever one looks; "
         "the same command without early_stop=true asks the rest."
     )
