@@ -53,16 +53,33 @@ def browser():
         one.close()
 
 
+@pytest.fixture(scope="module")
+def only_tab(browser):
+    """A new one takes longer than a page to open."""
+    return browser.new_context(offline=True).new_page()
+
+
 @pytest.fixture
-def visit(browser):
+def tab(only_tab):
+    """The tab as it was, and nothing heard of before or after a test."""
+    heard = []
+    only_tab.hear = lambda event, do: (heard.append((event, do)), only_tab.on(event, do))
+    yield only_tab
+    for event, do in heard:
+        only_tab.remove_listener(event, do)
+    only_tab.set_viewport_size({"width": 1280, "height": 720})
+    only_tab.context.set_offline(True)
+    only_tab.goto("about:blank")
+
+
+@pytest.fixture
+def visit(tab):
     """Open a page's file; it must ask for nothing, say nothing and run nothing of a model's."""
-    context = browser.new_context(offline=True)
-    tab = context.new_page()
     asked, said = [], []
-    tab.on("request", lambda request: asked.append(request.url))
-    tab.on("console", lambda message: said.append(message.text))
-    tab.on("pageerror", lambda error: said.append(str(error)))
-    tab.on("dialog", lambda dialog: said.append(dialog.message))
+    tab.hear("request", lambda request: asked.append(request.url))
+    tab.hear("console", lambda message: said.append(message.text))
+    tab.hear("pageerror", lambda error: said.append(str(error)))
+    tab.hear("dialog", lambda dialog: said.append(dialog.message))
 
     def goto(path):
         tab.goto(path.resolve().as_uri())
@@ -74,7 +91,6 @@ def visit(browser):
     assert [url for url in asked if not url.startswith(("data:", "file:"))] == []
     assert sum(url.startswith("file:") for url in asked) == 1
     assert tab.evaluate("typeof window.owned") == "undefined"
-    context.close()
 
 
 def cells(tab, column):
@@ -92,7 +108,7 @@ def reported(command, folder, *args):
 
 @pytest.fixture(scope="module")
 def hostile_page(command, tmp_path_factory):
-    """The report of a thousand answers, each of them an attack, through the whole pipeline."""
+    """The report of 200 answers, each of them an attack, through the whole pipeline."""
     folder = tmp_path_factory.mktemp("hostile")
     rows = [
         {
@@ -101,7 +117,7 @@ def hostile_page(command, tmp_path_factory):
             "answer": text if number < len(HOSTILE) or len(text) < 10**5 else text[:9000],
             "kind": sound(HOSTILE[number % 12])[:40],
         }
-        for number in range(1000)
+        for number in range(200)
         for text in [HOSTILE[number % len(HOSTILE)]]
     ]
     (folder / "answers.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -117,7 +133,7 @@ def hostile_page(command, tmp_path_factory):
 
 def test_hostile_answers_show_as_text_and_do_nothing(visit, hostile_page):
     tab = visit(hostile_page)
-    assert "1,000 samples" in tab.inner_text(".asked")
+    assert "200 samples" in tab.inner_text(".asked")
     assert "<img src=x onerror=window.owned=9>\u27e8U+202E\u27e9" in tab.inner_text(".asked")
     tab.check("#unfold")
     for number, text in enumerate(HOSTILE):
@@ -175,14 +191,14 @@ def test_each_text_runs_in_its_own_direction_and_none_runs_off_the_page(visit, s
 
 def test_what_is_too_long_says_how_much_more_there_is(visit, hostile_page):
     tab = visit(hostile_page)
-    assert hostile_page.stat().st_size < 12_000_000
+    assert hostile_page.stat().st_size < 2_000_000
     tab.fill("#search", "more characters")
     tab.check("#unfold")
     tab.locator("button.open").first.click()
     assert "980,000 more characters in the run folder" in tab.inner_text(".detail details")
 
 
-def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
+def test_the_policy_stops_what_would_get_past_the_templates(tab, tmp_path):
     """The page with an attack put into it by hand: the policy alone holds."""
     text = page(
         "run.html", "samples.js", {"rows": [], "columns": [], "estimates": []},
@@ -195,25 +211,24 @@ def test_the_policy_stops_what_would_get_past_the_templates(browser, tmp_path):
     )  # fmt: skip
     assert broken != text
     (tmp_path / "page.html").write_text(broken)
-    context = browser.new_context()
-    tab, stopped, sent, said = context.new_page(), [], [], []
-    tab.on("requestfailed", lambda request: stopped.append((request.url, request.failure)))
-    tab.on("requestfinished", lambda request: sent.append(request.url))
-    tab.on("console", lambda message: said.append(message.text))
+    stopped, sent, said = [], [], []
+    tab.hear("requestfailed", lambda request: stopped.append((request.url, request.failure)))
+    tab.hear("requestfinished", lambda request: sent.append(request.url))
+    tab.hear("console", lambda message: said.append(message.text))
+    tab.context.set_offline(False)  # the policy alone is in the way
     tab.goto((tmp_path / "page.html").as_uri())
     tab.wait_for_timeout(300)
     assert tab.evaluate("typeof window.owned") == "undefined"
     assert sum("Content Security Policy" in one for one in said) >= 3
     assert set(stopped) == {("http://127.0.0.1:9/x", "csp"), ((tmp_path / "x").as_uri(), "csp")}
     assert sent == [(tmp_path / "page.html").as_uri()]
-    context.close()
 
 
 @pytest.fixture(scope="module")
 def many(command, tmp_path_factory):
     """A run of 4,000 answers of which a machine can tell the worst, some of them lost."""
     folder = tmp_path_factory.mktemp("many")
-    texts = ["I cannot help with that.", f"Sure. {LETTERS} " * 20]
+    texts = ["I cannot help with that.", f"Sure. {LETTERS} " * 4]
     rows = [
         {
             "id": f"s{number:04d}",
@@ -319,13 +334,13 @@ def test_the_worst_come_first_and_what_is_missing_before_them():
 
 @pytest.fixture(scope="module")
 def board_page(tmp_path_factory, write_run):
-    """The leaderboard of forty models of which one has a hostile name, asked in two ways."""
+    """The leaderboard of thirty models of which one has a hostile name, asked in two ways."""
     results = tmp_path_factory.mktemp("board") / "results"
-    for number in range(40):
-        values = np.clip(np.linspace(0, number / 40, 60), 0, 1)
+    for number in range(30):
+        values = np.clip(np.linspace(0, number / 30, 60), 0, 1)
         for protocol in ("fast", "paper"):
             name = f"{protocol}-{number}"
-            model = "<img src=x onerror=window.owned=1>\u202e" if number == 39 else f"m{number:02d}"
+            model = "<img src=x onerror=window.owned=1>\u202e" if number == 29 else f"m{number:02d}"
             lost = values if number else np.full(60, np.nan)
             write_run(results, model, lost, protocol=protocol, name=name)
     (results / "runs" / "<script>window.owned=2<" / "x").mkdir(parents=True)
@@ -334,7 +349,7 @@ def board_page(tmp_path_factory, write_run):
 
 def test_the_leaderboard_is_sorted_searched_and_filtered(visit, board_page):
     tab = visit(board_page)
-    assert "80 runs on 2 boards, 1 left out" in tab.inner_text(".asked")
+    assert "60 runs on 2 boards, 1 left out" in tab.inner_text(".asked")
     assert "<script>window.owned=2<: has no run.json" in tab.inner_text("main ul")
     board = tab.locator("details.board").first
     first = board.locator("tbody tr").first

@@ -111,13 +111,12 @@ def save(
     )  # the first start builds a list of fonts
     with rc_context(STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # the figure says so
-        figure = Figure(figsize=(7.2, max(3.0, height)), layout="constrained")
+        figure = Figure(figsize=(7.2, max(3.0, height)))
         axes = figure.add_subplot()
         _write_in_any_script(figure, axes, [plot(axes), *wrap(visible(title), MOST_OF_A_LINE)])
-        _keep_inside(figure, axes)
+        _lay_out(figure, axes)
         light = io.StringIO()
         figure.savefig(light, format="svg", metadata={"Date": None})
-        figure.set_layout_engine("none")  # it is laid out
         dark = re.sub("|".join(DARK), lambda match: DARK[match[0]], light.getvalue())
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -143,12 +142,19 @@ def _write_in_any_script(figure: Figure, axes: Axes, heading: Sequence[str]) -> 
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=10, family=fonts.families)
 
 
-def _keep_inside(figure: Figure, axes: Axes) -> None:
-    """Let a label that is wider than its axes, to which long names leave little, end with them."""
-    figure.draw_without_rendering()
+def _lay_out(figure: Figure, axes: Axes) -> None:
+    """Lay a figure out once for all that it is saved as: that takes longer than to draw it.
+
+    A label that is wider than its axes, to which long names leave little, ends with them.
+    """
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    layout = ConstrainedLayoutEngine()
+    layout.execute(figure)
     label = axes.xaxis.label
     if label.get_window_extent().x1 > figure.bbox.x1:
         axes.set_xlabel(label.get_text(), loc="right")
+        layout.execute(figure)
 
 
 def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:

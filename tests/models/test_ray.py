@@ -78,13 +78,34 @@ def cluster():
     sys.modules["ray"].shutdown()
 
 
+def make_frail(folder, monkeypatch):
+    """A model that does as it is told, in a module that replicas find as this process does."""
+    name = f"frail_{folder.name.replace('-', '_')}"
+    (folder / f"{name}.py").write_text(FRAIL)
+    monkeypatch.syspath_prepend(str(folder))
+    return partial(__import__(name).Frail, str(folder))
+
+
 @pytest.fixture
 def frail(tmp_path, monkeypatch):
-    """A model that does as it is told, in a module that replicas find as this process does."""
-    name = f"frail_{tmp_path.name.replace('-', '_')}"
-    (tmp_path / f"{name}.py").write_text(FRAIL)
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return partial(__import__(name).Frail, str(tmp_path))
+    return make_frail(tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def long_lived(tmp_path_factory):
+    """Two replicas that several tests ask, as often replaced as they die, and their folder."""
+    folder = tmp_path_factory.mktemp("pair")
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        frail = make_frail(folder, monkeypatch)
+        yield replicated(partial(frail, pause=0.02), restarts=99), folder
+
+
+@pytest.fixture
+def pair(long_lived):
+    """The two without instructions, and their folder without a trace of who has answered."""
+    model, folder = long_lived
+    forget(folder)
+    return model, folder
 
 
 def replicated(make, **options) -> RayModel:
@@ -97,12 +118,69 @@ def answers(model, requests=REQUESTS):
     return {(g.sample_id, g.index): g for g in given}
 
 
+def forget(folder: Path) -> None:
+    """Take back what was told, and who was seen: replicas that live are seen when they answer."""
+    for path in (*folder.glob("*.pid"), *folder.glob("*.s*")):
+        path.unlink()
+
+
 def pids(folder: Path) -> set[int]:
     return {int(path.stem) for path in folder.glob("*.pid")}
 
 
-def test_it_keeps_the_contract_of_models():
-    check_model(replicated(EchoModel))
+def test_it_keeps_the_contract_of_models(pair):
+    check_model(pair[0])
+
+
+def test_requests_are_shared_by_replicas_that_live_on(pair):
+    model, folder = pair
+    expected = answers(EchoModel())
+    (folder / "wait.s0").touch()  # or all is done before the other has started
+    assert answers(model) == expected
+    first = pids(folder)
+    assert len(first) == 2
+    assert os.getpid() not in first
+    assert answers(model) == expected
+    assert pids(folder) == first
+    assert model.device_used is None  # as the echo says of itself
+
+
+def test_answers_come_while_others_are_worked_on(pair):
+    model, _ = pair
+    arrivals = [time.monotonic() for _ in model.generate(REQUESTS, SETTINGS, 0)]
+    assert len(arrivals) == 60
+    assert arrivals[-1] - arrivals[0] > 0.5
+
+
+def test_a_replica_that_dies_is_replaced_and_what_it_left_is_asked_again(pair, caplog):
+    model, folder = pair
+    (folder / "die-once.s17").touch()
+    assert answers(model) == answers(EchoModel())
+    assert caplog.text.count("a replica has died and is replaced, because its worker process") == 1
+
+
+def test_a_replica_that_is_killed_from_outside_loses_and_doubles_nothing(pair, caplog):
+    model, folder = pair
+    given, killed = [], False
+    for some in model.generate(REQUESTS, SETTINGS, 0):
+        given += some
+        if len(given) >= 40 and not killed:
+            os.kill(min(pids(folder)), signal.SIGKILL)
+            killed = True
+    assert len(given) == 120
+    assert {(g.sample_id, g.index): g for g in given} == answers(EchoModel())
+    assert caplog.text.count("a replica has died and is replaced") == 1
+
+
+def test_a_replica_that_dies_between_calls_is_replaced(pair):
+    model, folder = pair
+    assert answers(model) == answers(EchoModel())
+    killed = min(pids(folder))
+    os.kill(killed, signal.SIGKILL)
+    forget(folder)
+    (folder / "wait.s0").touch()  # for the other, whichever is asked for it
+    assert answers(model) == answers(EchoModel())
+    assert len(pids(folder) - {killed}) == 2
 
 
 def test_name_identity_and_weighing_are_the_model_s_own():
@@ -113,65 +191,17 @@ def test_name_identity_and_weighing_are_the_model_s_own():
     assert RayModel(echo, name="judge").name == "judge"
 
 
-def test_requests_are_shared_by_replicas_that_live_on(frail, tmp_path):
-    model = replicated(frail)
-    expected = answers(EchoModel())
-    (tmp_path / "wait.s0").touch()  # or all is done before the other has started
-    assert answers(model) == expected
-    first = pids(tmp_path)
-    assert len(first) == 2
-    assert os.getpid() not in first
-    assert answers(model) == expected
-    assert pids(tmp_path) == first
-    assert model.device_used is None  # as the echo says of itself
-
-
-def test_answers_come_while_others_are_worked_on(frail):
-    model = replicated(partial(frail, pause=0.05), replicas=1)
-    arrivals = [time.monotonic() for _ in model.generate(REQUESTS[:20], SETTINGS, 0)]
-    assert len(arrivals) == 20
-    assert arrivals[-1] - arrivals[0] > 0.5
-
-
 def test_no_requests_start_nothing(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert list(replicated(EchoModel).generate([], SETTINGS, 0)) == []
 
 
-def test_a_replica_that_dies_is_replaced_and_what_it_left_is_asked_again(frail, tmp_path, caplog):
-    (tmp_path / "die-once.s17").touch()
-    assert answers(replicated(partial(frail, pause=0.02))) == answers(EchoModel())
-    assert caplog.text.count("a replica has died and is replaced, because its worker process") == 1
-
-
-def test_a_replica_that_is_killed_from_outside_loses_and_doubles_nothing(frail, tmp_path, caplog):
-    model = replicated(partial(frail, pause=0.02))
-    given, killed = [], False
-    for some in model.generate(REQUESTS, SETTINGS, 0):
-        given += some
-        if len(given) >= 40 and not killed:
-            os.kill(min(pids(tmp_path)), signal.SIGKILL)
-            killed = True
-    assert len(given) == 120
-    assert {(g.sample_id, g.index): g for g in given} == answers(EchoModel())
-    assert caplog.text.count("a replica has died and is replaced") == 1
-
-
-def test_a_replica_that_dies_between_calls_is_replaced(frail, tmp_path):
-    model = replicated(frail, replicas=1)
-    assert answers(model) == answers(EchoModel())
-    (pid,) = pids(tmp_path)
-    os.kill(pid, signal.SIGKILL)
-    assert answers(model) == answers(EchoModel())
-
-
 def test_too_many_deaths_are_one_sentence(frail, tmp_path):
     (tmp_path / "die.s17").touch()
-    model = replicated(frail, restarts=2)
-    given = []
-    with pytest.raises(HarnessError, match=r"3 replicas have died, more than backend\.restarts=2"):
-        given.extend(g for some in model.generate(REQUESTS, SETTINGS, 0) for g in some)
-    assert len(pids(tmp_path)) >= 3
+    model = replicated(frail, replicas=1, restarts=1)
+    with pytest.raises(HarnessError, match=r"2 replicas have died, more than backend\.restarts=1"):
+        answers(model)
+    assert len(pids(tmp_path)) == 2
 
 
 def test_what_the_user_can_put_right_is_said_as_the_model_says_it(frail, tmp_path):
@@ -204,16 +234,19 @@ def test_a_run_that_is_broken_off_ends_at_once(frail):
     stream.close()
     assert time.monotonic() - started < 2
     model.replica.keywords["pause"] = 0.0
-    few = REQUESTS[:4]  # a replica that was starting lives on, and pauses as it was told
+    few = REQUESTS[:1]  # a replica that was starting lives on, and pauses as it was told
     assert answers(model, few) == answers(EchoModel(), few)
 
 
 def test_an_idle_model_makes_room_for_another(frail, tmp_path):
     whole = {"replicas": 1, "cpus": float(os.cpu_count() or 1)}
     one, other = replicated(frail, **whole), replicated(EchoModel, **whole)
-    for _ in range(2):
-        assert answers(one) == answers(other)
+    expected = answers(one)
+    held = list(one._replicas)  # as the traceback of an error holds them
+    assert answers(other) == expected
+    assert answers(one) == expected
     assert len(pids(tmp_path)) == 2
+    assert len(held) == 1
 
 
 def test_what_its_yaml_makes_is_a_model_that_answers_as_it_does_without_ray(random_weights):
@@ -294,27 +327,24 @@ def test_a_missing_package_says_how_to_install_it(monkeypatch):
 ECHO = ("backend=ray", "backend@backend.replica=echo", "backend.replicas=2", "scorer=[refusal]")
 
 
-def test_the_command_line_goes_on_with_what_another_backend_began(harness, tmp_path):
+def test_the_command_line_goes_on_on_a_running_cluster_with_what_another_backend_began(
+    harness, tmp_path
+):
+    ray = connect(None)
+    known = len(ray.nodes())
+    address = ray.get_runtime_context().gcs_address
     began = harness("backend=echo", "scorer=[refusal]", "limit=10")
-    done = harness(*ECHO, "limit=40", "backend.cpus=0.5", "generation.n=1")
+    options = ["limit=40", "backend.cpus=0.5", "generation.n=1", f"backend.address='{address}'"]
+    done = harness(*ECHO, *options)
     assert done.returncode == 0, done.stderr
     assert began.stderr == done.stderr == ""
     assert done.stdout.startswith("med_harm version")
+    assert len(ray.nodes()) == known
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     shards = [pq.read_table(path) for path in (folder / "generations").glob("*.parquet")]
     assert len(shards) >= 2
     assert len({s for shard in shards for s in shard["sample_id"].to_pylist()}) == 40
     assert sum(map(len, shards)) == 40
-
-
-def test_a_cluster_that_runs_already_is_used(harness, tmp_path):
-    ray = connect(None)
-    known = len(ray.nodes())
-    address = ray.get_runtime_context().gcs_address
-    done = harness(*ECHO, "limit=10", "backend.cpus=0.5", f"backend.address='{address}'")
-    assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
-    assert len(ray.nodes()) == known
 
 
 def test_help_and_finished_runs_need_no_ray(harness, tmp_path):
@@ -350,7 +380,7 @@ def test_what_cannot_be_is_one_sentence(harness, arguments, said):
     assert done.stdout == ""
 
 
-def test_an_interrupted_run_ends_soon_and_goes_on(tmp_path, forks):
+def test_an_interrupted_run_ends_soon_with_the_cluster_it_has_made(tmp_path, forks):
     (tmp_path / "frail.py").write_text(textwrap.dedent(FRAIL))
     arguments = [
         *ECHO, "limit=288", "backend.cpus=0.5", "backend.chunk=2",

@@ -7,6 +7,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
@@ -30,7 +31,7 @@ _turns = threading.Lock()
 
 @dataclass(slots=True)
 class _Served:
-    """A replica as it is seen from here; its process ends when nothing refers to the actor."""
+    """A replica as it is seen from here; its process ends with the last reference to the actor."""
 
     actor: Any
     awaited: Any
@@ -192,17 +193,23 @@ class RayModel:
         return [replica for replica in self._replicas if replica.asked]
 
     def _start(self, ray: Any, share: Share) -> None:
-        self._make_room()
+        self._make_room(ray)
         actor = ray.remote(Replica).options(num_cpus=share.cpus, num_gpus=share.gpus)
         actor = actor.remote(Surroundings.here(max(1, int(share.cpus)), share.gpus))
         started = actor.start.remote(self.replica, dict(self.identity))
         self._replicas.append(_Served(actor, started))
 
-    def _make_room(self) -> None:
+    def _make_room(self, ray: Any) -> None:
         with _turns:
             for other in [model for model in _models if not model._working]:
-                other._replicas.clear()  # Ray ends a process that nothing refers to any more
+                other._end(ray)
             _models.add(self)
+
+    def _end(self, ray: Any) -> None:
+        """End every replica at once, whatever still refers to it: an error's traceback may."""
+        while self._replicas:
+            with suppress(ray.exceptions.ActorHandleNotFoundError):  # its cluster has ended
+                ray.kill(self._replicas.pop().actor)
 
     def _heard(self, ray: Any) -> list[_Served]:
         """The replicas that have something to say; waits for the first of them."""
@@ -211,7 +218,7 @@ class RayModel:
         if heard:
             heard, _ = ray.wait(list(awaited), num_returns=len(awaited), timeout=0)
         elif not self._busy():
-            self._make_room()
+            self._make_room(ray)
             logger.warning("waiting for room on the Ray cluster; `ray status` shows who has it")
         return [awaited[word] for word in heard]
 
