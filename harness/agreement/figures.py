@@ -99,8 +99,8 @@ def confusion(
         return []
     pairs, counts = np.unique(np.stack([labels, verdicts]), axis=1, return_counts=True)
     return [
-        {"label": float(label), "scorer": float(what), "n": int(count)}
-        for label, what, count in zip(*pairs, counts, strict=True)
+        {"label": float(label), "scorer": float(verdict), "n": int(count)}
+        for label, verdict, count in zip(*pairs, counts, strict=True)
     ]
 
 
@@ -157,7 +157,7 @@ BINARY: Mapping[str, Statistic] = {
     "precision": precision,
     "recall": recall,
     "accuracy": accuracy,
-    "share_of_yes": lambda labels, _said: float(labels.mean()),
+    "share_of_yes": lambda labels, _verdicts: float(labels.mean()),
 }
 CORRELATIONS: Mapping[str, Statistic] = {
     "pearson": pearson,
