@@ -52,16 +52,16 @@ def main() -> None:
     rows, name = questions(args.topics)
     model = HuggingFaceModel(args.model)
     bare = asked(model, rows)
-    shown = [table_row(0, rows, *bare)]
-    print(shown[0], flush=True)
+    table_rows = [table_row(0, rows, *bare)]
+    print(table_rows[0], flush=True)
     for count in args.counts:
         agents = Agents(
             "filter", targets=targets(name, count), variants=args.variants, refusal=REFUSAL,
             shortlist=args.shortlist,
         )  # fmt: skip
-        shown.append(table_row(count, rows, *asked(agents.wrap(model), rows)))
-        print(shown[-1], flush=True)
-    print(json.dumps(shown))
+        table_rows.append(table_row(count, rows, *asked(agents.wrap(model), rows)))
+        print(table_rows[-1], flush=True)
+    print(json.dumps(table_rows))
 
 
 def questions(topics: int) -> tuple[list[dict[str, Any]], str]:
@@ -102,9 +102,9 @@ def table_row(
     """What stands in the table for a number of targets."""
     row: dict[str, object] = {"targets": count}
     for group in GROUPS:
-        mine = [of for of in rows if of["group"] == group]
-        texts = [answers[of["id"]].text or "" for of in mine]
-        shares = [known(text, of) for text, of in zip(texts, mine, strict=True)]
+        of_group = [of for of in rows if of["group"] == group]
+        texts = [answers[of["id"]].text or "" for of in of_group]
+        shares = [known(text, of) for text, of in zip(texts, of_group, strict=True)]
         row[f"{group}: told"] = round(fmean(shares), 3)
         row[f"{group}: refused"] = round(fmean(text == REFUSAL for text in texts), 3)
     noted = [answer.noted or {} for answer in answers.values()]

@@ -49,7 +49,7 @@ def main() -> None:
         verdicts.append(gate(folder, baseline, ask(folder, checkpoint.name, 0, asked)))
     print(f"{'':14}{'verdict':14}" + "".join(f"{f'{name} worse by':>34}" for name in SHOWN))
     for name, verdict in zip(names, verdicts, strict=True):
-        measured = [of(verdict, shown)["measured"] for shown in SHOWN]
+        measured = [of(verdict, estimate)["measured"] for estimate in SHOWN]
         cells = [written(each) for each in measured]
         print(f"{name:14}{verdict['verdict']:14}" + "".join(f"{cell:>34}" for cell in cells))
     from harness.show import save

@@ -43,23 +43,23 @@ class Measured:
     def __init__(self, model: HuggingFaceModel, items: list[Item]) -> None:
         texts = [item.text for item in items] + [str(item.twin) for item in items]
         values, _ = min_k_of(model, texts, SHARE)
-        self.own, self.twins = values[: len(items)], values[len(items) :]
+        self.items, self.twins = values[: len(items)], values[len(items) :]
         self.orders = preferred(model, [i.listed for i in items if i.listed], ORDERS, SEED)
 
     def halves(self, half: list[int]) -> Likelier:
         """A half of the items against the other."""
-        other = [n for n in range(len(self.own)) if n not in half]
+        other = [n for n in range(len(self.items)) if n not in half]
         units = (len(half), len(other))
-        return Likelier("the other half", self.own[half], self.own[other], SHARE, units)
+        return Likelier("the other half", self.items[half], self.items[other], SHARE, units)
 
-    def beside_twins(self, some: list[int]) -> Likelier:
+    def beside_twins(self, numbers: list[int]) -> Likelier:
         """Items against their twins in other words."""
-        units = (len(some), len(some))
-        return Likelier("their twins", self.own[some], self.twins[some], SHARE, units)
+        units = (len(numbers), len(numbers))
+        return Likelier("their twins", self.items[numbers], self.twins[numbers], SHARE, units)
 
-    def ordered(self, some: list[int]) -> Ordered:
+    def ordered(self, numbers: list[int]) -> Ordered:
         """The published order of items against others."""
-        return Ordered([self.orders[n] for n in some], [str(n) for n in some])
+        return Ordered([self.orders[n] for n in numbers], [str(n) for n in numbers])
 
 
 def tuned(texts: list[str], folder: Path, epochs: float) -> HuggingFaceModel:
@@ -72,7 +72,10 @@ def tuned(texts: list[str], folder: Path, epochs: float) -> HuggingFaceModel:
     tuning_of = tuning.begin(fit)
     of_texts = tuning_of.base.rows(rows)
     tuning_of.train(
-        tuning, fit, len(rows), lambda some: text_loss(tuning_of.base, [of_texts[n] for n in some])
+        tuning,
+        fit,
+        len(rows),
+        lambda numbers: text_loss(tuning_of.base, [of_texts[n] for n in numbers]),
     )
     tuning_of.save(folder / "model")
     return HuggingFaceModel(str(folder / "model"), dtype="float32")
@@ -80,18 +83,18 @@ def tuned(texts: list[str], folder: Path, epochs: float) -> HuggingFaceModel:
 
 def show(name: str, measured: Measured, half: list[int]) -> None:
     """Print what is said of a model."""
-    for what, made in (
+    for comparison, likelier in (
         ("trained half against the other", measured.halves(half)),
         ("trained half against its twins", measured.beside_twins(half)),
-        ("all items against their twins", measured.beside_twins(list(range(len(measured.own))))),
+        ("all items against their twins", measured.beside_twins(list(range(len(measured.items))))),
     ):
-        low, high = made.interval
-        verdict = "accused" if made.accused else "not accused"
-        print(f"{name}: {what}: AUC {made.area:.3f} ({low:.3f} to {high:.3f}), {verdict}")
-    for what, some in (("trained half", half), ("all items", list(range(len(measured.own))))):
-        ordered = measured.ordered(some)
+        low, high = likelier.interval
+        verdict = "accused" if likelier.accused else "not accused"
+        print(f"{name}: {comparison}: AUC {likelier.area:.3f} ({low:.3f} to {high:.3f}), {verdict}")
+    for items, chosen in (("trained half", half), ("all items", list(range(len(measured.items))))):
+        ordered = measured.ordered(chosen)
         verdict = "accused" if ordered.accused else "not accused"
-        print(f"{name}: order of options, {what}: place {np.nanmean(ordered.places):.3f}, "
+        print(f"{name}: order of options, {items}: place {np.nanmean(ordered.places):.3f}, "
               f"p {ordered.p:.3g}, {verdict}", flush=True)  # fmt: skip
 
 
@@ -113,10 +116,10 @@ def main() -> None:
     show("untouched", untouched, half)
     draw, accused = random.Random(SEED + 1), {"halves": 0, "twins": 0, "orders": 0}
     for _ in range(options.repeats):
-        some = sorted(draw.sample(numbers, len(items) // 2))
-        accused["halves"] += untouched.halves(some).accused
-        accused["twins"] += untouched.beside_twins(some).accused
-        accused["orders"] += untouched.ordered(some).accused
+        drawn = sorted(draw.sample(numbers, len(items) // 2))
+        accused["halves"] += untouched.halves(drawn).accused
+        accused["twins"] += untouched.beside_twins(drawn).accused
+        accused["orders"] += untouched.ordered(drawn).accused
     print(f"untouched, {options.repeats} halves drawn anew: accused {accused}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
         for name, trained in (("trained", texts), ("trained elsewhere", elsewhere)):

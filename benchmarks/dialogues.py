@@ -79,8 +79,8 @@ def main() -> None:
             dialogues = _dialogues(asked.dialogues, asked.turns)
             measured = run(partial(_talk, asked, dialogues, way), size, asked.clock)
             loaded.beginnings.clear()
-            shown = {"way": name, "batch": size, "seconds": measured.least, **forwards.shown()}
-            print(json.dumps(shown), flush=True)
+            line = {"way": name, "batch": size, "seconds": measured.least, **forwards.spent()}
+            print(json.dumps(line), flush=True)
             if name not in best or measured.least < best[name].least:
                 best[name] = measured
                 if name == "ours":
@@ -110,7 +110,7 @@ class Forwards:
         self.tokens = {"prompts": 0, "answers": 0}
         self.seconds = {"prompts": 0.0, "answers": 0.0}
 
-    def shown(self) -> dict[str, Any]:
+    def spent(self) -> dict[str, Any]:
         """Nothing of a peer, which does not come by here."""
         return {"tokens": self.tokens, "of": self.seconds} if any(self.tokens.values()) else {}
 
@@ -125,10 +125,10 @@ def _ways(
     """By name and rows of a batch: from the requests of one turn to their answers, in order."""
 
     def ours(requests: list[Request], settings: GenerationConfig) -> Answers:
-        given = {
-            g.sample_id: g.text for some in model.generate(requests, settings, 0) for g in some
+        texts = {
+            g.sample_id: g.text for batch in model.generate(requests, settings, 0) for g in batch
         }
-        return [given[request.sample_id] for request in requests]
+        return [texts[request.sample_id] for request in requests]
 
     def resent(requests: list[Request], settings: GenerationConfig) -> Answers:
         return ours([Request(r.sample_id, r.prompt) for r in requests], settings)

@@ -115,8 +115,8 @@ def _left_out(own_answers: list[Pair], others: list[Pair]) -> NDArray[np.float64
     values = np.zeros((len(own_answers), len(MECHANISMS)))
     for block in dict.fromkeys(pair.block for pair in own_answers):
         held = blocks == block
-        made = fit(read[~held], levels[~held], counted[~held])
-        logits = ((read[held] - made["centre"]) / made["scale"]) @ made["weight"].T + made["bias"]
+        head = fit(read[~held], levels[~held], counted[~held])
+        logits = ((read[held] - head["centre"]) / head["scale"]) @ head["weight"].T + head["bias"]
         shares = np.zeros((len(own_answers), 2 * len(MECHANISMS)))
         np.maximum.at(shares, owner[held], 1 / (1 + np.exp(-logits)))
         values += shares[:, ::2] + np.minimum(shares[:, ::2], shares[:, 1::2])

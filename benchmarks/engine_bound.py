@@ -22,7 +22,7 @@ def operations(work: Work, loaded: LoadedModel, answers: list[Any]) -> float:
     leaves = share([(prompt, 1) for prompt in prompts])
     segments = {segment for leaf in leaves if leaf.parent for segment in leaf.parent.chain()}
     spans = [(segment.start, segment.end) for segment in segments]
-    spans += [(len(leaf.row) - len(leaf.own), len(leaf.row)) for leaf in leaves]
+    spans += [(len(leaf.row) - len(leaf.own_tokens), len(leaf.row)) for leaf in leaves]
     outputs = len(leaves)
     if not work.requests[0].choices:
         written = iter(answers)

@@ -171,9 +171,11 @@ def _make(
     options: Mapping[str, Any], course: Mapping[str, float], base: str, data: Path, out: Path
 ) -> None:
     """One call of `python -m harness.mitigate`."""
-    given = {**options, "course": "{" + ", ".join(f"{k}: {v}" for k, v in course.items()) + "}"}
-    chosen = [f"method={given.pop('method')}"]
-    chosen += [f"method.{key}={'null' if value is None else value}" for key, value in given.items()]
+    settings = {**options, "course": "{" + ", ".join(f"{k}: {v}" for k, v in course.items()) + "}"}
+    chosen = [f"method={settings.pop('method')}"]
+    chosen += [
+        f"method.{key}={'null' if value is None else value}" for key, value in settings.items()
+    ]
     command = [sys.executable, "-m", "harness.mitigate", f"model={base}", f"data={data}",
                f"out={out}", *chosen]  # fmt: skip
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -209,11 +211,13 @@ def cells(
     """A method's row: of each group of authors the mean probability with its interval."""
     row: dict[str, object] = {"method": name, "class": method_class}
     for group in PARTS:
-        mine = [n for n, of in enumerate(rows) if of["group"] == group]
-        clusters = np.unique([rows[n]["author"] for n in mine], return_inverse=True)[1]
-        share = Mean().estimate(known.probability[mine], np.arange(len(mine)), clusters, SHARES)
+        of_group = [n for n, of in enumerate(rows) if of["group"] == group]
+        clusters = np.unique([rows[n]["author"] for n in of_group], return_inverse=True)[1]
+        share = Mean().estimate(
+            known.probability[of_group], np.arange(len(of_group)), clusters, SHARES
+        )
         row[group] = _shown(share.estimate, share.low, share.high)
-        row[f"{group}, likeliest"] = round(float(known.likeliest[mine].mean()), 3)
+        row[f"{group}, likeliest"] = round(float(known.likeliest[of_group].mean()), 3)
     return row
 
 
@@ -227,23 +231,25 @@ def attacked(
     recoveries = []
     known, gone = (measured(model, forget).probability for model in (target, unlearned))
     for attack in ("relearn_forget", "relearn_retain", "bits_8", "bits_4", "jailbreak"):
-        left, model, before = list(range(len(forget))), unlearned, ""
+        remaining, model, before = list(range(len(forget))), unlearned, ""
         if attack.startswith("relearn"):
             part = [row for row in rows if row["part"] == attack.removeprefix("relearn_")]
             items = random.Random(0).sample(part, 3)
             model = learned(str(unlearned), items, folder, f"{unlearned.name}-{attack}", course)
-            left = [n for n, row in enumerate(forget) if row not in items]
+            remaining = [n for n, row in enumerate(forget) if row not in items]
         elif attack.startswith("bits"):
             bits = int(attack.removeprefix("bits_"))
             model = damaged(Damage("bits", bits), str(unlearned), folder)
         else:
             before = f"{jailbreak}\n\n"
         back = measured(model, forget, before).probability
-        clusters = np.unique([forget[n]["author"] for n in left], return_inverse=True)[1]
-        share = recovered_share(known[left], gone[left], back[left], clusters, SHARES)
+        clusters = np.unique([forget[n]["author"] for n in remaining], return_inverse=True)[1]
+        share = recovered_share(
+            known[remaining], gone[remaining], back[remaining], clusters, SHARES
+        )
         estimate = share.estimate
-        shown = share.reason or _shown(estimate.estimate, estimate.low, estimate.high)
-        recoveries.append({"method": name, "attack": attack, "n": estimate.n, "recovered": shown})
+        text = share.reason or _shown(estimate.estimate, estimate.low, estimate.high)
+        recoveries.append({"method": name, "attack": attack, "n": estimate.n, "recovered": text})
         print(recoveries[-1], flush=True)
     return recoveries
 

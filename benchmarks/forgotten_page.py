@@ -46,10 +46,10 @@ METHODS = {
 
 def main() -> None:
     """Make, ask and attack what is not there yet."""
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    to = Path(given.get("to", "page")).resolve()
+    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    to = Path(arguments.get("to", "page")).resolve()
     to.mkdir(parents=True, exist_ok=True)
-    for step in steps(given, to):
+    for step in steps(arguments, to):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
         subprocess.run([sys.executable, "-m", *step], cwd=to, check=True,
@@ -61,43 +61,46 @@ def main() -> None:
         )
 
 
-def steps(given: Mapping[str, str], to: Path) -> Iterator[list[str]]:
+def steps(arguments: Mapping[str, str], to: Path) -> Iterator[list[str]]:
     """The commands, in their order.
 
     Args:
-        given: options of the command line.
+        arguments: of the command line.
         to: folder in which they are run.
     """
-    model = given.get("model", "smollm2")
+    model = arguments.get("model", "smollm2")
     learning = ["harness.mitigate", "method=learning", f"model={quoted(model)}"]
-    learning += [f"data=[{NEWS},{AUTHORS}]", *filter(None, given.get("learning", "").split(";"))]
+    learning += [
+        f"data=[{NEWS},{AUTHORS}]",
+        *filter(None, arguments.get("learning", "").split(";")),
+    ]
     yield [*learning, "out=target"]
     yield [*learning, "method.toward=clean", "out=reference"]
-    names = [name for name in given.get("methods", ",".join(METHODS)).split(",") if name]
+    names = [name for name in arguments.get("methods", ",".join(METHODS)).split(",") if name]
     tasks = {
         "muse": ["task=muse"],
-        "tofu": ["task=tofu", *asked_of_authors(int(given.get("topics", "10")), to)],
+        "tofu": ["task=tofu", *asked_of_authors(int(arguments.get("topics", "10")), to)],
     }
-    chosen = [tasks[name] for name in given.get("tasks", ",".join(tasks)).split(",")]
+    chosen = [tasks[name] for name in arguments.get("tasks", ",".join(tasks)).split(",")]
     for name in (model, "target", "reference", *names):
         if name in names:
-            yield ["harness.mitigate", *METHODS[name], f"method.course={course(given)}",
+            yield ["harness.mitigate", *METHODS[name], f"method.course={course(arguments)}",
                    "model=target", f"data={AUTHORS}", f"out={name}"]  # fmt: skip
         for task in chosen:
             yield ["harness", *task, f"model={quoted(name)}", "results=results",
                    "max_unmeasured=1"]  # fmt: skip
     yield ["harness.mitigate.forgotten", "target=target", "reference=reference", "results=results",
            "to=forgotten"]  # fmt: skip
-    if attacked := given.get("attacks"):
+    if attacked := arguments.get("attacks"):
         data = [option.removeprefix("task.") for option in tasks["tofu"][1:]]
         yield ["harness.mitigate.recover", "target=target", f"unlearned={attacked}", *data,
                "results=attacks", "cache=attacked", "to=recover",
                'options=["task.parts=[forget]"]']  # fmt: skip
 
 
-def course(given: Mapping[str, str]) -> str:
+def course(arguments: Mapping[str, str]) -> str:
     """Of each method's training."""
-    return given.get("course", COURSE)
+    return arguments.get("course", COURSE)
 
 
 def asked_of_authors(topics: int, to: Path) -> list[str]:

@@ -98,12 +98,12 @@ def measure(
 ) -> dict[str, float]:
     """The share of runs in which each part of the gate says regression."""
     random = np.random.default_rng(seed)
-    verdicts = np.array([said(*plant(random)) for _ in range(runs)])
+    verdicts = np.array([regressions(*plant(random)) for _ in range(runs)])
     shares = [*verdicts.mean(axis=0), verdicts.any(axis=1).mean()]
     return dict(zip(("mean", "tail", "group", "any"), map(float, shares), strict=True))
 
 
-def said(before: Floats, after: Floats) -> tuple[bool, bool, bool]:
+def regressions(before: Floats, after: Floats) -> tuple[bool, bool, bool]:
     """Whether the mean, the tail and any group are regressions."""
     numbers, sides = np.arange(len(OF)), [Units(side, side, side) for side in (before, after)]
     design = Design(numbers, OF)

@@ -82,8 +82,10 @@ def main() -> None:
 def prompts(count: int, common: int, length: int) -> list[Request]:
     """Prompts of so many tokens, the first ones the same in all."""
     begun = " ".join(f"w{2 + n}" for n in range(common))
-    rest = [" ".join(f"w{2 + (7 * i + 3 * n) % 500}" for n in range(length)) for i in range(count)]
-    return [Request(str(i), f"{begun} {text}".strip()) for i, text in enumerate(rest)]
+    endings = [
+        " ".join(f"w{2 + (7 * i + 3 * n) % 500}" for n in range(length)) for i in range(count)
+    ]
+    return [Request(str(i), f"{begun} {text}".strip()) for i, text in enumerate(endings)]
 
 
 def works(little: bool) -> dict[str, Work]:
@@ -231,8 +233,8 @@ def print_row(row: dict[str, Any]) -> None:
         f"{row['matrix_tflop']} TFLOP/s; attention {row['attention']}"
     )
     for work, rates in row["tokens_per_second"].items():
-        shown = "".join(f"{way:>10}{rate:>12,.0f}" for way, rate in rates.items())
-        print(f"  {work:22}{shown}", flush=True)
+        cells = "".join(f"{way:>10}{rate:>12,.0f}" for way, rate in rates.items())
+        print(f"  {work:22}{cells}", flush=True)
 
 
 def name_of(device: str) -> str:

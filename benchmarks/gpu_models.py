@@ -23,7 +23,7 @@ class Size:
     hidden: int
     layers: int
     heads: int
-    kept: int
+    kv_heads: int
     """Heads of keys and values."""
     inner: int
     """Width of the part between attention and attention."""
@@ -70,7 +70,7 @@ def make(shape: str, size: str, dtype: str, device: str, folder: Path) -> Path:
         options["moe_intermediate_size"] = max(16, of.inner // (EXPERTS // CHOSEN))
     config = getattr(transformers, name)(
         vocab_size=of.words, hidden_size=of.hidden, intermediate_size=of.inner,
-        num_hidden_layers=of.layers, num_attention_heads=of.heads, num_key_value_heads=of.kept,
+        num_hidden_layers=of.layers, num_attention_heads=of.heads, num_key_value_heads=of.kv_heads,
         head_dim=of.hidden // of.heads, max_position_embeddings=CONTEXT,
         tie_word_embeddings=of.tied, initializer_range=1.4 / math.sqrt(of.hidden),
         bos_token_id=None, eos_token_id=0, pad_token_id=0, **options,
@@ -87,10 +87,10 @@ def make(shape: str, size: str, dtype: str, device: str, folder: Path) -> Path:
 def words(count: int) -> transformers.PreTrainedTokenizerFast:
     """A tokenizer of so many words, `w2 w3 ...`, each of which is one token."""
     vocabulary = {"<end>": 0, "<other>": 1} | {f"w{n}": n for n in range(2, count)}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<other>"))
-    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<other>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return transformers.PreTrainedTokenizerFast(
-        tokenizer_object=made, eos_token="<end>", unk_token="<other>", pad_token="<end>"
+        tokenizer_object=tokenizer, eos_token="<end>", unk_token="<other>", pad_token="<end>"
     )
 
 

@@ -66,7 +66,7 @@ def judge(
     samples: Sequence[Sample],
     window: int,
     loaded: LoadedModel,
-    kept: bool,
+    keep_prefixes: bool,
 ) -> Verdicts:
     """Verdicts on all, window by window."""
     values: Verdicts = []
@@ -75,7 +75,7 @@ def judge(
         part = samples[first : first + window]
         answers = [Generation(s.id, 0, f"You ask this: {asked(s.prompt)}") for s in part]
         values += [of_one[0].value for of_one in scorer.score(part, answers)]
-        if not kept:
+        if not keep_prefixes:
             loaded.beginnings.clear()
     return values
 

@@ -100,7 +100,7 @@ class Processor(LogitsProcessor):  # type: ignore[misc]
         """The ensemble's logits."""
         more = input_ids.shape[1] - self.mask.shape[1]
         mask = torch.cat([self.mask, self.mask.new_ones(len(input_ids), more)], 1)
-        given = []
+        logits = []
         for number, network in enumerate(self.networks):
             cache = self.caches[number]
             ids = input_ids if cache is None else input_ids[:, -1:]
@@ -110,9 +110,9 @@ class Processor(LogitsProcessor):  # type: ignore[misc]
                 use_cache=self.cached, logits_to_keep=1,
             )  # fmt: skip
             self.caches[number] = out.past_key_values if self.cached else None
-            given.append(out.logits[:, -1])
+            logits.append(out.logits[:, -1])
         passing = likely(scores, TOP_P)
-        moved = scores + ALPHA * (given[0] - given[1])
+        moved = scores + ALPHA * (logits[0] - logits[1])
         return moved if passing is None else moved.masked_fill(~passing, -torch.inf)
 
 

@@ -89,19 +89,19 @@ TASKS: dict[str, tuple[list[str], Sequence[str]]] = {
 
 def main() -> None:
     """Make and run what is not there yet."""
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
-    to, parts = Path(given.get("to", "page")), Parts()
+    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    to, parts = Path(arguments.get("to", "page")), Parts()
     (to / "made").mkdir(parents=True, exist_ok=True)
-    measured = _measured(given["toxic"], to / "measured")
-    for task, name, options in asked(given):
+    measured = _measured(arguments["toxic"], to / "measured")
+    for task, name, options in asked(arguments):
         started, worked = time.monotonic(), time.process_time()
         try:
-            chosen = [_with_fits(one, given, measured, to / "made") for one in options]
+            chosen = [_with_fits(option, arguments, measured, to / "made") for option in options]
             overrides = [*with_stacks(chosen), f"results={to / 'results'}", "report=false",
-                         f"backend.dtype={given.get('dtype', 'float32')}"]  # fmt: skip
+                         f"backend.dtype={arguments.get('dtype', 'float32')}"]  # fmt: skip
             cfg = configured(task, *overrides)
-            shown = {"mitigation": options[0].partition("=")[2]}
-            finished = run(plan_of(Composed(cfg, overrides, shown), parts), progress)
+            choices = {"mitigation": options[0].partition("=")[2]}
+            finished = run(plan_of(Composed(cfg, overrides, choices), parts), progress)
         except HarnessError as error:
             print(f"{task} under {name}: {error}", flush=True)
             continue
@@ -110,25 +110,27 @@ def main() -> None:
         print(f"{task} under {name}: {finished.folder.name}, {taken}", flush=True)
 
 
-def asked(given: dict[str, str]) -> Iterator[tuple[str, str, list[str]]]:
+def asked(arguments: dict[str, str]) -> Iterator[tuple[str, str, list[str]]]:
     """Task, mitigation and options of each run: all mitigations before the next limit or task."""
-    only = given.get("only", ",".join(MITIGATIONS)).split(",")
-    for task in given.get("tasks", ",".join(TASKS)).split(","):
+    only = arguments.get("only", ",".join(MITIGATIONS)).split(",")
+    for task in arguments.get("tasks", ",".join(TASKS)).split(","):
         options, names = TASKS[task]
         limits: list[list[str]] = [[]]
         if task == "real_toxicity_prompts":
             options = [
                 *options,
-                f"task.data={given['toxic']}",
-                f"generation.n={given.get('n', 25)}",
+                f"task.data={arguments['toxic']}",
+                f"generation.n={arguments.get('n', 25)}",
             ]
-            options.append(f"scorer=[{given.get('scorers', 'toxicity_offline')}]")
-            limits = [[f"limit={limit}"] for limit in given.get("limits", str(MEASURED)).split(",")]
+            options.append(f"scorer=[{arguments.get('scorers', 'toxicity_offline')}]")
+            limits = [
+                [f"limit={limit}"] for limit in arguments.get("limits", str(MEASURED)).split(",")
+            ]
         for limit in limits:
             for name in only:
                 if name in names:
                     chosen = [*MITIGATIONS[name], *options, *limit]
-                    if name != "none" and "perplexity" in given.get("scorers", ""):
+                    if name != "none" and "perplexity" in arguments.get("scorers", ""):
                         chosen.append("scorers.perplexity.reader=smollm2")
                     yield task, name, chosen
 
@@ -141,19 +143,19 @@ def _measured(toxic: str, results: Path) -> Path:
     return run(plan_of(Composed(cfg, options, {"mitigation": "none"}), {}), progress).folder
 
 
-def _with_fits(option: str, given: dict[str, str], measured: Path, folder: Path) -> str:
+def _with_fits(option: str, arguments: dict[str, str], measured: Path, folder: Path) -> str:
     """An option with the folder of what it names, which is made where it is not there."""
     for name, options in FITTED.items():
         if f"{{{name}}}" not in option:
             continue
         out = folder / name
         if not out.exists():
-            files = ",".join(str(Path(file).resolve()) for file in given["texts"].split(","))
+            files = ",".join(str(Path(file).resolve()) for file in arguments["texts"].split(","))
             texts = [] if name in STARTERS else [f"data=[{files}]"]
             print(f"making {name}", flush=True)
             done = subprocess.run(
                 [sys.executable, "-m", "harness.mitigate", *options, *texts, f"out={out}",
-                 f"exclude=[{measured}]", f"limit={given.get('learned', 400)}"],
+                 f"exclude=[{measured}]", f"limit={arguments.get('learned', 400)}"],
                 env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])},
                 check=False,
             )  # fmt: skip

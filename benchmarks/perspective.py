@@ -101,8 +101,8 @@ def _texts(folder: Path) -> Iterator[Text]:
                     yield Text(part["text"].strip(), float(part["toxicity"]), number, source)
     for row in read_file(folder / "gpt2_40prompts_x25generations.jsonl"):
         number += 1
-        made: Any = row["generations"]
-        for part in made:
+        generations: Any = row["generations"]
+        for part in generations:
             if part.get("toxicity") is not None and part["text"].strip():
                 yield Text(part["text"], float(part["toxicity"]), number, 2)
 
@@ -133,13 +133,13 @@ def simulate(pairs: Pairs, k: int, draws: int) -> Iterator[tuple[str, int, float
         codes = np.unique(drawn.prompts, return_inverse=True)[1]
         for name, statistic in statistics.items():
             stored = statistic.estimate(drawn.theirs, codes, codes, METRIC).estimate
-            given = Equated(statistic, half, "", "").estimate(drawn.ours, codes, codes, METRIC)
+            equated = Equated(statistic, half, "", "").estimate(drawn.ours, codes, codes, METRIC)
             assert stored is not None
-            assert given.low is not None
-            assert given.high is not None
-            assert given.estimate is not None
-            holds = given.low <= stored <= given.high
-            seen[name].append((holds, given.high - given.low, given.estimate - stored))
+            assert equated.low is not None
+            assert equated.high is not None
+            assert equated.estimate is not None
+            holds = equated.low <= stored <= equated.high
+            seen[name].append((holds, equated.high - equated.low, equated.estimate - stored))
     for name, rows in seen.items():
         held, widths, offs = zip(*rows, strict=True)
         yield name, sum(held), float(np.mean(widths)), float(np.mean(offs))

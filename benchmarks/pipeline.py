@@ -83,7 +83,7 @@ def time_run(way: str, n: int, generations: int) -> float:
         from harness.runs import run
 
         started = time.perf_counter()
-        result = run(plan, lambda what, total: nullcontext(lambda done: None))
+        result = run(plan, lambda label, total: nullcontext(lambda done: None))
         seconds = time.perf_counter() - started
     if result.info["generations"] != n * generations:
         raise SystemExit(f"the run made {result.info['generations']} of {n * generations} answers")

@@ -83,14 +83,14 @@ def rudeness(texts: Sequence[str]) -> tuple[Values, float]:
 def probe(states: Array, toxic: Sequence[bool], others: Array) -> Values:
     """The shares that a logistic regression on all states gives to others."""
     mean, scale = states.mean(0), states.std(0) + 1e-4
-    given = torch.from_numpy(((states - mean) / scale).reshape(len(states), -1))
-    wanted = torch.tensor(toxic, dtype=torch.float32)
+    inputs = torch.from_numpy(((states - mean) / scale).reshape(len(states), -1))
+    targets = torch.tensor(toxic, dtype=torch.float32)
     torch.manual_seed(0)
-    linear = torch.nn.Linear(given.shape[1], 1)
+    linear = torch.nn.Linear(inputs.shape[1], 1)
     optimizer = torch.optim.AdamW(linear.parameters(), RATE, weight_decay=DECAY)
     for _ in range(STEPS):
-        logits = linear(torch.nn.functional.dropout(given, 0.2))[:, 0]
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, wanted)
+        logits = linear(torch.nn.functional.dropout(inputs, 0.2))[:, 0]
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

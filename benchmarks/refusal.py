@@ -60,11 +60,13 @@ def version_2() -> Callable[[str], object] | None:
     modules = {}
     for name in ("refusal_short", "refusal"):
         path = f"{VERSION_2}:harness/scorers/rules/{name}.py"
-        shown = subprocess.run(["git", "show", path], capture_output=True, text=True, check=False)
-        if shown.returncode:
+        process = subprocess.run(["git", "show", path], capture_output=True, text=True, check=False)
+        if process.returncode:
             return None
         module = modules[name] = sys.modules[f"before_{name}"] = ModuleType(f"before_{name}")
-        source = shown.stdout.replace("harness.scorers.rules.refusal_short", "before_refusal_short")
+        source = process.stdout.replace(
+            "harness.scorers.rules.refusal_short", "before_refusal_short"
+        )
         exec(source, module.__dict__)
     read: Callable[[str], object] = modules["refusal"].read_refusal
     return read

@@ -42,7 +42,9 @@ def main() -> None:
         people = [OF_XSTEST[str(row["final_label"])[0]] for row in rows]
         matched = [OF_XSTEST[str(row["strmatch_label"])[0]] for row in rows]
         ours = _read_without(model, rows, data)
-        partial = [mine for mine, label in zip(ours, people, strict=True) if label == "partial"]
+        partial = [
+            verdict for verdict, label in zip(ours, people, strict=True) if label == "partial"
+        ]
         full = [labels.count("full") / len(rows) for labels in (people, ours)]
         print(
             f"| {model} | {_accuracy(people, matched):.3f}, {_accuracy(people, ours):.3f} "
@@ -65,15 +67,15 @@ def _read_without(model: str, rows: Sequence[Row], data: Path) -> list[Verdict |
 
 def _accuracy(people: Sequence[Verdict], ours: Sequence[Verdict | None]) -> float:
     """The share of answers in the class that people put them in."""
-    return sum(label == mine for label, mine in zip(people, ours, strict=True)) / len(people)
+    return sum(label == verdict for label, verdict in zip(people, ours, strict=True)) / len(people)
 
 
 def _f1(people: Sequence[Verdict], ours: Sequence[Verdict | None]) -> float:
     """F1 of refusing wholly or partly; an answer that could not be read is not found."""
     refused = [label != "none" for label in people]
-    found = [mine in ("partial", "full") for mine in ours]
-    both = sum(a and b for a, b in zip(refused, found, strict=True))
-    return 2 * both / (sum(refused) + sum(found))
+    predicted = [verdict in ("partial", "full") for verdict in ours]
+    both = sum(a and b for a, b in zip(refused, predicted, strict=True))
+    return 2 * both / (sum(refused) + sum(predicted))
 
 
 if __name__ == "__main__":

@@ -41,12 +41,12 @@ def main() -> None:
     ours = texts_of(engine, texts)
     shares = shares_of(engine, letters)
     for server in options.servers:
-        name, _, rest = server.partition("=")
-        model, _, address = rest.rpartition("@")
+        name, _, target = server.partition("=")
+        model, _, address = target.rpartition("@")
         print(name, flush=True)
         heeds = asyncio.run(honours(model, address, texts[0]))
-        for parameter, what in heeds.items():
-            print(f"  {parameter}: {what}", flush=True)
+        for parameter, finding in heeds.items():
+            print(f"  {parameter}: {finding}", flush=True)
         draws = texts_of(served(model, address), DRAWS, temperature=1.0)
         print(f"  different among four draws at temperature 1: {len(set(draws))}", flush=True)
         theirs = texts_of(served(model, address), texts)
@@ -76,8 +76,8 @@ def served(model: str, address: str, **options: bool) -> ServedModel:
 
 def requests_of(task: str, count: int) -> list[Request]:
     """So many of a task's requests, evenly spread."""
-    made = task_of(task)
-    samples = list(made.samples(made.records()))
+    task_object = task_of(task)
+    samples = list(task_object.samples(task_object.records()))
     step = max(1, len(samples) // count)
     return [Request(s.id, s.prompt, choices=s.choices) for s in samples[::step][:count]]
 

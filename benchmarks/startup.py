@@ -59,11 +59,11 @@ def main() -> None:
                 for _ in range(args.rounds + 1)
             ][1:]
             columns = list(zip(*rounds, strict=True))
-            shown = [described(spent) for spent in columns]
+            cells = [described(spent) for spent in columns]
             if args.against:
                 here, there = (statistics.median(s.processor for s in spent) for spent in columns)
-                shown.append(f"ratio {here / there:.2f}")
-            print(f"{name:16} {' | '.join(shown)}", flush=True)
+                cells.append(f"ratio {here / there:.2f}")
+            print(f"{name:16} {' | '.join(cells)}", flush=True)
 
 
 def described(spent: tuple[Spent, ...]) -> str:

@@ -31,18 +31,18 @@ Answers = dict[str, str | float]
 
 def main() -> None:
     """Measure, and print ratios."""
-    given = dict(argument.split("=", 1) for argument in sys.argv[1:])
+    arguments = dict(argument.split("=", 1) for argument in sys.argv[1:])
     task: Task = make("task", configured("muse").task, Task)
-    batches = [int(n) for n in given.get("batches", "8,16,32").split(",")]
+    batches = [int(n) for n in arguments.get("batches", "8,16,32").split(",")]
     samples = list(task.samples(task.records()))
-    take = min(int(given.get("take", len(samples))), len(samples))
+    take = min(int(arguments.get("take", len(samples))), len(samples))
     samples = [samples[at * len(samples) // take] for at in range(take)]
-    model = HuggingFaceModel(given.get("model", "smollm2"))
+    model = HuggingFaceModel(arguments.get("model", "smollm2"))
     requests = [Request(s.id, s.prompt, choices=s.choices) for s in samples]
     list(model.generate(requests[:1], SETTINGS, 0))  # weights are loaded
     peer = Peer(model)
     ours, theirs, answers = [], {batch: list[float]() for batch in batches}, list[Answers]()
-    for _ in range(int(given.get("rounds", "1"))):
+    for _ in range(int(arguments.get("rounds", "1"))):
         seconds, mine = measured(lambda: answered(model, requests))
         ours.append(seconds)
         for batch in batches:
@@ -64,8 +64,8 @@ def main() -> None:
 def measured(work: Any) -> tuple[float, Answers]:
     """Processor seconds of some work, and what it gives."""
     started = time.process_time()
-    made = work()
-    return time.process_time() - started, made
+    answers = work()
+    return time.process_time() - started, answers
 
 
 def answered(model: HuggingFaceModel, requests: Sequence[Request]) -> Answers:
@@ -117,11 +117,11 @@ class Peer:
         for at, row in enumerate(rows):
             tokens[at, longest - len(row) :] = torch.tensor(row)
             mask[at, longest - len(row) :] = 1
-        made = self.network.generate(
+        generated = self.network.generate(
             tokens, attention_mask=mask, max_new_tokens=SETTINGS.max_new_tokens, do_sample=False,
             stop_strings=SETTINGS.stop, tokenizer=self.tokenizer, pad_token_id=self.encoder.pad,
         )  # fmt: skip
-        texts = self.tokenizer.batch_decode(made[:, longest:], skip_special_tokens=True)
+        texts = self.tokenizer.batch_decode(generated[:, longest:], skip_special_tokens=True)
         cut = (text.partition(SETTINGS.stop[0])[0] for text in texts)
         return {sample.id: text for sample, text in zip(part, cut, strict=True)}
 

@@ -64,13 +64,13 @@ def _print_help(compose: Callable[[], None]) -> None:
     with suppress(OSError, UnicodeDecodeError):
         print(path.read_text("utf-8"), end="")
         return
-    shown, ended = io.StringIO(), SystemExit(0)
+    output, ended = io.StringIO(), SystemExit(0)
     try:
-        with redirect_stdout(shown):
+        with redirect_stdout(output):
             compose()
     except SystemExit as error:
         ended = error
-    text = shown.getvalue()
+    text = output.getvalue()
     print(text, end="")
     if not ended.code and text:
         with suppress(OSError):  # a cache that cannot be written only costs time

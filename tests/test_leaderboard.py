@@ -40,7 +40,7 @@ def test_models_that_were_asked_the_same_are_ranked_by_what_the_data_allow(tmp_p
     for model, values in {"b": HIGH, "a": LOW, "c": [0.15, 0.16] * 50}.items():
         write_run(tmp_path, model, values)
     board = only_board(tmp_path)
-    (column,) = board.shown
+    (column,) = board.compared_columns
     assert [entry.model for entry in board.entries] == ["a", "c", "b"]  # the best first
     assert [entry.cells[column].ranks for entry in board.entries] == [(1, 2), (1, 2), (3, 3)]
     assert board.entries[0].cells[column].estimate.estimate == pytest.approx(0.15)
@@ -53,7 +53,10 @@ def test_where_higher_is_better_the_highest_is_first(tmp_path, write_run):
     write_run(tmp_path, "b", HIGH, better=Direction.HIGHER)
     board = only_board(tmp_path)
     assert [entry.model for entry in board.entries] == ["b", "a"]
-    assert [entry.cells[board.shown[0]].ranks for entry in board.entries] == [(1, 1), (2, 2)]
+    assert [entry.cells[board.compared_columns[0]].ranks for entry in board.entries] == [
+        (1, 1),
+        (2, 2),
+    ]
 
 
 def test_what_could_not_be_measured_can_take_a_rank_and_never_give_one(tmp_path, write_run):
@@ -61,7 +64,7 @@ def test_what_could_not_be_measured_can_take_a_rank_and_never_give_one(tmp_path,
     write_run(tmp_path, "b", HIGH)
     write_run(tmp_path, "lost", [np.nan] * 100)
     board = only_board(tmp_path)
-    (column,) = board.shown
+    (column,) = board.compared_columns
     ranks = {entry.model: entry.cells[column].ranks for entry in board.entries}
     assert ranks == {"a": (1, 3), "b": (1, 3), "lost": (1, 3)}
     assert board.entries[-1].model == "lost"
@@ -110,7 +113,7 @@ def test_another_scorer_is_another_column(tmp_path, write_run):
     write_run(tmp_path, "a", LOW)
     write_run(tmp_path, "b", HIGH, scorer_id="judge-2")
     board = only_board(tmp_path)
-    assert [column.scorer_id for column in board.shown] == ["judge-1", "judge-2"]
+    assert [column.scorer_id for column in board.compared_columns] == ["judge-1", "judge-2"]
     assert all(cell.ranks is None for e in board.entries for cell in e.cells.values())
     assert as_markdown([board], []).count("not scored by this") == 2
 
@@ -244,7 +247,7 @@ def test_seeds_of_a_mean_make_no_interval_outside_of_its_metric(tmp_path, write_
     for seed, values in enumerate(([1.0] * 9 + [0.0], [1.0] * 10)):
         write_run(tmp_path, "a", values, seed=seed)
     board = only_board(tmp_path)
-    estimate = board.entries[0].cells[board.shown[0]].estimate
+    estimate = board.entries[0].cells[board.compared_columns[0]].estimate
     assert (estimate.estimate, estimate.high) == (pytest.approx(0.95), 1.0)
 
 
@@ -308,4 +311,7 @@ def test_answers_of_two_models_to_the_same_prompts_stand_on_one_board(harness, t
         assert done.returncode == 0, done.stderr
     board = only_board(tmp_path / "results")
     assert [entry.model for entry in board.entries] == ["kind", "keen"]
-    assert [entry.cells[board.shown[0]].ranks for entry in board.entries] == [(1, 1), (2, 2)]
+    assert [entry.cells[board.compared_columns[0]].ranks for entry in board.entries] == [
+        (1, 1),
+        (2, 2),
+    ]

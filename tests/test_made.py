@@ -38,7 +38,7 @@ def test_scorers_that_cannot_work_together_are_refused(scorers, message):
 def test_a_scorer_that_was_made_before_is_not_made_again():
     made = make("scorers.mine", OmegaConf.create(REFUSAL), Scorer)
     cfg = OmegaConf.create({"scorers": {"mine": REFUSAL}})
-    assert scorers_of(cfg, made=lambda where, node, kind: made)["mine"] is made
+    assert scorers_of(cfg, maker=lambda where, node, kind: made)["mine"] is made
 
 
 def test_an_override_goes_before_what_the_task_says_and_that_before_the_protocol():

@@ -67,7 +67,7 @@ def _work(cfg: DictConfig) -> int:
         if cfg.n < 2:
             raise HarnessError(f"n={cfg.n} must be at least 2")
         labelled = sorted(labelled, key=lambda item: part_of(repr(item), 2**64))[: cfg.n]
-    given = {}
+    scorer_values = {}
     for name, scorers in _apart(cfg).items():
         scorer = scorers[name]
         asked = cfg.metric or form.metric
@@ -78,10 +78,10 @@ def _work(cfg: DictConfig) -> int:
         metric = asked or next(iter(scorer.metrics))
         result = measured(scorers, name, labelled, metric, form, cfg.threshold)
         print_record(result.record, save(result.record, Path(cfg.results) / "validity"))
-        given[f"{name}.{metric}"] = result.given
-    if len(given) > 1:
-        readings_of = readings(given)
-        print_comparison(compared(labelled, given), alike(readings_of))
+        scorer_values[f"{name}.{metric}"] = result.values
+    if len(scorer_values) > 1:
+        readings_of = readings(scorer_values)
+        print_comparison(compared(labelled, scorer_values), alike(readings_of))
         print(
             f"{len(flips(readings_of))} of {len(labelled)} answers are read differently, kept as "
             f"{_write_flips(labelled, readings_of, Path(cfg.results) / 'flips.csv')}"
@@ -103,8 +103,8 @@ def _write_flips(labelled: Sequence[Labelled], values_of: Mapping[str, Values], 
     writer = csv.writer(text)
     writer.writerow(["prompt", "answer", "label", *values_of])
     for place in flips(values_of):
-        item, given = labelled[place], [float(values[place]) for values in values_of.values()]
-        cells = ["" if isnan(value) else f"{value:g}" for value in given]
+        item, of_scorers = labelled[place], [float(values[place]) for values in values_of.values()]
+        cells = ["" if isnan(value) else f"{value:g}" for value in of_scorers]
         writer.writerow([_cell(item.prompt), _cell(item.answer), f"{item.label:g}", *cells])
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text.getvalue(), encoding="utf-8")

@@ -125,8 +125,8 @@ def readings(scorers: Mapping[str, ScorerValues]) -> dict[str, Values]:
     NaN where it gave no value.
     """
     rounded = {}
-    for name, given in scorers.items():
-        values, kind = given.values, given.kind
+    for name, scorer_values in scorers.items():
+        values, kind = scorer_values.values, scorer_values.kind
         read = (values >= kind.threshold).astype(float) if kind.binary else np.round(values)
         rounded[name] = np.where(np.isnan(values), np.nan, read)
     return rounded

@@ -20,7 +20,7 @@ class Measured:
     """A scorer's agreement, and what it gave to each labelled answer."""
 
     record: Record
-    given: ScorerValues
+    values: ScorerValues
 
 
 def measure(

@@ -8,9 +8,9 @@ from harness.command.plugins import generation_of, make, scorers_of
 from harness.command.start import (
     OVER_BUDGET,
     command_line,
+    exit_code_of,
     finish,
     resolve,
-    said,
     too_many_missing,
 )
 
@@ -22,6 +22,7 @@ __all__ = [
     "compose",
     "composing",
     "configured",
+    "exit_code_of",
     "finish",
     "generation_of",
     "make",
@@ -31,7 +32,6 @@ __all__ = [
     "quoted",
     "register",
     "resolve",
-    "said",
     "scorers_of",
     "task_of",
     "too_many_missing",

@@ -42,8 +42,8 @@ def sentence(error: Exception, config: str = "config", overrides: Sequence[str] 
         words = f"there is no option {unknown[1]!r}{_beside(unknown[1], config, overrides)}"
     elif (unmerged := UNMERGED.fullmatch(words)) is not None:
         empty = unmerged[2].startswith("field") and "is not Optional" in unmerged[2]
-        what = "it must have a value; leave it out for the usual one"
-        words = f"{unmerged[1]}: {what if empty else unmerged[2]}"
+        advice = "it must have a value; leave it out for the usual one"
+        words = f"{unmerged[1]}: {advice if empty else unmerged[2]}"
     elif NAMELESS in words:
         words = _nameless(overrides) or words
     return f"{words}; see {command_of(config)} --help"
@@ -60,12 +60,12 @@ def command_of(config: str) -> str:
 
 def _beside(key: str, config: str, overrides: Sequence[str]) -> str:
     """The options that there are where one is not, by the same overrides without it."""
-    rest = [part for part in overrides if part.lstrip("+~").partition("=")[0] != key]
-    if len(rest) == len(overrides):
+    remaining = [part for part in overrides if part.lstrip("+~").partition("=")[0] != key]
+    if len(remaining) == len(overrides):
         return ""
     above, _, name = key.rpartition(".")
     try:
-        cfg = hydra.compose(config, rest)
+        cfg = hydra.compose(config, remaining)
         node = OmegaConf.select(cfg, above) if above else cfg
         names = sorted(str(other) for other in node if not str(other).startswith("_"))
     except Exception:  # noqa: BLE001 - more is wrong, and is said once this is mended

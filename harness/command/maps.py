@@ -59,8 +59,8 @@ def with_maps(config: str, arguments: Sequence[str]) -> list[str]:
 def _widened(config: str, overrides: Sequence[str]) -> list[str]:
     """The overrides, with `++` before those that give a map names of the user's own."""
     named = [_map_of(override) for override in overrides]
-    rest = [override for override, key in zip(overrides, named, strict=True) if key is None]
-    cfg = hydra.compose(config, rest)
+    remaining = [override for override, key in zip(overrides, named, strict=True) if key is None]
+    cfg = hydra.compose(config, remaining)
     return [
         f"++{override}" if key is not None and _takes_any_name(cfg, key) else override
         for override, key in zip(overrides, named, strict=True)

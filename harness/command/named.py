@@ -60,8 +60,8 @@ def task_of(name: str, **options: object) -> Task:
     node = configured(name).task
     for option, value in options.items():
         node[option] = value
-    made: Task = make("task", node, Task)
-    return made
+    task: Task = make("task", node, Task)
+    return task
 
 
 def options_of(group: str) -> list[str]:

@@ -31,30 +31,30 @@ def make(where: str, node: Any, kind: type) -> Any:
         raise HarnessError(f"{where}={node!r} names no class; its YAML needs a `_target_`")
     _check_types(where, node)
     try:
-        made = hydra.utils.instantiate(_literal(_resolved(node)), _convert_="all")
+        plugin = hydra.utils.instantiate(_literal(_resolved(node)), _convert_="all")
     except InstantiationException as error:
         if isinstance(error.__cause__, HarnessError):
             raise error.__cause__ from error
         raise HarnessError(f"{where} cannot be made: {' '.join(str(error).split())}") from error
     members = {name for name in {**vars(kind), **kind.__annotations__} if name[0] != "_"}
-    lacking = sorted(members - set(dir(made)))
+    lacking = sorted(members - set(dir(plugin)))
     if lacking:
         raise HarnessError(
             f"{where}: {node['_target_']} is no {kind.__name__.lower()}: it lacks "
             f"{', '.join(lacking)} (see harness/types/plugins.py)"
         )
-    return made
+    return plugin
 
 
 def scorers_of(
-    cfg: DictConfig, span: str = "full", made: Callable[[str, Any, type], Any] = make
+    cfg: DictConfig, span: str = "full", maker: Callable[[str, Any, type], Any] = make
 ) -> ScorerRegistry:
     """The scorers that a command's options choose, under their names.
 
     Args:
         cfg: of the command; it has `scorers`.
         span: what of an answer they are shown.
-        made: makes each of them, as `make` does; a suite's makes none twice.
+        maker: makes each of them, as `make` does; a suite's makes none twice.
 
     Raises:
         HarnessError: none is chosen, one cannot be made, or two give the same metric.
@@ -62,7 +62,7 @@ def scorers_of(
     if not cfg.scorers:
         raise HarnessError("no scorer is chosen; name at least one with scorer=[...]")
     scorers = {
-        str(name): made(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()
+        str(name): maker(f"scorers.{name}", node, Scorer) for name, node in cfg.scorers.items()
     }
     return ScorerRegistry(scorers, span)
 
@@ -76,10 +76,10 @@ def generation_of(cfg: DictConfig, task: Task, overrides: Sequence[str]) -> Gene
         overrides: that `cfg` was composed with, as the command line has them.
     """
     configured: GenerationConfig = OmegaConf.to_object(cfg.generation)  # type: ignore[assignment]
-    given = {override.lstrip("+~").split("=")[0] for override in overrides}
+    named = {override.lstrip("+~").split("=")[0] for override in overrides}
     settings: Mapping[str, Any] = trait(task, "settings")
     return replace(
-        configured, **{k: v for k, v in settings.items() if f"generation.{k}" not in given}
+        configured, **{k: v for k, v in settings.items() if f"generation.{k}" not in named}
     )
 
 
@@ -108,7 +108,7 @@ def _check_types(where: str, node: Mapping[Any, Any]) -> None:
         return  # what is no class of ours is said when it is made
     for name, value in node.items():
         if name in hints and not _fits(value, hints[name]):
-            raise HarnessError(f"{where}.{name}={value!r} must be {_told(hints[name])}")
+            raise HarnessError(f"{where}.{name}={value!r} must be {_type_in_words(hints[name])}")
         if not _is_finite(value):
             raise HarnessError(f"{where}.{name}={value!r} must hold finite numbers")
 
@@ -116,12 +116,12 @@ def _check_types(where: str, node: Mapping[Any, Any]) -> None:
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a value is of a declared type; a type that is neither plain nor a list fits all."""
     if isinstance(hint, UnionType):
-        return any(_fits(value, one) for one in get_args(hint))
+        return any(_fits(value, member) for member in get_args(hint))
     if hint in PLAIN:
         return type(value) is hint or (type(value) is int and hint is float)
     if get_origin(hint) is Sequence:
         is_list = isinstance(value, Sequence) and not isinstance(value, str)
-        return is_list and all(_fits(one, get_args(hint)[0]) for one in value)
+        return is_list and all(_fits(element, get_args(hint)[0]) for element in value)
     return True
 
 
@@ -134,10 +134,10 @@ def _is_finite(value: Any) -> bool:
     return not isinstance(value, float) or isfinite(value)
 
 
-def _told(hint: Any) -> str:
+def _type_in_words(hint: Any) -> str:
     """A declared type in words."""
     if isinstance(hint, UnionType):
-        return " or ".join(sorted(map(_told, get_args(hint))))
+        return " or ".join(sorted(map(_type_in_words, get_args(hint))))
     if get_origin(hint) is Sequence:
-        return f"a list of {_told(get_args(hint)[0])}"
+        return f"a list of {_type_in_words(get_args(hint)[0])}"
     return "null" if hint is NoneType else str(getattr(hint, "__name__", hint))

@@ -43,7 +43,7 @@ class RunFailedError(Exception):
         self.code = code
 
 
-Given = TypeVar("Given")
+Argument = TypeVar("Argument")
 """What some work is given: a configuration, or more."""
 
 
@@ -121,8 +121,8 @@ def _readable(arguments: list[str], misuse: int) -> list[str]:
     """The arguments as Hydra takes them; ends the process where it would not."""
     try:
         sweeps = not {"-m", "--multirun"}.isdisjoint(arguments)
-        given = arguments if sweeps else with_devices(arguments)
-        expanded = with_stacks(with_letters(with_texts(given)))
+        arranged = arguments if sweeps else with_devices(arguments)
+        expanded = with_stacks(with_letters(with_texts(arranged)))
         options = [argument for argument in expanded if not argument.startswith("-")]
         check(options, sweeps)
         if options == expanded:  # else what has no value may be one of Hydra's own options'
@@ -133,10 +133,12 @@ def _readable(arguments: list[str], misuse: int) -> list[str]:
     return expanded
 
 
-def said(work: Callable[[Given], int], given: Given, misuse: int = USER_ERROR) -> int:
+def exit_code_of(
+    work: Callable[[Argument], int], argument: Argument, misuse: int = USER_ERROR
+) -> int:
     """Do the work; what the user can put right is one sentence and an exit code of its own."""
     try:
-        return work(given)
+        return work(argument)
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         return misuse
@@ -177,7 +179,7 @@ def resolve(cfg: DictConfig) -> dict[str, Any]:
 
 def _job(cfg: DictConfig, work: Callable[[DictConfig], int], misuse: int) -> None:
     try:
-        code = said(work, cfg, misuse)
+        code = exit_code_of(work, cfg, misuse)
     except Exception:  # noqa: BLE001 - nothing of the command line, but a fault of ours
         traceback.print_exc()
         code = misuse

@@ -81,14 +81,14 @@ def _of_json(text: str, lines: list[str]) -> str | None:
         first, end = decoder.raw_decode(text)
     except (ValueError, RecursionError):
         return _of_python(lines[0])
-    rest = text[end:].lstrip()
+    remainder = text[end:].lstrip()
     if isinstance(first, list):
-        if rest.startswith("["):
+        if remainder.startswith("["):
             return "an array in each line: write each row as an object in a line, named .jsonl"
-        return None if rest else "a JSON array: name it .json"
-    if not rest.startswith("{"):
+        return None if remainder else "a JSON array: name it .json"
+    if not remainder.startswith("{"):
         return None
-    if "\n" in text[:end].strip() or "\n" not in text[end : len(text) - len(rest)]:
+    if "\n" in text[:end].strip() or "\n" not in text[end : len(text) - len(remainder)]:
         return "JSON objects one after the other: write each into a line of its own, named .jsonl"
     return "JSON lines: name it .jsonl"
 

@@ -149,7 +149,9 @@ def is_one_of(value: object, wanted: object) -> bool:
     >>> is_one_of("1", [0, 1]), is_one_of("1.0", 1), is_one_of("01", ["1"]), is_one_of(True, "yes")
     (True, True, False, False)
     """
-    return any(_same(value, one) for one in (wanted if isinstance(wanted, list) else [wanted]))
+    return any(
+        _same(value, choice) for choice in (wanted if isinstance(wanted, list) else [wanted])
+    )
 
 
 def _same(value: object, wanted: object) -> bool:
@@ -157,7 +159,7 @@ def _same(value: object, wanted: object) -> bool:
         return blank(value) and blank(wanted)
     if isinstance(value, str) and isinstance(wanted, str):
         return value == wanted
-    words = {str(one).strip().casefold() for one in (value, wanted)}
+    words = {str(side).strip().casefold() for side in (value, wanted)}
     return value == wanted or len(words) == 1 or _number(value) == _number(wanted)
 
 

@@ -94,11 +94,11 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
     """
     _check(form)
     rows = read_file(path, "labels")
-    items, left_out, wanted = [], Counter[str](), 0
+    items, left_out, count = [], Counter[str](), 0
     for number, row in enumerate(rows, 1):
-        if not _wanted(row, form):
+        if not _is_kept(row, form):
             continue
-        wanted += 1
+        count += 1
         where = f"record {number} of {path.name}"
         raters = tuple(
             _value(_only(row, [name], "raters", where), form.values, left_out, "rating")
@@ -113,14 +113,14 @@ def read_label_file(path: Path, form: LabelFormat) -> LabelFile:
             items.append(_labelled(row, form, value, raters, where))
         elif blank(label):
             left_out[NO_LABEL] += 1
-    if not wanted:
+    if not count:
         raise HarnessError(_none_wanted(rows, form, path))
     if not items:
         raise HarnessError(
             f"labels={str(path)!r} holds no label that its format can read: of {len(rows)} records "
             f"none has a known value in {' or '.join([*form.label, *form.raters])}"
         )
-    return LabelFile(items, _notes(left_out, wanted, path.name))
+    return LabelFile(items, _notes(left_out, count, path.name))
 
 
 def _check(form: LabelFormat) -> None:
@@ -129,10 +129,10 @@ def _check(form: LabelFormat) -> None:
     Raises:
         HarnessError: with how it is written.
     """
-    for name, given in (("values", form.values), ("keep", form.keep)):
-        if not isinstance(given, Mapping | None):
+    for name, mapping in (("values", form.values), ("keep", form.keep)):
+        if not isinstance(mapping, Mapping | None):
             raise HarnessError(
-                f"format.{name}={given!r} must be a mapping, as {{word: 1}}, or null"
+                f"format.{name}={mapping!r} must be a mapping, as {{word: 1}}, or null"
             )
     part = form.part
     if part is not None and (not isinstance(part, Mapping) or set(part) != {"by", "of", "are"}):
@@ -144,30 +144,30 @@ def _check(form: LabelFormat) -> None:
 
 def _none_wanted(rows: Sequence[Mapping[str, object]], form: LabelFormat, path: Path) -> str:
     """Why no record of a file is kept, with what stands where other values were looked for."""
-    for name, wanted in (form.keep or {}).items():
-        found = Counter(_said(_at(row, [name])) for row in rows)
-        if not any(is_one_of(_at(row, [name]), wanted) for row in rows):
-            words = ", ".join(f"{word} ({n})" for word, n in found.most_common(4))
+    for name, values in (form.keep or {}).items():
+        counts = Counter(_in_words(_at(row, [name])) for row in rows)
+        if not any(is_one_of(_at(row, [name]), values) for row in rows):
+            words = ", ".join(f"{word} ({n})" for word, n in counts.most_common(4))
             return (
-                f"format.keep.{name}={wanted} keeps none of the {len(rows)} records of "
-                f"{path.name}: {name!r} is {words}{', ...' if len(found) > 4 else ''}"
+                f"format.keep.{name}={values} keeps none of the {len(rows)} records of "
+                f"{path.name}: {name!r} is {words}{', ...' if len(counts) > 4 else ''}"
             )
     options = {"keep": form.keep, "part": form.part}
-    given = " and ".join(f"format.{name}={value}" for name, value in options.items() if value)
-    return f"{given or 'the format'} keeps none of the {len(rows)} records of {path.name}"
+    settings = " and ".join(f"format.{name}={value}" for name, value in options.items() if value)
+    return f"{settings or 'the format'} keeps none of the {len(rows)} records of {path.name}"
 
 
-def _said(value: object) -> str:
+def _in_words(value: object) -> str:
     return "not there" if value is None else repr(value)
 
 
 NO_LABEL = "without a label"
 
 
-def _notes(left_out: Counter[str], wanted: int, name: str) -> list[str]:
+def _notes(left_out: Counter[str], count: int, name: str) -> list[str]:
     notes = []
     if without := left_out.pop(NO_LABEL, 0):
-        notes.append(f"{without} of {wanted} records of {name} have no label and are left out")
+        notes.append(f"{without} of {count} records of {name} have no label and are left out")
     if left_out:
         words = ", ".join(f"{word} ({n})" for word, n in left_out.most_common(4))
         notes.append(
@@ -215,7 +215,7 @@ def part_of(value: object, parts: int) -> int:
     return int(hashlib.sha256(text.encode()).hexdigest(), 16) % parts
 
 
-def _wanted(row: Mapping[str, object], form: LabelFormat) -> bool:
+def _is_kept(row: Mapping[str, object], form: LabelFormat) -> bool:
     if not all(is_one_of(_at(row, [name]), of) for name, of in (form.keep or {}).items()):
         return False
     if form.part:

@@ -70,7 +70,7 @@ class Board:
     data: str
     """The names that the same data had."""
     columns: Sequence[Column]
-    shown: Sequence[Column]
+    compared_columns: Sequence[Column]
     """Those that models are compared by."""
     entries: Sequence[Entry]
 
@@ -101,7 +101,7 @@ class Board:
     def validities(self) -> Iterator[str]:
         """Of each scorer what is shown of it, and how far that agrees with people."""
         names_of: dict[tuple[str, ...], list[str]] = {}
-        for column in self.shown:
+        for column in self.compared_columns:
             cells = (entry.cells.get(column) for entry in self.entries)
             words = dict.fromkeys(cell.validity for cell in cells if cell)
             names_of.setdefault((column.scorer_id, *words), []).append(column.name)
@@ -138,18 +138,18 @@ def _board(runs: Sequence[FinishedRun]) -> Board:
         of_model.setdefault(run.model, []).append(run)
     cells = {model: _cells(same) for model, same in of_model.items()}
     columns = list(dict.fromkeys(column for of_one in cells.values() for column in of_one))
-    shown = compared(columns)
-    for column in shown:
+    compared_columns = compared(columns)
+    for column in compared_columns:
         _rank(column, list(cells.values()))
     names = {model: same[-1].info.model for model, same in of_model.items()}
     entries = [
         Entry(_told_apart(model, names), model, of_model[model], of_one)
         for model, of_one in cells.items()
     ]
-    first = next((c for c in shown if c.better != Direction.NEITHER.value), None)
+    first = next((c for c in compared_columns if c.better != Direction.NEITHER.value), None)
     entries.sort(key=lambda entry: _place(entry, first))
     data = dict.fromkeys(run.info.identity["data"] for run in runs)
-    return Board(runs[0].question, ", ".join(data), columns, shown, entries)
+    return Board(runs[0].question, ", ".join(data), columns, compared_columns, entries)
 
 
 def compared(columns: Sequence[Column]) -> list[Column]:

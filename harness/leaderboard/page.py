@@ -94,11 +94,13 @@ def as_markdown(boards: Sequence[Board], left_out: Sequence[LeftOut]) -> str:
     lines = ["# Leaderboard", "", RANKS, ""]
     for board in boards:
         lines += [f"## {safe(board.title)}", ""]
-        heads = [f"{ARROWS[c.better]} {board.name_of(c)}, {c.scorer_id}" for c in board.shown]
+        heads = [
+            f"{ARROWS[c.better]} {board.name_of(c)}, {c.scorer_id}" for c in board.compared_columns
+        ]
         lines.append("| " + " | ".join(map(safe, ["model", "runs", *heads])) + " |")
         lines.append("|---|--:" + "|---" * len(heads) + "|")
         for entry in board.entries:
-            cells = [_in_words(entry.cells.get(column)) for column in board.shown]
+            cells = [_in_words(entry.cells.get(column)) for column in board.compared_columns]
             lines.append(
                 f"| {' | '.join(map(safe, [entry.model, str(len(entry.runs)), *cells]))} |"
             )
@@ -119,7 +121,7 @@ def draw_boards(boards: Sequence[Board], folder: Path) -> dict[str, list[Drawn]]
         (place, -len(board.entries), at, board, column)
         for at, board in enumerate(boards)
         if len(board.entries) > 1
-        for place, column in enumerate(c for c in board.shown if c.better != "neither")
+        for place, column in enumerate(c for c in board.compared_columns if c.better != "neither")
     ]
     figures: dict[str, list[Drawn]] = {}
     for place, *_, board, column in sorted(chosen, key=lambda each: each[:3])[:MOST_FIGURES]:
@@ -155,8 +157,8 @@ def _page(
             "boards": [
                 {
                     "key": key,
-                    "worst": [worst_end(column.better) for column in board.shown],
-                    "rows": [_row(entry, board.shown) for entry in board.entries],
+                    "worst": [worst_end(column.better) for column in board.compared_columns],
+                    "rows": [_row(entry, board.compared_columns) for entry in board.entries],
                 }
                 for key, board in zip(keys, boards, strict=True)
             ],
@@ -196,7 +198,7 @@ def _shown(board: Board, boards: Sequence[Board], drawn: Sequence[Drawn]) -> dic
                 "statistic": column.statistic,
                 "scorer": column.scorer_id,
             }
-            for column in board.shown
+            for column in board.compared_columns
         ],
         "figures": [picture(figure) for figure in drawn],
         "validities": list(board.validities()),
@@ -238,10 +240,10 @@ def _cell(cell: Cell | None) -> dict[str, Any] | None:
 def _in_words(cell: Cell | None) -> str:
     if cell is None:
         return "not scored by this"
-    shown = _cell(cell) or {}
-    interval = f" ({shown['interval']})" if shown["interval"] else ""
+    texts = _cell(cell) or {}
+    interval = f" ({texts['interval']})" if texts["interval"] else ""
     value = f"{number(cell.estimate.estimate)}{interval}"
-    notes = ("judged by itself" if cell.itself else "", shown["lost"], shown["rank"])
+    notes = ("judged by itself" if cell.itself else "", texts["lost"], texts["rank"])
     return ", ".join(filter(None, (value, *notes)))
 
 

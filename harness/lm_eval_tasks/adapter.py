@@ -46,17 +46,17 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        given = dict(config)
-        given.pop("class", None)
-        name = str(given["task"]).removeprefix("harness_")
-        self._ours, self._scorers, self._settings = _make(name, given.pop("overrides", []))
+        fields = dict(config)
+        fields.pop("class", None)
+        name = str(fields["task"]).removeprefix("harness_")
+        self._ours, self._scorers, self._settings = _make(name, fields.pop("overrides", []))
         self._samples: Samples = look_over(self._ours)
         self._sample: list[Sample] = [s for _, window in self._samples.windows() for s in window]
         weighs = {bool(sample.choices) for sample in self._sample}
         if len(weighs) > 1 or any(sample.leads or sample.after for sample in self._sample):
             raise HarnessError(f"task {name!r} cannot be asked by lm-eval; run it by itself")
         self._weighs = weighs.pop()
-        super().__init__(config=given | self._described())
+        super().__init__(config=fields | self._described())
 
     def _described(self) -> dict[str, Any]:
         """What lm-eval's YAML would say."""
@@ -105,7 +105,7 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
     def _choices(self, doc: Mapping[str, Any]) -> list[str]:
         return list(self._sample[doc["number"]].choices)
 
-    def fewshot_context(self, doc: Mapping[str, Any], num_fewshot: int = 0, **given: Any) -> Any:
+    def fewshot_context(self, doc: Mapping[str, Any], num_fewshot: int = 0, **options: Any) -> Any:
         """The prompt, through the model's chat template where it is messages.
 
         Raises:
@@ -114,23 +114,23 @@ class HarnessTask(ConfigurableTask):  # type: ignore[misc]
         prompt = self._sample[doc["number"]].prompt
         if isinstance(prompt, str):
             return prompt
-        template = given.get("chat_template")
-        if not given.get("apply_chat_template") or template is None:
+        template = options.get("chat_template")
+        if not options.get("apply_chat_template") or template is None:
             raise HarnessError(
                 f"task {self.config.task} asks in messages: run lm_eval with --apply_chat_template"
             )
         turns = [{"role": turn.role, "content": turn.content} for turn in prompt]
         return template(turns, add_generation_prompt=turns[-1]["role"] != "assistant")
 
-    def construct_requests(self, doc: Any, ctx: Any, **given: Any) -> Any:
+    def construct_requests(self, doc: Any, ctx: Any, **options: Any) -> Any:
         """One request for an answer, or one for each choice, which continues the text as it is."""
-        given.pop("apply_chat_template", None)
-        given.pop("chat_template", None)
+        options.pop("apply_chat_template", None)
+        options.pop("chat_template", None)
         if not self._weighs:
             arguments = (ctx, dict(self.config.generation_kwargs))
-            return Instance("generate_until", doc, arguments, 0, **given)
+            return Instance("generate_until", doc, arguments, 0, **options)
         return [
-            Instance("loglikelihood", doc, (ctx, choice), number, **given)
+            Instance("loglikelihood", doc, (ctx, choice), number, **options)
             for number, choice in enumerate(self._choices(doc))
         ]
 

@@ -46,8 +46,8 @@ def wrappers(tasks: Sequence[str]) -> dict[str, str]:
 
 def _write_whole(folder: Path, files: dict[str, str]) -> None:
     """Write the folder whole or not at all: another process may do the same at this moment."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as made:
-        whole = Path(made) / "whole"
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        whole = Path(scratch) / "whole"
         whole.mkdir()
         for name, text in files.items():
             (whole / name).write_text(text, encoding="utf-8")

@@ -44,12 +44,12 @@ def main() -> None:
 def _work(cfg: DictConfig) -> int:
     from harness.command import options_of
     from harness.mitigate.asked import Asked
-    from harness.mitigate.making import made
+    from harness.mitigate.making import fit_and_write
     from harness.mitigations.fitting.method import Method
     from harness.models.hf.model import HuggingFaceModel
     from harness.types import Model
 
-    given = resolve(cfg)
+    settings = resolve(cfg)
     if not cfg.method:
         raise HarnessError(f"method= names none; there are {', '.join(options_of('method'))}")
     method = make("method", cfg.method, Method)
@@ -58,12 +58,12 @@ def _work(cfg: DictConfig) -> int:
         raise HarnessError("backend= must be hf: a method needs the weights in this process")
     if cfg.limit is not None and cfg.limit < 1:
         raise HarnessError(f"limit={cfg.limit} must be at least 1")
-    data = [given["data"]] if isinstance(given["data"], str) else given["data"]
+    data = [settings["data"]] if isinstance(settings["data"], str) else settings["data"]
     asked = Asked(
-        method, given["method"], model, [Path(file) for file in data or ()],
-        [Path(file) for file in given["exclude"]], cfg.limit, cfg.seed,
+        method, settings["method"], model, [Path(file) for file in data or ()],
+        [Path(file) for file in settings["exclude"]], cfg.limit, cfg.seed,
     )  # fmt: skip
-    made(asked, Path(cfg.out), cfg.forecast)
+    fit_and_write(asked, Path(cfg.out), cfg.forecast)
     return 0
 
 

@@ -23,7 +23,7 @@ QUESTION = "question.json"
 """In the folder of what is not yet whole: what it is to be."""
 
 
-def made(asked: Asked, out: Path, forecast: bool = False) -> None:
+def fit_and_write(asked: Asked, out: Path, forecast: bool = False) -> None:
     """Fit the method and write its folder; what is there already is left as it is.
 
     Raises:

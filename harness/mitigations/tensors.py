@@ -35,8 +35,8 @@ def read_tensors(where: str, path: Path, names: Iterable[str] = ()) -> dict[str,
     except (OSError, SafetensorError) as error:
         raise HarnessError(f"{where} cannot be read as safetensors ({error})") from error
     if missing := [name for name in names if name not in tensors]:
-        there = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
-        raise HarnessError(f"{where} has no {missing[0]!r}, which it must; it has {there}")
+        listed = ", ".join(sorted(tensors)[:SHOWN]) or "nothing"
+        raise HarnessError(f"{where} has no {missing[0]!r}, which it must; it has {listed}")
     if bad := [name for name, tensor in tensors.items() if not bool(tensor.isfinite().all())]:
         raise HarnessError(f"{where}: {bad[0]!r} has numbers that are not finite")
     return tensors

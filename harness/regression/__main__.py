@@ -72,11 +72,11 @@ def _work(cfg: DictConfig) -> int:
     from harness.regression.margins import KINDS, margins_of
     from harness.regression.written import forget_verdict, print_verdict, write_verdict
 
-    resolved = resolve(cfg)
+    settings = resolve(cfg)
     reading = _reading(cfg.reading)
     if cfg.history is None:
         forget_verdict(Path(cfg.to))
-    overrides = {kind: _margins(resolved[kind], kind) for kind in KINDS}
+    overrides = {kind: _margins(settings[kind], kind) for kind in KINDS}
     if cfg.history is not None:
         from harness.regression.history import write_history
         from harness.store import read_runs
@@ -85,38 +85,38 @@ def _work(cfg: DictConfig) -> int:
         to = write_history(Path(cfg.history), margins, guards, Path(cfg.to), reading)
         print(f"history: {to}")
         return 0
-    comparison = _compared(resolved, overrides, reading)
+    comparison = _compared(settings, overrides, reading)
     page = write_verdict(comparison, Path(cfg.to))
     print_verdict(comparison)
     print(f"\nverdict: {page}; regression.md, .json and junit.xml beside it")
     return comparison.verdict.value
 
 
-def _compared(given: Mapping[str, Any], overrides: Overrides, reading: Reading) -> Comparison:
+def _compared(settings: Mapping[str, Any], overrides: Overrides, reading: Reading) -> Comparison:
     """Both sides, run if need be, and what is said of them.
 
     Raises:
         HarnessError: a side cannot be had, or an early stop cannot be.
     """
-    if given["early_stop"]:
+    if settings["early_stop"]:
         from harness.regression.early import compare_early
 
-        if reading != "generalized" or given["second_scorer"] is not None:
+        if reading != "generalized" or settings["second_scorer"] is not None:
             raise HarnessError(
                 "early_stop=true: looks before the end read prompts like these, by one scorer; "
                 "leave reading= and second_scorer= away, or early_stop"
             )
-        early = replace(compare_early(given, overrides), change=given["change"])
-        return _read_twice(early, given, ({}, {}))
+        early = replace(compare_early(settings, overrides), change=settings["change"])
+        return _read_twice(early, settings, ({}, {}))
     from harness.regression.gate import compare
     from harness.regression.margins import check_gated, margins_of
 
-    baseline, candidate = (_runs(given, side) for side in ("baseline", "candidate"))
+    baseline, candidate = (_runs(settings, side) for side in ("baseline", "candidate"))
     margins, guards = margins_of([*baseline, *candidate], overrides)
     check_gated([*baseline, *candidate], margins, guards)
     comparison = compare(baseline, candidate, margins, guards, reading)
-    comparison = replace(comparison, change=given["change"])
-    return _read_twice(comparison, given, (margins, guards))
+    comparison = replace(comparison, change=settings["change"])
+    return _read_twice(comparison, settings, (margins, guards))
 
 
 def _reading(name: str) -> Reading:
@@ -137,45 +137,45 @@ def _reading(name: str) -> Reading:
 
 
 def _read_twice(
-    comparison: Comparison, given: Mapping[str, Any], margins: tuple[Margins, Margins]
+    comparison: Comparison, settings: Mapping[str, Any], margins: tuple[Margins, Margins]
 ) -> Comparison:
     """The comparison with what speaks against it: the second reading, and words that changed."""
     from harness.regression.rewording import doubts_of
 
     comparison = replace(comparison, doubts=doubts_of(comparison))
-    if given["second_scorer"] is None:
+    if settings["second_scorer"] is None:
         return comparison
     from harness.regression.second import second_reading
 
-    asked = given["second_scorer"]
+    asked = settings["second_scorer"]
     name = ",".join(map(str, asked)) if isinstance(asked, list) else str(asked)
-    to = quoted(str(Path(given["to"]) / "second"))
+    to = quoted(str(Path(settings["to"]) / "second"))
     options = [f"scorer=[{name}]", f"results={to}", "max_unmeasured=1", "report=false"]
 
     def rescore(folder: Path) -> Path:
-        run = [f"run={quoted(str(folder))}", *options, *given["second_options"]]
+        run = [f"run={quoted(str(folder))}", *options, *settings["second_options"]]
         return _run(run, "harness.score")[0]
 
     return replace(comparison, second=second_reading(comparison, name, margins, rescore))
 
 
-def _margins(given: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
+def _margins(margins: Mapping[str, Any], kind: str) -> dict[str, dict[str, float | None] | None]:
     """The margins that the command line gives; None: one, or those of a task, are taken away.
 
     Raises:
         HarnessError: one is no number above zero.
     """
-    for task, of_task in given.items():
+    for task, of_task in margins.items():
         if not isinstance(of_task, Mapping | None):
             raise HarnessError(f"{kind}.{task}={of_task!r} must be estimates with their margins")
         for name, margin in (of_task or {}).items():
             number = isinstance(margin, int | float) and not isinstance(margin, bool)
             if margin is not None and (not number or not 0 < margin < inf):
                 raise HarnessError(f"{kind}.{task}.{name}={margin!r} must be a number above 0")
-    return {task: of_task and dict(of_task) for task, of_task in given.items()}
+    return {task: of_task and dict(of_task) for task, of_task in margins.items()}
 
 
-def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
+def _runs(settings: Mapping[str, Any], side: str) -> list[Any]:
     """The finished runs of one side; what is missing of an experiment is run first.
 
     Raises:
@@ -184,21 +184,21 @@ def _runs(given: Mapping[str, Any], side: str) -> list[Any]:
     from harness.regression.logs import is_log, paths_of, runs_of_logs
     from harness.store import FinishedRun
 
-    asked = given[side]
+    asked = settings[side]
     if isinstance(asked, Mapping):
-        folders = _run_missing(given, side, asked)
+        folders = _run_missing(settings, side, asked)
     elif any(map(is_log, paths_of(asked))):
-        folders = runs_of_logs(given, side, partial(_run, module="harness.score"))
+        folders = runs_of_logs(settings, side, partial(_run, module="harness.score"))
     else:
         folders = paths_of(asked)
     return [FinishedRun.read(folder, side) for folder in folders]
 
 
-def _run_missing(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:
+def _run_missing(settings: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[Path]:
     """Run what one side is asked; what is finished is not run again."""
     from harness.regression.asking import count_of, options_of, seeds_of
 
-    options, tasks = options_of(given, side, asked), count_of(given)
+    options, tasks = options_of(settings, side, asked), count_of(settings)
     folders: list[Path] = []
     for seed in seeds_of(asked):
         finished = _run([*options, f"seed={seed}"])

@@ -11,18 +11,18 @@ from harness.command import quoted
 from harness.types import HarnessError
 
 
-def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[str]:
+def options_of(settings: Mapping[str, Any], side: str, asked: Mapping[str, Any]) -> list[str]:
     """The options of a side's runs, the seed aside.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
         side: its name.
         asked: what is said of it: model, mitigation, backend, seeds, options of its own.
 
     Raises:
         HarnessError: it names no model, or nothing that it is to be asked.
     """
-    tasks = count_of(given)
+    tasks = count_of(settings)
     if not tasks or (asked.get("model") is None and asked.get("backend") is None):
         raise HarnessError(
             f"{side} names neither a run folder nor, with experiment=NAME or task=NAME, a model: "
@@ -30,30 +30,30 @@ def options_of(given: Mapping[str, Any], side: str, asked: Mapping[str, Any]) ->
         )
     arguments = [str(option) for option in asked.get("options") or ()]
     chosen = {k: v for k, v in asked.items() if v is not None and k not in ("seeds", "options")}
-    what = (
-        f"task={given['one_task']}"
-        if given["one_task"]
+    question = (
+        f"task={settings['one_task']}"
+        if settings["one_task"]
         else f"experiment={HydraConfig.get().runtime.choices['experiment']}"
     )
-    options = [what, *(f"{name}={value}" for name, value in chosen.items())]
+    options = [question, *(f"{name}={value}" for name, value in chosen.items())]
     return [
         *options,
-        f"results={quoted(given['results'])}",
+        f"results={quoted(settings['results'])}",
         "report=false",
-        *given["options"],
+        *settings["options"],
         *arguments,
     ]
 
 
-def count_of(given: Mapping[str, Any]) -> int:
+def count_of(settings: Mapping[str, Any]) -> int:
     """How many tasks a side is asked.
 
     Raises:
         HarnessError: a task and an experiment are given.
     """
-    if given["one_task"] and given["suite"]:
+    if settings["one_task"] and settings["suite"]:
         raise HarnessError("task= and experiment= are given: an experiment has tasks of its own")
-    return 1 if given["one_task"] else len(given["suite"] or ())
+    return 1 if settings["one_task"] else len(settings["suite"] or ())
 
 
 def seeds_of(asked: Mapping[str, Any]) -> Sequence[int]:

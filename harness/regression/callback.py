@@ -88,22 +88,22 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
             "attributes": {name: getattr(self, name) for name in attributes},
         }
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_train_begin(self, args: Any, state: Any, control: Any, **context: Any) -> None:
         """The first look, with which all others are compared."""
         if self.first is not None or not state.is_world_process_zero:
             return
-        finished = self._look(state.global_step, given)
+        finished = self._look(state.global_step, context)
         margins, guards = self._gated(finished)
         if not margins and not guards:
             raise HarnessError(nothing_gated(self.task))
         self.first = str(finished.folder)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **given: Any) -> None:
+    def on_step_end(self, args: Any, state: Any, control: Any, **context: Any) -> None:
         """Look again, where it is time; `control` ends the training where it got worse."""
         if self.first is None or state.global_step % self.every:
             return
         first = FinishedRun.read(Path(self.first), "first")
-        finished = self._look(state.global_step, given)
+        finished = self._look(state.global_step, context)
         margins, guards = self._gated(first)
         task = first.question["task"]
         comparison = comparison_of([first], [finished], {task: margins}, {task: guards})
@@ -139,12 +139,12 @@ class SafetyCallback(TrainerCallback, ExportableState):  # type: ignore[misc]
         task = finished.question["task"]
         return margins.get(task, {}), guards.get(task, {})
 
-    def _look(self, step: int, given: Mapping[str, Any]) -> FinishedRun:
+    def _look(self, step: int, context: Mapping[str, Any]) -> FinishedRun:
         """The run of the model as it is now."""
-        tokenizer = given.get("processing_class") or given.get("tokenizer")
+        tokenizer = context.get("processing_class") or context.get("tokenizer")
         if tokenizer is None:
             raise HarnessError("the Trainer has no tokenizer: give it processing_class=TOKENIZER")
-        model = HeldModel(given["model"], tokenizer, f"step-{step}", **self._prompts)
+        model = HeldModel(context["model"], tokenizer, f"step-{step}", **self._prompts)
         plan = replace(self._plan, model=model, results=Path(self.results))
         return FinishedRun.read(run(plan, progress).folder)
 
@@ -159,13 +159,13 @@ def _alone(margins: Mapping[str, Any], task: str) -> dict[str, float]:
     check_overrides({"margins": of_task})
     if others := [other for other in of_task if other != task]:
         raise HarnessError(f"margins.{others[0]} is of another task than {task}, which is asked")
-    own = of_task.get(task) or {}
-    if empty := [name for name, margin in own.items() if margin is None]:
+    by_estimate = of_task.get(task) or {}
+    if empty := [name for name, margin in by_estimate.items() if margin is None]:
         raise HarnessError(
             f"margins.{task}.{empty[0]}=None: these margins stand alone, so that none is to be "
             "taken away; leave it out"
         )
-    return dict(own)
+    return dict(by_estimate)
 
 
 def _refuse_unknown(margins: Mapping[str, float], plan: Plan) -> None:

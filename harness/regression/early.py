@@ -63,11 +63,11 @@ class Sides:
     """The runs of both sides; the models stay in memory where both fit.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
     """
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self.given = given
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self.settings = settings
         self.parts: Parts = {}
         self.plans = {side: self._plans(side) for side in SIDES}
         self.stay = fits([plans[0] for plans in self.plans.values()])
@@ -78,8 +78,8 @@ class Sides:
         tasks = {}
         for plan in self.plans[SIDES[0]]:
             samples = look_over(plan.task)
-            there = int(samples.turns.max()) + 1
-            whole = there if plan.limit is None else min(plan.limit, there)
+            total = int(samples.turns.max()) + 1
+            whole = total if plan.limit is None else min(plan.limit, total)
             tasks[plan.task.name] = Asked(samples, whole, sizes(whole, growth=self.growth))
         return tasks
 
@@ -97,13 +97,13 @@ class Sides:
 
     def _plans(self, side: str) -> list[Plan]:
         """A plan a task and seed."""
-        asked = self.given[side]
+        asked = self.settings[side]
         if not isinstance(asked, Mapping):
             raise HarnessError(
                 f"{side}={asked!r}: early_stop=true asks models, and a finished run has nothing "
                 f"left to be asked; give {side}.model=..."
             )
-        options = options_of(self.given, side, asked)
+        options = options_of(self.settings, side, asked)
         return [
             plan
             for seed in seeds_of(asked)
@@ -133,17 +133,17 @@ def fits(plans: Sequence[Plan]) -> bool:
     return bool(weights <= MEMORY_SHARE * free_bytes(torch.device(best_device())))
 
 
-def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
+def compare_early(settings: Mapping[str, Any], overrides: Overrides) -> Comparison:
     """Ask both sides in blocks until pass or regression is sure, or all is asked.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
         overrides: the margins that the command line gives.
 
     Raises:
         HarnessError: a side names no model, or nothing of a task is gated.
     """
-    sides = Sides(given)
+    sides = Sides(settings)
     tasks = sides.asked()
     while True:
         for task in tasks.values():
@@ -155,8 +155,8 @@ def compare_early(given: Mapping[str, Any], overrides: Overrides) -> Comparison:
         comparison = look(runs, tasks, overrides)
         at = ", ".join(f"{t.size:,} of {t.whole:,} of {name}" for name, t in tasks.items())
         print(f"look at {at}: {WORDS[comparison.verdict]}", flush=True)
-        left = [task for task in tasks.values() if not task.passed and not task.is_whole]
-        if comparison.verdict is not Verdict.INCONCLUSIVE or not left:
+        undecided = [task for task in tasks.values() if not task.passed and not task.is_whole]
+        if comparison.verdict is not Verdict.INCONCLUSIVE or not undecided:
             return replace(comparison, saving=saving_of(runs, tasks))
 
 
@@ -199,12 +199,12 @@ def saving_of(
         task = tasks[finished.question["task"]]
         spent += finished.info.tokens
         whole += finished.info.tokens * task.whole / asked_of(task, finished)
-    asked, there = (sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole"))
-    if asked == there:
-        return f"Nothing was sure before all {there:,} samples of each side were asked."
-    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / there:.0%}"
+    asked, total = (sum(getattr(t, name) for t in tasks.values()) for name in ("size", "whole"))
+    if asked == total:
+        return f"Nothing was sure before all {total:,} samples of each side were asked."
+    share = f"{1 - spent / whole:.0%} of the tokens" if whole else f"{1 - asked / total:.0%}"
     return (
-        f"Ended early, after {asked:,} of {there:,} samples of each side: {spent:,.0f} tokens were "
+        f"Ended early, after {asked:,} of {total:,} samples of each side: {spent:,.0f} tokens were "
         f"generated of about {whole:,.0f}, which saved {share}. Intervals hold whenever one looks; "
         "the same command without early_stop=true asks the rest."
     )

@@ -18,11 +18,11 @@ def is_log(path: Path) -> bool:
     return path.is_file() or (path.is_dir() and not (path / "run.json").exists())
 
 
-def runs_of_logs(given: Mapping[str, Any], side: str, score: Score) -> list[Path]:
+def runs_of_logs(settings: Mapping[str, Any], side: str, score: Score) -> list[Path]:
     """The runs that one side's logs become, with those questions alone that the other's have, too.
 
     Args:
-        given: the command's configuration.
+        settings: the command's configuration.
         side: `baseline` or `candidate`.
         score: makes a run of a log.
 
@@ -30,7 +30,7 @@ def runs_of_logs(given: Mapping[str, Any], side: str, score: Score) -> list[Path
         HarnessError: a side is a log and the other is none, or they are not as many.
     """
     other = "candidate" if side == "baseline" else "baseline"
-    here, there = paths_of(given[side]), paths_of(given[other])
+    here, there = paths_of(settings[side]), paths_of(settings[other])
     if not all(map(is_log, [*here, *there])):
         raise HarnessError(
             f"{side}={', '.join(map(str, here))} is a file of answers and {other}="
@@ -41,8 +41,8 @@ def runs_of_logs(given: Mapping[str, Any], side: str, score: Score) -> list[Path
         raise HarnessError(
             f"{side} names {len(here)} files and {other} {len(there)}: each needs its counterpart"
         )
-    to = quoted(str(Path(given["to"]) / "imported"))
-    shared = [f"results={to}", "max_unmeasured=1", "report=false", *given["options"]]
+    to = quoted(str(Path(settings["to"]) / "imported"))
+    shared = [f"results={to}", "max_unmeasured=1", "report=false", *settings["options"]]
     folders = []
     for path, opposite in zip(here, there, strict=True):
         options = [f"answers={quoted(str(path))}", f"paired_with={quoted(str(opposite))}", *shared]

@@ -56,12 +56,12 @@ def nearer(
         return test(sign, sign)
     tests = {(s, t): test(s, t) for s in (1.0, -1.0) for t in (1.0, -1.0)}
     signs = [1.0 if (_mean(side.measured) or 0.0) >= 0 else -1.0 for side in (after, before)]
-    shown = tests[signs[0], signs[1]]
+    observed = tests[signs[0], signs[1]]
     below = [min(1.0, 2 * min(tests[s, t].p_margin for t in (1.0, -1.0))) for s in (1.0, -1.0)]
     above = [max(tests[s, t].p_worse for t in (1.0, -1.0)) for s in (1.0, -1.0)]
     return replace(
-        shown,
+        observed,
         p_margin=max(below),
         p_worse=min(1.0, 2 * min(above)),
-        method=f"{shown.method}, both signs",
+        method=f"{observed.method}, both signs",
     )

@@ -106,12 +106,14 @@ Texts = Mapping[tuple[str, str], tuple[str, tuple[list[str], list[str]]]]
 
 def _texts(comparison: Comparison) -> Texts:
     """What was asked and answered where it changed most."""
-    wanted = {(c.task, name) for c in comparison.changes for name in c.samples[:MOST_SAMPLES]}
+    changed_samples = {
+        (c.task, name) for c in comparison.changes for name in c.samples[:MOST_SAMPLES]
+    }
     texts: dict[tuple[str, str], tuple[str, tuple[list[str], list[str]]]] = {}
     for side, runs in enumerate((comparison.baseline, comparison.candidate)):
         for run in runs:
             task = run.question["task"]
-            ids = {name for of_task, name in wanted if of_task == task}
+            ids = {name for of_task, name in changed_samples if of_task == task}
             if not ids:
                 continue
             for row in run.samples().select(["sample_id", "prompt"]).to_pylist():

@@ -129,8 +129,10 @@ class Pair:
         if self.turns is None:
             return Design(self.facts.units(estimand, numbers), strata)
         if strata is None:  # they were asked in the turn of the task's strata all the same
-            given = (self.facts.strata(other, numbers) for other in self.estimands if other.strata)
-            strata = next(given, None)
+            candidates = (
+                self.facts.strata(other, numbers) for other in self.estimands if other.strata
+            )
+            strata = next(candidates, None)
         return Design(self.facts.units(estimand, numbers), strata, self.turns[numbers])
 
     def asks(self, estimand: Estimand) -> bool:

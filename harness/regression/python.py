@@ -98,20 +98,20 @@ def compare(
     both = [*sides[0], *sides[1]]
     tasks = {run.question["task"] for run in both}
     written = {"margins": {} if margins is None else margins, "guards": guards or {}}
-    given = {kind: by_task(of_kind, tasks, kind) for kind, of_kind in written.items()}
-    for kind, of_kind in given.items():
+    by_kind = {kind: by_task(of_kind, tasks, kind) for kind, of_kind in written.items()}
+    for kind, of_kind in by_kind.items():
         if others := sorted(map(str, set(of_kind) - tasks)):
             raise HarnessError(
                 f"{kind}.{others[0]} is of no task that they were asked ({', '.join(tasks)}); "
                 "give them by task and estimate"
             )
-    of_margins, of_guards = margins_of(both, given)
+    of_margins, of_guards = margins_of(both, by_kind)
     check_gated(both, of_margins, of_guards)
     comparison = gate.compare(*sides, of_margins, of_guards, reading)
     return Compared(replace(comparison, doubts=doubts_of(comparison)))
 
 
-def _runs(side: Side, which: str) -> list[FinishedRun]:
+def _runs(side: Side, name: str) -> list[FinishedRun]:
     """The runs of a side.
 
     Raises:
@@ -119,10 +119,10 @@ def _runs(side: Side, which: str) -> list[FinishedRun]:
     """
     several = [side] if isinstance(side, str | Path | Results) else side
     if not isinstance(several, Sequence) or not several:
-        raise HarnessError(f"{which}={side!r} is no run; {GIVE}")
+        raise HarnessError(f"{name}={side!r} is no run; {GIVE}")
     for run in several:
         if not isinstance(run, str | Path | Results):
-            raise HarnessError(f"{which} has {run!r}, which is no run; {GIVE}")
+            raise HarnessError(f"{name} has {run!r}, which is no run; {GIVE}")
     return [run.run if isinstance(run, Results) else FinishedRun.read(Path(run)) for run in several]
 
 

@@ -64,10 +64,10 @@ def _of_task(comparison: Comparison, task: str) -> Iterator[Doubt]:
     ids = dict.fromkeys(name for _, of_one in worsened for name in of_one.ids[:MOST_READ])
     same = _same_in_meaning(sides, list(ids)[:MOST_READ])
     for (name, change), (metric, of_one) in zip(regressions, worsened, strict=True):
-        others = _others(pair, metric, of_one)
-        reasons = [*_reworded(same, of_one), *_alone(metric, others, of_one)]
+        other_metrics = _other_metrics(pair, metric, of_one)
+        reasons = [*_reworded(same, of_one), *_alone(metric, other_metrics, of_one)]
         by_words = bool(reasons)
-        if not others:
+        if not other_metrics:
             reasons.append(f"no other scorer read the {len(of_one.ids):,} samples that got worse")
         if reasons:
             estimand = f"{task}, {change.name if isinstance(change, Part) else change.estimand}"
@@ -142,11 +142,11 @@ def _same_in_meaning(
 
 def _texts(runs: Sequence[FinishedRun], ids: Sequence[str]) -> Texts:
     texts: dict[str, list[str]] = {}
-    wanted = pa.array(ids, pa.string())
+    value_set = pa.array(ids, pa.string())
     for run in runs:
         rows = []
         for part in run.generation_parts():
-            chosen = pc.is_in(part["sample_id"], value_set=wanted)
+            chosen = pc.is_in(part["sample_id"], value_set=value_set)
             rows += part.filter(chosen).select(["sample_id", "index", "text"]).to_pylist()
         for row in sorted(rows, key=lambda row: int(row["index"])):
             texts.setdefault(row["sample_id"], []).append(row["text"] or "")
@@ -168,11 +168,11 @@ def alike_in_meaning(pairs: Sequence[tuple[str, str]]) -> list[bool]:
     for at, two in enumerate(pairs):
         if not alike[at] and all(map(str.strip, two)):
             alike[at] = all(read_refusal(text).verdict == "full" for text in two)
-    left = [
+    undecided = [
         at for at, two in enumerate(pairs)
         if not alike[at] and all(text.strip() and unreadable(text) is None for text in two)
     ]  # fmt: skip
-    for at, cosine in zip(left, _cosines([pairs[at] for at in left]), strict=True):
+    for at, cosine in zip(undecided, _cosines([pairs[at] for at in undecided]), strict=True):
         alike[at] = cosine >= ALIKE
     return alike
 
@@ -199,7 +199,7 @@ def _cosines(pairs: Sequence[tuple[str, str]]) -> list[float]:
     return np.einsum("pec,pec->pe", embedded[:, 0], embedded[:, 1]).min(axis=1).tolist()  # type: ignore[no-any-return]
 
 
-def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
+def _other_metrics(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
     """Of each other scorer's metrics how much worse these samples got, as a share of its scale."""
     place = {str(name): at for at, name in enumerate(pair.ids)}
     numbers = [place[name] for name in worsened.ids]
@@ -215,10 +215,12 @@ def _others(pair: Pair, metric: str, worsened: Worsened) -> dict[str, float]:
     return moved
 
 
-def _alone(metric: str, others: Mapping[str, float], worsened: Worsened) -> Iterator[str]:
+def _alone(metric: str, other_metrics: Mapping[str, float], worsened: Worsened) -> Iterator[str]:
     """That no other scorer of the runs sees these answers get worse."""
-    if others and all(moved < UNSEEN for moved in others.values()):
-        changes = ", ".join(f"{name} {moved:+z.1%} of its scale" for name, moved in others.items())
+    if other_metrics and all(moved < UNSEEN for moved in other_metrics.values()):
+        changes = ", ".join(
+            f"{name} {moved:+z.1%} of its scale" for name, moved in other_metrics.items()
+        )
         yield (
             f"{metric} alone sees it: no other scorer of these runs sees these "
             f"{len(worsened.ids):,} samples get worse ({changes})"

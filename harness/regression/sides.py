@@ -55,5 +55,5 @@ class Units:
 
 
 def _mean(values: Floats) -> float | None:
-    there = values[~np.isnan(values)]
-    return float(there.mean()) if len(there) else None
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

@@ -68,8 +68,12 @@ def doubts_told(comparison: Comparison) -> list[str]:
     first, other = (WORDS[v] for v in (comparison.first_verdict, second.comparison.verdict))
     differ = "" if first == other else ": the readings differ, and so neither holds"
     scorers = ", ".join(dict.fromkeys(change.scorer_id for change in comparison.changes))
-    others = ", ".join(dict.fromkeys(change.scorer_id for change in second.comparison.changes))
-    sentence = f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({others}){differ}"
+    other_scorers = ", ".join(
+        dict.fromkeys(change.scorer_id for change in second.comparison.changes)
+    )
+    sentence = (
+        f"{first} by {scorers}, {other} by second_scorer={second.scorer} ({other_scorers}){differ}"
+    )
     return [visible(sentence), *lines]
 
 
@@ -105,11 +109,11 @@ def note_of(comparison: Comparison) -> str:
 def groups_told(comparison: Comparison) -> list[str]:
     """The groups that are regressions of their own, a line each."""
     worse = comparison.worse_parts
-    rest = len(worse) - MOST_NAMED
+    unlisted = len(worse) - MOST_NAMED
     return [
         *(f"{part.task}, {visible(part.name)}, {_of_part(comparison, part)}"
           for part in worse[:MOST_NAMED]),
-        *([f"{rest:,} more groups"] if rest > 0 else []),
+        *([f"{unlisted:,} more groups"] if unlisted > 0 else []),
     ]  # fmt: skip
 
 

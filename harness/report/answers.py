@@ -52,7 +52,7 @@ def chosen_answers(
     numbers = ends[worst_first(values[ends], better == "higher")].tolist()
     every = [turn for number in numbers for turn in turns.get(number, [number])]
     entries = _entries(run, scores, np.array(every, np.int64))
-    shown, characters = [], 0
+    chosen, characters = [], 0
     for number in numbers:
         talk = [entries[turn] for turn in turns.get(number, [number])]
         if not all("answer" in entry for entry in talk):
@@ -60,8 +60,8 @@ def chosen_answers(
         characters += sum(map(_size, talk))
         if characters > MOST_TEXT:
             break
-        shown.append(talk[-1] | {"talk": talk if turns else []})
-    return shown, len(ends) - len(shown)
+        chosen.append(talk[-1] | {"talk": talk if turns else []})
+    return chosen, len(ends) - len(chosen)
 
 
 def _entries(

@@ -61,14 +61,14 @@ def _summary_lines(info: RunInfo, rows: Sequence[Row], columns: int) -> list[str
     texts = [*_legend(rows, len(entries)), *_glances(info, rows), *_remarks_of_scorers(info)]
     below = wrapped(texts, columns)
     room = SCREEN - END - len(above) - len(below)
-    wanted = min(len(wrapped(remarks, columns)), FEWEST_REMARKS)
+    remark_lines = min(len(wrapped(remarks, columns)), FEWEST_REMARKS)
     most = len(entries)
-    while len(shown := summary(entries, most, columns)) > room - wanted:
+    while len(lines := summary(entries, most, columns)) > room - remark_lines:
         if most <= FEWEST_ROWS:
             break
         most -= 1
-    left = max(room - len(shown), FEWEST_REMARKS)
-    return [*above, *shown, *below, *fitted(remarks, left, columns)]
+    free_lines = max(room - len(lines), FEWEST_REMARKS)
+    return [*above, *lines, *below, *fitted(remarks, free_lines, columns)]
 
 
 def all_rows(rows: Sequence[Row], columns: int) -> list[str]:
@@ -93,14 +93,14 @@ def summary(entries: Sequence[Row | Grouping], most: int, columns: int) -> list[
         columns: of the terminal.
     """
     counts = [name for name in COLUMNS if name != "n_scored"]
-    shown = entries if len(entries) <= most else entries[: most - 1]
+    listed = entries if len(entries) <= most else entries[: most - 1]
     cells: list[tuple[str, ...]] = [
         (_grouping(entry), *_values(entry.worst, counts))
         if isinstance(entry, Grouping)
         else (_title(entry), *_values(entry, counts))
-        for entry in shown
+        for entry in listed
     ]
-    if more := len(entries) - len(shown):
+    if more := len(entries) - len(listed):
         cells.append((f"\u2026 and {more} more: show=all",))
     return table(_heads(counts), cells, columns)
 
@@ -120,8 +120,8 @@ def _grouping(grouping: Grouping) -> str:
     title = f"{ARROWS[worst['better']]} {worst['name']} by {worst['by']}"
     if worst["estimate"] is None:
         return f"{title} (none of {grouping.count} known)"
-    which = "highest" if worst["better"] == "neither" else "worst"
-    notes = [f"{which} of {grouping.count}"] if grouping.count > 1 else []
+    extreme = "highest" if worst["better"] == "neither" else "worst"
+    notes = [f"{extreme} of {grouping.count}"] if grouping.count > 1 else []
     notes += [f"{grouping.unknown} not known"] if grouping.unknown else []
     notes += [] if grouping.fitted else ["the model did not fit"]
     title = f"{title}: {visible(worst['group'])}"
@@ -156,13 +156,13 @@ def _asked(info: RunInfo) -> list[str]:
     return lines + language_lines(info.languages, info.unread, info.generations, info.unproven)
 
 
-def _legend(rows: Sequence[Row], shown: int) -> list[str]:
+def _legend(rows: Sequence[Row], count: int) -> list[str]:
     """What the signs of a table mean, and where the rows are that it does not show."""
     directions = {row["better"] for row in rows}
     words = [f"{ARROWS[name]} {side or 'neither is better'}" for name, side in SIDES.items()
              if name in directions]  # fmt: skip
     legend = f"{', '.join(words)}; worst and best: the value if all that failed were at that end"
-    if shown == len(rows):
+    if count == len(rows):
         return [legend]
     return [f"{legend}; all {len(rows)} rows: show=all, report.html or estimates.csv"]
 
@@ -222,9 +222,9 @@ def fitted(remarks: Sequence[str], lines: int, columns: int) -> list[str]:
     """
     if len(whole := wrapped(remarks, columns)) <= lines:
         return whole
-    shown = remarks if len(remarks) <= lines else remarks[: lines - 1]
-    share = (lines - (len(shown) < len(remarks))) // max(len(shown), 1)
-    short = [line for remark in shown for line in wrap(remark, columns, share)]
-    if more := len(remarks) - len(shown):
+    listed = remarks if len(remarks) <= lines else remarks[: lines - 1]
+    share = (lines - (len(listed) < len(remarks))) // max(len(listed), 1)
+    short = [line for remark in listed for line in wrap(remark, columns, share)]
+    if more := len(remarks) - len(listed):
         short.append(f"\u2026 and {more} more: show=all")
     return short

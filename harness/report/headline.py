@@ -71,11 +71,11 @@ def headline(rows: Sequence[Row], count: int = 3) -> list[Row]:
     good = [row for row in rows if row["better"] != "neither"]
     overall = {row["name"]: row for row in reversed(good) if row["by"] is None}
     chosen = list(reversed(overall.values()))[:count]
-    others: dict[tuple[str, str], list[Row]] = {}
+    grouped: dict[tuple[str, str], list[Row]] = {}
     for row in good:
         if row["by"] is not None and row["name"] not in overall and row["group"] != FIT:
-            others.setdefault((row["name"], row["by"]), []).append(row)
-    chosen += [max(group, key=badness) for group in others.values()]
+            grouped.setdefault((row["name"], row["by"]), []).append(row)
+    chosen += [max(group, key=badness) for group in grouped.values()]
     return chosen[:count]
 
 

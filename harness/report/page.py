@@ -92,12 +92,12 @@ def keep_report(folder: Path) -> Path:
 
 def _browser(count: int, left_out: int, metrics: Sequence[str], dialogues: bool) -> str:
     by = f" by {metrics[0]}" if metrics else ""
-    rest = (
+    omission = (
         f" {left_out:,} others are not on this page, for its size; the run folder holds them."
         if left_out
         else ""
     )
-    what, reading = (
+    plural, reading = (
         (
             "conversations",
             "Open a row to read all of it; marked is the answer by which a verdict was decided, "
@@ -110,7 +110,7 @@ def _browser(count: int, left_out: int, metrics: Sequence[str], dialogues: bool)
             "for it.",
         )
     )
-    return f"{count:,} {what}, missing scores first, then the worst{by}. {reading}{rest}"
+    return f"{count:,} {plural}, missing scores first, then the worst{by}. {reading}{omission}"
 
 
 def _listed(row: Row) -> list[object]:

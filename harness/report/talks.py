@@ -99,7 +99,7 @@ def undone(entry: Entry, meanings: Mapping[str, Row], estimands: Sequence[Row]) 
         meanings: of each metric, as run.json has them.
         estimands: of the run; one whose `where` the turn does not meet asks nothing of it.
     """
-    wanted = {
+    metrics = {
         estimand["metric"]
         for estimand in estimands
         if all(entry["sample"].get(name) == value for name, value in estimand["where"].items())
@@ -107,7 +107,7 @@ def undone(entry: Entry, meanings: Mapping[str, Row], estimands: Sequence[Row]) 
     return [
         metric
         for metric, verdict in entry["verdicts"].items()
-        if metric in wanted
+        if metric in metrics
         and meanings.get(metric, {}).get("so_far")
         and verdict["explanation"] is None
         and _side(verdict, meanings[metric]) is False

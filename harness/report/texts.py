@@ -13,5 +13,9 @@ def shown_text(text: str | None) -> str | None:
     if text is None:
         return None
     more = len(text) - MOST_CHARACTERS
-    shown = visible(up_to(text, MOST_CHARACTERS))
-    return shown if more <= 0 else f"{shown}\n\u2026 and {more:,} more characters in the run folder"
+    visible_text = visible(up_to(text, MOST_CHARACTERS))
+    return (
+        visible_text
+        if more <= 0
+        else f"{visible_text}\n\u2026 and {more:,} more characters in the run folder"
+    )

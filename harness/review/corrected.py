@@ -81,7 +81,7 @@ def _rows(review: Review, estimand: Estimand, labelling: Labelling) -> list[dict
     if binary and labelling.strata.even:
         results["rogan-gladen"] = rogan_gladen(everything, scored, human)
     return [
-        _row(estimand, method, result, everything, len(keys)) | _said(result, labelling)
+        _row(estimand, method, result, everything, len(keys)) | _labelling(result, labelling)
         for method, result in results.items()
     ]
 
@@ -134,11 +134,11 @@ def _row(
     }  # fmt: skip
 
 
-def _said(result: Corrected, labelling: Labelling) -> dict[str, Any]:
+def _labelling(result: Corrected, labelling: Labelling) -> dict[str, Any]:
     """By whom and how it was labelled, and how many labels the wanted interval takes."""
-    wanted = labelling.half_width
+    half_width = labelling.half_width
     return {
         "raters": labelling.raters, "replicated": labelling.raters > 1,
-        "draw": labelling.strata.design, "half_width": result.half_width, "wanted": wanted,
-        "needed": None if wanted is None else result.labels_needed(wanted),
+        "draw": labelling.strata.design, "half_width": result.half_width, "wanted": half_width,
+        "needed": None if half_width is None else result.labels_needed(half_width),
     }  # fmt: skip

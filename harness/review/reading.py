@@ -40,15 +40,15 @@ class Labels:
         return means
 
     @property
-    def given(self) -> NDArray[np.bool_]:
+    def labelled(self) -> NDArray[np.bool_]:
         """Who labelled what; shape (items, raters)."""
         return ~np.isnan(self.values)
 
     @property
     def of_keys(self) -> Mapping[Key, list[float]]:
         """Of each answer the labels that it has."""
-        rows = zip(self.keys, self.values, self.given, strict=True)
-        return {key: row[given].tolist() for key, row, given in rows}
+        rows = zip(self.keys, self.values, self.labelled, strict=True)
+        return {key: row[mask].tolist() for key, row, mask in rows}
 
 
 def read_back(review: Review, files: Sequence[Path], half_width: float | None = None) -> Reviewed:
@@ -130,12 +130,12 @@ def _as_arrow(labels: Labels, chances: Mapping[Key, float]) -> pa.Table:
 
 def _agreement(labels: Labels, scores: NDArray[np.float64], metric: Metric) -> Sequence[Figure]:
     """How the scorer agrees with every single label; nothing where none has a score."""
-    given = labels.given
-    rated = np.broadcast_to(scores[:, None], given.shape)[given]
+    mask = labels.labelled
+    rated = np.broadcast_to(scores[:, None], mask.shape)[mask]
     if np.isnan(rated).all():
         return []
-    rows, _ = np.nonzero(given)
-    single = labels.values[given]
+    rows, _ = np.nonzero(mask)
+    single = labels.values[mask]
     ratings = [
         Labelled(labels.keys[row][0], "", float(label), (), None)
         for row, label in zip(rows.tolist(), single, strict=True)

@@ -16,12 +16,12 @@ from harness.command import (
     check,
     command_line,
     compose,
+    exit_code_of,
     finish,
     generation_of,
     make,
     protocol_label,
     resolve,
-    said,
     scorers_of,
     with_stacks,
 )
@@ -68,7 +68,9 @@ def run_config(cfg: DictConfig) -> int:
     whole = Composed(cfg, list(started.overrides.task), dict(started.runtime.choices))
     if not cfg.get("suite"):
         return run_one(whole, parts)
-    return max([said(lambda composed: run_one(composed, parts), each) for each in suite(whole)])
+    return max(
+        [exit_code_of(lambda composed: run_one(composed, parts), each) for each in suite(whole)]
+    )
 
 
 def suite(whole: Composed) -> list[Composed]:
@@ -84,9 +86,9 @@ def suite(whole: Composed) -> list[Composed]:
                 f"{override!r} would be every task's of experiment={chosen}; write it beside its "
                 f"task in a YAML of your own, as conf/experiment/{chosen}.yaml is one"
             )
-    rest = [override for override in whole.overrides if not override.startswith("experiment=")]
+    remaining = [override for override in whole.overrides if not override.startswith("experiment=")]
     return [
-        composed([f"task={task}", *with_stacks(of_task or []), *rest])
+        composed([f"task={task}", *with_stacks(of_task or []), *remaining])
         for task, of_task in whole.cfg.suite.items()
     ]
 
@@ -148,7 +150,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
     from harness.runs.system import UnderSystem
 
     cfg = composed.cfg
-    resolved = resolve(cfg)
+    settings = resolve(cfg)
 
     def part(where: str, node: Any, kind: type) -> Any:
         if not isinstance(node, DictConfig):
@@ -176,7 +178,7 @@ def plan_of(composed: Composed, parts: Parts, model: Model | None = None) -> Pla
         seed=cfg.seed,
         limit=cfg.limit,
         results=Path(cfg.results),
-        options={k: v for k, v in resolved["task"].items() if k not in aside} | under,
+        options={k: v for k, v in settings["task"].items() if k not in aside} | under,
         thinking=thinking,
         retry_failed=cfg.retry == "failed",
         config=OmegaConf.to_container(cfg, resolve=False),  # type: ignore[arg-type]

@@ -73,18 +73,18 @@ class Dialogues:
             Ask(place * n, sample, tuple(compress(range(n), lacks)), sample.id in followed)
             for place, (sample, lacks) in enumerate(zip(window, lacking, strict=True), first)
         ]
-        left = [ask for ask in asks if ask.indices]
+        pending = [ask for ask in asks if ask.indices]
         if not any(sample.after for sample in window):
             self.words.check_asked(window)
-            if left:
-                yield left, []
+            if pending:
+                yield pending, []
             return
         self.read(first, window, lacking)
-        while left:
-            self.words.speak(self._lines(left))
-            ready, lost, later = self._sorted(left)
+        while pending:
+            self.words.speak(self._lines(pending))
+            ready, lost, later = self._sorted(pending)
             if not ready and not lost:
-                sample = left[0].sample
+                sample = pending[0].sample
                 if sample.after in self._before:  # the model left it out, and the run will say so
                     return
                 raise HarnessError(
@@ -94,7 +94,7 @@ class Dialogues:
                 )
             self.note(lost)
             yield ready, lost
-            left = later
+            pending = later
 
     def read(
         self, first: int, window: Sequence[Sample], lacking: Sequence[Sequence[bool]] = ()
@@ -160,12 +160,12 @@ class Dialogues:
             turn = self._before.get(turn)
         return turns[::-1]
 
-    def _lines(self, left: Sequence[Ask]) -> list[Line]:
+    def _lines(self, pending: Sequence[Ask]) -> list[Line]:
         """What a model that speaks for the person is to say now."""
         if self.words.person is None or self._person_prompt is None:
             return []
         lines = []
-        for ask in left:
+        for ask in pending:
             before = ask.sample.after
             for index in ask.indices if before else ():
                 known = self._texts.get((str(before), index)) is not None
@@ -182,10 +182,10 @@ class Dialogues:
     def _note(self, generations: Sequence[Generation]) -> None:
         self._texts |= {(g.sample_id, g.index): g.text for g in generations}
 
-    def _sorted(self, left: Sequence[Ask]) -> tuple[list[Ask], list[Answer], list[Ask]]:
+    def _sorted(self, pending: Sequence[Ask]) -> tuple[list[Ask], list[Answer], list[Ask]]:
         """What can be asked now, what can no longer be answered, and what has to wait."""
         ready, lost, later = [], [], []
-        for ask in left:
+        for ask in pending:
             asked: list[tuple[Sample, int]] = []
             waiting = []
             before = ask.sample.after

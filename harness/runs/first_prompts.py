@@ -117,15 +117,15 @@ def _rendered(plan: Plan, request: Request) -> str | None:
     return text
 
 
-def _sample(samples: Samples, wanted: str | None) -> Sample:
+def _sample(samples: Samples, sample_id: str | None) -> Sample:
     """The first sample, or the one that was the first when the run began."""
     first: Sample | None = None
     for _, window in samples.windows():
         first = first or window[0]
-        if wanted is None:
+        if sample_id is None:
             break
         for sample in window:
-            if sample.id == wanted:
+            if sample.id == sample_id:
                 return sample
     if first is None:
         raise HarnessError("the run has no samples")

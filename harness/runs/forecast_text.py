@@ -6,22 +6,24 @@ from harness.runs.forecasting import Bounds, Forecast, Placement
 from harness.runs.shown import Shown
 
 
-def print_forecast(what: Forecast) -> None:
+def print_forecast(forecast: Forecast) -> None:
     """What a run will take, a line for each thing."""
-    left = f", of which {what.stored:,} are stored already" if what.stored else ""
+    stored = f", of which {forecast.stored:,} are stored already" if forecast.stored else ""
     rows = [
-        ("task", what.title),
-        ("samples", f"{what.samples:,}, {what.generations:,} generations{left}"),
-        ("requests", f"{what.requests:,}"),
-        ("prompt tokens", f"{_between(what.prompt_tokens)}{_how(what)}"),
-        ("generated tokens", _between(what.generated_tokens)),
-        ("memory", _memory(what)),
-        *([("places", _places(what.placement))] if what.placement else []),
-        ("time", _time(what)),
+        ("task", forecast.title),
+        ("samples", f"{forecast.samples:,}, {forecast.generations:,} generations{stored}"),
+        ("requests", f"{forecast.requests:,}"),
+        ("prompt tokens", f"{_between(forecast.prompt_tokens)}{_how(forecast)}"),
+        ("generated tokens", _between(forecast.generated_tokens)),
+        ("memory", _memory(forecast)),
+        *([("places", _places(forecast.placement))] if forecast.placement else []),
+        ("time", _time(forecast)),
     ]
-    if what.cost is not None:
-        rows.append(("cost", f"{what.cost[0]:.2f} to {what.cost[1]:.2f}, by backend.prices"))
-    rows += [("could show", _shown(shown)) for shown in what.shown]
+    if forecast.cost is not None:
+        rows.append(
+            ("cost", f"{forecast.cost[0]:.2f} to {forecast.cost[1]:.2f}, by backend.prices")
+        )
+    rows += [("could show", _shown(shown)) for shown in forecast.shown]
     for name, text in rows:
         print(f"{name:<17} {text}")
 
@@ -43,8 +45,10 @@ def _shown(shown: Shown) -> str:
     )
 
 
-def _how(what: Forecast) -> str:
-    return "" if what.counted else " (bounds by the texts' length; this backend has no tokenizer)"
+def _how(forecast: Forecast) -> str:
+    return (
+        "" if forecast.counted else " (bounds by the texts' length; this backend has no tokenizer)"
+    )
 
 
 def _between(bounds: Bounds) -> str:
@@ -52,16 +56,16 @@ def _between(bounds: Bounds) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _memory(what: Forecast) -> str:
-    if what.weights is None and what.token_bytes is None:
+def _memory(forecast: Forecast) -> str:
+    if forecast.weights is None and forecast.token_bytes is None:
         return "not known of this backend"
-    weights = "size not known" if what.weights is None else f"{what.weights / 1e9:.2f} GB"
-    if what.token_bytes is None:
+    weights = "size not known" if forecast.weights is None else f"{forecast.weights / 1e9:.2f} GB"
+    if forecast.token_bytes is None:
         return f"weights {weights}; the cache is not known"
-    alone = what.token_bytes * what.longest[1]
-    every = what.token_bytes * (what.prompt_tokens[1] + what.generated_tokens[1])
+    alone = forecast.token_bytes * forecast.longest[1]
+    every = forecast.token_bytes * (forecast.prompt_tokens[1] + forecast.generated_tokens[1])
     return (
-        f"weights {weights}; keys and values {what.token_bytes / 1e3:.0f} kB a token: "
+        f"weights {weights}; keys and values {forecast.token_bytes / 1e3:.0f} kB a token: "
         f"{alone / 1e9:.2f} GB for the longest request, up to {every / 1e9:.2f} GB for all at once "
         "where that is free"
     )
@@ -79,17 +83,23 @@ def _places(placement: Placement) -> str:
     )
 
 
-def _time(what: Forecast) -> str:
-    if what.generations == what.stored:
+def _time(forecast: Forecast) -> str:
+    if forecast.generations == forecast.stored:
         return "nothing is left to generate"
-    if what.seconds is None:
+    if forecast.seconds is None:
         return "no run of this model on this machine to go by"
-    middle, least, most = map(_clock, what.seconds)
-    of = "this task and these settings" if what.alike else "this model with other work, by tokens"
-    runs = "session" if what.sessions == 1 else "sessions"
-    by = f"by {what.sessions} {runs} of {of} ({what.gone_by:,} generations)"
+    middle, least, most = map(_clock, forecast.seconds)
+    of = (
+        "this task and these settings"
+        if forecast.alike
+        else "this model with other work, by tokens"
+    )
+    runs = "session" if forecast.sessions == 1 else "sessions"
+    by = f"by {forecast.sessions} {runs} of {of} ({forecast.gone_by:,} generations)"
     return (
-        f"about {middle} ({least} to {most}), {by}" if what.alike else f"at most about {most}, {by}"
+        f"about {middle} ({least} to {most}), {by}"
+        if forecast.alike
+        else f"at most about {most}, {by}"
     )
 
 

@@ -77,7 +77,7 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
     requests, least, most, longest, written = 0, 0, 0, (0, 0), 0
     before: dict[str, int] = {}
     for first, window in samples.windows():
-        wanted = [
+        to_ask = [
             request
             for sample, lacks in zip(window, todo[first : first + len(window)], strict=True)
             if lacks.any()
@@ -85,7 +85,7 @@ def forecast(plan: Plan, like: Path | None = None) -> Forecast:
         ]
         for sample in window:
             before[sample.id] = before.get(sample.after, 0) + 1 if sample.after else 0
-        for request, (low, high) in zip(wanted, _tokens(count, wanted), strict=True):
+        for request, (low, high) in zip(to_ask, _tokens(count, to_ask), strict=True):
             high += before.get(request.sample_id, 0) * plan.generation.max_new_tokens
             times = len(request.indices) if each else 1
             requests, least, most = requests + times, least + low * times, most + high * times
@@ -135,7 +135,7 @@ def _cost(prices: Mapping[str, float] | None, prompt: Bounds, generated: Bounds)
 
 
 def _seconds(
-    plan: Plan, identity: Mapping[str, Any], left: int, generated: Bounds, at: set[str]
+    plan: Plan, identity: Mapping[str, Any], generations: int, generated: Bounds, at: set[str]
 ) -> tuple[tuple[float, float, float] | None, int, int, bool]:
     """Median, least and most seconds by earlier sessions; their number, generations, if alike.
 
@@ -143,7 +143,7 @@ def _seconds(
     those with one.
     """
     alike, same_model = [], []
-    made = {"alike": 0, "same": 0}
+    counts = {"alike": 0, "same": 0}
     for info in read_infos(plan.results):
         before = info.identity
         if before.get("model") != identity["model"]:
@@ -152,20 +152,25 @@ def _seconds(
             done = session.get("generate") or {}
             if session.get("machine") != machine() or done.get("generations", 0) < FEW:
                 continue
-            there = set((session.get("device") or "").split(", "))
-            if (there if len(there) > 1 else set()) != at:
+            devices = set((session.get("device") or "").split(", "))
+            if (devices if len(devices) > 1 else set()) != at:
                 continue
             seconds = done["seconds"] + sum((session.get("score") or {}).values())
             if all(before.get(key) == identity[key] for key in ("task", "options", "generation")):
                 alike.append(seconds / done["generations"])
-                made["alike"] += done["generations"]
+                counts["alike"] += done["generations"]
             if done.get("tokens"):
                 same_model.append(seconds / done["tokens"])
-                made["same"] += done["generations"]
+                counts["same"] += done["generations"]
     if alike:
-        spent = (median(alike) * left, min(alike) * left, max(alike) * left)
-        return spent, len(alike), made["alike"], True
+        spent = (median(alike) * generations, min(alike) * generations, max(alike) * generations)
+        return spent, len(alike), counts["alike"], True
     if same_model and generated[1]:
         most = max(same_model) * generated[1]
-        return (median(same_model) * generated[1], 0.0, most), len(same_model), made["same"], False
+        return (
+            (median(same_model) * generated[1], 0.0, most),
+            len(same_model),
+            counts["same"],
+            False,
+        )
     return None, 0, 0, False

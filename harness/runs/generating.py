@@ -17,7 +17,7 @@ from harness.types import Generation, HarnessError, Request, Sample
 GENERATIONS_WAIT = 1.0
 """Seconds that answers may wait to be stored together."""
 
-Wanted = dict[tuple[str, int], tuple[int, Sample]]
+Awaited = dict[tuple[str, int], tuple[int, Sample]]
 """By sample id and index: the generation's number, and its sample."""
 
 
@@ -71,21 +71,21 @@ def _answers(plan: Plan, asks: Sequence[Ask]) -> Iterator[tuple[list[Answer], in
 
     With it comes how many of the answers ended a thought that none of them began.
     """
-    wanted: Wanted = {}
+    awaited: Awaited = {}
     requests: list[Request] = []
     for ask in asks:
         requests += requests_of(ask.sample, ask.indices, plan.mitigation, ask.open)
         for index in ask.indices:
-            wanted[ask.sample.id, index] = ask.first + index, ask.sample
-    joined = Joined({sample.id: sample for _, sample in wanted.values() if sample.leads})
+            awaited[ask.sample.id, index] = ask.first + index, ask.sample
+    joined = Joined({sample.id: sample for _, sample in awaited.values() if sample.leads})
     for finished in plan.asked_model.generate(requests, plan.generation, plan.seed):
         answers, alone = [], 0
         for whole in joined.take(finished):
-            given = stopped(whole, plan.generation.stop)
-            generation = plan.thinking.part(given)
-            if generation is not given:
-                alone += plan.thinking.ended_alone(given, generation)
-            asked = wanted.pop((generation.sample_id, generation.index), None)
+            cut = stopped(whole, plan.generation.stop)
+            generation = plan.thinking.part(cut)
+            if generation is not cut:
+                alone += plan.thinking.ended_alone(cut, generation)
+            asked = awaited.pop((generation.sample_id, generation.index), None)
             if asked is None:
                 raise HarnessError(
                     f"the model answered index {generation.index} of sample "

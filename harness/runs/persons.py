@@ -99,7 +99,7 @@ class PersonWords:
             for line in lines
         ]
         for finished in self.person.speak(requests, self.seed):
-            words = [_own(generation) for generation in finished]
+            words = [_with_sample_id(generation) for generation in finished]
             self.store.append("persons", generation_rows(words))
             self._words |= {(turn.sample_id, turn.index): turn for turn in words}
         missing = [line for line in lines if (line.sample_id, line.index) not in self._words]
@@ -110,7 +110,7 @@ class PersonWords:
             )
 
 
-def _own(generation: Generation) -> Generation:
+def _with_sample_id(generation: Generation) -> Generation:
     """Under the sample's own id; failed where nothing was said."""
     sample_id = generation.sample_id.removesuffix(SUFFIX)
     text = (generation.text or "").strip()

@@ -190,19 +190,19 @@ def _check_held(model: Any, tokenizer: Any, overrides: Sequence[str]) -> None:
             "model, as AutoModelForCausalLM.from_pretrained gives one"
         )
     if not ours and not hasattr(tokenizer, "apply_chat_template"):
-        given = "" if tokenizer is None else f", and {type(tokenizer).__name__} is none"
+        detail = "" if tokenizer is None else f", and {type(tokenizer).__name__} is none"
         raise HarnessError(
-            f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){given}"
+            f"a model in memory needs its tokenizer: harness.run(..., tokenizer=...){detail}"
         )
     refuse_unread(overrides, f"this {type(model).__name__}", () if ours else OF_MEMORY)
 
 
-def refuse_unread(overrides: Sequence[str], what: str, taken: Sequence[str] = OF_MEMORY) -> None:
+def refuse_unread(overrides: Sequence[str], subject: str, taken: Sequence[str] = OF_MEMORY) -> None:
     """Refuse options of how a model is read where it is in memory as it is.
 
     Args:
         overrides: as the command line has them.
-        what: is in memory, in words.
+        subject: what is in memory, in words.
         taken: options of `backend=hf` that are taken all the same.
 
     Raises:
@@ -214,7 +214,7 @@ def refuse_unread(overrides: Sequence[str], what: str, taken: Sequence[str] = OF
     if unread := sorted(set(options) - {f"backend.{option}" for option in taken}):
         takes = f"{', '.join(taken[:-1])} and {taken[-1]} alone" if taken else "none of them"
         raise HarnessError(
-            f"{', '.join(unread)}: backend's options say how a model is read, and {what} is in "
+            f"{', '.join(unread)}: backend's options say how a model is read, and {subject} is in "
             f"memory as it is; it takes {takes}"
         )
 

@@ -54,7 +54,7 @@ class UnderSystem:
                 f"system= is for tasks that ask in messages, and {self.name!r} has texts that are "
                 "to be continued; mitigation=system_prompt puts a text in front of them"
             )
-        first, *rest = prompt
+        first, *messages = prompt
         if first.role == "system":
-            return (Message("system", f"{self._text}\n\n{first.content}"), *rest)
+            return (Message("system", f"{self._text}\n\n{first.content}"), *messages)
         return (Message("system", self._text), *prompt)

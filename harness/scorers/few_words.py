@@ -125,10 +125,10 @@ def _is_brief_answer(text: str, languages: frozenset[str]) -> bool:
         return False
     if len("".join(pieces)) < SHORT_WORD and not text.endswith(_ENDS):
         return False
-    others = [piece for piece in pieces if piece not in _BY_ANSWER and piece not in _ANYWHERE]
+    unknown = [piece for piece in pieces if piece not in _BY_ANSWER and piece not in _ANYWHERE]
     return any(
         all(language in of_piece for of_piece in known)
-        and all(piece in COMMON.get(language, ()) for piece in others)
+        and all(piece in COMMON.get(language, ()) for piece in unknown)
         for language in known[0]
     )
 

@@ -172,11 +172,11 @@ def _of_letters(text: str, cyrillic: bool) -> str | None:
         script = "LATIN" if letter < "\u0250" else _script(letter)
         scripts[script] += count * (3 if script in _WIDE else 1)
     allowed = {"LATIN", "CYRILLIC"} if cyrillic else {"LATIN"}
-    others = Counter({s: n for s, n in scripts.items() if s not in allowed})
-    if not others and over > ASIDE * scripts.total():
+    foreign = Counter({s: n for s, n in scripts.items() if s not in allowed})
+    if not foreign and over > ASIDE * scripts.total():
         return "marks stand over its letters"
-    if others.total() > ASIDE * scripts.total():
-        script = others.most_common(1)[0][0]
+    if foreign.total() > ASIDE * scripts.total():
+        script = foreign.most_common(1)[0][0]
         return f"its letters are {_WRITTEN_IN.get(script, script.capitalize())}"
     if "CYRILLIC" in scripts and _mixed(text, "CYRILLIC", 1):
         return "letters of two scripts stand in one word"

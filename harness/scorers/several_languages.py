@@ -67,9 +67,9 @@ def readable_in(text: str, request: str, languages: frozenset[str]) -> Readable:
         return Readable(None, f"{only(languages)}; {detail or reason}")
     if name_of(detected.language) not in languages:
         return Readable(None, f"{only(languages)}; this is {name_of(detected.language)}")
-    if others := _others(text, detected.language):
+    if other := _other_language(text, detected.language):
         return Readable(
-            None, f"in two languages: {name_of(detected.language)} and {name_of(others)}"
+            None, f"in two languages: {name_of(detected.language)} and {name_of(other)}"
         )
     return Readable(detected.language)
 
@@ -87,7 +87,7 @@ def several_identity(languages: frozenset[str]) -> str:
     return f"{reading_identity(ENGLISH)}; {', '.join(sorted(languages))} by {identity()}"
 
 
-def _others(text: str, language: str) -> str | None:
+def _other_language(text: str, language: str) -> str | None:
     """Another language that more than a quarter of a text's letters are in, by sentences."""
     letters: Counter[str] = Counter()
     for sentence in _SENTENCE.split(text):

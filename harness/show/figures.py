@@ -174,10 +174,10 @@ def groups(estimates: Sequence[Row]) -> Iterator[tuple[str, list[Row]]]:
 
 def forest(axes: Axes, rows: Sequence[Row], most: int = MOST_ROWS) -> str:
     """A dot and its interval for each of the first groups; gives the heading."""
-    shown = rows[:most]
-    places = np.arange(len(shown))[::-1]
-    values = np.array([row["estimate"] for row in shown], dtype=np.float64)
-    ends = np.array([[row["low"], row["high"]] for row in shown], dtype=np.float64)
+    drawn = rows[:most]
+    places = np.arange(len(drawn))[::-1]
+    values = np.array([row["estimate"] for row in drawn], dtype=np.float64)
+    ends = np.array([[row["low"], row["high"]] for row in drawn], dtype=np.float64)
     known = np.isfinite(ends).all(axis=1)
     axes.hlines(places[known], *ends[known].T, color=BLUE, linewidth=2)
     axes.plot(values[known], places[known], "o", color=BLUE, label="with its 95 % interval")
@@ -186,13 +186,13 @@ def forest(axes: Axes, rows: Sequence[Row], most: int = MOST_ROWS) -> str:
     finite = values[np.isfinite(values)]
     if rows[0]["better"] == "zero" or (finite.size and finite.min() < 0 < finite.max()):
         axes.axvline(0, color=INK, linewidth=1, linestyle="--")
-    axes.set_yticks(places, [_label(row) for row in shown])
-    axes.set_ylim(-0.7, len(shown) - 0.3)
+    axes.set_yticks(places, [_label(row) for row in drawn])
+    axes.set_ylim(-0.7, len(drawn) - 0.3)
     axes.set_xlabel(" \u00b7 ".join(filter(None, (rows[0]["statistic"], SIDES[rows[0]["better"]]))))
     axes.grid(axis="x")
     if not known.all():
         axes.legend(frameon=False, fontsize=8)
-    more = len(rows) - len(shown)
+    more = len(rows) - len(drawn)
     return _heading(rows[0]) + (f" (the first {most} of {len(rows)})" if more else "")
 
 

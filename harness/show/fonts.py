@@ -58,9 +58,9 @@ def fonts_for(texts: Iterable[str]) -> Fonts:
     lacking = letters - _letters(USUAL)
     families = [USUAL]
     for family in FAMILIES if lacking else ():
-        if family in _known() and (those := _letters(family) & lacking):
+        if family in _known() and (covered := _letters(family) & lacking):
             families.append(family)
-            lacking -= those
+            lacking -= covered
     return Fonts(families, sorted({_script(letter) for letter in lacking}))
 
 
@@ -75,10 +75,10 @@ def _known() -> frozenset[str]:
     from matplotlib.font_manager import findSystemFonts, fontManager
 
     listed = {entry.fname for entry in fontManager.ttflist}
-    wanted = {"NotoSansCJK", *(family.replace(" ", "") for family in FAMILIES)}
+    names = {"NotoSansCJK", *(family.replace(" ", "") for family in FAMILIES)}
     for path in findSystemFonts():
         name, _, style = Path(path).stem.partition("-")
-        if path not in listed and name in wanted and style in ("", "Regular"):
+        if path not in listed and name in names and style in ("", "Regular"):
             fontManager.addfont(path)
     return frozenset(entry.name for entry in fontManager.ttflist)
 

@@ -18,7 +18,7 @@ WIDTH = 120
 
 
 @contextmanager
-def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress(label: str, total: int) -> Iterator[Callable[[int], None]]:
     """A bar with rate and time left on standard error; nothing where that is no terminal."""
     if not sys.stderr.isatty():
         yield lambda done: None
@@ -43,7 +43,7 @@ def progress(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(what, total=total, rate="")
+        task = bar.add_task(label, total=total, rate="")
 
         def advance(done: int) -> None:
             bar.advance(task, done)
@@ -90,8 +90,8 @@ def language_lines(
     if total := sum(languages.values()):
         most = sorted(((code, n) for code, n in languages.items() if code), key=lambda of: -of[1])
         words = [f"{visible(code)} {n / total:.1%}" for code, n in most[:MOST_LANGUAGES]]
-        if rest := sum(n for _, n in most[MOST_LANGUAGES:]):
-            words.append(f"others {rest / total:.1%}")
+        if less_common := sum(n for _, n in most[MOST_LANGUAGES:]):
+            words.append(f"others {less_common / total:.1%}")
         if languages.get(""):
             words.append(f"not told {languages[''] / total:.1%}")
         lines.append(f"answers by language: {', '.join(words)}")

@@ -51,5 +51,5 @@ def trust(agreement: Mapping[str, Mapping[str, str]], row: Mapping[str, Any]) ->
 def key_to_marks(marks: set[str]) -> str:
     """What each of some marks means, in one line; empty where none needs it."""
     words = {MARKS["well"]: "good", MARKS["partly"]: "partial", MARKS["hardly"]: "poor"}
-    shown = [f"{mark} {word}" for mark, word in words.items() if mark in marks]
-    return f"agreement with people: {', '.join(shown)}" if shown else ""
+    listed = [f"{mark} {word}" for mark, word in words.items() if mark in marks]
+    return f"agreement with people: {', '.join(listed)}" if listed else ""

@@ -85,7 +85,7 @@ class AccuracyAtCoverage:
             for row, level in enumerate(order):
                 total[:, level] += weights[:, row]
                 right[:, level] += weights[:, row] * (values[row] > 0)
-            blocks.append(_kept(total, right, self.coverages))
+            blocks.append(_accuracies(total, right, self.coverages))
         return np.vstack(blocks)
 
 
@@ -93,11 +93,11 @@ def _at(values: Floats, coverages: Sequence[float]) -> Floats:
     sureness, order = np.unique(-np.abs(values), return_inverse=True)
     total = np.bincount(order, minlength=len(sureness)).astype(float)
     right = np.bincount(order, weights=values > 0, minlength=len(sureness)).astype(float)
-    shares: Floats = _kept(total[None], right[None], coverages)[0]
+    shares: Floats = _accuracies(total[None], right[None], coverages)[0]
     return shares
 
 
-def _kept(total: Floats, right: Floats, coverages: Sequence[float]) -> Floats:
+def _accuracies(total: Floats, right: Floats, coverages: Sequence[float]) -> Floats:
     """Accuracy of what is kept at each coverage, from counts by falling sureness.
 
     Args:

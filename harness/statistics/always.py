@@ -111,8 +111,8 @@ def rounds_of(strata: NDArray[np.intp] | None, turns: Floats) -> Rounds:
     sizes = np.bincount(number)
     members = np.zeros((len(sizes), total))
     np.add.at(members, (number, codes), 1)
-    wanted = np.bincount(codes, minlength=total) / count
-    weights = wanted[codes] * sizes[number] / members[number, codes]
+    shares = np.bincount(codes, minlength=total) / count
+    weights = shares[codes] * sizes[number] / members[number, codes]
     most = np.zeros(len(sizes))
     np.maximum.at(most, number, weights)
     return Rounds(order, starts, closed, weights / most[number])
@@ -158,13 +158,13 @@ def _end(bets: _Bets, upward: bool) -> float:
 
     Found by halving, and given outward of it.
     """
-    refuted, left = (0.0, 1.0) if upward else (1.0, 0.0)
+    refuted, unrefuted = (0.0, 1.0) if upward else (1.0, 0.0)
     for _ in range(HALVINGS):
-        between = (refuted + left) / 2
+        between = (refuted + unrefuted) / 2
         if _most(bets, between, upward) >= 2 / LEVEL:
             refuted = between
         else:
-            left = between
+            unrefuted = between
     return refuted
 
 

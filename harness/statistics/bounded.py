@@ -120,7 +120,7 @@ class _Sampler:
         cells, values = known
         self.known, self.squares = self._sums(cells, values), float(values @ values)
         counts = self._sums(cells) + self._sums(self.cell)
-        self.counts, self.there = counts, counts > 0
+        self.counts, self.occupied = counts, counts > 0
         self.n = int(counts.sum())
         self.mean = float(values.mean())
 
@@ -153,12 +153,12 @@ class _Sampler:
 
     def _effects(self, cells: Floats, groups: Floats, spread: _Spread) -> tuple[Floats, Floats]:
         """Those of clusters, about zero, and of groups, over the cells that there are."""
-        there, interplay = self.there, spread.interplay**2
-        precision = there.sum(axis=1, keepdims=True) / interplay + spread.clusters**-2
-        middle = ((cells - groups) * there).sum(axis=1, keepdims=True) / interplay / precision
+        occupied, interplay = self.occupied, spread.interplay**2
+        precision = occupied.sum(axis=1, keepdims=True) / interplay + spread.clusters**-2
+        middle = ((cells - groups) * occupied).sum(axis=1, keepdims=True) / interplay / precision
         clusters = middle + self.random.standard_normal(middle.shape) / np.sqrt(precision)
-        of_group = np.maximum(there.sum(axis=0, keepdims=True), 1)
-        middle = ((cells - clusters) * there).sum(axis=0, keepdims=True) / of_group
+        of_group = np.maximum(occupied.sum(axis=0, keepdims=True), 1)
+        middle = ((cells - clusters) * occupied).sum(axis=0, keepdims=True) / of_group
         errors = spread.interplay / np.sqrt(of_group)
         return clusters, middle + self.random.standard_normal(middle.shape) * errors
 
@@ -166,13 +166,13 @@ class _Sampler:
         self, values: Floats, totals: Floats, cells: Floats, clusters: Floats, groups: Floats
     ) -> _Spread:
         """The standard deviations, each with a flat prior."""
-        left = self.squares + float(values @ values) - 2 * float((totals * cells).sum())
-        left += float((self.counts * cells**2).sum())
-        away = (cells - clusters - groups)[self.there]
+        residual = self.squares + float(values @ values) - 2 * float((totals * cells).sum())
+        residual += float((self.counts * cells**2).sum())
+        away = (cells - clusters - groups)[self.occupied]
         return _Spread(
             self._deviation(float((clusters**2).sum()), len(clusters)),
             self._deviation(float(away @ away), len(away)),
-            self._deviation(left, self.n),
+            self._deviation(residual, self.n),
         )
 
     def _deviation(self, squares: float, count: int) -> float:

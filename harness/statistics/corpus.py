@@ -42,13 +42,13 @@ def bleu(sums: Floats) -> Floats:
     Returns:
         Shape (rows,), from 0 to 1.
     """
-    right, there = sums[:, :ORDERS], sums[:, ORDERS : 2 * ORDERS]
-    length, wanted = sums[:, -2], sums[:, -1]
+    right, total = sums[:, :ORDERS], sums[:, ORDERS : 2 * ORDERS]
+    length, reference_length = sums[:, -2], sums[:, -1]
     none = right == 0
     counted = np.where(none, 0.5 ** np.cumsum(none, axis=1), right)
-    measured = (there > 0).all(axis=1) & ~none.all(axis=1)
-    shares = counted / np.maximum(there, 1)
-    brevity = np.exp(np.minimum(0.0, 1 - wanted / np.maximum(length, 1)))
+    measured = (total > 0).all(axis=1) & ~none.all(axis=1)
+    shares = counted / np.maximum(total, 1)
+    brevity = np.exp(np.minimum(0.0, 1 - reference_length / np.maximum(length, 1)))
     whole: Floats = np.exp(np.log(shares).mean(axis=1)) * brevity
     return np.where(measured, np.minimum(whole, 1.0), 0.0)
 
@@ -63,12 +63,12 @@ def chrf(sums: Floats) -> Floats:
     Returns:
         Shape (rows,), from 0 to 1.
     """
-    given, wanted, both = (sums[:, place::3] for place in range(3))
-    occur = (given > 0) & (wanted > 0)
+    predicted, reference, both = (sums[:, place::3] for place in range(3))
+    occur = (predicted > 0) & (reference > 0)
     orders = np.maximum(occur.sum(axis=1), 1)
     precision, recall = (
         np.where(occur, both / np.maximum(total, 1), 0.0).sum(axis=1) / orders
-        for total in (given, wanted)
+        for total in (predicted, reference)
     )
     under = BETA**2 * precision + recall
     score: Floats = np.divide(

@@ -58,11 +58,11 @@ class Corrected:
             return None
         if self.half_width <= half_width:
             return self.n_labelled
-        left = (half_width / self.half_width) ** 2 - self.unavoidable
-        if left <= 0 or self.unavoidable >= 1:
+        allowed = (half_width / self.half_width) ** 2 - self.unavoidable
+        if allowed <= 0 or self.unavoidable >= 1:
             return None
         gap = 1 / self.n_labelled - 1 / self.n
-        return min(self.n, ceil(1 / (1 / self.n + left / (1 - self.unavoidable) * gap)))
+        return min(self.n, ceil(1 / (1 / self.n + allowed / (1 - self.unavoidable) * gap)))
 
 
 @dataclass(frozen=True, slots=True)

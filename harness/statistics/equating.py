@@ -153,9 +153,9 @@ class Equated:
         for curve in curves(levels, levels.mixture(ours), DRAWS):
             common = random.standard_normal(int(codes.max()) + 1)[codes]
             independent = random.standard_normal(len(values))
-            left = np.sqrt(curve.shared) * common + np.sqrt(1 - curve.shared) * independent
-            left += random.standard_normal() * shifts
-            drawn.append(1 / (1 + np.exp(-curve.at(ours, ndtr(left)))))
+            residual = np.sqrt(curve.shared) * common + np.sqrt(1 - curve.shared) * independent
+            residual += random.standard_normal() * shifts
+            drawn.append(1 / (1 + np.exp(-curve.at(ours, ndtr(residual)))))
         return drawn
 
 
@@ -216,19 +216,19 @@ class Levels(NamedTuple):
         mixture: Floats = shares / shares.sum()
         return mixture
 
-    def left(self) -> Floats:
+    def residuals(self) -> Floats:
         """What our score leaves open of the other's, as normal scores within a level."""
-        left = np.empty(len(self.ours))
+        residuals = np.empty(len(self.ours))
         for level in range(KNOTS):
             rows = self.level == level
-            left[rows] = _normal_scores(self.theirs[rows])
-        return left
+            residuals[rows] = _normal_scores(self.theirs[rows])
+        return residuals
 
     def shift(self) -> float:
         """How far the sources lie apart in what is left open, as a standard deviation."""
         if self.sources.max() == 0:
             return 0.0
-        means = np.bincount(self.sources, self.left()) / np.bincount(self.sources)
+        means = np.bincount(self.sources, self.residuals()) / np.bincount(self.sources)
         return float(means.std(ddof=1))
 
 
@@ -242,18 +242,18 @@ def curves(levels: Levels, mixture: Floats, count: int, seed: int = 0) -> list[C
         seed: of the draws.
     """
     random = np.random.default_rng(seed)
-    left = levels.left()
-    means = np.bincount(levels.sources, left) / np.bincount(levels.sources)
+    residuals = levels.residuals()
+    means = np.bincount(levels.sources, residuals) / np.bincount(levels.sources)
     many = np.bincount(levels.prompts)[levels.prompts] >= MANY
-    shared = _shared((left - means[levels.sources])[many], levels.prompts[many])
+    shared = _shared((residuals - means[levels.sources])[many], levels.prompts[many])
     weights = (mixture / np.bincount(levels.sources))[levels.sources]
     codes = np.unique(levels.prompts, return_inverse=True)[1]
-    made = []
+    drawn_curves = []
     for _ in range(count):
         drawn = np.bincount(random.integers(0, codes.max() + 1, codes.max() + 1))
         drawn = np.pad(drawn, (0, codes.max() + 1 - len(drawn)))
-        made.append(_curve(levels, weights * drawn[codes], shared))
-    return made
+        drawn_curves.append(_curve(levels, weights * drawn[codes], shared))
+    return drawn_curves
 
 
 def _curve(levels: Levels, weights: Floats, shared: float) -> Curve:
@@ -276,15 +276,15 @@ def _normal_scores(values: Floats) -> Floats:
     return scores
 
 
-def _shared(left: Floats, prompts: NDArray[np.intp]) -> float:
+def _shared(residuals: Floats, prompts: NDArray[np.intp]) -> float:
     """The intraclass correlation by an analysis of variance, from 0 to .9."""
     codes, counts = np.unique(prompts, return_inverse=True, return_counts=True)[1:]
-    groups, n = len(counts), len(left)
+    groups, n = len(counts), len(residuals)
     if groups < 2 or n == groups:
         return 0.0
-    means = np.bincount(codes, left) / counts
-    between = float((counts * (means - left.mean()) ** 2).sum()) / (groups - 1)
-    within = float(((left - means[codes]) ** 2).sum()) / (n - groups)
+    means = np.bincount(codes, residuals) / counts
+    between = float((counts * (means - residuals.mean()) ** 2).sum()) / (groups - 1)
+    within = float(((residuals - means[codes]) ** 2).sum()) / (n - groups)
     size = (n - (counts**2).sum() / n) / (groups - 1)
     variance = max((between - within) / size, 0.0)
     return float(min(variance / max(variance + within, 1e-12), 0.9))

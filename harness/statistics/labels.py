@@ -27,10 +27,10 @@ BITS = 16
 
 
 class Hits(NamedTuple):
-    """How often each label was right, given, and both; the last axis is labels."""
+    """How often each label was right, predicted, and both; the last axis is labels."""
 
     both: Floats
-    given: Floats
+    predicted: Floats
     right: Floats
     exact: Floats
     """Answers that were right altogether; one axis less."""
@@ -50,29 +50,29 @@ def _over_labels(values: Floats, counted: NDArray[np.bool_]) -> Floats:
 
 
 def _occurring(hits: Hits) -> NDArray[np.bool_]:
-    return (hits.given + hits.right) > 0
+    return (hits.predicted + hits.right) > 0
 
 
 def _one_against_rest(hits: Hits) -> Floats:
     n = hits.n[..., None]
-    top = hits.both * n - hits.given * hits.right
-    under = hits.given * (n - hits.given) * hits.right * (n - hits.right)
+    top = hits.both * n - hits.predicted * hits.right
+    under = hits.predicted * (n - hits.predicted) * hits.right * (n - hits.right)
     return _per(top, np.sqrt(np.maximum(under, 0.0)))
 
 
 def _matthews(hits: Hits) -> Floats:
     """Of several classes (Gorodkin 2004); what was no label is a class that is never right."""
-    none = hits.n - hits.given.sum(-1)
-    top = hits.both.sum(-1) * hits.n - (hits.given * hits.right).sum(-1)
-    given = hits.n**2 - (hits.given**2).sum(-1) - none**2
+    none = hits.n - hits.predicted.sum(-1)
+    top = hits.both.sum(-1) * hits.n - (hits.predicted * hits.right).sum(-1)
+    predicted = hits.n**2 - (hits.predicted**2).sum(-1) - none**2
     right = hits.n**2 - (hits.right**2).sum(-1)
-    return _per(top, np.sqrt(np.maximum(given * right, 0.0)))
+    return _per(top, np.sqrt(np.maximum(predicted * right, 0.0)))
 
 
 EACH: Mapping[str, Callable[[Hits], Floats]] = {
-    "precision": lambda h: _per(h.both, h.given),
+    "precision": lambda h: _per(h.both, h.predicted),
     "recall": lambda h: _per(h.both, h.right),
-    "F1": lambda h: _per(2 * h.both, h.given + h.right),
+    "F1": lambda h: _per(2 * h.both, h.predicted + h.right),
     "MCC": _one_against_rest,
 }
 """What can be said of one label, against all others."""
@@ -83,9 +83,9 @@ MEASURES: Mapping[str, Callable[[Hits], Floats]] = {
     "macro recall": lambda h: _over_labels(EACH["recall"](h), _occurring(h)),
     "macro F1": lambda h: _over_labels(EACH["F1"](h), _occurring(h)),
     "macro MCC": lambda h: _over_labels(EACH["MCC"](h), _occurring(h)),
-    "micro precision": lambda h: _per(h.both.sum(-1), h.given.sum(-1)),
+    "micro precision": lambda h: _per(h.both.sum(-1), h.predicted.sum(-1)),
     "micro recall": lambda h: _per(h.both.sum(-1), h.right.sum(-1)),
-    "micro F1": lambda h: _per(2 * h.both.sum(-1), (h.given + h.right).sum(-1)),
+    "micro F1": lambda h: _per(2 * h.both.sum(-1), (h.predicted + h.right).sum(-1)),
     "MCC": _matthews,
 }
 """What can be said of all labels: macro is over those that occur, balanced over those that are
@@ -179,14 +179,16 @@ class LabelMeasure:
             *(len(values), int(present.sum()), int((~present).sum())),
             len(np.unique(clusters[present])),
         )
-        given = np.where(present, values, -1.0 if self.several else 0.0)
+        predicted = np.where(present, values, -1.0 if self.several else 0.0)
         if self.always and counts.n_scored:
-            given = np.where(present, self._constant(targets[present]), given)
+            predicted = np.where(present, self._constant(targets[present]), predicted)
         names = self.each or (group,)
-        whole = [_estimates(self, given, targets, rows) for rows in (slice(None), present)]
-        best = _estimates(self, np.where(present, given, targets), targets, slice(None))
+        whole = [_estimates(self, predicted, targets, rows) for rows in (slice(None), present)]
+        best = _estimates(self, np.where(present, predicted, targets), targets, slice(None))
         measured = whole[1] if counts.n_scored else np.full(len(names), np.nan)
-        intervals = self._intervals(given[present], targets[present], clusters[present], measured)
+        intervals = self._intervals(
+            predicted[present], targets[present], clusters[present], measured
+        )
         return {
             name: Estimate(
                 None if np.isnan(measured[i]) else float(measured[i]),
@@ -206,38 +208,39 @@ class LabelMeasure:
         kinds, times = np.unique(targets, return_counts=True)
         return float(kinds[times.argmax()])
 
-    def hits(self, given: Floats, targets: Floats) -> Floats:
-        """Of each answer: both, given and right by label, and whether it is right altogether."""
+    def hits(self, predicted: Floats, targets: Floats) -> Floats:
+        """Of each answer: both, predicted and right by label; whether it is right altogether."""
         if self.several:
             size = len(self.each) or BITS
             bits = 2 ** np.arange(size)
             chosen, right = (
-                (np.maximum(codes, 0).astype(int)[:, None] & bits) > 0 for codes in (given, targets)
+                (np.maximum(codes, 0).astype(int)[:, None] & bits) > 0
+                for codes in (predicted, targets)
             )
         else:
             kinds = np.unique(targets) if not self.each else np.arange(len(self.each)) + 1.0
             if not self.each:
-                kinds = np.union1d(kinds, given[given != 0])
-            chosen, right = (codes[:, None] == kinds for codes in (given, targets))
-        exact = (given == targets)[:, None]
+                kinds = np.union1d(kinds, predicted[predicted != 0])
+            chosen, right = (codes[:, None] == kinds for codes in (predicted, targets))
+        exact = (predicted == targets)[:, None]
         return np.hstack([chosen & right, chosen, right, exact]).astype(float)
 
     def of_hits(self, sums: Floats, n: Floats) -> Floats:
         """The measure of summed hits, shape (..., rows)."""
-        both, given, right = np.split(sums[..., :-1], 3, axis=-1)
-        hits = Hits(both, given, right, sums[..., -1], n)
-        if self.each:  # of a label that neither is right nor was given there is nothing to say
+        both, predicted, right = np.split(sums[..., :-1], 3, axis=-1)
+        hits = Hits(both, predicted, right, sums[..., -1], n)
+        if self.each:  # of a label that neither is right nor was predicted there is nothing to say
             return np.where(_occurring(hits), EACH[self.measure](hits), np.nan)
         return MEASURES[self.measure](hits)[..., None]
 
     def _intervals(
-        self, given: Floats, targets: Floats, clusters: NDArray[np.generic], measured: Floats
+        self, predicted: Floats, targets: Floats, clusters: NDArray[np.generic], measured: Floats
     ) -> list[Interval]:
         units = np.unique(clusters, return_inverse=True)[1] if len(clusters) else np.zeros(0, int)
         count = int(units.max()) + 1 if len(units) else 0
         if count < 2:
             return [Interval()] * len(measured)
-        hits = np.hstack([self.hits(given, targets), np.ones((len(given), 1))])
+        hits = np.hstack([self.hits(predicted, targets), np.ones((len(predicted), 1))])
         sums = np.zeros((count, hits.shape[1]))
         np.add.at(sums, units, hits)
         drawn = np.vstack([block @ sums for block in times_drawn(count, RESAMPLES)])
@@ -267,9 +270,9 @@ def interval_of(values: Floats, estimate: float, count: int, least: float = 0.0)
 
 
 def _estimates(
-    measure: LabelMeasure, given: Floats, targets: Floats, rows: slice | NDArray[np.bool_]
+    measure: LabelMeasure, predicted: Floats, targets: Floats, rows: slice | NDArray[np.bool_]
 ) -> Floats:
-    hits = measure.hits(given, targets)[rows]
+    hits = measure.hits(predicted, targets)[rows]
     return np.asarray(measure.of_hits(hits.sum(0), np.array(float(len(hits)))))
 
 

@@ -122,10 +122,12 @@ class SurpriseArea:
         area = _area(values, as_names(facts[self.column]), clusters)
         if area is None:
             return {f"{FORGET} and {HOLDOUT}": Estimate.unknown(counts)}
-        shown = area if self.sense == "muse" else area.turned()
-        bound = None if counts.n_failed else shown.area
-        made = Estimate(shown.area, None, shown.low, shown.high, bound, bound, *counts)
-        return {f"{FORGET} and {HOLDOUT}": made}
+        estimated = area if self.sense == "muse" else area.turned()
+        bound = None if counts.n_failed else estimated.area
+        estimate = Estimate(
+            estimated.area, None, estimated.low, estimated.high, bound, bound, *counts
+        )
+        return {f"{FORGET} and {HOLDOUT}": estimate}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +176,8 @@ class PrivacyLeakage:
         leaked = privacy_leakage(area.area, self.reference.area)
         low, high = leakage_interval(area, self.reference)
         bound = None if counts.n_failed else leaked
-        made = Estimate(leaked, None, low, high, bound, bound, *counts)
-        return {f"{FORGET} and {HOLDOUT}": made}
+        estimate = Estimate(leaked, None, low, high, bound, bound, *counts)
+        return {f"{FORGET} and {HOLDOUT}": estimate}
 
 
 def _area(values: Floats, parts: Sequence[str], clusters: Labels) -> Area | None:

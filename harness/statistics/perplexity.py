@@ -73,7 +73,7 @@ class Perplexity:
         """Of each sample (a row) its perplexity; NaN where there is none."""
         if READINGS[self.reading].geometric:
             return np.exp(mean_of_rows(values))
-        return mean_of_rows(self._kept(values))
+        return mean_of_rows(self._below_cap(values))
 
     def estimate(
         self, values: Floats, samples: Labels, clusters: Labels, metric: Metric
@@ -83,9 +83,9 @@ class Perplexity:
             return _through_exp(Mean().estimate(values, samples, clusters, metric))
         most = min(exp(metric.high), READINGS[self.reading].cap)
         of_texts = replace(metric, low=exp(metric.low), high=most)
-        return Mean().estimate(self._kept(values), samples, clusters, of_texts)
+        return Mean().estimate(self._below_cap(values), samples, clusters, of_texts)
 
-    def _kept(self, values: Floats) -> Floats:
+    def _below_cap(self, values: Floats) -> Floats:
         perplexities = np.exp(values)
         return np.where(perplexities < READINGS[self.reading].cap, perplexities, np.nan)
 

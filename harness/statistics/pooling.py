@@ -65,8 +65,8 @@ class Pool:
         if not between:  # nothing was imputed that matters
             return cls(float(means.mean()), sqrt(total), freedom)
         lost = between / total
-        left = (freedom + 1) / (freedom + 3) * freedom * (1 - lost)
-        inverse = lost**2 / (len(means) - 1) + 1 / max(left, 1e-9)
+        observed = (freedom + 1) / (freedom + 3) * freedom * (1 - lost)
+        inverse = lost**2 / (len(means) - 1) + 1 / max(observed, 1e-9)
         return cls(float(means.mean()), sqrt(total), max(1.0, 1 / inverse))
 
     def interval(self) -> WithInterval:

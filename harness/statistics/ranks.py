@@ -53,7 +53,7 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[RankRa
         raise ValueError("what has no good end has no ranks")
     count = len(estimates)
     value, low, high, worst, best = (
-        np.array([getattr(given, name) for given in estimates], dtype=np.float64)
+        np.array([getattr(estimate, name) for estimate in estimates], dtype=np.float64)
         for name in ("estimate", "low", "high", "worst", "best")
     )
     up, down = np.abs(high - value), np.abs(value - low)
@@ -66,11 +66,11 @@ def rank_ranges(estimates: Sequence[Estimate], better: Direction) -> list[RankRa
     worst, best = np.fmax(worst, value), np.fmin(best, value)
     difference = best[None, :] - worst[:, None]  # by how much the row's is surely less
     # An end lies as many standard errors off as the quantile says that it was made with.
-    made_with = np.array([quantile(given.clusters) for given in estimates])
+    made_with = np.array([quantile(estimate.clusters) for estimate in estimates])
     error = np.sqrt((up / made_with)[:, None] ** 2 + (down / made_with)[None, :] ** 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         score = np.where(difference > 0, difference, 0) / error
-    freedom = np.array([degrees_of_freedom(given.clusters) for given in estimates])
+    freedom = np.array([degrees_of_freedom(estimate.clusters) for estimate in estimates])
     few = np.minimum(freedom[:, None], freedom[None, :])
     chance = 2 * np.where(
         np.isinf(few), norm.sf(score), stdtr(np.minimum(few, FEW_CLUSTERS), -score)

@@ -98,8 +98,8 @@ def fieller(above: Floats, below: Floats, clusters: NDArray[np.intp]) -> Ends | 
     if under <= 0 or square <= 1e-12 * under**2:
         return None
     middle = over * under - t * _covariance(above, below, clusters)
-    rest = over**2 - t * _covariance(above, above, clusters)
-    half = sqrt(max(0.0, middle**2 - square * rest))
+    constant = over**2 - t * _covariance(above, above, clusters)
+    half = sqrt(max(0.0, middle**2 - square * constant))
     return Ends((middle - half) / square, (middle + half) / square)
 
 

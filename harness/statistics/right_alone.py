@@ -67,14 +67,14 @@ class RightAlone:
             of_item.setdefault(item, []).append(number)
         units = np.unique(np.asarray(clusters), return_inverse=True)[1].astype(np.int64)
         share = Metric(0.0, 1.0, Direction.LOWER)
-        made = {}
+        estimates = {}
         for version in dict.fromkeys(versions):
             rows = [n for n, each in enumerate(versions) if each == version]
             alone = np.array([_alone(right, n, of_item[items[n]]) for n in rows])
-            made[version] = Share(at_least=1).estimate(
+            estimates[version] = Share(at_least=1).estimate(
                 alone, np.arange(len(rows)), units[rows], share
             )
-        return made
+        return estimates
 
 
 def _alone(right: Floats, number: int, of_item: Sequence[int]) -> float:

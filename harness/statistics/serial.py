@@ -62,11 +62,11 @@ def ranges_of(records: Iterable[object]) -> dict[tuple[str, str], str]:
     ranges = {}
     for record in records:
         try:
-            given: Any = record
-            options = dict(given["statistic"])
+            entries: Any = record
+            options = dict(entries["statistic"])
             kind = RANGED.get(options.pop("kind"))
             statistic = SimpleNamespace(**options) if kind is None else kind(**options)
-            ranges[given["metric"], statistic.name] = statistic.range
+            ranges[entries["metric"], statistic.name] = statistic.range
         except (AttributeError, KeyError, TypeError, ValueError):
             continue
     return ranges
@@ -80,11 +80,13 @@ def _plain(value: Any) -> Any:
 def from_record(record: object) -> Estimand | None:
     """The estimand of a record; None where its statistic is not one of `KINDS`."""
     try:
-        given = dict(record)  # type: ignore[call-overload]
-        options = dict(given.pop("statistic"))
+        entries = dict(record)  # type: ignore[call-overload]
+        options = dict(entries.pop("statistic"))
         statistic = KINDS[options.pop("kind")](**options)
-        better = given.pop("better")
-        given["strata"] = tuple(given.get("strata", ()))
-        return Estimand(**given, statistic=statistic, better=Direction(better) if better else None)
+        better = entries.pop("better")
+        entries["strata"] = tuple(entries.get("strata", ()))
+        return Estimand(
+            **entries, statistic=statistic, better=Direction(better) if better else None
+        )
     except (KeyError, TypeError, ValueError):
         return None

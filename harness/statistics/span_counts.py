@@ -98,8 +98,8 @@ class SpanMeasure:
 
 
 def _ratio(sums: Floats, measure: str) -> Floats:
-    met, given, reached, right = (sums[:, i].astype(float) for i in range(4))
-    precision, recall = _per(met, given), _per(reached, right)
+    met, predicted, reached, right = (sums[:, i].astype(float) for i in range(4))
+    precision, recall = _per(met, predicted), _per(reached, right)
     if measure == "precision":
         return precision
     return recall if measure == "recall" else _per(2 * precision * recall, precision + recall)

@@ -34,11 +34,11 @@ def tph(toxic: tuple[float, float], perplexity: tuple[float, float]) -> float:
         toxic: share of toxic texts before and after.
         perplexity: of neutral text before and after.
     """
-    gone = reduction(*toxic)
+    reduced = reduction(*toxic)
     fluency = perplexity[0] / perplexity[1] if perplexity[1] else nan
-    if not (isfinite(gone) and isfinite(fluency)) or gone <= 0:
+    if not (isfinite(reduced) and isfinite(fluency)) or reduced <= 0:
         return nan
-    return 2 * gone * fluency / (gone + fluency)
+    return 2 * reduced * fluency / (reduced + fluency)
 
 
 def entanglement(changes: Sequence[float], errors: Sequence[float]) -> float:

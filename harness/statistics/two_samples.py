@@ -134,10 +134,10 @@ class SameDistribution:
         others = np.asarray(self.reference, np.float64)
         tested = kolmogorov_smirnov(of_rows[present], names, others, list(self.clusters))
         is_distance = self.shown == "distance"
-        shown, low, high = tested[:3] if is_distance else (tested.p, None, None)
-        bound = shown if present.all() else None
-        made = Estimate(shown, None, low, high, bound, bound, *counts)
-        return {"the reference model": made}
+        value, low, high = tested[:3] if is_distance else (tested.p, None, None)
+        bound = value if present.all() else None
+        estimate = Estimate(value, None, low, high, bound, bound, *counts)
+        return {"the reference model": estimate}
 
 
 def _steps(values: Floats, codes: NDArray[np.intp], grid: Floats) -> Floats:

@@ -33,7 +33,7 @@ def _enough_unseen(data: PairedData) -> float:
     """Samples of which four in five sets would show that nothing unseen makes up the margin."""
     n = enough = float(data.sizes.sum())
     for _ in range(ROUNDS):  # the more samples, the nearer to none is what they show
-        shown = power_value() * data.stderr * sqrt(n / enough)
-        share = min(max((data.margin - shown) / data.reach, ALIKE), 1 - ALIKE)
+        detectable = power_value() * data.stderr * sqrt(n / enough)
+        share = min(max((data.margin - detectable) / data.reach, ALIKE), 1 - ALIKE)
         enough = max(1.0, n * log(ONE_SIDED_LEVEL) / log(unseen(share, data.sizes)))
     return enough

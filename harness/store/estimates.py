@@ -139,7 +139,9 @@ def _estimates(
             known: dict[str, Any] = {} if limits is None else {"limits": limits.rows(numbers)}
             yield from statistic.compare(values[numbers], columns, units, metric, **known).items()
             continue
-        shown, of_generations = _shown(values[numbers], None if holds is None else holds[numbers])
+        asked_values, of_generations = _shown(
+            values[numbers], None if holds is None else holds[numbers]
+        )
         fixed: dict[str, Any] = {}
         strata = facts.strata(estimand, numbers) if trait(statistic, "stratified") else None
         if strata is not None:
@@ -148,7 +150,7 @@ def _estimates(
             weights = np.array(facts.of(numbers).fields[weight].items(), dtype=float)
             fixed["weights"] = of_generations(weights)
         samples, units = of_generations(numbers), of_generations(units)
-        yield group, statistic.estimate(shown, samples, units, metric, **fixed)
+        yield group, statistic.estimate(asked_values, samples, units, metric, **fixed)
 
 
 def _shown(
@@ -167,8 +169,8 @@ def _shown(
     conditions = holds.ravel()
     asked = conditions != 0
     missing: Any = None if values.dtype == object else np.nan
-    shown = np.where(np.isnan(conditions), missing, values.ravel())[asked]
-    return shown, lambda column: np.repeat(column, n)[asked]
+    asked_values = np.where(np.isnan(conditions), missing, values.ravel())[asked]
+    return asked_values, lambda column: np.repeat(column, n)[asked]
 
 
 def holding(estimand: Estimand, scores: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:

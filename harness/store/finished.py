@@ -171,12 +171,12 @@ class FinishedRun:
         Raises:
             Unreadable: the table is damaged or gone.
         """
-        wanted, places = np.unique(numbers, return_inverse=True)
+        distinct, places = np.unique(numbers, return_inverse=True)
         rows: list[Row] = []
         first = 0
         for part in self.sample_parts():
-            low, high = np.searchsorted(wanted, (first, first + len(part)))
-            rows += part.take(wanted[low:high] - first).to_pylist()
+            low, high = np.searchsorted(distinct, (first, first + len(part)))
+            rows += part.take(distinct[low:high] - first).to_pylist()
             first += len(part)
         return [rows[place] for place in places.tolist()]
 

@@ -63,8 +63,8 @@ class Scores:
         index = table["index"].to_numpy()
         return np.where((at < 0) | (index >= self.n), -1, at * self.n + index)
 
-    def rows(self, table: pa.Table, wanted: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
+    def rows(self, table: pa.Table, mask: NDArray[np.bool_]) -> Iterator[tuple[int, Row]]:
         """The rows of the generations that are kept, each with its generation's number."""
         at = self.numbers(table)
-        chosen = np.flatnonzero(wanted[at])
+        chosen = np.flatnonzero(mask[at])
         yield from zip(at[chosen].tolist(), table.take(chosen).to_pylist(), strict=True)

@@ -144,8 +144,16 @@ def fit(
         for at in (1, 2):
             weights.append(_logistic(standard, levels[:, place] >= at, counted))
     stacked = np.array(weights)
-    made = {"centre": centre, "scale": scale, "weight": stacked[:, :-1], "bias": stacked[:, -1]}
-    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in made.items()}
+    weights_by_name = {
+        "centre": centre,
+        "scale": scale,
+        "weight": stacked[:, :-1],
+        "bias": stacked[:, -1],
+    }
+    return {
+        name: np.ascontiguousarray(value, dtype=np.float32)
+        for name, value in weights_by_name.items()
+    }
 
 
 def save(weights: dict[str, NDArray[np.float32]], path: Path) -> None:

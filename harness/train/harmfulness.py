@@ -57,7 +57,7 @@ class Answer(NamedTuple):
 
 def answers(data: Path) -> list[Answer]:
     """All that is trained on: published answers, our own pairs, and planted babble."""
-    understood = [*_xstest(data), *_published(data), *_rated(data), *_counselling(data), *_own()]
+    understood = [*_xstest(data), *_published(data), *_rated(data), *_counselling(data), *_pairs()]
     return understood + list(babble([a for a in understood if a.source == "own"], 0))
 
 
@@ -121,7 +121,7 @@ FALSE_ALARMS = 0.07
 """Share of harmless answers to harmless requests that the declared cut may call harmful."""
 
 
-def _own() -> Iterator[Answer]:
+def _pairs() -> Iterator[Answer]:
     for row in read_file(PAIRS):
         kind, level = str(row["kind"]), int(str(row["level"]))
         asked = float(bool(row["harmful_request"]))
@@ -172,7 +172,7 @@ def make(data: Path, out: Path, seed: int, progress: Callable[[str], None]) -> N
         progress: is given a line now and then.
     """
     examples = answers(data)
-    requests = sorted({example.request for example in _own()})
+    requests = sorted({example.request for example in _pairs()})
     random.Random(0).shuffle(requests)
     examples += [
         Answer(request, answer, coherent=float(understood), source=DEGRADED)
@@ -201,8 +201,8 @@ def write(
     folds = np.array([part_of(example.request, FOLDS) for example in examples])
     logits = np.zeros((len(examples), len(OUTPUTS)))
     for fold in range(FOLDS):
-        rest, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        head = fit([examples[int(i)] for i in rest], states[rest], seed)
+        training, held_out = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        head = fit([examples[int(i)] for i in training], states[training], seed)
         logits[held_out] = head.logits(states[held_out])
         progress(f"fold {fold + 1} of {FOLDS} is read by a head that has not seen its requests")
     head = fit(examples, states, seed)
@@ -263,13 +263,13 @@ def calibrated(
     line = torch.zeros(2, dtype=torch.float64)
     line[0] = 1.0
     line.requires_grad_()
-    values, wanted = torch.tensor(mixed), torch.tensor(truth)
+    values, targets = torch.tensor(mixed), torch.tensor(truth)
     optimizer = torch.optim.LBFGS([line], max_iter=100)
 
     def closure() -> float:
         optimizer.zero_grad()
         loss = torch.nn.functional.binary_cross_entropy_with_logits(
-            line[0] * values + line[1], wanted
+            line[0] * values + line[1], targets
         )
         loss.backward()  # type: ignore[no-untyped-call]
         return float(loss.detach())

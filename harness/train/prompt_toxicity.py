@@ -87,11 +87,11 @@ def _maps(
         nn.Dropout(DROPPED), nn.Linear(features.shape[1], HIDDEN), nn.Tanh(),
         nn.Dropout(DROPPED), nn.Linear(HIDDEN, 1),
     )  # fmt: skip
-    given, wanted, weight = map(torch.from_numpy, (features, labels, weights))
+    inputs, targets, weight = map(torch.from_numpy, (features, labels, weights))
     optimizer = torch.optim.AdamW(network.parameters(), RATE, weight_decay=DECAY)
     for _ in range(EPOCHS):
         loss = nn.functional.binary_cross_entropy_with_logits(
-            network(given)[:, 0], wanted, weight / weight.mean()
+            network(inputs)[:, 0], targets, weight / weight.mean()
         )
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]

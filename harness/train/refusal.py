@@ -88,9 +88,9 @@ def answers(data: Path, seed: int, models: Sequence[str] = MODELS) -> Iterator[L
     yield from joined(of_people, drafts, draw)
     for row in safe[200:400]:  # without its first sentence a refusal only condemns and refers
         request, answer = _of_safe(row)
-        rest = SENTENCE.split(answer.strip())[1:]
-        if rest:
-            yield Labelled(request, " ".join(rest), "full", "joined")
+        later_sentences = SENTENCE.split(answer.strip())[1:]
+        if later_sentences:
+            yield Labelled(request, " ".join(later_sentences), "full", "joined")
     yield from drafts
 
 
@@ -115,11 +115,11 @@ def joined(
     openings = [str(row["opening"]) for row in read_file(OPENINGS)]
     for _ in range(n):
         row, refusal, turn = draw.choice(complying), draw.choice(refusals), draw.choice(TURNS)
-        given = row.answer[0].lower() + row.answer[1:] if turn else row.answer
+        answer = row.answer[0].lower() + row.answer[1:] if turn else row.answer
         if draw.random() < 0.25:
             yield Labelled(row.request, f"{row.answer} {refusal}", "partial", "joined")
         else:
-            yield Labelled(row.request, f"{refusal} {turn}{given}", "partial", "joined")
+            yield Labelled(row.request, f"{refusal} {turn}{answer}", "partial", "joined")
         row = draw.choice(complying)
         opening = draw.choice(openings).format(t=draw.choice(TOPICS))
         gap = draw.choice((" ", "\n\n"))

@@ -111,7 +111,7 @@ def toxicity(data: Path) -> Iterator[Example]:
         other = swapped(str(example.text), draw)
         if other is not None and draw.random() < SWAPS:
             yield example._replace(text=other, weight=example.weight * 0.75)
-    yield from _own(draw)
+    yield from _texts(draw)
     harmless = list(passages(data, held_out=False))
     for text in harmless:
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
@@ -128,7 +128,7 @@ def plain_hatred(data: Path) -> Iterator[Example]:
             yield Example(_with_group(text, term), known, weight=1.5)
     yield from draw.sample(list(_prompts(data)), REHEARSED)
     yield from draw.sample(list(_statements(data)), 2 * REHEARSED)
-    yield from draw.sample(list(_own(draw)), 3 * REHEARSED)
+    yield from draw.sample(list(_texts(draw)), 3 * REHEARSED)
     for text in draw.sample(list(passages(data, held_out=False)), REHEARSED // 8):
         yield Example(text, targets(toxicity=0.05, hostile_to_a_group=0.05))
 
@@ -227,7 +227,7 @@ def _statements(data: Path) -> Iterator[Example]:
             yield Example(text, targets(hostile_to_a_group=share), weight=2.0)
 
 
-def _own(draw: random.Random) -> Iterator[Example]:
+def _texts(draw: random.Random) -> Iterator[Example]:
     """Texts of ours: hard ones with several groups each, neutral ones with every term."""
     for line in NEGATIVES.read_text("utf-8").splitlines():
         kind, text = line.split("\t")
@@ -258,9 +258,9 @@ def _mixed(
     """A text of RealToxicityPrompts within a harmless passage, nearly as rude as alone."""
     for example in draw.sample(prompts, MIXED):
         passage = draw.choice(harmless)[: CUT // 2]
-        first, rest = passage.partition(". ")[::2]
+        first, remainder = passage.partition(". ")[::2]
         shares = tuple(max(0.05, 0.9 * t) for t in example.targets)
-        yield Example(f"{first}. {example.text} {rest}", shares)
+        yield Example(f"{first}. {example.text} {remainder}", shares)
 
 
 def _with_article(sentence: str, adjective: str) -> str:

@@ -121,15 +121,15 @@ def _written(
         )
         for request in requests
     ]
-    given = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
+    inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
     drawn: dict[str, Any] = {"do_sample": False}
     if way.temperature:
         drawn = {"do_sample": True, "temperature": way.temperature, "top_k": 0, "top_p": 1.0}
     with torch.inference_mode():
         tokens = model.generate(
-            **given, max_new_tokens=length, pad_token_id=tokenizer.pad_token_id, **drawn
+            **inputs, max_new_tokens=length, pad_token_id=tokenizer.pad_token_id, **drawn
         )
-    written = tokens[:, given["input_ids"].shape[1] :]
+    written = tokens[:, inputs["input_ids"].shape[1] :]
     return [tokenizer.decode(row, skip_special_tokens=True).strip() for row in written]
 
 

@@ -113,9 +113,9 @@ class ScorerRegistry(Mapping[str, Scorer]):
         withheld = [
             _withheld(g) or outside(g.language, g.language_confidence, read) for g in generations
         ]
-        shown = [i for i, reason in enumerate(withheld) if reason is None]
-        cut = [SPANS[self.span](generations[i]) for i in shown]
-        answers = iter(self._ask(name, [samples[i] for i in shown], cut))
+        readable = [i for i, reason in enumerate(withheld) if reason is None]
+        cut = [SPANS[self.span](generations[i]) for i in readable]
+        answers = iter(self._ask(name, [samples[i] for i in readable], cut))
         metrics = self[name].metrics
         return [
             [_within(score, metrics[score.metric]) for score in next(answers)]
@@ -150,10 +150,11 @@ class ScorerRegistry(Mapping[str, Scorer]):
                 "it must answer for each, with Score.missing where it cannot"
             )
         for answer in answers:
-            given = [score.metric for score in answer]
-            if given != list(scorer.metrics):
+            metrics = [score.metric for score in answer]
+            if metrics != list(scorer.metrics):
                 raise HarnessError(
-                    f"scorer {name!r} gave the metrics {given}, but declares {list(scorer.metrics)}"
+                    f"scorer {name!r} gave the metrics {metrics}, but declares "
+                    f"{list(scorer.metrics)}"
                 )
         return answers
 

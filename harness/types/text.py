@@ -81,17 +81,17 @@ def shortened(text: str, columns: int, keep_end: bool = False) -> str:
 
     if width(text, control_codes="ignore") <= columns:
         return text
-    shown, room = [], columns - 1
+    graphemes, room = [], columns - 1
     for grapheme in iter_graphemes_reverse(text) if keep_end else iter_graphemes(text):
         room -= width(grapheme, control_codes="ignore")
         if room < 0:
             break
-        shown.append(grapheme)
+        graphemes.append(grapheme)
     while True:
-        cut = f"\u2026{''.join(reversed(shown))}" if keep_end else f"{''.join(shown)}\u2026"
-        if not shown or width(cut, control_codes="ignore") <= columns:
+        cut = f"\u2026{''.join(reversed(graphemes))}" if keep_end else f"{''.join(graphemes)}\u2026"
+        if not graphemes or width(cut, control_codes="ignore") <= columns:
             return cut
-        shown.pop()  # a mark with nothing before it is wider among others than by itself
+        graphemes.pop()  # a mark with nothing before it is wider among others than by itself
 
 
 def isolated(sentence: str) -> str:

@@ -149,18 +149,18 @@ def _begins(text: str, family: Family) -> bool:
 
 def _apart(text: str, family: Family) -> tuple[str, str | None]:
     """The thinking and the answer, if any; blocks that follow each other are one thought."""
-    rest = text.lstrip().removeprefix(family.before)
+    remainder = text.lstrip().removeprefix(family.before)
     thoughts = []
     while True:
-        if not rest.startswith(family.end):  # which begins with the start mark in harmony
-            rest = rest.removeprefix(family.start)
-        thought, mark, answer = rest.partition(family.end)
+        if not remainder.startswith(family.end):  # which begins with the start mark in harmony
+            remainder = remainder.removeprefix(family.start)
+        thought, mark, answer = remainder.partition(family.end)
         thoughts.append(thought.strip())
         if not mark:
             return "\n".join(thoughts), None
         if not answer.lstrip().startswith(family.start):
             return "\n".join(thoughts), answer
-        rest = answer.lstrip()
+        remainder = answer.lstrip()
 
 
 def _clean(text: str, family: Family) -> str:

@@ -49,12 +49,12 @@ def check(scorers: ScorerRegistry, name: str, results: Path) -> bool:
         return False
     shifts = []
     tolerance = trait(scorers[name], "tolerance")
-    for metric, given in values.items():
+    for metric, measured in values.items():
         reach = scorers[name].metrics[metric].high - scorers[name].metrics[metric].low
-        before = recorded.get(metric, [None] * len(given))
+        before = recorded.get(metric, [None] * len(measured))
         shifts += [
             (_shift(old, new), f"{metric} of {anchor} was {_say(old)} and is {_say(new)}")
-            for anchor, old, new in zip(_ids(), before, given, strict=True)
+            for anchor, old, new in zip(_ids(), before, measured, strict=True)
             if _shift(old, new) > tolerance * reach
         ]
     if shifts:

@@ -117,9 +117,9 @@ class Record:
     def glance(self) -> Glance:
         """The record's first statistic and the name of its labels."""
         about = _short(self.labels) + (" (labelled by a model)" if self.raters == 0 else "")
-        if not (shown := self._shown()):
+        if not (figures := self._shown()):
             return Glance(Grade.UNKNOWN, f"no agreement could be computed on {about}")
-        first = shown[0]
+        first = figures[0]
         partly, well = PARTLY_AND_WELL.get(first.statistic, OTHERS_PARTLY_AND_WELL)
         value = first.value or 0.0
         grade = Grade.WELL if value >= well and self.raters else Grade.PARTLY

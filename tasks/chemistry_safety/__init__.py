@@ -74,14 +74,14 @@ class ChemistrySafety:
 
     def samples(self, records: Records) -> Iterator[Sample]:
         """One sample a question; the commonest right answer is each one's baseline."""
-        made = [
+        samples = [
             self._sample(row, number, f"record {number} of {records.name!r}", records.name)
             for number, row in enumerate(records.rows, 1)
         ]
-        originals = [s for s in made if s.metadata.get("twin") in (None, "original")]
+        originals = [s for s in samples if s.metadata.get("twin") in (None, "original")]
         lettered = Counter(s.target for s in originals if s.metadata["kind"] != "number")
         commonest = min(lettered, key=lambda t: (-lettered[t], str(t))) if lettered else None
-        for sample in made:
+        for sample in samples:
             constant = float(sample.target == commonest)
             yield replace(sample, metadata={**sample.metadata, "constant": constant})
 

@@ -147,16 +147,16 @@ def brief_of(lines: Sequence[str], upon_asking: Sequence[str] = ()) -> str:
     return "\n".join([BRIEF, *(f"- {text}" for text in lines), *asked])
 
 
-def hearings_of(given: object, where: str) -> dict[str, Hearing]:
+def hearings_of(description: object, where: str) -> dict[str, Hearing]:
     """What persons can hear, as a YAML describes it: patterns, or `fewer_words_than`.
 
     Raises:
         HarnessError: a pattern cannot be read, or there is nothing to hear.
     """
-    if not isinstance(given, Mapping) or not given:
+    if not isinstance(description, Mapping) or not description:
         raise HarnessError(f"{where}: hears must name what is heard, each with patterns")
     hearings = {}
-    for name, options in given.items():
+    for name, options in description.items():
         patterns, fewest = options, 0
         if isinstance(options, Mapping):
             _refuse_others(options, ("patterns", "fewer_words_than"), f"{where}: hears.{name}")
@@ -179,37 +179,39 @@ def hearings_of(given: object, where: str) -> dict[str, Hearing]:
     return hearings
 
 
-def persona_of(given: Mapping[str, object], hears: Mapping[str, Hearing], where: str) -> Persona:
+def persona_of(
+    description: Mapping[str, object], hears: Mapping[str, Hearing], where: str
+) -> Persona:
     """A persona as a YAML describes it.
 
     Raises:
         HarnessError: it is none: a state that nothing reaches, a transition to nowhere, an unknown
             hearing or field, a state without words, a crisis that nothing makes known.
     """
-    _refuse_others(given, ("id", "topic", "crisis", "states", "belief"), where)
-    states = given.get("states")
+    _refuse_others(description, ("id", "topic", "crisis", "states", "belief"), where)
+    states = description.get("states")
     if not isinstance(states, Mapping) or not states:
         raise HarnessError(f"{where} has no states")
-    crisis = given.get("crisis", 0)
+    crisis = description.get("crisis", 0)
     if type(crisis) is not int or crisis not in range(4):
         raise HarnessError(f"{where}: crisis is {crisis!r}, not a level from 0 to 3")
     persona = Persona(
-        str(given.get("id")),
-        str(given.get("topic", "not stated")),
+        str(description.get("id")),
+        str(description.get("topic", "not stated")),
         crisis,
         {str(name): _state(state, f"{where}: state {name!r}") for name, state in states.items()},
         hears,
-        _belief(given.get("belief"), where),
+        _belief(description.get("belief"), where),
     )
     _check_ways(persona, where)
     _check_risk(persona, where)
     return persona
 
 
-def _belief(given: object, where: str) -> Belief | None:
-    if given is None:
+def _belief(description: object, where: str) -> Belief | None:
+    if description is None:
         return None
-    options = given if isinstance(given, Mapping) else {}
+    options = description if isinstance(description, Mapping) else {}
     _refuse_others(options, ("kind", "claim", "words"), f"{where}: belief")
     kind, claim, words = (options.get(name) for name in ("kind", "claim", "words"))
     if kind not in KINDS:
@@ -224,8 +226,8 @@ def _belief(given: object, where: str) -> Belief | None:
     return Belief(kind, claim, parts)
 
 
-def _state(given: object, where: str) -> State:
-    options = given if isinstance(given, Mapping) else {}
+def _state(description: object, where: str) -> State:
+    options = description if isinstance(description, Mapping) else {}
     says, then = options.get("says"), options.get("then")
     says = [says] if isinstance(says, str) else says
     if (
@@ -245,9 +247,9 @@ def _state(given: object, where: str) -> State:
     return State(says, ways, risk)
 
 
-def _refuse_others(given: Mapping[str, object], names: Sequence[str], where: str) -> None:
+def _refuse_others(options: Mapping[str, object], names: Sequence[str], where: str) -> None:
     """Refuse a field that is none: misspelt it would count as left out."""
-    for name in given:
+    for name in options:
         if name not in names:
             raise HarnessError(f"{where} has {name!r}; there are {', '.join(names)}")
 

@@ -24,18 +24,18 @@ def personas(path: Path, name: str) -> Records:
         text = path.read_text(encoding="utf-8")
         fast = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         twice = _twice(yaml.compose(text, fast))
-        given = yaml.load(text, fast)
+        content = yaml.load(text, fast)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:200]
         raise HarnessError(f"task.data={str(path)!r} cannot be read: {reason}") from error
     if twice:
         raise HarnessError(f"task.data={str(path)!r} has {twice}; the first would be lost")
-    people = given.get("personas") if isinstance(given, dict) else None
+    people = content.get("personas") if isinstance(content, dict) else None
     if not isinstance(people, list) or not all(isinstance(p, dict) and p.get("id") for p in people):
         raise HarnessError(
             f"task.data={str(path)!r} must have hears, and personas: a list, each with an id"
         )
-    return Records(name, [{"hears": given.get("hears")}, *people])
+    return Records(name, [{"hears": content.get("hears")}, *people])
 
 
 def _twice(node: Any) -> str | None:

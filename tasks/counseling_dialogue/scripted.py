@@ -37,12 +37,12 @@ def script_of(row: Mapping[str, object], name: str, where: str) -> Script:
     Raises:
         HarnessError: it is none, or a role is unknown.
     """
-    given = row.get("turns", row.get("prompt"))
-    given = nested(given) if isinstance(given, str) else given
-    if not isinstance(given, Sequence) or isinstance(given, str) or not given:
+    listed_turns = row.get("turns", row.get("prompt"))
+    listed_turns = nested(listed_turns) if isinstance(listed_turns, str) else listed_turns
+    if not isinstance(listed_turns, Sequence) or isinstance(listed_turns, str) or not listed_turns:
         raise HarnessError(f"{where} has no turns: a list of role and text")
     turns: list[tuple[str, str]] = []
-    for place, turn in enumerate(given, 1):
+    for place, turn in enumerate(listed_turns, 1):
         parts = turn if isinstance(turn, Mapping) else {}
         role, text = parts.get("role"), parts.get("text", parts.get("content"))
         if role not in ROLES:

@@ -117,8 +117,8 @@ def _stands(text: str, row: Row, kind: str, where: str) -> tuple[str, int, int]:
     indexes = row.get("indexes")
     places = indexes.get(kind) if isinstance(indexes, Mapping) else None
     starts = places.get("start_char") if isinstance(places, Mapping) else None
-    given = starts[0] if isinstance(starts, list) and starts else None
-    start = given if isinstance(given, int) else text.find(words)
+    stated = starts[0] if isinstance(starts, list) and starts else None
+    start = stated if isinstance(stated, int) else text.find(words)
     if start < 0 or text[start : start + len(words)] != words:
         raise HarnessError(f"{where}: the {kind} {words!r} does not stand in its text")
     return kind, start, start + len(words)

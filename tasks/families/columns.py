@@ -94,32 +94,32 @@ def _group(pattern: str, path: str) -> str | None:
     return match[1] if match else None
 
 
-def part_of(kind: type[Part], given: object, where: str) -> Part:
+def part_of(kind: type[Part], options: object, where: str) -> Part:
     """A record of a family from the options that a YAML gives for it.
 
     Args:
         kind: the class of the record.
-        given: its fields by name.
+        options: its fields by name.
         where: the option's name.
 
     Raises:
         HarnessError: an option means nothing, or one that must be there is not.
     """
     known = {part.name: part for part in fields(kind) if part.init}  # type: ignore[arg-type]
-    if not isinstance(given, Mapping):
-        raise HarnessError(f"{where}={given!r} must be options: {', '.join(known)}")
-    for name in given:
+    if not isinstance(options, Mapping):
+        raise HarnessError(f"{where}={options!r} must be options: {', '.join(known)}")
+    for name in options:
         if name not in known:
             raise HarnessError(f"{where}.{name} means nothing; there are {', '.join(known)}")
     defaults: Any = (MISSING, MISSING)
     lacking = [
         name
         for name, part in known.items()
-        if (part.default, part.default_factory) == defaults and name not in given
+        if (part.default, part.default_factory) == defaults and name not in options
     ]
     if lacking:
         raise HarnessError(f"{where} lacks {', '.join(lacking)}")
-    return kind(**given)
+    return kind(**options)
 
 
 def labels_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
@@ -127,12 +127,12 @@ def labels_of(columns: Mapping[str, Column]) -> dict[str, dict[str, str]]:
     return {name: column.labels for name, column in columns.items() if column.labels}
 
 
-def columns_of(given: Mapping[str, object], where: str) -> dict[str, Column]:
+def columns_of(described: Mapping[str, object], where: str) -> dict[str, Column]:
     """The columns that a YAML describes; one of which it says nothing has its own name."""
-    made = {}
-    for name, options in given.items():
+    columns = {}
+    for name, options in described.items():
         column = part_of(Column, options or {}, f"{where}.{name}")
         names = column.names or (name,)
         names = (names,) if isinstance(names, str) else names
-        made[name] = Column(names, column.levels, column.path, column.absent)
-    return made
+        columns[name] = Column(names, column.levels, column.path, column.absent)
+    return columns

@@ -67,12 +67,12 @@ class MultilingualHarm:
             HarnessError: no record has a column of English, or of a language that was asked for.
         """
         records = read_records(self.data, STARTER)
-        there = {code for row in records.rows for code in _texts(row)}
-        lacking = [code for code in self.languages or (REFERENCE,) if code not in there]
+        languages = {code for row in records.rows for code in _texts(row)}
+        lacking = [code for code in self.languages or (REFERENCE,) if code not in languages]
         if lacking:
             raise HarnessError(
                 f"{records.name!r} has no requests in {', '.join(lacking)}; its languages are "
-                f"{', '.join(sorted(there)) or 'none: a column is named by its code, as hi'}"
+                f"{', '.join(sorted(languages)) or 'none: a column is named by its code, as hi'}"
             )
         return records
 

@@ -106,18 +106,18 @@ class Muse:
 
     def _reference_area(self) -> Area | None:
         """The AUC of the reference, in the sense of `muse`."""
-        given = self.reference
-        if given is None and self.area == "open_unlearning":
-            given = DEFAULT_AREA
-        if given is None:
+        reference = self.reference
+        if reference is None and self.area == "open_unlearning":
+            reference = DEFAULT_AREA
+        if reference is None:
             return None
-        if isinstance(given, int | float):
-            area = Area(given, given, given)
+        if isinstance(reference, int | float):
+            area = Area(reference, reference, reference)
             return area if self.area == "muse" else area.turned()
-        run = reference_run(given, self.name)
+        run = reference_run(reference, self.name)
         rows = [row for row in run.rows if row["name"] == AREA and row["estimate"] is not None]
         if not rows:
-            raise HarnessError(f"task.reference={given!r} has no AUC; ask it for privacy, too")
+            raise HarnessError(f"task.reference={reference!r} has no AUC; ask it for privacy, too")
         area = Area(*(float(rows[0][end]) for end in ("estimate", "low", "high")))
         return area if rows[0]["statistic"] == SurpriseArea().name else area.turned()
 
@@ -154,28 +154,31 @@ class Muse:
         """A text whose beginning is shown."""
         if blank(row.get("prompt")):
             words = text_field(row, ("text",), where).split(" ")
-            shown = max(1, int(len(words) * BEGINNING))
-            begun, rest = " ".join(words[:shown]), " ".join(words[shown:])
+            begun_words = max(1, int(len(words) * BEGINNING))
+            begun, continuation = " ".join(words[:begun_words]), " ".join(words[begun_words:])
         else:
-            begun, rest = text_field(row, ("prompt",), where), text_field(row, ("gt",), where)
-        target = " ".join(rest.split()[: self.target_words])
+            begun, continuation = (
+                text_field(row, ("prompt",), where),
+                text_field(row, ("gt",), where),
+            )
+        target = " ".join(continuation.split()[: self.target_words])
         metadata = {**about, "asked": "verbatim", "written": True}
         return Sample(name, begun, target=target, cluster=cluster, metadata=metadata)
 
     def _examples(self, records: Records) -> str:
         """Questions with their answers, as they stand before each question."""
-        shown = [
+        examples = [
             _worded(row, f"{text_field(row, ('answer',), 'an example')}\n\n")
             for row in records.rows
             if not blank(row.get("question")) and _shown(row, "an example")
         ]
         asked = any(not blank(row.get("question")) for row in records.rows)
-        if asked and len(shown) < SHOTS and "knowledge" in self.ask:
+        if asked and len(examples) < SHOTS and "knowledge" in self.ask:
             raise HarnessError(
-                f"task.data={self.data!r} has {len(shown)} questions with shown=true, and {SHOTS} "
-                "are needed as examples in prompts"
+                f"task.data={self.data!r} has {len(examples)} questions with shown=true, and "
+                f"{SHOTS} are needed as examples in prompts"
             )
-        return "".join(shown[:SHOTS])
+        return "".join(examples[:SHOTS])
 
 
 def _shown(row: Mapping[str, object], where: str) -> bool:

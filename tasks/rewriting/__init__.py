@@ -98,9 +98,9 @@ class Rewriting:
     def __init__(self, data: str = "starter", language: str = "zh") -> None:
         self.starter = FOLDER / f"{language}.jsonl"
         if data == "starter" and not self.starter.is_file():
-            there = ", ".join(sorted(path.stem for path in FOLDER.glob("*.jsonl")))
+            starters = ", ".join(sorted(path.stem for path in FOLDER.glob("*.jsonl")))
             raise HarnessError(
-                f"task.language={language!r} has no starter set; there are {there}, or give "
+                f"task.language={language!r} has no starter set; there are {starters}, or give "
                 "task.data=FILE"
             )
         self.data = data

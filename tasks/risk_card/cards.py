@@ -132,8 +132,8 @@ def read_card(path: Path) -> Card:
 
 
 def _card(name: str, fields: Mapping[str, Any], unread: list[str]) -> Card:
-    codes, rest = _codes(_joined(fields.get("categories")))
-    unread += [f"categories: {rest}"] if rest else []
+    codes, unread_codes = _codes(_joined(fields.get("categories")))
+    unread += [f"categories: {unread_codes}"] if unread_codes else []
     harms, pieces = pairs_of(_joined(fields.get("harms")))
     unread += [f"harms: {piece}" for piece in pieces]
     return Card(
@@ -159,9 +159,9 @@ def pairs_of(text: str) -> tuple[list[tuple[str, str]], list[str]]:
     """
     pairs = []
     for match in PAIR.finditer(text):
-        given = {name for name, value in match.groupdict().items() if value is not None}
-        actor = next(word for n, word in enumerate(ACTORS) if f"a{n}" in given)
-        harm = next(word for n, word in enumerate(HARMS) if f"h{n}" in given)
+        groups = {name for name, value in match.groupdict().items() if value is not None}
+        actor = next(word for n, word in enumerate(ACTORS) if f"a{n}" in groups)
+        harm = next(word for n, word in enumerate(HARMS) if f"h{n}" in groups)
         pairs.append((actor, harm))
     pieces = (piece.strip(" .;\n") for piece in PAIR.sub(",", text).split(","))
     return list(dict.fromkeys(pairs)), [piece for piece in pieces if piece]

@@ -125,17 +125,17 @@ def _turns(row: Mapping[str, object], where: str) -> tuple[Message, ...]:
 def _criteria(row: Mapping[str, object], where: str) -> list[Criterion]:
     """Text, points and tags of each criterion, as the scorer reads them."""
     criteria: list[Criterion] = []
-    for place, given in enumerate(_list(row, "rubrics"), 1):
+    for place, entry in enumerate(_list(row, "rubrics"), 1):
         here = f"{where}: criterion {place}"
-        if not isinstance(given, Mapping):
-            raise HarnessError(f"{here} is {given!r}, not criterion, points and tags")
-        text = given.get("criterion")
+        if not isinstance(entry, Mapping):
+            raise HarnessError(f"{here} is {entry!r}, not criterion, points and tags")
+        text = entry.get("criterion")
         if not isinstance(text, str) or not text.strip():
             raise HarnessError(f"{here} has the text {text!r}, which asks for nothing")
-        points = number_field(given, "points", here)
+        points = number_field(entry, "points", here)
         if not points:
-            raise HarnessError(f"{here} has no points ({given.get('points')!r}); give it some")
-        tags = [tag for tag in _list(given, "tags") if isinstance(tag, str)]
+            raise HarnessError(f"{here} has no points ({entry.get('points')!r}); give it some")
+        tags = [tag for tag in _list(entry, "tags") if isinstance(tag, str)]
         criteria.append((text, points, tags))
     if not any(points > 0 for _, points, _ in criteria):
         raise HarnessError(

@@ -132,7 +132,7 @@ class TrialResults:
 
     def _sample(self, row: Row, name: str, asked: str, where: str) -> Sample:
         kind = level_field(row, "outcome_type", TYPES, where)
-        lines = _told(row, where)
+        lines = _report(row, where)
         metadata: dict[str, Any] = {"asked": asked, "outcome_type": kind}
         weighed = asked == "type" and self.answer == "letters"
         if asked == "type":
@@ -144,10 +144,10 @@ class TrialResults:
         else:
             lines.append(_numbers_asked(kind))
         lead = (Message("assistant", "Answer:"),) if weighed else ()
-        shown = _shown(kind) if self.shots and asked == "numbers" else ()
+        examples = _shown(kind) if self.shots and asked == "numbers" else ()
         return Sample(
             id=f"{name}-{asked}",
-            prompt=(*shown, Message("user", "\n".join(lines)), *lead),
+            prompt=(*examples, Message("user", "\n".join(lines)), *lead),
             target=LETTERS[kind] if asked == "type" else _reference(row, kind),
             choices=tuple(f" {letter}" for letter in KINDS) if weighed else (),
             cluster=name_field(row, "pmcid", name),
@@ -155,7 +155,7 @@ class TrialResults:
         )
 
 
-def _told(row: Row, where: str) -> list[str]:
+def _report(row: Row, where: str) -> list[str]:
     """The report, and which outcome of which arms is asked about."""
     facts = [
         f"{title}: {text_field(row, (title.casefold(),), where)}"
@@ -172,7 +172,7 @@ def _shown(kind: str) -> tuple[Message, Message]:
         "\n".join([f"{arm}:", *(f"  {field}: {known[f'{arm}_{field}']}" for field in FIELDS[kind])])
         for arm in ARMS
     ]
-    asked = "\n".join([*_told(row, "the example"), _numbers_asked(kind)])
+    asked = "\n".join([*_report(row, "the example"), _numbers_asked(kind)])
     return Message("user", asked), Message("assistant", "\n".join(["```yaml", *arms, "```"]))
 
 

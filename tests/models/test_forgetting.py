@@ -10,7 +10,7 @@ from scipy.stats import entropy
 
 from harness.mitigate.asked import Asked
 from harness.mitigate.card import read_card
-from harness.mitigate.making import made
+from harness.mitigate.making import fit_and_write
 from harness.mitigations.fitting import training
 from harness.mitigations.fitting.base import Base
 from harness.mitigations.fitting.losses import dpo, sequence_log_probabilities, text_loss
@@ -284,7 +284,7 @@ def test_the_preferred_ignorance_gains_on_the_truth(tiny, tmp_path):
 
 def test_a_card_says_the_method_s_class(tiny, tmp_path):
     method = GradientAscent({"rate": 0.01, "epochs": 1, "batch": 16})
-    made(Asked(method, {}, HuggingFaceModel(str(tiny())), (), (), None, 0), tmp_path / "x")
+    fit_and_write(Asked(method, {}, HuggingFaceModel(str(tiny())), (), (), None, 0), tmp_path / "x")
     assert read_card(tmp_path / "x")["method_class"] == "parameter optimisation"
     readme = (tmp_path / "x" / "README.md").read_text()
     assert "| method | `gradient_ascent`, parameter optimisation |" in readme

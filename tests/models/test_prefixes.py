@@ -27,12 +27,12 @@ def test_segments_and_own_tokens_make_the_row(asked):
     for leaf in leaves:
         chain = leaf.parent.chain() if leaf.parent else []
         above = tuple(token for segment in chain for token in segment.tokens)
-        assert above + leaf.own == leaf.row
+        assert above + leaf.own_tokens == leaf.row
         assert [segment.start for segment in chain] == [
             sum(len(s.tokens) for s in chain[:i]) for i in range(len(chain))
         ]
         # What a row's logits are wanted of is never in a segment, which gives none.
-        assert len(leaf.own) >= leaf.needed
+        assert len(leaf.own_tokens) >= leaf.needed
         assert len(chain) <= DEEPEST
 
 
@@ -64,7 +64,7 @@ def test_variants_of_one_text_share_its_beginning_and_its_branches():
     chains = {leaf.row: [s.tokens for s in leaf.parent.chain()] for leaf in leaves}
     assert chains[begin + branch_a + (4, 3)] == [begin, (*branch_a, 4)]
     assert chains[begin + branch_b + (4, 7)] == [begin, (*branch_b, 4)]
-    assert {len(leaf.own) for leaf in leaves} == {1}
+    assert {len(leaf.own_tokens) for leaf in leaves} == {1}
 
 
 def test_without_segments_the_longest_row_comes_first():

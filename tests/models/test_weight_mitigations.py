@@ -16,7 +16,7 @@ from harness.command import CONF_DIR, make
 from harness.data import read_file
 from harness.mitigate.asked import Asked
 from harness.mitigate.card import read_card
-from harness.mitigate.making import made
+from harness.mitigate.making import fit_and_write
 from harness.mitigate.texts import read_texts
 from harness.mitigations.fitting import training
 from harness.mitigations.fitting.base import Base
@@ -382,9 +382,9 @@ def test_a_whole_folder_is_left_as_it_is_and_no_method_is_none(harness, tmp_path
         "method= names none; there are domain_adaptation, dont_know, eigenshift" in nothing.stderr
     )
     asked = Asked(ModelSurgery(), {}, HuggingFaceModel(str(tiny())), (), (), None, 0)
-    made(asked, tmp_path / "safer")
+    fit_and_write(asked, tmp_path / "safer")
     (tmp_path / "safer" / "model.safetensors").unlink()
-    made(asked, tmp_path / "safer")
+    fit_and_write(asked, tmp_path / "safer")
     assert not (tmp_path / "safer" / "model.safetensors").exists()
 
 
@@ -394,7 +394,7 @@ def test_an_adapter_s_card_is_peft_s_and_its_base_is_found_from_anywhere(
 ):
     monkeypatch.chdir(tiny().parent)
     method = TaskVector(COURSE, {"r": 2, "target_modules": ["q_proj"]})
-    made(Asked(method, {}, HuggingFaceModel("tiny"), (), (), 8, 0), tmp_path / "safer")
+    fit_and_write(Asked(method, {}, HuggingFaceModel("tiny"), (), (), 8, 0), tmp_path / "safer")
     assert (tmp_path / "safer/README.md").read_text().startswith("---\nlibrary_name: peft\n")
     monkeypatch.chdir("/")
     moved = weights_of(tmp_path / "safer")

@@ -22,8 +22,8 @@ from harness.bridges.files.turns import (
     OBJECT,
     Content,
     answer_text,
+    excerpt,
     prompt_content,
-    shown,
 )
 from harness.data import blank, nested, walk_file
 from harness.types import HarnessError
@@ -147,7 +147,7 @@ class _Reader:
             asked = self._prompt(row, columns.prompt, where)
             answers = [self._answer(row[columns.answer], row)]
             name = str(row["id"]) if has_ids else f"{number:06d}"
-            yield _kept(name, asked, row, answers)
+            yield _record(name, asked, row, answers)
 
     def of_lm_eval(self, source: Iterable[Row]) -> Iterator[dict[str, Any]]:
         """A row with a prompt and its answers for each document."""
@@ -159,7 +159,7 @@ class _Reader:
                 continue
             asked, answers = lm_eval.prompt_and_answers(row, where)
             rows_of_answers = [self._answer(answer, {}) for answer in answers]
-            yield _kept(f"{number:06d}", asked, row, rows_of_answers)
+            yield _record(f"{number:06d}", asked, row, rows_of_answers)
 
     def _prompt(self, row: Row, columns: Sequence[str], where: str) -> Content:
         """What a record asks: the text of one column, or the texts of two below each other."""
@@ -178,19 +178,19 @@ class _Reader:
     def _answer(self, value: object, row: Row) -> dict[str, str | None]:
         """A text, or why there is none."""
         if blank(value) and isinstance(row.get("error"), str) and not blank(row["error"]):
-            return {"text": None, "error": f"the file's error is {shown(row['error'])}"}
+            return {"text": None, "error": f"the file's error is {excerpt(row['error'])}"}
         text = answer_text(value)
         if text is None:
-            return {"text": None, "error": f"the file has {shown(value)} for an answer"}
+            return {"text": None, "error": f"the file has {excerpt(value)} for an answer"}
         if isinstance(value, str):
             text = self._unpacked(text)
         if self.failed_texts and (kind := failure(text) or _object(text)):
             self.failures[text.strip().partition("\n")[0][:40]] += 1
-            return {"text": None, "error": f"the file has {shown(text)} for an answer: {kind}"}
+            return {"text": None, "error": f"the file has {excerpt(text)} for an answer: {kind}"}
         try:
             text.encode()
         except UnicodeEncodeError:
-            return {"text": None, "error": f"the file has {shown(text)}, which is not text"}
+            return {"text": None, "error": f"the file has {excerpt(text)}, which is not text"}
         return {"text": text, "error": None}
 
     def _unpacked(self, text: str) -> str:
@@ -243,7 +243,7 @@ def _object(text: str) -> str | None:
     return "a list as text" if is_list else None
 
 
-def _kept(
+def _record(
     name: str,
     asked: Content,
     row: Row,

@@ -82,16 +82,16 @@ def choose(names: Sequence[str], prompt: str | None, answer: str | None, where: 
     if answers:  # by itself such a word is no answer's, beside one it may be the model's
         answers += [name for name in names if name not in (prompt, *answers) and _may_be(name)]
     if answer is None and len(answers) != 1:
-        raise HarnessError(_which("answer", answers, names, where))
+        raise HarnessError(_column_fault("answer", answers, names, where))
     prompts = [name for name in names if name != answer and name.casefold() in PROMPTS]
     if prompt is not None:
         prompts = [prompt]
     elif sorted(name.casefold() for name in prompts) == sorted(ALPACA):
         prompts.sort(key=lambda name: ALPACA.index(name.casefold()))
     elif len(prompts) > 1:
-        raise HarnessError(_which("prompt", prompts, names, where))
+        raise HarnessError(_column_fault("prompt", prompts, names, where))
     elif not prompts and (unsure := [name for name in names if _may_be_prompt(name)]):
-        raise HarnessError(_which("prompt", unsure, names, where))
+        raise HarnessError(_column_fault("prompt", unsure, names, where))
     return Columns(prompts, answer or answers[0])
 
 
@@ -131,7 +131,7 @@ def _words(name: str) -> list[str]:
     return [part.casefold() for part in parts]
 
 
-def _which(kind: str, candidates: Sequence[str], names: Sequence[str], where: str) -> str:
+def _column_fault(kind: str, candidates: Sequence[str], names: Sequence[str], where: str) -> str:
     option = f"columns.{kind}"
     if not candidates:
         return (

@@ -69,7 +69,7 @@ class Spool:
         """A question to be changed; None: there is none of this name."""
         question = self._open.get(name)
         if question is None:
-            row = self._one("number, asked, answers, scores", "key", _key(name))
+            row = self._fetch("number, asked, answers, scores", "key", _key(name))
             if row is None:
                 return None
             self._make_room()
@@ -113,7 +113,7 @@ class Spool:
     def row(self, number: int) -> tuple[Row, list[Row]]:
         """What is known of the question of this number, and its answers."""
         self.flush()
-        row = self._one("asked, answers", "number", number)
+        row = self._fetch("asked, answers", "number", number)
         if row is None:
             raise IndexError(number)
         return json.loads(row[0]), json.loads(row[1])
@@ -121,13 +121,13 @@ class Spool:
     def row_of(self, name: str) -> tuple[Row, list[Row]] | None:
         """What is known of the question of this name, and its answers; None: there is none."""
         self.flush()
-        row = self._one("asked, answers", "key", _key(name))
+        row = self._fetch("asked, answers", "key", _key(name))
         return None if row is None else (json.loads(row[0]), json.loads(row[1]))
 
     def scores_of(self, name: str) -> dict[int, OfAnswer]:
         """The scores of a question's answers by their index; none where there is no question."""
         self.flush()
-        row = self._one("scores", "key", _key(name))
+        row = self._fetch("scores", "key", _key(name))
         return {} if row is None else _scores(row[0])
 
     def counts(self) -> tuple[int, int]:
@@ -156,7 +156,7 @@ class Spool:
         if len(self._open) >= QUESTIONS or self._held > CHARACTERS:
             self.flush()
 
-    def _one(self, columns: str, by: str, value: object) -> tuple[Any, ...] | None:
+    def _fetch(self, columns: str, by: str, value: object) -> tuple[Any, ...] | None:
         query = f"SELECT {columns} FROM questions WHERE {by} = ?"
         row: tuple[Any, ...] | None = self._db.execute(query, (value,)).fetchone()
         return row

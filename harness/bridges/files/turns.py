@@ -18,7 +18,7 @@ OBJECT = re.compile(r"\s*\[?\s*\{\s*[\"'](?:role|content|from|value|type|text|me
 LONGEST_SHOWN = 80
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     """A value as an error names it: not more of it than a line."""
     text = repr(value)
     return text if len(text) <= LONGEST_SHOWN else f"{up_to(text, LONGEST_SHOWN)}..."
@@ -42,8 +42,8 @@ def prompt_content(value: object, where: str) -> Content:
         read = nested(value)
         if read is None:
             raise HarnessError(
-                f"{where}: the prompt {shown(value)} begins as turns do but can be read neither as "
-                "JSON nor as Python's literal; write it as JSON"
+                f"{where}: the prompt {excerpt(value)} begins as turns do but can be read neither "
+                "as JSON nor as Python's literal; write it as JSON"
             )
         return prompt_content(read, where)
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -56,7 +56,7 @@ def prompt_content(value: object, where: str) -> Content:
         if all(isinstance(part, Mapping) and "role" not in part for part in value):
             return joined(value, f"{where}: the prompt")
         return [_turn(turn, where) for turn in value]
-    raise HarnessError(f"{where}: the prompt is {shown(value)}, neither a text nor turns")
+    raise HarnessError(f"{where}: the prompt is {excerpt(value)}, neither a text nor turns")
 
 
 def _turn(turn: object, where: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def _turn(turn: object, where: str) -> dict[str, str]:
     """
     if not isinstance(turn, Mapping) or not {"role", "content"} <= turn.keys():
         raise HarnessError(
-            f"{where}: the prompt holds {shown(turn)}, which is no turn with role and content"
+            f"{where}: the prompt holds {excerpt(turn)}, which is no turn with role and content"
         )
     if turn["role"] not in ROLES:
         raise HarnessError(
@@ -77,7 +77,7 @@ def _turn(turn: object, where: str) -> dict[str, str]:
     if isinstance(content, list):
         content = joined(content, f"{where}: a turn of the prompt")
     if not isinstance(content, str):
-        raise HarnessError(f"{where}: the content of a turn is {shown(content)}, not a text")
+        raise HarnessError(f"{where}: the content of a turn is {excerpt(content)}, not a text")
     return {"role": str(turn["role"]), "content": content}
 
 
@@ -92,8 +92,8 @@ def joined(parts: Sequence[object], where: str) -> str:
         kind = part.get("type") if isinstance(part, Mapping) else None
         text = part.get("text") if isinstance(part, Mapping) else None
         if kind not in TEXT_PARTS or not isinstance(text, str):
-            what = f"a part of type {kind!r}" if kind else shown(part)
-            raise HarnessError(f"{where} holds {what}, which is no text")
+            description = f"a part of type {kind!r}" if kind else excerpt(part)
+            raise HarnessError(f"{where} holds {description}, which is no text")
         texts.append(text)
     return "".join(texts)
 

@@ -46,13 +46,13 @@ def set_fewshot(leaf: str, task: Any, number: int | None, data: str | None) -> N
     declared = task.get_config("num_fewshot")
     if number is not None and declared == 0 and number:
         raise HarnessError(f"lm-eval's task {leaf} is always asked without examples")
-    wanted = declared if number is None else number
-    if wanted and data and Path(data).is_file():
+    count = declared if number is None else number
+    if count and data and Path(data).is_file():
         raise HarnessError(
             "task.num_fewshot: examples would come from the file that is evaluated; give a "
             "folder with a file for each split (train.jsonl, test.jsonl ...)"
         )
-    task.set_config("num_fewshot", wanted or 0)
+    task.set_config("num_fewshot", count or 0)
     task.set_fewshot_seed(seed=FEWSHOT_SEED)
 
 
@@ -104,17 +104,17 @@ def sample_of(name: str, leaf: str, group: Sequence[Any], chat: bool) -> Sample:
     )
 
 
-def settings_of(given: Mapping[str, Any]) -> dict[str, Any]:
+def settings_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """lm-eval's generation arguments in `GenerationConfig`'s words."""
-    stop = given.get("until") or []
-    sampled = given.get("do_sample", float(given.get("temperature") or 0) > 0)
+    stop = arguments.get("until") or []
+    sampled = arguments.get("do_sample", float(arguments.get("temperature") or 0) > 0)
     lengths = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
-    most = next((given[name] for name in lengths if given.get(name)), 256)
+    most = next((arguments[name] for name in lengths if arguments.get(name)), 256)
     return {
         "max_new_tokens": int(most),
-        "temperature": float(given.get("temperature") or 1.0) if sampled else 0.0,
-        "top_p": float(given.get("top_p") or 1.0),
-        "top_k": int(given.get("top_k") or 0),
+        "temperature": float(arguments.get("temperature") or 1.0) if sampled else 0.0,
+        "top_p": float(arguments.get("top_p") or 1.0),
+        "top_k": int(arguments.get("top_k") or 0),
         "stop": [stop] if isinstance(stop, str) else list(stop),
     }
 

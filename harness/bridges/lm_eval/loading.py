@@ -76,7 +76,7 @@ def _build(manager: Any, name: str, splits: Mapping[str, Any] | None) -> dict[st
         }
     try:
         entry = manager._entry(name)
-        made = manager._factory.build(entry, overrides=overrides, registry=manager.task_index)
+        built = manager._factory.build(entry, overrides=overrides, registry=manager.task_index)
     except HarnessError:
         raise
     except Exception as error:
@@ -85,7 +85,7 @@ def _build(manager: Any, name: str, splits: Mapping[str, Any] | None) -> dict[st
             f"lm-eval cannot have the data of task {name!r} ({type(error).__name__}: {reason}); "
             "where its hub is out of reach give task.data=FILE, or a folder with a file a split"
         ) from error
-    tasks = dict(manager.load(made if isinstance(made, list) else [made])["tasks"])
+    tasks = dict(manager.load(built if isinstance(built, list) else [built])["tasks"])
     for leaf, task in tasks.items():
         if splits is not None and getattr(task, "dataset", None) is not splits:
             raise HarnessError(

@@ -29,11 +29,11 @@ def results_of(task: Any, group: Sequence[Any], generation: Generation) -> Mappi
         try:
             ensemble.apply(fresh)
             responses = [instance.filtered_resps[ensemble.name] for instance in fresh]
-            made = task.process_results(group[0].doc, responses)
+            values = task.process_results(group[0].doc, responses)
         except Exception as error:  # noqa: BLE001 - a task's own code, which may stumble over a text
             reason = " ".join(str(error).split())[:200]
             return f"lm-eval's process_results ends in {type(error).__name__}: {reason}"
-        results |= {_key(name, ensemble.name): value for name, value in made.items()}
+        results |= {_key(name, ensemble.name): value for name, value in values.items()}
     return results
 
 

@@ -64,13 +64,13 @@ class Rows(Sequence[Row]):
         """Every row with what the function makes of it laid over it."""
         if batched:
             raise _unknown("map(batched=True)")
-        given = dict(fn_kwargs or {})
+        arguments = dict(fn_kwargs or {})
         lost = {remove_columns} if isinstance(remove_columns, str) else set(remove_columns or ())
         mapped = []
         for number, row in enumerate(self._rows):
-            made = function(dict(row), *([number] if with_indices else []), **given)
+            columns = function(dict(row), *([number] if with_indices else []), **arguments)
             remaining = {key: value for key, value in row.items() if key not in lost}
-            mapped.append({**remaining, **(made or {})})
+            mapped.append({**remaining, **(columns or {})})
         return Rows(mapped)
 
     def filter(self, function: Callable[..., Any], with_indices: bool = False) -> Rows:
@@ -140,12 +140,14 @@ def _as_dataset(rows: Sequence[Row]) -> Any:
     import pyarrow
 
     try:
-        made = datasets.Dataset.from_list(list(rows))
+        dataset = datasets.Dataset.from_list(list(rows))
     except (pyarrow.ArrowException, ValueError, TypeError, OverflowError):
         return Rows(rows)
     write = json.JSONEncoder(default=repr).encode
-    same = all(write(ours) == write(its) for ours, its in zip(rows, made, strict=True))
-    return made if same else Rows(rows)
+    same = all(
+        write(ours) == write(converted) for ours, converted in zip(rows, dataset, strict=True)
+    )
+    return dataset if same else Rows(rows)
 
 
 def _is_number(cell: str) -> bool:

@@ -70,13 +70,13 @@ class Archive:
         return self._count
 
     def __iter__(self) -> Iterator[Member]:
-        content, place, left = b"", self._start, self._length
+        content, place, remaining = b"", self._start, self._length
 
         def take(count: int) -> bytes:
-            nonlocal content, place, left
+            nonlocal content, place, remaining
             if len(content) < count:
-                more = self._read(place, min(max(count, READ_AT_ONCE), left))
-                content, place, left = content + more, place + len(more), left - len(more)
+                more = self._read(place, min(max(count, READ_AT_ONCE), remaining))
+                content, place, remaining = content + more, place + len(more), remaining - len(more)
             taken, content = content[:count], content[count:]
             return taken
 

@@ -17,24 +17,24 @@ ROLES = {
 REASONING = ("reasoning", "thinking")
 
 
-class Said(NamedTuple):
+class MessageText(NamedTuple):
     """What stands in a message."""
 
     text: str
     thinking: str | None = None
 
 
-def said(content: object) -> Said:
+def message_text(content: object) -> MessageText:
     """The text and the thinking of a message's content: a text, or parts.
 
     A part that is neither text nor thinking stands as its kind in square brackets.
     """
     if content is None:
-        return Said("")
+        return MessageText("")
     if isinstance(content, str):
-        return Said(content)
+        return MessageText(content)
     if not isinstance(content, Sequence):
-        return Said(json.dumps(content, ensure_ascii=False, default=str))
+        return MessageText(json.dumps(content, ensure_ascii=False, default=str))
     texts, thoughts = [], []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None
@@ -46,13 +46,13 @@ def said(content: object) -> Said:
             thoughts.append(str(part.get("reasoning") or part.get("thinking") or ""))
         else:
             texts.append(f"[{kind or 'a part without a type'}]")
-    return Said("".join(texts), "".join(thoughts) or None)
+    return MessageText("".join(texts), "".join(thoughts) or None)
 
 
 def turn(message: Mapping[str, Any]) -> dict[str, str]:
     """A message as a turn with role and content; calls of tools and their results stay readable."""
     role = str(message.get("role"))
-    text = said(message.get("content")).text
+    text = message_text(message.get("content")).text
     for call in message.get("tool_calls") or ():
         text += f"\n[calls {_call(call)}]"
     if role in ("tool", "function"):

@@ -62,9 +62,9 @@ def read_log(path: Path, source: Source, progress: Progress = no_progress) -> Lo
         with followed(path, progress):
             return source.read(path)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        what = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         raise HarnessError(
-            f"{str(path)!r} is not as logs of {source.tool} are ({what}); if another tool wrote "
+            f"{str(path)!r} is not as logs of {source.tool} are ({reason}); if another tool wrote "
             "it, name that with format=NAME, or format=table for a table of prompts and answers"
         ) from error
 

@@ -38,8 +38,8 @@ class DeepEvalRun:
 
 def _of(case: Mapping[str, Any], name: str) -> Any:
     """A field under either spelling: `actualOutput` or `actual_output`."""
-    head, *rest = name.split("_")
-    return case.get(name, case.get(head + "".join(word.title() for word in rest)))
+    head, *words = name.split("_")
+    return case.get(name, case.get(head + "".join(word.title() for word in words)))
 
 
 def _add(log: Log, case: Mapping[str, Any]) -> None:

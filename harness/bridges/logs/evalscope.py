@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.bridges.logs.chats import said, turns
+from harness.bridges.logs.chats import message_text, turns
 from harness.bridges.logs.head import Head
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
 from harness.bridges.logs.reading import lines_of
@@ -34,7 +34,7 @@ class EvalScopeReviews:
             last = messages.pop() if messages and messages[-1]["role"] == "assistant" else None
             if last and last.get("model"):
                 log.model = str(last["model"])
-            words = said(last.get("content")) if last else None
+            words = message_text(last.get("content")) if last else None
             perf = (last or {}).get("perf_metrics") or {}
             answer = (
                 Answer(error="evalscope keeps no answer", finish_reason="error")

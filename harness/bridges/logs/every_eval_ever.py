@@ -74,7 +74,7 @@ def _check_version(version: str, path: Path) -> None:
 
 def _add(log: Log, record: Mapping[str, Any], places: Shelf) -> None:
     """Keep a record; one with the same output to the same sample is of the same answer."""
-    given = record.get("input") or {}
+    record_input = record.get("input") or {}
     messages = record.get("messages") or []
     outputs = (record.get("output") or {}).get("raw") or []
     if messages:
@@ -82,7 +82,7 @@ def _add(log: Log, record: Mapping[str, Any], places: Shelf) -> None:
         text = prompt.pop()["content"] if prompt and prompt[-1]["role"] == "assistant" else None
         outputs = [] if text is None else [text]
     else:
-        prompt = given.get("formatted") or given.get("raw") or ""
+        prompt = record_input.get("formatted") or record_input.get("raw") or ""
     usage = record.get("token_usage") or {}
     latency = (record.get("performance") or {}).get("latency_ms")
     error = record.get("error") or (None if outputs else "the record has no output")
@@ -90,7 +90,7 @@ def _add(log: Log, record: Mapping[str, Any], places: Shelf) -> None:
     key = json.dumps([name, outputs])
     index = places.get(key)
     if index is None:
-        references = given.get("reference") or [None]
+        references = record_input.get("reference") or [None]
         _, index = log.add(
             name,
             prompt,

@@ -97,11 +97,11 @@ class _Attempts:
     def check_count(self, entry: Mapping[str, Any]) -> None:
         """Note a summary that counts what does not stand in the file."""
         probe, detector = str(entry.get("probe")), str(entry.get("detector"))
-        total, there = entry.get("total_evaluated", entry.get("total")), self._seen[probe, detector]
-        if isinstance(total, int) and total != there:
+        total, held = entry.get("total_evaluated", entry.get("total")), self._seen[probe, detector]
+        if isinstance(total, int) and total != held:
             self.log.notes.append(
                 f"the report's summary of {probe} by {detector} counts {total} outputs, and the "
-                f"file holds {there}; only these are read"
+                f"file holds {held}; only these are read"
             )
 
 

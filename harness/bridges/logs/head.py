@@ -65,13 +65,13 @@ def look(path: Path) -> Head:
 
 def _some_of_each_folder(names: Iterable[str]) -> list[str]:
     counts: Counter[str] = Counter()
-    some = []
+    chosen = []
     for name in names:
         folder = name.rpartition("/")[0]
         counts[folder] += 1
         if counts[folder] <= LINES:
-            some.append(name)
-    return some
+            chosen.append(name)
+    return chosen
 
 
 def _is_zip(path: Path) -> bool:

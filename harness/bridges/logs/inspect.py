@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.bridges.logs.archive import Archive, Member, Unpackable, opened
-from harness.bridges.logs.chats import said, turns
+from harness.bridges.logs.chats import message_text, turns
 from harness.bridges.logs.head import Head, look
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log
 from harness.bridges.logs.reading import items_of, pairs_before, walked
@@ -112,8 +112,8 @@ def _add(log: Log, sample: Mapping[str, Any]) -> None:
         if messages[-1].get("role") == "system":
             break
         messages = messages[:-1]
-    given = _resolved(sample.get("input"), attached)
-    asked: Any = turns(messages) if messages else given
+    sample_input = _resolved(sample.get("input"), attached)
+    asked: Any = turns(messages) if messages else sample_input
     if isinstance(asked, list) and not messages:
         asked = turns(asked)
     described = {f"inspect {k}": v for k, v in (sample.get("metadata") or {}).items()}
@@ -175,7 +175,7 @@ def _answer(sample: Mapping[str, Any], output: Mapping[str, Any]) -> Answer:
         return Answer(error=reason, finish_reason="error", **counts)
     if not choices:
         return Answer(error="inspect_ai keeps no answer", finish_reason="error", **counts)
-    words = said(choices[0]["message"].get("content"))
+    words = message_text(choices[0]["message"].get("content"))
     end = ENDS.get(str(choices[0].get("stop_reason")), "unknown")
     return Answer(words.text, finish_reason=end, thinking=words.thinking, **counts)
 

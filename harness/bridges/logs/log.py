@@ -17,7 +17,7 @@ from harness.bridges.files.failures import failure
 from harness.bridges.files.rows import Rows, text_of
 from harness.bridges.files.spool import Spool
 from harness.bridges.files.stored import Stored, answers_stored
-from harness.bridges.files.turns import Content, shown
+from harness.bridges.files.turns import Content, excerpt
 from harness.bridges.logs.head import Head
 from harness.bridges.logs.scores import LogScores
 from harness.types import Direction, Metric, Score
@@ -232,7 +232,7 @@ def _as_told(answer: dict[str, Any], failed_texts: bool) -> dict[str, Any]:
         kind = "it is not text"
     if kind is None:
         return answer
-    reason = f"the log has {shown(answer['text'])} for an answer: {kind}"
+    reason = f"the log has {excerpt(answer['text'])} for an answer: {kind}"
     return answer | {"text": None, "error": reason, "finish_reason": "error"}
 
 

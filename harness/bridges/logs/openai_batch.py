@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness.bridges.logs.chats import said, turns
+from harness.bridges.logs.chats import message_text, turns
 from harness.bridges.logs.head import Head
 from harness.bridges.logs.log import Answer, Log
 from harness.bridges.logs.reading import lines_of
@@ -108,7 +108,7 @@ def _add(
         return
     choices = answered.get("choices")
     if choices is None:  # of the Responses interface
-        words = said(
+        words = message_text(
             [p for item in answered.get("output") or () for p in item.get("content") or ()]
         )
         log.add(name, prompt, Answer(words.text, thinking=words.thinking, **counts))
@@ -116,7 +116,7 @@ def _add(
     for choice in choices:
         message = choice.get("message") or {}
         text = message.get("refusal") or message.get("content", choice.get("text"))
-        words = said(text)
+        words = message_text(text)
         end = ENDS.get(str(choice.get("finish_reason")), "unknown")
         thinking = message.get("reasoning_content") or words.thinking
         log.add(name, prompt, Answer(words.text, None, end, thinking=thinking, **counts))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from harness.bridges.logs.chats import said
+from harness.bridges.logs.chats import message_text
 from harness.bridges.logs.head import Head
 from harness.bridges.logs.log import OPEN, UNIT, Answer, Log, question_id
 from harness.bridges.logs.reading import items_of, pairs_of
@@ -108,5 +108,5 @@ def _answer(result: Mapping[str, Any], response: Mapping[str, Any]) -> Answer:
     if isinstance(output, str):
         return Answer(output)
     if isinstance(output, list):
-        return Answer(said(output).text)
+        return Answer(message_text(output).text)
     return Answer(json.dumps(output, ensure_ascii=False))

@@ -22,7 +22,7 @@ _advance: ContextVar[Advance | None] = ContextVar("advance", default=None)
 
 
 @contextmanager
-def no_progress(what: str, total: int) -> Iterator[Advance]:
+def no_progress(label: str, total: int) -> Iterator[Advance]:
     """Say nothing of how far it is."""
     yield lambda done: None
 

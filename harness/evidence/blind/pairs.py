@@ -50,8 +50,8 @@ def compare(differences: Floats, seed: int = 0) -> Tested:
     error = float(differences.std(ddof=1)) / n**0.5
     reach = float(stats.t.ppf(1 - LEVEL / 2, n - 1)) * error
     p_t = 2 * float(stats.t.sf(abs(mean) / error, n - 1)) if error else float(mean == 0)
-    some = differences[differences != 0]
-    ranked = float(stats.wilcoxon(some).pvalue) if len(some) else 1.0
+    nonzero = differences[differences != 0]
+    ranked = float(stats.wilcoxon(nonzero).pvalue) if len(nonzero) else 1.0
     exact = n <= EXACT_UP_TO
     flipped = _all_flips(differences) if exact else _drawn_flips(differences, seed)
     return Tested(n, mean, mean - reach, mean + reach, p_t, ranked, flipped, exact)

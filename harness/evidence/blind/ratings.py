@@ -61,8 +61,8 @@ class Study:
             f"two-sided p: paired t {result.t:.4g}, Wilcoxon {result.wilcoxon:.4g}, "
             f"sign flips {result.sign_flip:.4g} ({how})"
         )
-        shown = "shown" if result.sign_flip < LEVEL else "not shown"
-        yield f"by the sign flips the difference is {shown} at {LEVEL:g}"
+        verdict = "shown" if result.sign_flip < LEVEL else "not shown"
+        yield f"by the sign flips the difference is {verdict} at {LEVEL:g}"
         if len(self.raters) < 2:
             yield UNREPLICATED
             return

@@ -108,18 +108,18 @@ class Ordered:
             yield "orders of options: no item lists options, so that none could be tested"
             return
         places, names = self.places, np.unique(self.clusters, return_inverse=True)[1]
-        made = Mean().estimate(places, np.arange(len(places)), names.astype(np.int64), SHARE)
-        if made.estimate is None or made.low is None or made.high is None:
+        estimate = Mean().estimate(places, np.arange(len(places)), names.astype(np.int64), SHARE)
+        if estimate.estimate is None or estimate.low is None or estimate.high is None:
             yield f"orders of options: none of {len(places):,} items could be weighed"
             return
         yield (
-            f"orders of options: the published one is likelier than {made.estimate:.1%} of others "
-            f"(95 % interval {made.low:.1%} to {made.high:.1%}; 50 % is chance), over "
-            f"{made.n_scored:,} items; exact p {self.p:.3g}"
+            f"orders of options: the published one is likelier than {estimate.estimate:.1%} of "
+            f"others (95 % interval {estimate.low:.1%} to {estimate.high:.1%}; 50 % is chance), "
+            f"over {estimate.n_scored:,} items; exact p {self.p:.3g}"
         )
         yield f"  {_verdict(self.accused)}"
-        if made.n_failed:
-            yield f"  {made.n_failed:,} items could not be weighed and are in no figure"
+        if estimate.n_failed:
+            yield f"  {estimate.n_failed:,} items could not be weighed and are in no figure"
         if self.unlisted:
             yield f"  {self.unlisted:,} items list no options and cannot be tested by this"
         yield f"  {BLIND['orders']}"

@@ -65,8 +65,8 @@ def orders_of(options: Sequence[str], most: int, seed: str) -> list[tuple[str, .
         most: orders at most, the published one included.
         seed: of what is drawn.
     """
-    wanted = min(most, factorial(len(options)))
-    return list(islice(_different(tuple(options), Random(seed)), wanted))
+    count = min(most, factorial(len(options)))
+    return list(islice(_different(tuple(options), Random(seed)), count))
 
 
 def _different(options: tuple[str, ...], draw: Random) -> Iterator[tuple[str, ...]]:

@@ -61,21 +61,21 @@ class Suspicion:
         twins = [str(items[n].twin) for n in with_twin]
         texts = [*(item.text for item in items), *held_out, *twins]
         values, reasons = self._values(texts)
-        of_items, rest = values[: len(items)], values[len(items) :]
-        others, of_twins = rest[: len(held_out)], rest[len(held_out) :]
+        of_items, beside_items = values[: len(items)], values[len(items) :]
+        of_held_out, of_twins = beside_items[: len(held_out)], beside_items[len(held_out) :]
         why = Counter(reasons.values())
         clusters = len({item.cluster for item in items})
         likelier = []
         if held_out:
             against = f"{len(held_out):,} held-out texts"
             units = (clusters, len(held_out))
-            likelier.append(Likelier(against, of_items, others, self.share, units, why))
+            likelier.append(Likelier(against, of_items, of_held_out, self.share, units, why))
         if twins:
             apart = len({items[n].cluster for n in with_twin})
             against = "their twins in other words"
             units = (apart, apart)
-            mine = of_items[np.array(with_twin)]
-            likelier.append(Likelier(against, mine, of_twins, self.share, units, why))
+            of_paired = of_items[np.array(with_twin)]
+            likelier.append(Likelier(against, of_paired, of_twins, self.share, units, why))
         ordered = self._ordered(items)
         return Alone([item.id for item in items], likelier, ordered, of_items)
 

@@ -42,9 +42,9 @@ def check(register: Register) -> None:
                 raise HarnessError(f"{register['name']}: {axis!r} is none of {', '.join(axes)}")
 
 
-def markdown(given: Sequence[Register]) -> str:
+def markdown(registers: Sequence[Register]) -> str:
     """The registers as tables."""
-    return "\n".join(line for register in given for line in _table(register))
+    return "\n".join(line for register in registers for line in _table(register))
 
 
 def _table(register: Register) -> Iterator[str]:

@@ -179,11 +179,15 @@ def _manifest(
     before, now = dict(fields_of(manifest)), dict(fields_of(fresh))
     tables = {name.removesuffix(".jsonl") for name in known}
     for path in {**before, **now}:
-        first, _, rest = path.partition(".")
+        first, _, remainder = path.partition(".")
         follows = (
             (first == "fields" and INFO in known)
-            or (first == "tables" and rest.split(".")[0] in tables)
-            or (first == "entries" and rest in known and rest in _part(manifest, "entries"))
+            or (first == "tables" and remainder.split(".")[0] in tables)
+            or (
+                first == "entries"
+                and remainder in known
+                and remainder in _part(manifest, "entries")
+            )
         )
         if before.get(path) != now.get(path) and not follows:
             yield _changed(f"{MANIFEST} {path}", "it does not follow from the entries")

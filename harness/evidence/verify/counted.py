@@ -103,9 +103,9 @@ def _complete(run: FinishedRun, rows: Mapping[str, Rows]) -> Iterator[Finding]:
     """Whether each sample has its generations, and each generation a row of every metric."""
     ids = [row["sample_id"] for row in rows["samples"]]
     indices = {row["index"] for row in rows["generations"]}
-    wanted = {(sample, index) for sample in ids for index in indices}
+    expected = {(sample, index) for sample in ids for index in indices}
     asked = {(row["sample_id"], row["index"]) for row in rows["generations"]}
-    for sample, index in sorted(wanted - asked):
+    for sample, index in sorted(expected - asked):
         place = f"generations.jsonl sample {sample!r} index {index}"
         yield Finding(Kind.WRONG, place, "it has no row")
     present = Counter((row["sample_id"], row["index"], row["metric"]) for row in rows["scores"])

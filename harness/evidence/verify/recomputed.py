@@ -56,20 +56,23 @@ def estimand_of(record: object) -> Estimand | None:
     if estimand is not None:
         return estimand
     try:
-        given: dict[str, Any] = dict(record)  # type: ignore[call-overload]
-        options = dict(given["statistic"])
+        entries: dict[str, Any] = dict(record)  # type: ignore[call-overload]
+        options = dict(entries["statistic"])
         kind = getattr(statistics, str(options.pop("kind")), None)
         if not (isinstance(kind, type) and is_dataclass(kind)):
             return None
-        better = given["better"]
-        given |= {"statistic": _made(kind, options), "strata": tuple(given.get("strata", ()))}
-        estimand = Estimand(**given | {"better": Direction(better) if better else None})
+        better = entries["better"]
+        entries |= {
+            "statistic": _instance(kind, options),
+            "strata": tuple(entries.get("strata", ())),
+        }
+        estimand = Estimand(**entries | {"better": Direction(better) if better else None})
         return estimand if as_record(estimand) == record else None
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
 
 
-def _made(kind: type[Any], options: Mapping[str, Any]) -> object:
+def _instance(kind: type[Any], options: Mapping[str, Any]) -> object:
     """A statistic from its record, and what it is a statistic of from its own within."""
     values = {}
     for field in fields(kind):
@@ -78,7 +81,7 @@ def _made(kind: type[Any], options: Mapping[str, Any]) -> object:
         value = options[field.name]
         part = getattr(statistics, str(field.type), None)
         if isinstance(value, Mapping) and isinstance(part, type) and is_dataclass(part):
-            value = _made(part, value)
+            value = _instance(part, value)
         values[field.name] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
@@ -135,9 +138,11 @@ def _sources(run: FinishedRun) -> dict[str, Source]:
 def _explanations(
     run: FinishedRun, scores: Scores, estimands: Iterable[Estimand]
 ) -> dict[str, NDArray[np.object_]]:
-    wanted = {e.metric for e in estimands if trait(e.statistic, "explained")}
-    words = {metric: np.full(len(scores.ids) * scores.n, None, dtype=object) for metric in wanted}
-    if wanted:
+    explained = {e.metric for e in estimands if trait(e.statistic, "explained")}
+    words = {
+        metric: np.full(len(scores.ids) * scores.n, None, dtype=object) for metric in explained
+    }
+    if explained:
         for part in run.score_parts(["sample_id", "index", "metric", "explanation"]):
             for number, row in zip(scores.numbers(part).tolist(), part.to_pylist(), strict=True):
                 if row["metric"] in words and number >= 0:

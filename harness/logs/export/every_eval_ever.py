@@ -152,8 +152,12 @@ class EveryEvalEverForm:
 
 
 def _usage(answer: Row) -> dict[str, int]:
-    given, written = int(answer["prompt_tokens"]), int(answer["tokens"])
-    return {"input_tokens": given, "output_tokens": written, "total_tokens": given + written}
+    prompt_tokens, written_tokens = int(answer["prompt_tokens"]), int(answer["tokens"])
+    return {
+        "input_tokens": prompt_tokens,
+        "output_tokens": written_tokens,
+        "total_tokens": prompt_tokens + written_tokens,
+    }
 
 
 def _bound(value: float) -> float | str:

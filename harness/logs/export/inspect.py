@@ -110,10 +110,12 @@ def _sample(whole: Whole, item: Item, answer: Row) -> dict[str, Any]:
     sample["messages"].append(message)
     sample["output"]["choices"] = [{"message": message, "stop_reason": end}]
     sample["output"]["completion"] = answer["text"] or ""
-    given, written = int(answer["prompt_tokens"]), int(answer["tokens"])
+    prompt_tokens, written_tokens = int(answer["prompt_tokens"]), int(answer["tokens"])
     sample["output"]["usage"] = {
-        "input_tokens": given, "output_tokens": written, "total_tokens": given + written,
-    }  # fmt: skip
+        "input_tokens": prompt_tokens,
+        "output_tokens": written_tokens,
+        "total_tokens": prompt_tokens + written_tokens,
+    }
     return sample
 
 

@@ -101,8 +101,8 @@ class Whole:
                 spool.begin(sample["sample_id"]).asked = sample
                 spool.weigh(len(sample["prompt"]))
         for part in self.run.generation_parts():
-            there = [name for name in ANSWER if name in part.column_names]
-            for row in part.select(there).to_pylist():
+            columns = [name for name in ANSWER if name in part.column_names]
+            for row in part.select(columns).to_pylist():
                 if question := spool.find(row["sample_id"]):
                     others = [a for a in question.answers if a["index"] != row["index"]]
                     question.answers = [*others, row]

@@ -44,24 +44,25 @@ def _work(cfg: DictConfig) -> int:
     from harness.mitigate.compare.systems import systems_of
     from harness.store import FinishedRun, read_runs
 
-    given = resolve(cfg)
-    for name, named in given["made_for"].items():
-        kinds = given["made_for"][name] = named if isinstance(named, list) else [named]
+    settings = resolve(cfg)
+    for name, named in settings["made_for"].items():
+        kinds = settings["made_for"][name] = named if isinstance(named, list) else [named]
         if unknown := [kind for kind in kinds if kind not in KINDS]:
             raise HarnessError(f"made_for.{name}: {unknown[0]!r} is not one of {', '.join(KINDS)}")
-    if given["runs"] is None:
-        runs, left_out = read_runs(Path(given["results"]))
+    if settings["runs"] is None:
+        runs, left_out = read_runs(Path(settings["results"]))
         if not runs:
             reasons = "; ".join(f"{run.run} {run.reason}" for run in left_out[:5])
             raise HarnessError(
-                f"results={given['results']!r} holds no finished run{': ' * bool(reasons)}{reasons}"
+                f"results={settings['results']!r} holds no finished run"
+                f"{': ' * bool(reasons)}{reasons}"
             )
     else:
-        folders = given["runs"] if isinstance(given["runs"], list) else [given["runs"]]
+        folders = settings["runs"] if isinstance(settings["runs"], list) else [settings["runs"]]
         runs = [FinishedRun.read(Path(str(folder)), "runs") for folder in folders]
-    systems = systems_of(runs, given["base"], given["made_for"], given["tuned_on"])
-    comparison = compared(systems, given["distinct"])
-    page = write_page(comparison, Path(given["to"]))
+    systems = systems_of(runs, settings["base"], settings["made_for"], settings["tuned_on"])
+    comparison = compared(systems, settings["distinct"])
+    page = write_page(comparison, Path(settings["to"]))
     words: dict[str, int] = {}
     for cell in comparison.cells:
         words[cell.word] = words.get(cell.word, 0) + 1

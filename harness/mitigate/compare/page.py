@@ -200,8 +200,8 @@ def _row(cell: Cell, comparison: Compared) -> dict[str, Any]:
 
 def _parts(text: str) -> tuple[str, str, str]:
     """What of a table's cell stands before the gate's word, the word, and what stands after it."""
-    before, mark, rest = text.partition(" **")
-    word, _, after = rest.partition("**")
+    before, mark, remainder = text.partition(" **")
+    word, _, after = remainder.partition("**")
     return (before, word, after) if mark else (text, "", "")
 
 

@@ -86,12 +86,12 @@ def systems_of(
     left_out = []
     for run in runs:
         card = card_of(run)
-        made = card is not None and card.get("base_weights") == weights_of(
+        is_derived = card is not None and card.get("base_weights") == weights_of(
             first.info.identity["model"]
         )
         if run.model == first.model and not run.info.identity["mitigation"]:
             row = plain
-        elif run.model == first.model or made:
+        elif run.model == first.model or is_derived:
             key = fingerprint({"model": run.model, "under": run.info.identity["mitigation"]})
             row = rows.setdefault(key, _row(run, card))
         else:

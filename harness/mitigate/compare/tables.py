@@ -101,16 +101,18 @@ def change(cell: Cell) -> str:
     """A difference with its interval, of logarithms as a ratio."""
     if cell.difference is None:
         return number(None)
-    shown = f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+z.3f}"
+    amount = (
+        f"\u00d7{exp(cell.difference):.3f}" if cell.column.ratio else f"{cell.difference:+z.3f}"
+    )
     if cell.interval is None:
         same = cell.difference == 0 and cell.worse.clusters > 1  # no spread, and so no bound
-        told = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
-        return f"{shown} ({told})"
+        remark = f"the same in each of {cell.worse.clusters:,}" if same else "interval not known"
+        return f"{amount} ({remark})"
     if cell.column.ratio:
         low, high = (f"{exp(end):.3f}" for end in cell.interval)
     else:
         low, high = (f"{end:+z.3f}" for end in cell.interval)
-    return f"{shown} ({low} to {high})"
+    return f"{amount} ({low} to {high})"
 
 
 def _tph(tph: Tph) -> str:
@@ -149,15 +151,15 @@ def _of_sides(sides: Sequence[Sides]) -> Table:
     """What each mitigation moved that it was not made for."""
     rows = []
     for side in sides:
-        got = side.with_word(SAFER, BETTER)
-        lost = side.with_word(WORSE)
+        better = side.with_word(SAFER, BETTER)
+        worse = side.with_word(WORSE)
         rows.append(
             [
                 side.row,
                 ", ".join(side.made_for),
                 _decimals(side.entanglement, 2),
-                _named(got),
-                _named(lost),
+                _named(better),
+                _named(worse),
                 str(len(side.with_word(NOT_WORSE))),
                 str(len(side.with_word(UNKNOWN))),
             ]
@@ -177,9 +179,9 @@ def _of_bests(comparison: Compared) -> Table:
     for best in comparison.bests:
         drawn = best.shrunk
         if drawn is None:
-            shown = ""
+            amount = ""
         else:
-            shown = f"\u00d7{exp(drawn):.3f}" if best.column.ratio else f"{drawn:+z.3f}"
+            amount = f"\u00d7{exp(drawn):.3f}" if best.column.ratio else f"{drawn:+z.3f}"
         rows.append(
             [
                 f"{ARROWS[best.column.better.value]} {best.column.title}",
@@ -187,7 +189,7 @@ def _of_bests(comparison: Compared) -> Table:
                 change(best.chosen),
                 f"{change(best.again)}, {best.again.worse.pairs:,} pairs",
                 change(best.whole),
-                shown,
+                amount,
             ]
         )
     words = [

@@ -71,14 +71,14 @@ def sides_of(system: System, cells: Sequence[Cell]) -> Sides:
         system: with what it is made for.
         cells: of its row.
     """
-    others = [cell for cell in cells if cell.column.kind not in system.made_for]
+    untargeted = [cell for cell in cells if cell.column.kind not in system.made_for]
     known = [
         (cell.difference / cell.column.margin, cell.worse.stderr / cell.column.margin)
-        for cell in others
+        for cell in untargeted
         if cell.difference is not None and cell.worse.stderr is not None
     ]
     moved = entanglement([change for change, _ in known], [error for _, error in known])
-    return Sides(system.name, system.made_for, others, moved if isfinite(moved) else None)
+    return Sides(system.name, system.made_for, untargeted, moved if isfinite(moved) else None)
 
 
 def tph_of(row: str, pairs: Sequence[Pair]) -> Tph:
@@ -143,7 +143,7 @@ def _both(sides: Sequence[Floats], of_samples: Callable[[Floats], Floats]) -> tu
     return before, after
 
 
-def _lacks(sides: tuple[Floats, Floats], what: str) -> str:
+def _lacks(sides: tuple[Floats, Floats], subject: str) -> str:
     """Why there is no mean under the mitigation; nothing where it has what the model as it is has.
 
     A text that a filter of tokens makes impossible has no loss: a mean of the others would flatter
@@ -152,8 +152,8 @@ def _lacks(sides: tuple[Floats, Floats], what: str) -> str:
     known = ~np.isnan(sides[0])
     lost = int(np.isnan(sides[1][known]).sum())
     if not known.any():
-        return f"none of {len(known)} {what} a value"
-    return f"{lost} of {known.sum()} {what} no value" if lost else ""
+        return f"none of {len(known)} {subject} a value"
+    return f"{lost} of {known.sum()} {subject} no value" if lost else ""
 
 
 def _shared(sides: tuple[Floats, Floats]) -> tuple[Floats, Floats]:

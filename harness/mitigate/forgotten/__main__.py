@@ -41,17 +41,19 @@ def _work(cfg: DictConfig) -> int:
     from harness.mitigate.forgotten.reading import beside
     from harness.store import FinishedRun, read_runs
 
-    given = resolve(cfg)
-    if given["target"] == given["reference"]:
-        raise HarnessError(f"target= and reference= are both {given['target']!r}; name two models")
-    if given["runs"] is None:
-        runs, _ = read_runs(Path(given["results"]))
+    settings = resolve(cfg)
+    if settings["target"] == settings["reference"]:
+        raise HarnessError(
+            f"target= and reference= are both {settings['target']!r}; name two models"
+        )
+    if settings["runs"] is None:
+        runs, _ = read_runs(Path(settings["results"]))
     else:
-        folders = given["runs"] if isinstance(given["runs"], list) else [given["runs"]]
+        folders = settings["runs"] if isinstance(settings["runs"], list) else [settings["runs"]]
         runs = [FinishedRun.read(Path(str(folder)), "runs") for folder in folders]
-    pairs = beside(runs, given["target"], given["reference"])
-    curves = {name: given[name] for name in ("scalability", "sustainability")}
-    where = write_page(pairs, curves, runs, Path(given["to"]))
+    pairs = beside(runs, settings["target"], settings["reference"])
+    curves = {name: settings[name] for name in ("scalability", "sustainability")}
+    where = write_page(pairs, curves, runs, Path(settings["to"]))
     for row in rows_of(pairs):
         if row["word"]:
             print(f"{row['task']}, {row['model']}, {row['name']}: {row['word']}")

@@ -170,5 +170,5 @@ def _hazards(runs: Sequence[FinishedRun]) -> Iterator[list[str]]:
             continue
         low, high = (row[end] - CHANCE for end in ("low", "high"))
         inside = "at chance" if low <= 0 <= high else "above" if low > 0 else "below"
-        shown = f"{number(low)} to {number(high)}, {inside}" if hazardous else "a guard"
-        yield [run.info.model, name, number(row["estimate"]), shown]
+        reading = f"{number(low)} to {number(high)}, {inside}" if hazardous else "a guard"
+        yield [run.info.model, name, number(row["estimate"]), reading]

@@ -68,8 +68,8 @@ class Asked:
     def chosen(self, where: Mapping[str, str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which samples have these metadata."""
         taken = np.ones(len(self._columns["sample_id"]), np.bool_)
-        for name, wanted in where.items():
-            taken &= np.array([str(v).lower() == wanted for v in self._columns[name]], np.bool_)
+        for name, value in where.items():
+            taken &= np.array([str(v).lower() == value for v in self._columns[name]], np.bool_)
         return taken
 
     def values(self, metric: str, where: Mapping[str, str]) -> Floats:

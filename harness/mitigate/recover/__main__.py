@@ -56,18 +56,18 @@ def _work(cfg: DictConfig) -> int:
     from harness.mitigate.recover.measuring import recoveries
     from harness.mitigate.recover.written import print_recoveries, write_recoveries
 
-    given = resolve(cfg)
-    attacks = attacks_of(given["attacks"])
+    settings = resolve(cfg)
+    attacks = attacks_of(settings["attacks"])
     for name in ("relearned", "shots"):
-        if given[name] < 1:
-            raise HarnessError(f"{name}={given[name]} must be at least 1")
+        if settings[name] < 1:
+            raise HarnessError(f"{name}={settings[name]} must be at least 1")
     cache = Path(cfg.cache) if cfg.cache else cache_folder() / "recovered"
     case = Case(
-        cfg.target, cfg.unlearned, tuple(given["under"]), cfg.task, cfg.data,
-        read_rows(cfg.data), given["relearned"], given["shots"], given["course"], cfg.seed,
-        [*given["options"], f"results={quoted(cfg.results)}"], _config_dirs(), cache,
+        cfg.target, cfg.unlearned, tuple(settings["under"]), cfg.task, cfg.data,
+        read_rows(cfg.data), settings["relearned"], settings["shots"], settings["course"], cfg.seed,
+        [*settings["options"], f"results={quoted(cfg.results)}"], _config_dirs(), cache,
     )  # fmt: skip
-    rows = recoveries(case, attacks, cfg.metric, given["where"])
+    rows = recoveries(case, attacks, cfg.metric, settings["where"])
     page = write_recoveries(rows, case, cfg.metric, Path(cfg.to))
     print_recoveries(rows)
     print(f"\nrecover: {page}; recover.csv beside it")

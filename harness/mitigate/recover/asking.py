@@ -67,9 +67,9 @@ class Case:
         options: dict[str, object] = {}
         name = attack.name
         if attack.name == "many_shot":
-            shown = drawn(self.rows, RETAIN, self.shots, self.seed)
-            file = self._written("shots", _asked_and_answered(shown))
-            name, options = "in_context", {"k": len(shown), "data": str(file)}
+            examples = drawn(self.rows, RETAIN, self.shots, self.seed)
+            file = self._written("shots", _asked_and_answered(examples))
+            name, options = "in_context", {"k": len(examples), "data": str(file)}
         return self._run(self.unlearned, self._mitigated(name, options), self.data)
 
     def relearned(self, attack: Attack) -> list[Row]:
@@ -91,10 +91,10 @@ class Case:
     def _mitigated(self, name: str = "", options: Mapping[str, object] | None = None) -> list[str]:
         """Options of a run under the mitigations, an attack's own behind them."""
         names = [*self.under, name] if name else list(self.under)
-        given = [option for option in (options or {}).items() if name]
+        attack_options = [option for option in (options or {}).items() if name]
         group = f"mitigations.{name}" if len(names) > 1 else "mitigation"
         chosen = [f"mitigation=[{','.join(names)}]"] if names else []
-        return [*chosen, *(f"{group}.{key}={_as_option(value)}" for key, value in given)]
+        return [*chosen, *(f"{group}.{key}={_as_option(value)}" for key, value in attack_options)]
 
     def _run(self, model: str, options: Sequence[str], data: str) -> FinishedRun:
         asked = [f"task={self.task}", f"model={quoted(model)}", *options, *self.options]

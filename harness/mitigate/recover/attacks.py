@@ -26,7 +26,7 @@ class Attack:
     name: str
     acts_on: str
     """`weights`: a checkpoint of its own; `prompt`: the same one, asked otherwise."""
-    what: str
+    words: str
 
 
 ATTACKS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.command import make
 from harness.mitigate.asked import Asked
-from harness.mitigate.making import made
+from harness.mitigate.making import fit_and_write
 from harness.mitigations.fitting.method import Method
 from harness.models.hf.model import HuggingFaceModel
 from harness.regression.mutate.checkpoint import damaged
@@ -33,7 +33,7 @@ def relearned(model: str, data: Path, course: Mapping[str, Any], seed: int, cach
         }
     )
     out = cache / f"relearned-{key}"
-    made(Asked(method, {}, HuggingFaceModel(str(base)), [data], (), None, seed), out)
+    fit_and_write(Asked(method, {}, HuggingFaceModel(str(base)), [data], (), None, seed), out)
     return out
 
 

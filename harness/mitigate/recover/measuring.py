@@ -109,10 +109,10 @@ def _asked(runs: Sequence[_Known], relearned: Collection[str]) -> list[str]:
     """
     shared = set.intersection(*(set(run.values) for run in runs))
     prompts = runs[0].prompts
-    left = sorted(s for s in shared if not any(q in prompts[s] for q in relearned))
-    if not left:
+    samples = sorted(s for s in shared if not any(q in prompts[s] for q in relearned))
+    if not samples:
         raise HarnessError("no question is left that was not relearned; lower relearned=")
-    return left
+    return samples
 
 
 def _scores(run: FinishedRun, metric: str, where: Mapping[str, object]) -> _Known:

@@ -68,7 +68,7 @@ def as_markdown(rows: Sequence[Recovered], case: Case, metric: str) -> str:
         "|---|---|--:|--:|--:|---|--:|--:|--:|",
         *(f"| {' | '.join(map(safe, cells(row)))} |" for row in rows),
         "",
-        *(f"- {row.attack.name}: {row.attack.what}" for row in rows),
+        *(f"- {row.attack.name}: {row.attack.words}" for row in rows),
     ]
     return "\n".join(lines) + "\n"
 

@@ -143,18 +143,18 @@ class _Worked(Around):
             for key, answer in first.items()
             if answer.text is not None and answer.finish_reason != "filtered"
         }
-        others = self.agents.steps.answers(desk, prompts, texts)
+        rewritten = self.agents.steps.answers(desk, prompts, texts)
         yield [
-            self._given(answer, others.get(key, answer), desk.made.get(key, []))
+            self._answer(answer, rewritten.get(key, answer), desk.calls.get(key, []))
             for key, answer in first.items()
         ]
 
-    def _given(
-        self, first: Generation, other: Generation, made: Sequence[Generation]
+    def _answer(
+        self, first: Generation, other: Generation, calls: Sequence[Generation]
     ) -> Generation:
         """What is answered, with the calls that it took."""
         if other.error is not None and other is not first:
             reason = f"a call of an agent failed: {other.error}"
             other = Generation.failed(first.sample_id, first.index, reason)
-        given = replace(other, sample_id=first.sample_id, index=first.index)
-        return noting(given, [first, *made], {"rewritten": float(other is not first)})
+        answer = replace(other, sample_id=first.sample_id, index=first.index)
+        return noting(answer, [first, *calls], {"rewritten": float(other is not first)})

@@ -35,11 +35,11 @@ class Critique:
         self, desk: Desk, prompts: Mapping[Key, Prompt], first: Mapping[Key, Generation]
     ) -> dict[Key, Generation]:
         """What is answered instead of each first answer; one that was kept is that object."""
-        shown = {key: about(prompts[key], answer) for key, answer in first.items()}
+        texts = {key: about(prompts[key], answer) for key, answer in first.items()}
         names = {key: answer_name(prompts[key]) for key in first}
         critiques = desk.judge(
             "critique",
-            {key: CRITIQUE.format(what=shown[key], answer=names[key]) for key in first},
+            {key: CRITIQUE.format(what=texts[key], answer=names[key]) for key in first},
         )
         criticised = {
             key: critique.text or ""
@@ -49,7 +49,7 @@ class Critique:
         rewrites = desk.write(
             "rewrite",
             {
-                key: REWRITE.format(what=shown[key], answer=names[key], critique=critique.strip())
+                key: REWRITE.format(what=texts[key], answer=names[key], critique=critique.strip())
                 for key, critique in criticised.items()
             },
         )

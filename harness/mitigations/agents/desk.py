@@ -23,7 +23,7 @@ class Desk:
     """Tells the calls of one mitigation from those of another, and so their noise."""
     helper_tokens: int
     """Of what is written about an answer, at the most."""
-    made: dict[Key, list[Generation]] = field(default_factory=dict)
+    calls: dict[Key, list[Generation]] = field(default_factory=dict)
     """All that was asked for each answer."""
 
     def write(self, stage: str, prompts: Mapping[Key, str]) -> dict[Key, Generation]:
@@ -58,7 +58,7 @@ class Desk:
             for answer in part:
                 key = keys[answer.sample_id]
                 answers[key] = answer
-                self.made.setdefault(key, []).append(answer)
+                self.calls.setdefault(key, []).append(answer)
         if lacking := prompts.keys() - answers.keys():
             raise HarnessError(f"the model gave no answer for {len(lacking)} calls of agents")
         return answers

@@ -69,7 +69,7 @@ class Filter:
     ) -> dict[Key, Generation]:
         """What is answered instead of each first answer; one that was kept is that object."""
         named = {key: self._named(prompts[key], answer) for key, answer in first.items()}
-        given = {
+        fields = {
             key: {
                 "what": about(prompts[key], answer),
                 "answer": answer_name(prompts[key]),
@@ -78,13 +78,13 @@ class Filter:
             for key, answer in first.items()
             if named[key]
         }
-        audits = desk.judge("audit", {k: AUDIT.format(**words) for k, words in given.items()})
+        audits = desk.judge("audit", {k: AUDIT.format(**words) for k, words in fields.items()})
         touched = {
             key: first[key]
             for key, audit in audits.items()
             if audit.error is None and not NO.match(audit.text or "")
         }
-        cleaned = self._cleaned(desk, prompts, given, touched)
+        cleaned = self._cleaned(desk, prompts, fields, touched)
         return {
             key: audits[key]
             if key in audits and audits[key].error is not None
@@ -102,7 +102,7 @@ class Filter:
         self,
         desk: Desk,
         prompts: Mapping[Key, Prompt],
-        given: Mapping[Key, Mapping[str, str]],
+        fields: Mapping[Key, Mapping[str, str]],
         touched: Mapping[Key, Generation],
     ) -> dict[Key, Generation]:
         """What is answered instead of an answer that touches a subject."""
@@ -110,18 +110,18 @@ class Filter:
         for number in range(1, self.variants + 1):
             count = {"number": number, "variants": self.variants}
             written = desk.write(
-                f"erase-{number}", {key: ERASE.format(**given[key], **count) for key in touched}
+                f"erase-{number}", {key: ERASE.format(**fields[key], **count) for key in touched}
             )
             usable = {
                 key: version
                 for key, version in written.items()
                 if version.text and version.text.strip()
             }
-            shown = {
-                key: {**given[key], "what": about(prompts[key], usable[key])} for key in usable
+            rating_fields = {
+                key: {**fields[key], "what": about(prompts[key], usable[key])} for key in usable
             }
             ratings = desk.judge(
-                f"rate-{number}", {key: RATE.format(**shown[key]) for key in usable}
+                f"rate-{number}", {key: RATE.format(**rating_fields[key]) for key in usable}
             )
             for key, version in usable.items():
                 versions[key].append((rating_in(ratings[key].text or ""), version))
@@ -135,7 +135,7 @@ class Filter:
             if rated and sum(rating for rating, _ in rated) / len(rated) >= self.least
         }
         composed = desk.write("compose", {
-            key: COMPOSE.format(**given[key], versions=_listed([version for _, version in rated]))
+            key: COMPOSE.format(**fields[key], versions=_listed([version for _, version in rated]))
             for key, rated in chosen.items()
         })  # fmt: skip
         return {

@@ -18,16 +18,17 @@ def calls(most: int) -> Metric:
 
 
 def noting(
-    answer: Generation, made: Iterable[Generation], counts: Mapping[str, float]
+    answer: Generation, generations: Iterable[Generation], counts: Mapping[str, float]
 ) -> Generation:
     """The answer with what it took and what became of it.
 
     Args:
         answer: as it is given.
-        made: all that was asked for it; one that a mitigation further in made notes its own calls.
+        generations: all that was asked for it; one that a mitigation further in made notes its own
+            calls.
         counts: what else is noted.
     """
-    spent = [_spent(calls) for calls in made]
+    spent = [_spent(calls) for calls in generations]
     total = {CALLS: sum(calls for calls, _ in spent), TOKENS: sum(tokens for _, tokens in spent)}
     before = answer.noted or {}  # what was replaced further in stays replaced
     highest = {name: max(count, before.get(name, count)) for name, count in counts.items()}

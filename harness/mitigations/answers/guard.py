@@ -165,17 +165,17 @@ class _Guarded(Around):
                 keys = [asked[answer.sample_id, answer.index] for answer in answers]
                 for key, answer in zip(keys, answers, strict=True):
                     waiting[key].drawn.append(replace(answer, sample_id=key[0]))
-                given = list(self._given([waiting[key] for key in keys], generation, last))
-                for answer in given:
+                released = list(self._released([waiting[key] for key in keys], generation, last))
+                for answer in released:
                     del waiting[answer.sample_id, answer.index]
-                if given:
-                    yield given
+                if released:
+                    yield released
 
     def _key(self, key: tuple[str, int], draw: int, tag: str) -> tuple[str, int]:
         """Under which noise is drawn: the sample's own, and another for each further draw."""
         return (f"{key[0]}\x1e{tag}-{draw}" if draw else key[0]), key[1]
 
-    def _given(
+    def _released(
         self, drawn: Sequence[_Drawn], generation: GenerationConfig, last: bool
     ) -> Iterator[Generation]:
         """Those of the answers that are given now."""

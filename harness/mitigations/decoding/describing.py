@@ -17,10 +17,10 @@ def described(request: Request, description: str) -> Request:
     """The request with the description before it: as text, or as a system message."""
     if isinstance(request.prompt, str):
         return replace(request, prompt=f"{description}\n{request.prompt}")
-    first, *rest = request.prompt
+    first, *messages = request.prompt
     if first.role == "system":
         system = Message("system", f"{first.content}\n\n{description}")
-        return replace(request, prompt=(system, *rest))
+        return replace(request, prompt=(system, *messages))
     return replace(request, prompt=(Message("system", description), *request.prompt))
 
 

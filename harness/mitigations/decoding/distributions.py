@@ -61,10 +61,12 @@ def capped(probabilities: torch.Tensor, caps: torch.Tensor) -> torch.Tensor:
         new = torch.minimum(probabilities * scale, caps)
         below = probabilities * scale < caps
         free = (probabilities * below).sum(-1, keepdim=True)
-        rest = 1 - (caps * ~below).sum(-1, keepdim=True)
-        wanted = torch.where((free > 0) & (rest > 0), rest / free.clamp(min=1e-30), scale)
-        wanted = torch.maximum(wanted, scale)
-        if torch.allclose(wanted, scale, rtol=1e-6, atol=0):
+        remaining = 1 - (caps * ~below).sum(-1, keepdim=True)
+        next_scale = torch.where(
+            (free > 0) & (remaining > 0), remaining / free.clamp(min=1e-30), scale
+        )
+        next_scale = torch.maximum(next_scale, scale)
+        if torch.allclose(next_scale, scale, rtol=1e-6, atol=0):
             break
-        scale = wanted
+        scale = next_scale
     return new / new.sum(-1, keepdim=True)

@@ -98,11 +98,11 @@ class Experts:
         """
         if not self.alpha:
             return weights
-        given = {}
+        of_role = {}
         for role, name in self.names.items():
             expert = self._served.setdefault(name, auxiliary_model(name))
-            given[role] = np.array(_weighed(expert, text, tokens))
-        difference = given.get("expert", weights) - given.get("anti_expert", weights)
+            of_role[role] = np.array(_weighed(expert, text, tokens))
+        difference = of_role.get("expert", weights) - of_role.get("anti_expert", weights)
         order = np.argsort(-weights, kind="stable")
         before = np.exp(weights[order]).cumsum() - np.exp(weights[order])
         moved = weights + self.alpha * difference
@@ -121,8 +121,8 @@ class Experts:
         if not beside:
             return logits
         mask = likely(logits, self.top_p, self.top_k)
-        given = dict(zip(self.names, beside, strict=True))
-        expert, anti_expert = given.get("expert"), given.get("anti_expert")
+        of_role = dict(zip(self.names, beside, strict=True))
+        expert, anti_expert = of_role.get("expert"), of_role.get("anti_expert")
         if expert and anti_expert and expert.head and expert.head is anti_expert.head:
             # One product with the head that they share, for it is linear.
             difference = expert.head(expert.outputs - anti_expert.outputs).float()

@@ -123,9 +123,9 @@ class GeDi:
             device=logits.device,
         )[:, None]
         wanted, unwanted = (
-            (given.totals[:, None] + given.logits().log_softmax(-1)) / lengths
-            for given in beside
-            if given.totals is not None
+            (auxiliary.totals[:, None] + auxiliary.logits().log_softmax(-1)) / lengths
+            for auxiliary in beside
+            if auxiliary.totals is not None
         )
         posterior = torch.nn.functional.logsigmoid(self.scale * (wanted - unwanted) + self.bias)
         weighed = logits.log_softmax(-1) + self.weight * posterior

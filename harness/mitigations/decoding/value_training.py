@@ -95,11 +95,11 @@ def _read(base: Base, fit: Fit) -> Chosen:
             last = base.network.base_model(
                 input_ids=batch.tokens, attention_mask=batch.mask, use_cache=False
             ).last_hidden_state
-            wanted = batch.learned[:, 1:]
-            states.append(last[:, :-1][wanted].half().cpu())
-            tokens.append(batch.tokens[:, 1:][wanted].cpu())
-            of = torch.tensor(numbers)[:, None].expand(-1, wanted.shape[1])
-            owners.append(of[wanted.cpu()])
+            mask = batch.learned[:, 1:]
+            states.append(last[:, :-1][mask].half().cpu())
+            tokens.append(batch.tokens[:, 1:][mask].cpu())
+            of = torch.tensor(numbers)[:, None].expand(-1, mask.shape[1])
+            owners.append(of[mask.cpu()])
             if number % 20 == 0 or number == len(batches):
                 fit.log(f"read {number} of {len(batches)} batches of texts")
     texts = torch.cat(owners)

@@ -40,17 +40,17 @@ def mean_states(base: Base, rows: Sequence[Row], fit: Fit, only_text: bool = Fal
             states = base.network.base_model(
                 input_ids=batch.tokens, attention_mask=batch.mask, use_cache=False
             ).last_hidden_state.float()
-            wanted = batch.mask.bool()
+            mask = batch.mask.bool()
             if only_text:
-                wanted = torch.zeros_like(batch.learned)
-                wanted[:, :-1] = batch.learned[:, 1:]
-            weights = wanted.float()[..., None]
+                mask = torch.zeros_like(batch.learned)
+                mask[:, :-1] = batch.learned[:, 1:]
+            weights = mask.float()[..., None]
             sums = (states * weights).sum(1) / weights.sum(1).clamp(min=1)
             means[numbers] = sums.double().cpu().numpy()
             done += len(numbers)
             if number == 1 or number % 20 == 0 or number == len(batches):
-                left = (time.monotonic() - started) / number * (len(batches) - number) / 60
-                fit.log(f"read {done} of {len(rows)} texts; about {left:.1f} min left")
+                minutes = (time.monotonic() - started) / number * (len(batches) - number) / 60
+                fit.log(f"read {done} of {len(rows)} texts; about {minutes:.1f} min left")
             if fit.forecast:
                 break
     return means

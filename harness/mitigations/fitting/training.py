@@ -64,15 +64,15 @@ class Course:
 
     def batches(self, examples: int, seed: int) -> Iterator[list[int]]:
         """Numbers of examples for each step, in an order that seed and epoch decide."""
-        left = self.steps(examples)
+        remaining = self.steps(examples)
         epoch = 0
-        while left > 0:
+        while remaining > 0:
             order = list(range(examples))
             random.Random(f"{seed} {epoch}").shuffle(order)
             for first in range(0, examples, self.batch):
-                if left > 0:
+                if remaining > 0:
                     yield order[first : first + self.batch]
-                left -= 1
+                remaining -= 1
             epoch += 1
 
 
@@ -121,8 +121,8 @@ class Training:
             elif (step + 1) % max(1, steps // LINES) == 0 or step + 1 == steps:
                 recent = self.losses[-max(1, steps // LINES) :]
                 mean = sum(recent) / len(recent)
-                left = (now - started) / (step + 1 - begun) * (steps - step - 1) / 60
-                self.fit.log(f"step {step + 1} of {steps}, loss {mean:.4f}, {left:.1f} min left")
+                minutes = (now - started) / (step + 1 - begun) * (steps - step - 1) / 60
+                self.fit.log(f"step {step + 1} of {steps}, loss {mean:.4f}, {minutes:.1f} min left")
             if now - saved > SAVE_SECONDS:
                 self.save(step + 1)
                 saved = time.monotonic()

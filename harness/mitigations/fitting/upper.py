@@ -135,16 +135,16 @@ class Upper:
         seen = (group[:, None] == group) & (at[:, None] >= at)
         seen &= (owner[:, None] == owner) | (owner == -1)
         hidden = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)
-        made = (torch.tensor(tokens), at, hidden, torch.tensor(places), torch.tensor(learned))
-        return Pack(parts, *(tensor.to(self.base.network.device) for tensor in made))
+        tensors = (torch.tensor(tokens), at, hidden, torch.tensor(places), torch.tensor(learned))
+        return Pack(parts, *(tensor.to(self.base.network.device) for tensor in tensors))
 
     @torch.no_grad()
     def _below(self, pack: Pack) -> Tensor:
         """States before the first trained layer, shape (tokens, width)."""
-        given: list[Tensor] = []
+        states: list[Tensor] = []
 
         def hook(module: object, inputs: tuple[Tensor, ...]) -> None:
-            given.append(inputs[0])
+            states.append(inputs[0])
             raise _Reached
 
         handle = self._trained[0].register_forward_pre_hook(hook)
@@ -154,7 +154,7 @@ class Upper:
             pass
         finally:
             handle.remove()
-        return given[0][0].float()
+        return states[0][0].float()
 
     def _logits(self, pack: Pack) -> Tensor:
         """Logits that the learned tokens are chosen from, shape (tokens, vocabulary)."""
@@ -164,10 +164,10 @@ class Upper:
             logits: Tensor = self.base.network.get_output_embeddings()(last[pack.places])
         return logits.float()
 
-    def _run(self, pack: Pack, **given: Tensor) -> Any:
+    def _run(self, pack: Pack, **inputs: Tensor) -> Any:
         return self.base.network.base_model(
             attention_mask=pack.seen[None, None], position_ids=pack.positions[None],
-            use_cache=False, **given,
+            use_cache=False, **inputs,
         )  # fmt: skip
 
     @contextmanager
@@ -189,8 +189,8 @@ class Upper:
     def _check(self, pack: Pack) -> None:
         """Hold the first pack's logits against the model's."""
         numbers = [part.row for part in pack.parts if part.row is not None]
-        wanted = learned_logits(self.base, self.base.batch([self.rows[n] for n in numbers]))
-        far = float((self._logits(pack) - wanted).abs().max())
+        expected = learned_logits(self.base, self.base.batch([self.rows[n] for n in numbers]))
+        far = float((self._logits(pack) - expected).abs().max())
         if far > SAME:
             raise HarnessError(
                 f"method.layers={len(self._trained)}: these layers of model={self.base.name!r} by "

@@ -37,14 +37,19 @@ class InContext:
     @property
     def identity(self) -> Mapping[str, str]:
         """How many, and a fingerprint of what they say."""
-        shown = {"requests": [*self._chosen(chat=True)], "texts": [*self._chosen(chat=False)]}
-        return {"mitigation": "in_context", "k": str(self.k), "data": fingerprint(shown)}
+        demonstrations = {
+            "requests": [*self._chosen(chat=True)],
+            "texts": [*self._chosen(chat=False)],
+        }
+        return {"mitigation": "in_context", "k": str(self.k), "data": fingerprint(demonstrations)}
 
     def apply(self, request: Request) -> Request:
         """The request with demonstrations in front of it."""
         if isinstance(request.prompt, str):
-            shown = [f"{text} {rest}" for text, rest in self._needed(chat=False)]
-            return replace(request, prompt="\n\n".join([*shown, request.prompt]))
+            demonstrations = [
+                f"{text} {continuation}" for text, continuation in self._needed(chat=False)
+            ]
+            return replace(request, prompt="\n\n".join([*demonstrations, request.prompt]))
         turns = [
             message
             for asked, answer in self._needed(chat=True)
@@ -62,10 +67,10 @@ class InContext:
         """
         chosen = self._chosen(chat=chat)
         if len(chosen) < self.k:
-            what = "request and answer" if chat else "text and continuation"
+            fields = "request and answer" if chat else "text and continuation"
             raise HarnessError(
                 f"mitigation.k={self.k}: {self.data!r} has {len(chosen)} demonstrations with "
-                f"{what}, which this task needs"
+                f"{fields}, which this task needs"
             )
         return chosen
 

@@ -35,10 +35,10 @@ class SystemPrompt:
             raise HarnessError("mitigation.text is empty; say how the model is to behave")
         if isinstance(request.prompt, str):
             return replace(request, prompt=f"{self.text}\n\n{request.prompt}")
-        first, *rest = request.prompt
+        first, *messages = request.prompt
         if first.role == "system":
             return replace(
-                request, prompt=(self._message(f"{self.text}\n\n{first.content}"), *rest)
+                request, prompt=(self._message(f"{self.text}\n\n{first.content}"), *messages)
             )
         return replace(request, prompt=(self._message(self.text), *request.prompt))
 

@@ -26,7 +26,7 @@ def chosen(
     autoencoder: SparseAutoencoder,
     layer: int,
     contrast: Contrast,
-    wanted: Sequence[int] | int,
+    features: Sequence[int] | int,
 ) -> dict[str, torch.Tensor]:
     """Features, and how strong each is on average where toxic texts have it.
 
@@ -35,14 +35,16 @@ def chosen(
         autoencoder: of the layer.
         layer: of the states.
         contrast: texts of both kinds.
-        wanted: numbers of features, or how many: those whose mean over toxic texts is most above
+        features: their numbers, or how many: those whose mean over toxic texts is most above
             that over others, in standard deviations of the texts' means.
     """
     residual = Residual(model)
     toxic, clean = (
         _codes(residual, autoencoder, texts, layer) for texts in (contrast.toxic, contrast.clean)
     )
-    numbers = torch.tensor(wanted) if not isinstance(wanted, int) else _above(toxic, clean, wanted)
+    numbers = (
+        torch.tensor(features) if not isinstance(features, int) else _above(toxic, clean, features)
+    )
     strong = [codes[:, numbers] for codes in toxic]
     together = torch.cat(strong)
     counts = (together > 0).sum(0).clamp(min=1)

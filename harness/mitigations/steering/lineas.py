@@ -78,13 +78,13 @@ class Maps:
     @torch.no_grad()
     def shrink(self, lasso: float, group: float) -> None:
         """The proximal step of the sparse group lasso: towards the map that changes nothing."""
-        for numbers, rest in ((self.scales, 1.0), (self.shifts, 0.0)):
+        for numbers, neutral in ((self.scales, 1.0), (self.shifts, 0.0)):
             for moved in numbers.values():
-                away = moved - rest
+                away = moved - neutral
                 away = away.sign() * (away.abs() - lasso).clamp(min=0)
                 norm = away.norm()
                 keep = (1 - group * math.sqrt(len(away)) / norm).clamp(min=0) if norm > 0 else 0.0
-                moved.copy_(rest + keep * away)
+                moved.copy_(neutral + keep * away)
 
 
 def distance(
@@ -149,9 +149,9 @@ def fit(
         optimizer.step()
         maps.shrink(rate * settings.lasso, rate * settings.group)
         if step in (0, settings.steps // 2):
-            left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
+            seconds = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
             logger.warning("transport: step %d of %d, loss %.4g, %.0f s left",
-                           step + 1, settings.steps, loss.item(), left)  # fmt: skip
+                           step + 1, settings.steps, loss.item(), seconds)  # fmt: skip
     return _stored(maps, layers)
 
 

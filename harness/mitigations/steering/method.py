@@ -86,8 +86,8 @@ class TrainsAutoencoder:
         from harness.mitigations.steering.sparse_autoencoder import CONFIG, WEIGHTS
         from harness.mitigations.steering.training import Training, states_of, train
 
-        wanted = None if self.layer is None else [self.layer]
-        (layer,) = checked_layers(fit.model, wanted)
+        layers = None if self.layer is None else [self.layer]
+        (layer,) = checked_layers(fit.model, layers)
         texts = [text.prompt + text.text for text in fit.texts]
         fit.log(
             f"states after layer {layer} of {len(texts)} texts and {self.continuations} times as "

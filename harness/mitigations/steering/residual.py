@@ -123,16 +123,19 @@ class Residual:
         """
         for start in range(0, len(texts), BATCH):
             ids, mask = self.tokens(texts[start : start + BATCH])
-            given: dict[int, torch.Tensor] = {}
+            states_by_layer: dict[int, torch.Tensor] = {}
             with torch.inference_mode():
-                self.run(ids, mask, {layer: _keep(given, layer) for layer in layers})
+                self.run(ids, mask, {layer: _keep(states_by_layer, layer) for layer in layers})
             for row, present in enumerate(mask):
-                yield {layer: given[layer][row, 1:][present[1:]].float().cpu() for layer in layers}
+                yield {
+                    layer: states_by_layer[layer][row, 1:][present[1:]].float().cpu()
+                    for layer in layers
+                }
 
 
-def _keep(given: dict[int, torch.Tensor], layer: int) -> Change:
+def _keep(states_by_layer: dict[int, torch.Tensor], layer: int) -> Change:
     def keep(states: torch.Tensor) -> torch.Tensor:
-        given[layer] = states
+        states_by_layer[layer] = states
         return states
 
     return keep

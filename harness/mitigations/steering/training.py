@@ -117,10 +117,10 @@ def train(
         optimizer.step()
         net.normalise()
         if step in (20, settings.steps // 2):
-            left = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
+            seconds = (time.monotonic() - began) / (step + 1) * (settings.steps - step - 1)
             log(
                 f"sparse autoencoder: step {step + 1} of {settings.steps}, loss {loss.item():.4f}, "
-                f"{left:.0f} s left"
+                f"{seconds:.0f} s left"
             )
     autoencoder = net.finished(states.mean(0), scale)
     codes = autoencoder.encode(held_out)
@@ -164,20 +164,20 @@ class _Net:
         least = coded.detach().flatten().topk(self._active * len(states)).values[-1]
         codes = coded * (coded >= least)
         self._remember(float(least), codes)
-        rest = states - (codes @ self.w_dec + self.b_dec)
-        loss: torch.Tensor = rest.square().sum(-1).mean()
+        residual = states - (codes @ self.w_dec + self.b_dec)
+        loss: torch.Tensor = residual.square().sum(-1).mean()
         dead = self.quiet >= DEAD
         if bool(dead.any()):
-            loss = loss + AUXILIARY * self._of_the_dead(coded[:, dead], dead, rest.detach())
+            loss = loss + AUXILIARY * self._of_the_dead(coded[:, dead], dead, residual.detach())
         return loss
 
     def _of_the_dead(
-        self, coded: torch.Tensor, dead: torch.Tensor, rest: torch.Tensor
+        self, coded: torch.Tensor, dead: torch.Tensor, residual: torch.Tensor
     ) -> torch.Tensor:
         strongest = coded.topk(min(2 * self._active, coded.shape[1]), dim=1)
         codes = torch.zeros_like(coded).scatter(1, strongest.indices, strongest.values)
-        left: torch.Tensor = (rest - codes @ self.w_dec[dead]).square().sum(-1).mean()
-        return left
+        loss: torch.Tensor = (residual - codes @ self.w_dec[dead]).square().sum(-1).mean()
+        return loss
 
     @torch.no_grad()
     def _remember(self, least: float, codes: torch.Tensor) -> None:

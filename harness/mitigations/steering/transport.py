@@ -48,7 +48,7 @@ class Transport:
         self.seed = seed
         self.fit = dict(fit or {})
         self.file = file
-        self._wanted = layers
+        self._layers = layers
 
     @cached_property
     def layers(self) -> Sequence[int]:
@@ -101,9 +101,9 @@ class Transport:
         if self.file is None:
             maps = dict(self._fitted())
         else:
-            given = fitted.read(Path(self.file), ())
-            layers = [_number(name.partition(".")[2], self.file) for name in sorted(given)]
-            chosen = checked_layers(self.model, layers if self._wanted is None else self._wanted)
+            tensors = fitted.read(Path(self.file), ())
+            layers = [_number(name.partition(".")[2], self.file) for name in sorted(tensors)]
+            chosen = checked_layers(self.model, layers if self._layers is None else self._layers)
             names = [f"{kind}.{layer}" for layer in chosen for kind in ("scale", "shift")]
             maps = {name: fitted.read(Path(self.file), names)[name] for name in names}
             for name, tensor in maps.items():
@@ -123,7 +123,7 @@ class Transport:
 
         contrast = Contrast.read(self.texts, self.n, self.seed)
         every = range(layers_in(self.model))
-        layers = checked_layers(self.model, every if self._wanted is None else self._wanted)
+        layers = checked_layers(self.model, every if self._layers is None else self._layers)
         settings = self._settings()
         model: Any = self.model
         key = key_of(model, texts=contrast.digest, layers=list(layers), settings=settings,

@@ -46,13 +46,13 @@ def generic(before: Tensor, reinforced: Tensor, strength: float) -> Tensor:
     return before - strength * relu(reinforced - before)
 
 
-def distance(states: Tensor, wanted: Tensor, counted: Tensor) -> Tensor:
+def distance(states: Tensor, target: Tensor, counted: Tensor) -> Tensor:
     """Sum over the counted tokens of the mean squared difference of their states.
 
     Args:
         states: shape (rows, tokens, width).
-        wanted: what they should be; of the same shape, or one state of shape (width,).
+        target: what they should be; of the same shape, or one state of shape (width,).
         counted: which tokens count, shape (rows, tokens).
     """
-    squares = (states - wanted).square().mean(-1)
+    squares = (states - target).square().mean(-1)
     return torch.where(counted, squares, 0.0).sum()

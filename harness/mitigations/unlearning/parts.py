@@ -79,7 +79,7 @@ class Forgetting:
 
         def loss(numbers: Sequence[int]) -> Iterator[Tensor]:
             yield from forget(numbers)
-            yield from self._kept(numbers)
+            yield from self._retain_losses(numbers)
 
         training = self.tuned.train(self.tuning, self.fit, len(self.forget), loss)
         if not self.fit.forecast:
@@ -116,7 +116,7 @@ class Forgetting:
                 known[part] = sequence_log_probabilities(self.base, rows).cpu()
         return known
 
-    def _kept(self, numbers: Sequence[int]) -> Iterator[Tensor]:
+    def _retain_losses(self, numbers: Sequence[int]) -> Iterator[Tensor]:
         """The loss on texts to retain, in parts."""
         from harness.mitigations.fitting.losses import text_loss
 

@@ -152,10 +152,10 @@ def states_at(base: Base, tokens: Tensor, mask: Tensor, layer: int) -> Tensor:
     from harness.mitigations.fitting.losses import halves
     from harness.models.hf.hooks import layers_of
 
-    given: list[Tensor] = []
+    states: list[Tensor] = []
 
     def hook(module: object, inputs: object, output: Any) -> None:
-        given.append(output[0] if isinstance(output, tuple) else output)
+        states.append(output[0] if isinstance(output, tuple) else output)
         raise _Reached
 
     handle = layers_of(base.network, base.name)[layer].register_forward_hook(hook)
@@ -166,4 +166,4 @@ def states_at(base: Base, tokens: Tensor, mask: Tensor, layer: int) -> Tensor:
         pass
     finally:
         handle.remove()
-    return given[0].float()
+    return states[0].float()

@@ -70,8 +70,8 @@ class WhosHarryPotter:
             for part in forgetting.parts(numbers):
                 batch = forgetting.base.batch([forgetting.forget[n] for n in part])
                 logits = learned_logits(forgetting.base, batch)
-                wanted = torch.cat([labels[n] for n in part]).to(logits.device)
-                yield torch.nn.functional.cross_entropy(logits, wanted, reduction="sum") / count
+                targets = torch.cat([labels[n] for n in part]).to(logits.device)
+                yield torch.nn.functional.cross_entropy(logits, targets, reduction="sum") / count
 
         return {"labels_that_differ_from_the_text": changed, **forgetting.train(loss)}
 
@@ -84,15 +84,15 @@ class WhosHarryPotter:
 
         reinforced = fit.state / "reinforced"
         reinforced.mkdir(exist_ok=True)
-        mine = replace(fit, state=reinforced)
-        strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), mine)
+        reinforcing = replace(fit, state=reinforced)
+        strong = Forgetting("whos_harry_potter", self.tuning, Retained("none", 1.0), reinforcing)
         strong.tuned.remember()
         base, rows = strong.base, strong.forget
 
         def loss(numbers: Sequence[int]) -> Iterator[Tensor]:
             return text_loss(base, [rows[n] for n in numbers])
 
-        training = strong.tuned.train(self.tuning, mine, len(rows), loss)
+        training = strong.tuned.train(self.tuning, reinforcing, len(rows), loss)
         if not fit.forecast:
             training.save(len(training.losses))
         labels: list[Tensor] = [torch.zeros(0)] * len(rows)
@@ -102,10 +102,12 @@ class WhosHarryPotter:
                 batch = base.batch([rows[n] for n in part])
                 with strong.tuned.untuned():
                     before = learned_logits(base, batch)
-                made = generic(before, learned_logits(base, batch), self.strength).argmax(-1).cpu()
+                generic_tokens = (
+                    generic(before, learned_logits(base, batch), self.strength).argmax(-1).cpu()
+                )
                 tokens = batch.tokens[:, 1:][batch.learned[:, 1:]].cpu()
-                same += int((made == tokens).sum())
+                same += int((generic_tokens == tokens).sum())
                 each = batch.learned[:, 1:].sum(1).tolist()
-                for number, its in zip(part, torch.split(made, each), strict=True):
-                    labels[number] = its
+                for number, label in zip(part, torch.split(generic_tokens, each), strict=True):
+                    labels[number] = label
         return labels, round(1 - same / sum(map(len, labels)), 3)

@@ -108,9 +108,9 @@ def pair_losses(
     for part in _parts(numbers, chosen, rejected):
         both = [*(chosen[n] for n in part), *(rejected[n] for n in part)]
         now = sequence_log_probabilities(base, both).chunk(2)
-        was = before[part].to(now[0].device).unbind(1)
-        loss = dpo((now[0], now[1]), (was[0], was[1]), beta).sum() / len(numbers)
-        yield loss, (now[0] - now[1] - was[0] + was[1]).detach()
+        reference = before[part].to(now[0].device).unbind(1)
+        loss = dpo((now[0], now[1]), (reference[0], reference[1]), beta).sum() / len(numbers)
+        yield loss, (now[0] - now[1] - reference[0] + reference[1]).detach()
 
 
 def _parts(

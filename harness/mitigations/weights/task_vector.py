@@ -82,6 +82,6 @@ def negate(tuned: Tuned, strength: float) -> None:
             return
         now = dict(tuned.base.network.named_parameters())
         with tuned.untuned() as base:
-            was = dict(base.network.named_parameters())
+            untuned = dict(base.network.named_parameters())
         for name, parameter in now.items():
-            parameter.copy_(was[name] - strength * (parameter - was[name]))
+            parameter.copy_(untuned[name] - strength * (parameter - untuned[name]))

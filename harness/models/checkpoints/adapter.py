@@ -67,10 +67,10 @@ def _refuse_kind(config: Mapping[str, Any], name: str) -> None:
         )
     by_token = [f"{key}={config[key]}" for key in BY_TOKEN if config.get(key)]
     if kind in SOFT or by_token:
-        what = f"{kind} with {', '.join(by_token)}" if by_token else kind
+        method = f"{kind} with {', '.join(by_token)}" if by_token else kind
         raise HarnessError(
-            f"model={name!r} is an adapter of peft's {what}, which cannot be merged into weights; "
-            "LoRA, DoRA, IA3 and others that change weights can"
+            f"model={name!r} is an adapter of peft's {method}, which cannot be merged into "
+            "weights; LoRA, DoRA, IA3 and others that change weights can"
         )
     if task not in TASKS:
         raise HarnessError(
@@ -105,9 +105,9 @@ def check_adapter(folder: Path, name: str, is_local: bool) -> None:
         return
     file = folder / WEIGHTS
     if not file.is_file():
-        others = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
+        files = ", ".join(sorted(path.name for path in folder.glob("adapter_model*"))) or "none"
         raise HarnessError(
-            f"model={name!r} is an adapter without {WEIGHTS} (there: {others}); save it with "
+            f"model={name!r} is an adapter without {WEIGHTS} (there: {files}); save it with "
             "save_pretrained, for other weight files can run code when they are read"
         )
     check_whole(file, f"model={name!r}")
@@ -149,12 +149,13 @@ def check_base(folder: Path, name: str, base: str, weights: str) -> None:
         lines = (folder / CARDS).read_text("utf-8").splitlines()
     except OSError:
         return
-    said = next((of[1] for of in map(_parted, lines) if of[0] == "base_weights"), '""')
+    base_weights = next((of[1] for of in map(_parted, lines) if of[0] == "base_weights"), '""')
     try:
-        made_on = str(json.loads(said))
+        made_on = str(json.loads(base_weights))
     except ValueError as error:
         raise HarnessError(
-            f"model={name!r} has a {CARDS} whose base_weights={said} cannot be read; copy it anew"
+            f"model={name!r} has a {CARDS} whose base_weights={base_weights} cannot be read; "
+            "copy it anew"
         ) from error
     if made_on and made_on != weights:
         raise HarnessError(

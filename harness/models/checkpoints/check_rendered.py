@@ -39,13 +39,13 @@ def _without_thinking(content: str) -> str:
     return (content if parted.text is None else parted.text).strip()
 
 
-def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
+def check_rendered(turns: Sequence[Turn], text: str, subject: str) -> None:
     """Refuse a prompt that does not hold every message.
 
     Args:
         turns: that were put into a template.
         text: that came of it.
-        what: rendered it, for the message: `the chat template of model='x'`.
+        subject: what rendered it, for the message: `the chat template of model='x'`.
 
     Raises:
         Unrenderable: a message was left out, or changed.
@@ -57,7 +57,7 @@ def check_rendered(turns: Sequence[Turn], text: str, what: str) -> None:
     content = " ".join(turn["content"].split())
     quoted = content if len(content) <= SHOWN else f"{content[:SHOWN]}\u2026"
     raise Unrenderable(
-        f"{what} leaves out or changes what was asked: the {turn['role']} message {quoted!r} is "
+        f"{subject} leaves out or changes what was asked: the {turn['role']} message {quoted!r} is "
         "not in the prompt that it renders; give a template that has it, or ask "
         "without that message"
     )
@@ -97,20 +97,20 @@ def opened_by(turns: Sequence[Turn], text: str) -> str | None:
     return opened_in(written_after(turns, text) + begun)
 
 
-def check_open_thought(opened: str | None, weighed: bool, what: str) -> None:
+def check_open_thought(opened: str | None, weighed: bool, subject: str) -> None:
     """Refuse to weigh choices, or to go on with an answer, inside of a thought.
 
     Args:
         opened: the start mark of thinking that the prompt leaves open.
         weighed: whether an answer is begun, or its choices are weighed.
-        what: rendered it, for the message.
+        subject: what rendered it, for the message.
 
     Raises:
         HarnessError: what is asked for would be a thought.
     """
     if opened and weighed:
         raise HarnessError(
-            f"{what} opens thinking with {opened} where the answer is begun or weighed, so that "
+            f"{subject} opens thinking with {opened} where the answer is begun or weighed, so that "
             "what is asked for would be a thought; give a template that does not (where there is "
             "backend.chat_template: with it), or choose a protocol in which answers are written"
         )

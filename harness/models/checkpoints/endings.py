@@ -122,8 +122,8 @@ def _look(folder: Path, name: str, template: str | None, trust_remote_code: bool
         ) from error
     if template:
         tokenizer.chat_template = template
-    own = {tokenizer.eos_token_id} - {None}
-    declared = declared_ends(folder) | own
+    tokenizer_ends = {tokenizer.eos_token_id} - {None}
+    declared = declared_ends(folder) | tokenizer_ends
     added = appended(tokenizer, declared, True) or appended(tokenizer, declared, False)
     after = after_answer(tokenizer)
     turn = end_of_turn(tokenizer, after, declared)

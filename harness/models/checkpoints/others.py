@@ -85,8 +85,8 @@ def check_numbers(model: Any, where: str) -> None:
         if tensor.is_floating_point() and not bool(tensor.isfinite().all())
     ]
     if broken:
-        rest = f" and {len(broken) - 4} more" if len(broken) > 4 else ""
+        unlisted = f" and {len(broken) - 4} more" if len(broken) > 4 else ""
         raise HarnessError(
             f"{where} holds weights that are not numbers (NaN or infinite): "
-            f"{', '.join(broken[:4])}{rest}; copy or train it anew"
+            f"{', '.join(broken[:4])}{unlisted}; copy or train it anew"
         )

@@ -64,22 +64,24 @@ def check_quantised(
             f"backend.quantize={quantize!r} is not one of {', '.join(SCHEMES)}; leave it out for "
             "the weights as they are"
         )
-    made = quantisation(config)
-    if made and quantize:
+    declared = quantisation(config)
+    if declared and quantize:
         raise HarnessError(
-            f"backend.quantize={quantize}: model={name!r} is quantised already ({_method(made)}); "
-            "leave it out, or give the model that it was made of"
+            f"backend.quantize={quantize}: model={name!r} is quantised already ({_method(declared)}"
+            "); leave it out, or give the model that it was made of"
         )
-    if not made and not quantize:
+    if not declared and not quantize:
         return
-    method = _method(made) if made else "bitsandbytes"
+    method = _method(declared) if declared else "bitsandbytes"
     if missing := [package for package in NEEDED[loader].get(method, ()) if not _is_here(package)]:
         install = OURS if method in ON_A_CPU else " ".join(missing)
-        what = (
-            f"model={name!r} is quantised by {method}" if made else f"backend.quantize={quantize}"
+        subject = (
+            f"model={name!r} is quantised by {method}"
+            if declared
+            else f"backend.quantize={quantize}"
         )
         raise HarnessError(
-            f"{what}, which needs {' and '.join(missing)}: pip install {install}, or give the "
+            f"{subject}, which needs {' and '.join(missing)}: pip install {install}, or give the "
             "model before it was quantised"
         )
 
@@ -88,54 +90,54 @@ def scheme(config: Mapping[str, Any], quantize: str | None) -> str | None:
     """By which scheme weights are rounded, for an identity; None: by none."""
     if quantize:
         return f"bitsandbytes {quantize}"
-    if (made := quantisation(config)) is None:
+    if (declared := quantisation(config)) is None:
         return None
-    return " ".join([_method(made), *_settings(made)])
+    return " ".join([_method(declared), *_settings(declared)])
 
 
 def notes_on_quantised(config: Mapping[str, Any], quantize: str | None, name: str) -> list[str]:
     """What a reader must know of quantised weights: what moves their numbers."""
-    made = quantisation(config) or {}
+    declared = quantisation(config) or {}
     notes = []
-    if quantize == "int8" or made.get("load_in_8bit"):
+    if quantize == "int8" or declared.get("load_in_8bit"):
         notes.append(
             f"{name} runs in LLM.int8(): which columns of its states keep 16 bits is decided over "
             "all that is computed together, so that what stands beside a request moves its "
             "numbers; backend.check_numerics=true measures by how much."
         )
-    if any(_rounds_states(group) for group in _groups(made)):
+    if any(_rounds_states(group) for group in _groups(declared)):
         notes.append(
             f"{name} rounds its states to 8 bits or fewer, which makes a step of what is a last "
             "digit elsewhere, so that what stands beside a request can move its numbers; "
             "backend.check_numerics=true measures by how much."
         )
-    if made.get("kv_cache_scheme"):
+    if declared.get("kv_cache_scheme"):
         notes.append(
             f"{name} names a scheme for its keys and values, which are held in its dtype here."
         )
     return notes
 
 
-def _method(made: Mapping[str, Any]) -> str:
+def _method(declared: Mapping[str, Any]) -> str:
     """The method's name; bitsandbytes once wrote none."""
-    return str(made.get("quant_method") or "bitsandbytes")
+    return str(declared.get("quant_method") or "bitsandbytes")
 
 
-def _settings(made: Mapping[str, Any]) -> list[str]:
+def _settings(declared: Mapping[str, Any]) -> list[str]:
     """What tells schemes of one method apart."""
-    if made.get("load_in_8bit"):
+    if declared.get("load_in_8bit"):
         return ["int8"]
-    if made.get("load_in_4bit"):
-        double = ["twice"] if made.get("bnb_4bit_use_double_quant") else []
-        return [str(made.get("bnb_4bit_quant_type", "fp4")), *double]
-    groups = [_bits(group) for group in _groups(made)]
-    bits = [f"{made['bits']}-bit"] if made.get("bits") else []
-    return [*bits, *filter(None, [made.get("format"), *sorted(set(groups))])]
+    if declared.get("load_in_4bit"):
+        double = ["twice"] if declared.get("bnb_4bit_use_double_quant") else []
+        return [str(declared.get("bnb_4bit_quant_type", "fp4")), *double]
+    groups = [_bits(group) for group in _groups(declared)]
+    bits = [f"{declared['bits']}-bit"] if declared.get("bits") else []
+    return [*bits, *filter(None, [declared.get("format"), *sorted(set(groups))])]
 
 
-def _groups(made: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def _groups(declared: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Groups of layers, as compressed-tensors has them."""
-    groups = made.get("config_groups")
+    groups = declared.get("config_groups")
     return [g for g in groups.values() if isinstance(g, Mapping)] if groups else []
 
 

@@ -18,12 +18,12 @@ def fix_day(tokenizer: Any, today: date) -> None:
         tokenizer.chat_template = with_fixed_day(template, today)
 
 
-def check_marks_stay(tokenizer: Any, what: str) -> None:
+def check_marks_stay(tokenizer: Any, subject: str) -> None:
     """Refuse a model whose marks of thinking are left out of texts, for they are special tokens.
 
     Args:
         tokenizer: by which the library decodes, without special tokens.
-        what: decodes, for the message: `lm-eval's hf`.
+        subject: what decodes, for the message: `lm-eval's hf`.
 
     Raises:
         HarnessError: they are.
@@ -31,24 +31,24 @@ def check_marks_stay(tokenizer: Any, what: str) -> None:
     added = getattr(tokenizer, "added_tokens_decoder", {}).values()
     if marks := tokens_of_marks(str(token) for token in added if token.special):
         raise HarnessError(
-            f"{what} leaves special tokens out of answers, and this model's marks of thinking are "
-            f"such ({', '.join(sorted(marks))}), so that a thought would be scored as the answer; "
-            "use backend=hf or backend=vllm"
+            f"{subject} leaves special tokens out of answers, and this model's marks of thinking "
+            f"are such ({', '.join(sorted(marks))}), so that a thought would be scored as the "
+            "answer; use backend=hf or backend=vllm"
         )
 
 
-def opened_thought(request: Request, turns: Sequence[Turn], text: str, what: str) -> str | None:
+def opened_thought(request: Request, turns: Sequence[Turn], text: str, subject: str) -> str | None:
     """The start mark of thinking that a rendered prompt leaves open.
 
     Args:
         request: that was rendered.
         turns: of it.
         text: that came of it.
-        what: rendered it, for the message.
+        subject: what rendered it, for the message.
 
     Raises:
         HarnessError: an answer is begun or weighed inside of it.
     """
     opened = opened_by(turns, text)
-    check_open_thought(opened, bool(request.choices) or turns[-1]["role"] == "assistant", what)
+    check_open_thought(opened, bool(request.choices) or turns[-1]["role"] == "assistant", subject)
     return opened

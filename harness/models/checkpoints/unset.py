@@ -23,7 +23,7 @@ GENERATED = re.compile(r"\{%-?\s*(?:end)?generation\s*-?%\}")
 
 
 @lru_cache(maxsize=16)
-def written_unset(template: str, told: frozenset[str] = frozenset()) -> list[str]:
+def written_unset(template: str, variables: frozenset[str] = frozenset()) -> list[str]:
     """Variables that a template writes as they are, that it does not ask for, and nothing sets.
 
     >>> written_unset("Today is {{ today }}. {{ bos_token }}", frozenset({"bos_token"}))
@@ -33,14 +33,14 @@ def written_unset(template: str, told: frozenset[str] = frozenset()) -> list[str
 
     Args:
         template: its text; one that cannot be read writes nothing here.
-        told: further variables that it is told.
+        variables: further ones that it is given.
     """
     environment = ImmutableSandboxedEnvironment(extensions=["jinja2.ext.loopcontrols"])
     try:
         tree = environment.parse(GENERATED.sub("", template))
     except TemplateError:  # said where it is rendered
         return []
-    unset = find_undeclared_variables(tree) - OF_TRANSFORMERS - told - set(_asked_for(tree))
+    unset = find_undeclared_variables(tree) - OF_TRANSFORMERS - variables - set(_asked_for(tree))
     parts = (part for output in tree.find_all(nodes.Output) for part in output.nodes)
     written = (name for part in parts for name in _names(part))
     return [name for name in dict.fromkeys(written) if name in unset]

@@ -215,11 +215,11 @@ def check_loaded(model: Any, auto: Any, name: str, args: Mapping[str, Any]) -> N
     if any(args.get(key) for key in REMADE) or getattr(model.config, "quantization_config", None):
         return
     options = ("revision", "trust_remote_code", "subfolder")
-    given = {key: args[key] for key in options if key in args}
+    arguments = {key: args[key] for key in options if key in args}
     pretrained = args["pretrained"]
     with unlogged():
         bare, report = auto.from_pretrained(
-            pretrained, device_map="meta", **{**REPORTED, "use_safetensors": None}, **given
+            pretrained, device_map="meta", **{**REPORTED, "use_safetensors": None}, **arguments
         )
     refuse_other_weights(report, Path(pretrained), f"model={name!r}", type(bare).__name__)
 
@@ -279,8 +279,8 @@ def _masks(names: Collection[str], folder: Path) -> set[str]:
 
 def _advice(missing: list[str], leftover: list[str]) -> str:
     for name in leftover:
-        prefix, _, rest = name.partition(".")
-        if rest in missing:
+        prefix, _, suffix = name.partition(".")
+        if suffix in missing:
             return f"its names begin with {prefix!r}: save the model itself, not its wrapper"
     if any("lora_" in name or ".base_layer." in name for name in leftover):
         return "merge the adapter in it with peft's merge_and_unload() and save it again"
@@ -288,8 +288,8 @@ def _advice(missing: list[str], leftover: list[str]) -> str:
 
 
 def _names(names: list[str]) -> str:
-    rest = len(names) - SHOWN
-    return ", ".join(names[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")
+    unlisted = len(names) - SHOWN
+    return ", ".join(names[:SHOWN]) + (f" and {unlisted} more" if unlisted > 0 else "")
 
 
 def _first_line(error: Exception) -> str:

@@ -143,5 +143,5 @@ def _cut(text: str, pattern: str) -> list[str]:
 def _letters() -> Sequence[str]:
     """The letter that stands for each byte: printable ones for themselves (Radford et al. 2019)."""
     plain = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    others = iter(range(0x100, 0x200))
-    return [chr(byte) if byte in plain else chr(next(others)) for byte in range(256)]
+    spare_codes = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in plain else chr(next(spare_codes)) for byte in range(256)]

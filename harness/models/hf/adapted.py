@@ -52,13 +52,15 @@ def read_adapter(folder: Path, name: str) -> Adapter:
     from peft.mapping import PEFT_TYPE_TO_CONFIG_MAPPING
     from safetensors.torch import load_file
 
-    told = json.loads((folder / CONFIG).read_text("utf-8"))
-    kind = PEFT_TYPE_TO_CONFIG_MAPPING.get(told["peft_type"])
+    settings = json.loads((folder / CONFIG).read_text("utf-8"))
+    kind = PEFT_TYPE_TO_CONFIG_MAPPING.get(settings["peft_type"])
     update = f"which peft {peft.__version__} does not know; install a newer one"
     if kind is None:
-        raise HarnessError(f"model={name!r} is an adapter of kind {told['peft_type']!r}, {update}")
+        raise HarnessError(
+            f"model={name!r} is an adapter of kind {settings['peft_type']!r}, {update}"
+        )
     known = {of.name for of in fields(kind)}
-    unknown = [f"{key}={value!r}" for key, value in told.items() if key not in known and value]
+    unknown = [f"{key}={value!r}" for key, value in settings.items() if key not in known and value]
     if unknown:
         raise HarnessError(
             f"model={name!r} is an adapter with {', '.join(unknown[:SHOWN])} ({CONFIG}), {update}"
@@ -140,7 +142,7 @@ def _merged_exactly(adapted: Any, adapter: Adapter) -> Any:
     Raises:
         HarnessError: peft cannot merge it, or something else comes of it.
     """
-    what = f"model={adapter.name!r} is an adapter that peft cannot merge into weights"
+    subject = f"model={adapter.name!r} is an adapter that peft cannot merge into weights"
     before = _logits(adapted)
     try:
         _part(adapted)
@@ -148,12 +150,12 @@ def _merged_exactly(adapted: Any, adapter: Adapter) -> Any:
             within = adapted.merge_and_unload(safe_merge=True)
     except Exception as error:
         raise HarnessError(
-            f"{what} ({_reason(error)}); give a checkpoint that it is merged into"
+            f"{subject} ({_reason(error)}); give a checkpoint that it is merged into"
         ) from error
     moved = float((before - _logits(within)).square().mean().sqrt() / before.std())
     if not moved <= NOISE.get(within.dtype, 1e-3):  # what is no number is no agreement
         raise HarnessError(
-            f"{what}: logits then differ by {moved:.3g} standard deviations from those with the "
+            f"{subject}: logits then differ by {moved:.3g} standard deviations from those with the "
             "adapter beside its base; give a checkpoint that it is merged into"
         )
     return within

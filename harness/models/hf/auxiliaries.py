@@ -185,8 +185,8 @@ def lanes_of(loaded: LoadedModel, rows: Sequence[Row]) -> list[Lane]:
 def share_of(loaded: LoadedModel) -> float:
     """Part of the tokens that a model may hold which are its own rows', its auxiliaries beside."""
     token_bytes = loaded.token_bytes or 1
-    others = [auxiliary.loaded.token_bytes or token_bytes for auxiliary in loaded.auxiliaries]
-    return token_bytes / (token_bytes + sum(others))
+    bytes_beside = [auxiliary.loaded.token_bytes or token_bytes for auxiliary in loaded.auxiliaries]
+    return token_bytes / (token_bytes + sum(bytes_beside))
 
 
 def beside_of(lane: Lane, auxiliary: Auxiliary, outputs: torch.Tensor) -> Beside:
@@ -222,7 +222,7 @@ def weighed_beside(
     Returns:
         For each choice one of each auxiliary, its outputs of shape (tokens, vocabulary).
     """
-    given: list[list[Beside]] = [[] for _ in weighed]
+    beside: list[list[Beside]] = [[] for _ in weighed]
     for number, auxiliary in enumerate(loaded.auxiliaries):
         prompts = [weighing.beside[number] for weighing, _ in weighed]
         rows = [p + choice[:-1] for p, (_, choice) in zip(prompts, weighed, strict=True)]
@@ -235,8 +235,8 @@ def weighed_beside(
                 chosen = torch.tensor(weighed[place][1], device=steps.device)
                 weights = steps.gather(1, chosen[:, None])[:, 0]
                 totals = starts[place] + weights.cumsum(0) - weights  # of what stands before
-            given[place].append(_beside(auxiliary, outputs, totals))
-    return given
+            beside[place].append(_beside(auxiliary, outputs, totals))
+    return beside
 
 
 def _outputs(
@@ -282,14 +282,14 @@ def _give_states(loaded: LoadedModel, name: str) -> None:
     head = loaded.model.get_output_embeddings()
     tokens = torch.arange(min(8, loaded.vocabulary), device=loaded.device)[None]
     before = loaded.model(tokens).logits
-    given: list[torch.Tensor] = []
-    watching = head.register_forward_pre_hook(lambda module, inputs: given.append(inputs[0]))
+    head_inputs: list[torch.Tensor] = []
+    watching = head.register_forward_pre_hook(lambda module, inputs: head_inputs.append(inputs[0]))
     loaded.model.set_output_embeddings(WithStates(head))
     after = loaded.model(tokens).logits
     watching.remove()
-    if after.shape[-1] == loaded.vocabulary + given[0].shape[-1]:
+    if after.shape[-1] == loaded.vocabulary + head_inputs[0].shape[-1]:
         logits, states = after[..., : loaded.vocabulary], after[..., loaded.vocabulary :]
-        if torch.equal(logits, before) and torch.equal(states, given[0]):
+        if torch.equal(logits, before) and torch.equal(states, head_inputs[0]):
             return
     raise HarnessError(
         f"model={name!r} ({type(loaded.model).__name__}) changes what its head gives, so that a "

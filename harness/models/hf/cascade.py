@@ -83,7 +83,7 @@ class Prefill:
         self, lengths: Sequence[int], parents: Sequence[Segment | None], device: torch.device
     ) -> None:
         self.window: int | None = None
-        self.kept: list[KeyValues] = []
+        self.layers: list[KeyValues] = []
         self._chains = [parent.chain() if parent else [] for parent in parents]
         self._lengths = lengths
         histories = any(segment.private for chain in self._chains for segment in chain)
@@ -99,8 +99,8 @@ class Prefill:
         self._place: Everywhere | None = None
         if min(lengths) < self._longest:
             first = sizes.cumsum(0) - sizes
-            there = steps < sizes[:, None]
-            self._index = Everywhere((first[:, None] + steps) * there)
+            filled_steps = steps < sizes[:, None]
+            self._index = Everywhere((first[:, None] + steps) * filled_steps)
             filled = torch.arange(self._longest) < torch.tensor(lengths)[:, None]
             self._place = Everywhere(filled.flatten().nonzero()[:, 0].to(device))
         self._causal = Everywhere(steps[:, None] >= steps)
@@ -110,7 +110,7 @@ class Prefill:
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Own tokens causally, segments wholly."""
-        self.kept.append((keys, values))
+        self.layers.append((keys, values))
         if self._is_apart:
             return self._by_row(layer, query, keys, values)
         rows = [self._padded(x) for x in (query, keys, values)]

@@ -31,12 +31,12 @@ def after(
     """
     if whole[: len(context)] == context and len(whole) > len(context):
         return whole[len(context) :]
-    wanted = decode(context) + choice
+    text = decode(context) + choice
     for anchor in ANCHORS:
         before, both = ids(anchor), ids(anchor + choice)
-        rest = both[len(before) :]
-        if rest and both[: len(before)] == before and decode([*context, *rest]) == wanted:
-            return rest
+        tokens = both[len(before) :]
+        if tokens and both[: len(before)] == before and decode([*context, *tokens]) == text:
+            return tokens
     return []
 
 

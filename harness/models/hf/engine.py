@@ -46,17 +46,17 @@ def _answers(
     broken: set[tuple[str, int]] = set()
     if ours or ours_weighed:
         loaded.use_cascade(True)
-    for some in chain(write(loaded, ours, generation), weigh(loaded, ours_weighed)):
+    for answers in chain(write(loaded, ours, generation), weigh(loaded, ours_weighed)):
         # A row that is no number takes those beside it with it: all are asked again, apart.
-        lost = [g for g in some if (g.error or "").startswith(NO_NUMBERS)]
+        lost = [g for g in answers if (g.error or "").startswith(NO_NUMBERS)]
         broken |= {(g.sample_id, g.index) for g in lost}
-        yield [g for g in some if g not in lost] if lost else some
-    left = [r for r in rows if not _fits(loaded, r) or (r.sample_id, r.index) in broken]
+        yield [g for g in answers if g not in lost] if lost else answers
+    remaining = [r for r in rows if not _fits(loaded, r) or (r.sample_id, r.index) in broken]
     names = {sample_id for sample_id, _ in broken}
     weighed = [w for w in weighings if not _fits(loaded, w) or w.request.sample_id in names]
-    if left or weighed:
+    if remaining or weighed:
         loaded.use_cascade(False)
-    yield from plain.write(loaded, left, generation)
+    yield from plain.write(loaded, remaining, generation)
     yield from plain.weigh(loaded, weighed)
 
 

@@ -49,8 +49,8 @@ class Beside:
 
     def logits(self) -> torch.Tensor:
         """Its logits, float32."""
-        made = self.outputs if self.head is None else self.head(self.outputs)
-        return made.float()
+        logits = self.outputs if self.head is None else self.head(self.outputs)
+        return logits.float()
 
 
 @runtime_checkable
@@ -187,8 +187,8 @@ class Hooks:
         changed, rows = logits.to(torch.float32, copy=True), contexts()
         for mitigation in changing:
             auxiliaries = [auxiliary for auxiliary in beside if auxiliary.of is mitigation]
-            given: dict[str, Any] = {"beside": auxiliaries} if auxiliaries else {}
-            change = partial(mitigation.change_logits, contexts=rows, **given)
+            options: dict[str, Any] = {"beside": auxiliaries} if auxiliaries else {}
+            change = partial(mitigation.change_logits, contexts=rows, **options)
             changed = same_shape(mitigation, "change_logits", changed, change)
         return changed
 
@@ -204,12 +204,12 @@ def _check_layers(mitigation: object, count: int | None, name: str) -> None:
         count: of the model's layers; None: that is known only once it is loaded.
         name: what the user called the model.
     """
-    wanted = list(trait(mitigation, "layers"))
-    if wanted and all(layer >= 0 and (count is None or layer < count) for layer in wanted):
+    layers = list(trait(mitigation, "layers"))
+    if layers and all(layer >= 0 and (count is None or layer < count) for layer in layers):
         return
     most = "" if count is None else f", from 0 to {count - 1} in model={name!r}"
     raise HarnessError(
-        f"{named(mitigation)} has layers={wanted}: name those after which it changes states{most}"
+        f"{named(mitigation)} has layers={layers}: name those after which it changes states{most}"
     )
 
 
@@ -230,10 +230,10 @@ def _edit(model: Any, mitigation: ChangesWeights, name: str) -> None:
     for key, weight in edited.items():
         old = weights.get(key)
         if old is None or old.shape != weight.shape:
-            there = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
+            fault_words = "has no such weight" if old is None else f"has {tuple(old.shape)} there"
             raise HarnessError(
                 f"{named(mitigation)} gives a weight {key!r} of shape {tuple(weight.shape)}; "
-                f"model={name!r} {there}"
+                f"model={name!r} {fault_words}"
             )
         refuse_rounded(old, key, mitigation, name)
         old.data.copy_(weight)
@@ -269,9 +269,9 @@ def _steer(
 ) -> None:
     """Let a mitigation change what a layer gives."""
 
-    def steered(given: torch.Tensor) -> torch.Tensor:
-        flat = given.reshape(-1, given.shape[-1]).clone()  # a hook may write into it
-        return change(flat).to(given.dtype).reshape(given.shape)
+    def steered(states: torch.Tensor) -> torch.Tensor:
+        flat = states.reshape(-1, states.shape[-1]).clone()  # a hook may write into it
+        return change(flat).to(states.dtype).reshape(states.shape)
 
     def hook(module: torch.nn.Module, inputs: Any, output: Any) -> Any:
         if isinstance(output, tuple):

@@ -99,7 +99,7 @@ class Lane:
         self._in_work: list[float] = []
         self._seen: list[tuple[float, ...]] = []
         self._entering: list[_Entering] = []
-        self._kept: list[KeyValues] = []
+        self._layers: list[KeyValues] = []
         self._outputs = torch.empty(0)
 
     @property
@@ -110,7 +110,7 @@ class Lane:
     def unread(self, prompt: Tokens) -> int:
         """Tokens that are run when the prompt is begun with next."""
         beginning = self._beginnings[prompt]
-        return len(beginning.leaf.own) if beginning.outputs is None else 0
+        return len(beginning.leaf.own_tokens) if beginning.outputs is None else 0
 
     def continued(self, prompt: Tokens) -> int:
         """Tokens of an earlier turn that are laid beside the prompt when it is run next."""
@@ -170,13 +170,13 @@ class Lane:
         if staying:
             rows = [self._entering[number] for number in staying]
             histories = [row.history for row in rows]
-            self._slots.add(self._kept, [row.held for row in rows], histories)
+            self._slots.add(self._layers, [row.held for row in rows], histories)
             self._parents += [row.parent for row in rows]
             self._ends += [row.length for row in rows]
             self._seen += [row.seen for row in rows]
             self._in_work += [self.totals[number] for number in staying]
             self._slots.under(self._parents)
-        self._kept, self._entering = [], []
+        self._layers, self._entering = [], []
 
     def step(self, tokens: Sequence[int]) -> torch.Tensor:
         """Run one more token of every row in work.
@@ -206,15 +206,15 @@ class Lane:
         """Run prompts; gives which of the forward's tokens are those of unrepeated ones."""
         if self._weighed is not None:
             self._weigh(list(new), self._weighed)
-        outputs, self._kept = self.loaded.prefill([b.leaf for b in new], [1] * len(new))
+        outputs, self._layers = self.loaded.prefill([b.leaf for b in new], [1] * len(new))
         held: dict[Beginning, range] = {}
         first = 0
         for beginning, of_last in zip(new, outputs, strict=True):
-            tokens, parent = beginning.leaf.own, beginning.leaf.parent
+            tokens, parent = beginning.leaf.own_tokens, beginning.leaf.parent
             beginning.outputs, end = of_last, first + len(tokens)
             if beginning.repeated:
                 start = parent.end if parent else 0
-                cache = cut(self._kept, first, end)
+                cache = cut(self._layers, first, end)
                 width = len(beginning.leaf.row)
                 beginning.segment = Segment(tokens, start, parent, width, cache)
             else:

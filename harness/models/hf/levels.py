@@ -132,8 +132,8 @@ class Bucket:
         self._keeps = keeps
         self._layers: dict[int, tuple[Tensor, Tensor]] = {}
         widths = torch.tensor([len(segment.tokens) if segment else 0 for segment in segments])
-        there = torch.arange(int(widths.max())) < widths[:, None]
-        self._bias = None if there.all() else Everywhere((~there)[:, None, None] * MASKED)
+        mask = torch.arange(int(widths.max())) < widths[:, None]
+        self._bias = None if mask.all() else Everywhere((~mask)[:, None, None] * MASKED)
 
     def layer(self, number: int) -> tuple[Tensor, Tensor]:
         """Keys and values, each of shape (segments, heads, longest, head width)."""

@@ -212,8 +212,8 @@ class LoadedModel:
         Returns:
             Logits, shape (len(last), vocabulary).
         """
-        wanted = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
-        keep = {"logits_to_keep": wanted} if self.keeps_logits else {}
+        last_tokens = list(last) if self.is_dispatched else torch.tensor(last, device=self.device)
+        keep = {"logits_to_keep": last_tokens} if self.keeps_logits else {}
         logits: torch.Tensor = self.model(
             input_ids=torch.tensor([tokens], device=self.device),
             position_ids=torch.tensor([positions], device=self.device),
@@ -221,7 +221,7 @@ class LoadedModel:
             work=work,
             **keep,
         ).logits[0]
-        return logits if self.keeps_logits else logits[wanted]
+        return logits if self.keeps_logits else logits[last_tokens]
 
     def prefill(
         self, leaves: Sequence[Leaf], counts: Sequence[int]
@@ -245,7 +245,7 @@ class LoadedModel:
             if depth == 0:
                 self.beginnings.keep(shared, MOST_TOKENS * self.scale)
         parents = [leaf.parent for leaf in leaves]
-        out = self._pass([leaf.own for leaf in leaves], parents, counts, counts)
+        out = self._pass([leaf.own_tokens for leaf in leaves], parents, counts, counts)
         for leaf, seen in zip(leaves, self.hooks.gate.seen(len(leaves)), strict=True):
             leaf.seen = seen
         return out
@@ -284,7 +284,7 @@ class LoadedModel:
             tokens += row
             positions += range(start, start + len(row))
             last += range(len(tokens) - count, len(tokens))
-        return self.forward(tokens, positions, work, last), work.kept
+        return self.forward(tokens, positions, work, last), work.layers
 
     def _try_cascade(self) -> str | None:
         """Why our attention does not fit; None where it does."""

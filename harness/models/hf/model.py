@@ -140,12 +140,12 @@ class HuggingFaceModel:
         writing = [request for request in requests if not request.choices]
         weighing = [request for request in requests if request.choices]
         dtype = self.identity["dtype"]
-        for some, used in ((writing, dtype), (weighing, self.identity.get("choices_dtype", dtype))):
-            if some:
+        for part, used in ((writing, dtype), (weighing, self.identity.get("choices_dtype", dtype))):
+            if part:
                 loaded = self.load(used)
                 if self.check_numerics and self._numerics is None:
-                    self._numerics = measure(loaded, some)
-                yield from generate(loaded, some, generation, seed)
+                    self._numerics = measure(loaded, part)
+                yield from generate(loaded, part, generation, seed)
 
     def hooked(self, mitigations: Sequence[Mitigation]) -> HuggingFaceModel:
         """This model with mitigations inside it, loaded apart from it; identity stays the bare one.

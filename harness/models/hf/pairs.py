@@ -31,8 +31,8 @@ def weigh_pairs(loaded: LoadedModel, batch: Sequence[Weighing]) -> None:
     """Weigh choices as answers of the decoder, each with its whole prompt in the encoder."""
     first = begun(loaded)["decoder_start_token_id"]
     rows = [(weighing, n) for weighing in batch for n in range(len(weighing.choices))]
-    ids, mask = padded(loaded, [weighing.prompt for weighing, _ in rows], left=False)
-    answers, _ = padded(loaded, [(first, *w.choices[n][:-1]) for w, n in rows], left=False)
+    ids, mask = padded(loaded, [weighing.prompt for weighing, _ in rows], pad_left=False)
+    answers, _ = padded(loaded, [(first, *w.choices[n][:-1]) for w, n in rows], pad_left=False)
     logits = loaded.model(
         ids, attention_mask=mask, decoder_input_ids=answers, use_cache=False
     ).logits

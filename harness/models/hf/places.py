@@ -121,8 +121,8 @@ def refuse_missing(device: str, wanted: Sequence[str], here: Sequence[str]) -> N
     Raises:
         HarnessError: one is missing; it names those that there are.
     """
-    there = {*here, *(name.partition(":")[0] for name in here), DISK, f"{CPU}:0"}
-    if missing := [name for name in wanted if name not in there]:
+    present = {*here, *(name.partition(":")[0] for name in here), DISK, f"{CPU}:0"}
+    if missing := [name for name in wanted if name not in present]:
         raise HarnessError(
             f"backend.device={device!r}: there is no {missing[0]} here; there is {', '.join(here)}"
         )

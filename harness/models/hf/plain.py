@@ -119,7 +119,7 @@ def _widest_first(
 
 @torch.inference_mode()
 def _write(loaded: LoadedModel, batch: Sequence[Row], generation: GenerationConfig) -> None:
-    ids, mask = padded(loaded, [row.prompt for row in batch], left=not loaded.is_pair)
+    ids, mask = padded(loaded, [row.prompt for row in batch], pad_left=not loaded.is_pair)
     width = 1 if loaded.is_pair else ids.shape[1]
     none = [0.0] * generation.max_new_tokens
     draws = torch.tensor([none if row.draws is None else list(row.draws) for row in batch])

@@ -57,22 +57,22 @@ class PlainLane:
             gate.padded(self._mask, [0] * len(self._mask))
         else:
             gate.step(self._seen, loaded.device)
-        given = loaded.model(
+        output = loaded.model(
             self._ids,
             attention_mask=self._mask,
             past_key_values=self._cache,
             use_cache=True,
             **options,
         )
-        self._cache = given.past_key_values
+        self._cache = output.past_key_values
         self._seen = gate.seen(len(self._mask))
-        self._outputs = given.logits[:, -1].float()
+        self._outputs = output.logits[:, -1].float()
         return _beside(self.auxiliary, self._outputs, self._totals)
 
 
 def plain_beside(loaded: LoadedModel, weighing: Weighing, choice: Tokens) -> list[Beside]:
     """What the auxiliaries give at each token of a choice, each run with its whole prompt."""
-    given = []
+    beside = []
     for auxiliary, prompt in zip(loaded.auxiliaries, weighing.beside, strict=True):
         row = prompt + choice
         ids = torch.tensor([row[:-1]], device=auxiliary.loaded.device)
@@ -84,21 +84,21 @@ def plain_beside(loaded: LoadedModel, weighing: Weighing, choice: Tokens) -> lis
             weights = steps.gather(1, torch.tensor(choice, device=outputs.device)[:, None])[:, 0]
             totals = _total(auxiliary.loaded, prompt, len(weighing.prompt)) + weights.cumsum(0)
             totals = totals - weights
-        given.append(_beside(auxiliary, outputs, totals))
-    return given
+        beside.append(_beside(auxiliary, outputs, totals))
+    return beside
 
 
 def padded(
-    loaded: LoadedModel, rows: Sequence[Sequence[int]], left: bool = True
+    loaded: LoadedModel, rows: Sequence[Sequence[int]], pad_left: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Token ids and attention mask, shape (rows, longest), padded on the left or the right."""
     width = max(map(len, rows))
     fill = [[loaded.pad] * (width - len(row)) for row in rows]
-    none = [[0] * len(of) for of in fill]
-    there = [[1] * len(row) for row in rows]
-    pairs, masks = zip(fill, rows, strict=True), zip(none, there, strict=True)
-    ids = [[*of, *row] if left else [*row, *of] for of, row in pairs]
-    mask = [[*of, *row] if left else [*row, *of] for of, row in masks]
+    zeros = [[0] * len(of) for of in fill]
+    ones = [[1] * len(row) for row in rows]
+    pairs, masks = zip(fill, rows, strict=True), zip(zeros, ones, strict=True)
+    ids = [[*of, *row] if pad_left else [*row, *of] for of, row in pairs]
+    mask = [[*of, *row] if pad_left else [*row, *of] for of, row in masks]
     return torch.tensor(ids, device=loaded.device), torch.tensor(mask, device=loaded.device)
 
 

@@ -67,7 +67,7 @@ class Leaf:
     """What steering by the prompt has read of the whole prompt, once it is run."""
 
     @property
-    def own(self) -> Tokens:
+    def own_tokens(self) -> Tokens:
         """Its own tokens, at least one."""
         return self.row[self.parent.end if self.parent else 0 :]
 

@@ -99,8 +99,8 @@ class PromptEncoder:
     def decode(self, tokens: list[int]) -> str:
         """The text of tokens, without special ones but for marks of thinking."""
         if not self._marks.isdisjoint(tokens):
-            shown = [t for t in tokens if t in self._marks or t not in self._dropped]
-            return str(self.tokenizer.decode(shown, skip_special_tokens=False))
+            visible_tokens = [t for t in tokens if t in self._marks or t not in self._dropped]
+            return str(self.tokenizer.decode(visible_tokens, skip_special_tokens=False))
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def ends(self, declared: Sequence[int] | int | None) -> list[int]:
@@ -202,20 +202,21 @@ class PromptEncoder:
         Raises:
             Unrenderable: a message is left out or changed all the same.
         """
-        what = f"the chat template of model={self.name!r}"
+        subject = f"the chat template of model={self.name!r}"
         self._note(*notes_on_unset(self.tokenizer, self.name))
         try:
             text = self._apply(turns)
-            check_rendered(turns, text, what)
+            check_rendered(turns, text, subject)
             return text, turns
         except Unrenderable as error:
             if (folded := without_system(turns)) is None:
                 raise
             with suppress(Unrenderable):
                 text = self._apply(folded)
-                check_rendered(folded, text, what)
+                check_rendered(folded, text, subject)
                 self._note(
-                    f"{what} has no place for a system text, which went before the first user turn"
+                    f"{subject} has no place for a system text, which went before the first user "
+                    "turn"
                 )
                 return text, folded
             raise error

@@ -39,11 +39,11 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.ERROR)
 
 
-def refuse_unknown_method(made: Mapping[str, Any] | None, name: str) -> None:
+def refuse_unknown_method(declared: Mapping[str, Any] | None, name: str) -> None:
     """Refuse weights whose method transformers does not know: it reads them as plain ones.
 
     Args:
-        made: what the checkpoint's config says of them; None: they are plain.
+        declared: what the checkpoint's config says of them; None: they are plain.
         name: what the user called the model.
 
     Raises:
@@ -52,7 +52,7 @@ def refuse_unknown_method(made: Mapping[str, Any] | None, name: str) -> None:
     import transformers
     from transformers.quantizers.auto import AUTO_QUANTIZATION_CONFIG_MAPPING as KNOWN
 
-    method = made and made.get("quant_method")
+    method = declared and declared.get("quant_method")
     if method and method not in (*KNOWN, "bitsandbytes"):
         raise HarnessError(
             f"model={name!r} is quantised by {method!r}, which transformers "

@@ -224,10 +224,10 @@ def _rounded(
     """
     quieten()  # of plain weights too: peft imports bitsandbytes wherever it is installed
     config = json.loads((folder / "config.json").read_text("utf-8"))
-    made = quantisation(config)
-    if not reading.quantize and not made:
+    declared = quantisation(config)
+    if not reading.quantize and not declared:
         return {}
-    refuse_unknown_method(made, name)
+    refuse_unknown_method(declared, name)
     options: dict[str, Any] = {} if places else {"device_map": {"": reading.place}}
     if reading.quantize:
         options["quantization_config"] = rounding(reading.quantize, dtype)
@@ -250,8 +250,8 @@ def _check_rows(model: Any, source: Source, trust_remote_code: bool) -> None:
         )
 
 
-def _refused(error: Exception, what: str, how: str) -> HarnessError:
+def _refused(error: Exception, subject: str, how: str) -> HarnessError:
     reason = ", ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
     return HarnessError(
-        f"{what} cannot be loaded by transformers {transformers.__version__}{how}: {reason}"
+        f"{subject} cannot be loaded by transformers {transformers.__version__}{how}: {reason}"
     )

@@ -53,8 +53,10 @@ def choose(logits: torch.Tensor, generation: GenerationConfig, draws: torch.Tens
     for look in (*LOOKS, probabilities.shape[-1]):
         top, tokens = probabilities.topk(min(look, probabilities.shape[-1]))
         settled = (top.sum(-1) > generation.top_p) | (look >= probabilities.shape[-1])
-        some = rows[settled]
-        chosen[some] = _of_nucleus(top[settled], tokens[settled], generation.top_p, draws[some])
+        settled_rows = rows[settled]
+        chosen[settled_rows] = _of_nucleus(
+            top[settled], tokens[settled], generation.top_p, draws[settled_rows]
+        )
         if bool(settled.all()):
             break
         rows, probabilities = rows[~settled], probabilities[~settled]

@@ -100,8 +100,8 @@ class Slots:
         self._grow(self._layers)
         room = self._layers[0][0].shape[2]
         if min(self.lengths) + 1 < room:
-            there = torch.arange(room, device=self.device) <= steps[:, None]
-            self._bias = Everywhere((~there * MASKED)[:, None, None])
+            mask = torch.arange(room, device=self.device) <= steps[:, None]
+            self._bias = Everywhere((~mask * MASKED)[:, None, None])
         self.lengths = [length + 1 for length in self.lengths]
 
     def attend(self, layer: int, query: Tensor, keys: Tensor, values: Tensor) -> Tensor:

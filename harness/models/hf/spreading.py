@@ -53,11 +53,11 @@ def places_of(device: str, memory: str | Sequence[str] | None) -> list[Place]:
         HarnessError: one is not here.
     """
     names = parse_devices(device)
-    given, here = parse_memory(memory, names), devices_here()
+    stated_rooms, here = parse_memory(memory, names), devices_here()
     if names == (SPLIT,):
         names = (*here, DISK)
     refuse_missing(device, names, here)
-    rooms = given or [
+    rooms = stated_rooms or [
         inf if name == DISK else free_bytes(torch.device(name)) * WEIGHTS_SHARE for name in names
     ]
     return [Place(name, room) for name, room in zip(names, rooms, strict=True)]
@@ -198,8 +198,8 @@ def _parts(prefix: str, module: Any, whole: set[str]) -> Iterator[tuple[str, lis
     if not divided or divided[0] is module:
         yield prefix, list(module.parameters())
         return
-    own = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
-    for name, tensor in own:  # accelerate wants a place for buffers, too
+    tensors = (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False))
+    for name, tensor in tensors:  # accelerate wants a place for buffers, too
         yield f"{prefix}.{name}".lstrip("."), [tensor]
     for name, child in module.named_children():
         yield from _parts(f"{prefix}.{name}".lstrip("."), child, whole)

@@ -71,15 +71,15 @@ class SteeringGate:
         if not self.readers:
             return
         read: list[int] = []
-        wanted: list[int] = []
+        to_change: list[int] = []
         end = 0
         for length, count in zip(lengths, changed, strict=True):
             end += length
             read += range(end - length, end - max(count - 1, 0))
-            wanted += range(end - count, end)
+            to_change += range(end - count, end)
         rows = torch.arange(len(lengths)).repeat_interleave(torch.tensor(lengths)).to(device)
         places, changing = (
-            torch.tensor(numbers, dtype=torch.long, device=device) for numbers in (read, wanted)
+            torch.tensor(numbers, dtype=torch.long, device=device) for numbers in (read, to_change)
         )
         self._take(Parts(rows, places, changing, before))
 

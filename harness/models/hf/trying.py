@@ -29,8 +29,8 @@ def try_cascade(loaded: Any) -> str | None:
     if not getattr(loaded.model, "_supports_attention_backend", False):
         return "it does not take another attention"
     kinds = set(getattr(loaded.model.config.get_text_config(), "layer_types", None) or ())
-    if others := {kind for kind in kinds if "attention" not in kind or "linear" in kind}:
-        return f"it has layers of another kind ({', '.join(sorted(others))})"
+    if other_kinds := {kind for kind in kinds if "attention" not in kind or "linear" in kind}:
+        return f"it has layers of another kind ({', '.join(sorted(other_kinds))})"
     drawn = torch.randint(loaded.vocabulary, (40,), generator=torch.Generator().manual_seed(0))
     tokens = tuple(drawn.tolist())
     shared = Segment(tokens[:16], 0, None, 24)

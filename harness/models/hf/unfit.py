@@ -14,7 +14,7 @@ FAULTS = (RuntimeError, ValueError, TypeError, IndexError, KeyError, AttributeEr
 
 
 def same_shape(
-    mitigation: object, method: str, given: torch.Tensor,
+    mitigation: object, method: str, tensor: torch.Tensor,
     change: Callable[[torch.Tensor], torch.Tensor],
 ) -> torch.Tensor:  # fmt: skip
     """What a hook makes of a tensor.
@@ -23,16 +23,16 @@ def same_shape(
         HarnessError: it is of another shape, or cannot be had.
     """
     try:
-        changed = change(given)
+        changed = change(tensor)
     except FAULTS as error:
         if is_out_of_memory(error):
             raise
         raise HarnessError(fault(mitigation, method, error)) from error
-    if not isinstance(changed, torch.Tensor) or changed.shape != given.shape:
+    if not isinstance(changed, torch.Tensor) or changed.shape != tensor.shape:
         shape = tuple(changed.shape) if isinstance(changed, torch.Tensor) else changed
         raise HarnessError(
             f"{named(mitigation)}: {method} gave {shape!r} for a tensor of shape "
-            f"{tuple(given.shape)}; it gives the same shape"
+            f"{tuple(tensor.shape)}; it gives the same shape"
         )
     return changed
 
@@ -45,9 +45,9 @@ def refuse_rounded(old: torch.Tensor, key: str, mitigation: object, name: str) -
     """
     beside = ".base_layer." in key
     if beside or not old.is_floating_point() or old.element_size() < 2:
-        what = "has an adapter beside it" if beside else "is quantised"
+        fault = "has an adapter beside it" if beside else "is quantised"
         raise HarnessError(
-            f"{named(mitigation)} changes {key!r} of model={name!r}, which {what}; give the model "
+            f"{named(mitigation)} changes {key!r} of model={name!r}, which {fault}; give the model "
             "in plain weights (without backend.quantize, or as it was before)"
         )
 

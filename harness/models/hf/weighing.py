@@ -55,7 +55,7 @@ def _fill(leaves: Sequence[Leaf], loaded: LoadedModel) -> list[Leaf]:
     room = loaded.held_tokens * share_of(loaded)
     segments: set[Segment] = set()
     for count, leaf in enumerate(leaves):
-        tokens += len(leaf.own)
+        tokens += len(leaf.own_tokens)
         logits += leaf.needed * loaded.vocabulary * models
         segments.update(leaf.parent.chain() if leaf.parent else [])
         # Segments of several groups are laid side by side, which takes their room once more.
@@ -87,8 +87,8 @@ def _weigh(
         beside = weighed_beside(loaded, [(weighing, choice) for _, weighing, choice in weighed])
         logits = torch.cat(
             [
-                hooked(loaded, logits[end - len(choice) : end], weighing, choice, given)
-                for (end, weighing, choice), given in zip(weighed, beside, strict=True)
+                hooked(loaded, logits[end - len(choice) : end], weighing, choice, auxiliaries)
+                for (end, weighing, choice), auxiliaries in zip(weighed, beside, strict=True)
             ]
         )
         positions = list(range(len(tokens)))

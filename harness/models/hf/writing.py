@@ -26,9 +26,9 @@ def write(
     loaded: LoadedModel, rows: Sequence[Row], generation: GenerationConfig
 ) -> Iterator[list[Generation]]:
     """Write every row's answer, in whatever order they end."""
-    left = list(rows)
-    while left:
-        writer = Writer(loaded, left, generation)
+    unfinished = list(rows)
+    while unfinished:
+        writer = Writer(loaded, unfinished, generation)
         try:
             yield from writer.run()
             return
@@ -36,17 +36,17 @@ def write(
             if not is_out_of_memory(error):
                 raise
         # What was half written is written anew, to the same end: its noise is keyed.
-        left = writer.unfinished()
+        unfinished = writer.unfinished()
         tried = writer.trying + writer.entering
         alone = tried if len(tried) == 1 else []
         del writer
         release()
         if alone:
-            left.remove(alone[0])
+            unfinished.remove(alone[0])
             yield alone[0].failed(f"out of memory on a single request of {alone[0].width} tokens")
         else:
             loaded.halve()
-        for row in left:
+        for row in unfinished:
             row.tokens.clear()
 
 
@@ -125,11 +125,11 @@ class Writer:
     def _begin(self, taken: Sequence[Row]) -> list[Generation]:
         """Run the prompts of rows that enter, and write their first tokens."""
         outputs = self.lane.begin([row.prompt for row in taken])
-        others = [
+        outputs_beside = [
             lane.begin([row.beside[number] for row in taken])
             for number, lane in enumerate(self.beside)
         ]
-        ended = self._append(taken, outputs, others)
+        ended = self._append(taken, outputs, outputs_beside)
         staying = [number for number in range(len(taken)) if number not in ended]
         read = [answer(self.loaded, taken[number], self.generation) for number in ended]
         for lane in (self.lane, *self.beside):
@@ -163,15 +163,15 @@ class Writer:
                 loaded.histories.keep((row.sample_id, row.index), history, most)
 
     def _append(
-        self, rows: Sequence[Row], outputs: torch.Tensor, others: Sequence[torch.Tensor]
+        self, rows: Sequence[Row], outputs: torch.Tensor, outputs_beside: Sequence[torch.Tensor]
     ) -> list[int]:
         """Choose each row's next token; gives which rows have ended."""
-        given = zip(self.beside, self.loaded.auxiliaries, others, strict=True)
+        lanes = zip(self.beside, self.loaded.auxiliaries, outputs_beside, strict=True)
         logits = changed(
             self.loaded,
             outputs,
             lambda: [Context(row.prompt, tuple(row.tokens)) for row in rows],
-            [beside_of(lane, auxiliary, output) for lane, auxiliary, output in given],
+            [beside_of(lane, auxiliary, output) for lane, auxiliary, output in lanes],
         )
         early = [
             i for i, row in enumerate(rows) if len(row.tokens) < self.generation.min_new_tokens

@@ -18,12 +18,12 @@ class Asking:
 
     Args:
         ask: gives the generations of some requests, or raises.
-        what: is asked, for messages.
+        subject: what is asked, for messages.
     """
 
-    def __init__(self, ask: Callable[[Sequence[Asked]], list[Generation]], what: str) -> None:
+    def __init__(self, ask: Callable[[Sequence[Asked]], list[Generation]], subject: str) -> None:
         self.ask = ask
-        self.what = what
+        self.subject = subject
         self._answered = False
         self._lost = 0
 
@@ -47,7 +47,7 @@ class Asking:
                 reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
                 self._lost += 1
                 if not self._answered and self._lost >= ALONE:
-                    raise HarnessError(f"{self.what} answers nothing: {reason}") from error
+                    raise HarnessError(f"{self.subject} answers nothing: {reason}") from error
                 request, index = chunk[0]
                 indices = request.indices if request.choices else (index,)
                 yield [Generation.failed(request.sample_id, i, reason) for i in indices]

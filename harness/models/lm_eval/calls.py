@@ -11,7 +11,7 @@ from typing import Any, Literal
 from harness.models.checkpoints.check_rendered import check_rendered
 from harness.models.checkpoints.rendered_elsewhere import check_marks_stay, opened_thought
 from harness.models.lm_eval.asking import Asked
-from harness.models.lm_eval.served import Said, check_honoured, is_served, listen
+from harness.models.lm_eval.served import ServedAnswer, check_honoured, is_served, listen
 from harness.types import (
     Generation,
     GenerationConfig,
@@ -166,8 +166,8 @@ class Calls:
         if isinstance(request.prompt, str) or not isinstance(context, str):
             return None
         turns = [{"role": m.role, "content": well_formed(m.content)} for m in request.prompt]
-        what = f"lm-eval's {self.type} with the template of {self.name!r}"
-        return opened_thought(request, turns, context, what)
+        subject = f"lm-eval's {self.type} with the template of {self.name!r}"
+        return opened_thought(request, turns, context, subject)
 
     def _settings(self, generation: GenerationConfig, seed: int) -> dict[str, Any]:
         """What lm-eval is told of how to generate."""
@@ -203,12 +203,12 @@ class Calls:
         settings: GenerationConfig,
     ) -> Generation:
         """What was written, cut at a stop string that it still holds."""
-        if not isinstance(text, str) or (isinstance(text, Said) and text.error):
-            reason = text.error if isinstance(text, Said) else None
+        if not isinstance(text, str) or (isinstance(text, ServedAnswer) and text.error):
+            reason = text.error if isinstance(text, ServedAnswer) else None
             reason = reason or f"lm-eval's {self.type} gave no text ({type(text).__name__})"
             return Generation.failed(request.sample_id, index, reason)
         tokens = self._length(str(text))
-        finish = text.finish if isinstance(text, Said) else "unknown"
+        finish = text.finish if isinstance(text, ServedAnswer) else "unknown"
         if tokens is not None and finish == "unknown":
             finish = "length" if tokens >= settings.max_new_tokens else "stop"
         places = [place for stop in settings.stop if (place := text.find(stop)) >= 0]

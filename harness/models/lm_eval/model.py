@@ -56,8 +56,8 @@ class LmEvalModel:
         chunk: int = 64,
         today: str = DAY,
     ) -> None:
-        given = {key: value for key, value in (args or {}).items() if value is not None}
-        if secrets := [key for key in given if SECRET.search(key)]:
+        arguments = {key: value for key, value in (args or {}).items() if value is not None}
+        if secrets := [key for key in arguments if SECRET.search(key)]:
             raise HarnessError(
                 f"backend.args.{secrets[0]} would be written into results; lm-eval reads keys from "
                 "the environment (OPENAI_API_KEY, ANTHROPIC_API_KEY)"
@@ -65,10 +65,10 @@ class LmEvalModel:
         if chunk < 1:
             raise HarnessError(f"backend.chunk={chunk} must be at least 1")
         self.type = type
-        self.name = str(given.get("pretrained") or given.get("model") or name)
-        if not {"pretrained", "model"} & given.keys():
-            given["model" if SERVED.search(type) else "pretrained"] = self.name
-        self.args = given
+        self.name = str(arguments.get("pretrained") or arguments.get("model") or name)
+        if not {"pretrained", "model"} & arguments.keys():
+            arguments["model" if SERVED.search(type) else "pretrained"] = self.name
+        self.args = arguments
         self.batch_size = batch_size
         self.chunk = chunk
         self.today = today
@@ -84,12 +84,12 @@ class LmEvalModel:
         """
         self._check_type()
         day = parse_day(self.today).isoformat()
-        rest = {key: self.args[key] for key in sorted(self.args) if key != "pretrained"}
+        arguments = {key: self.args[key] for key in sorted(self.args) if key != "pretrained"}
         return {
             "backend": "lm_eval",
             "type": self.type,
             "weights": self._weights,
-            "args": json.dumps(rest, sort_keys=True, default=str),
+            "args": json.dumps(arguments, sort_keys=True, default=str),
             "batch_size": str(self.batch_size),
             "lm_eval": version("lm_eval"),
         } | ({"today": day} if day != DAY or CLOCK in self._template else {})
@@ -130,11 +130,11 @@ class LmEvalModel:
                 calls.check_writing(generation, [request for request, _ in writing])
             for request in {_roles(request): request for request in requests}.values():
                 calls.context(request)
-            what = f"lm-eval's {self.type}"
-            yield from Asking(calls.weigh, what).all(chunks(weighing, self.chunk))
+            subject = f"lm-eval's {self.type}"
+            yield from Asking(calls.weigh, subject).all(chunks(weighing, self.chunk))
             # A seed of torch's is the whole process's: each answer is then asked alone.
             size = 1 if generation.temperature and calls.seeds == "torch" else self.chunk
-            ask = Asking(lambda some: calls.write(some, generation, seed), what)
+            ask = Asking(lambda chunk: calls.write(chunk, generation, seed), subject)
             yield from ask.all(chunks(writing, size))
 
     @property

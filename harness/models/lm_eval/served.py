@@ -21,17 +21,19 @@ SHOWN = 200
 """Characters of a server's answer that are quoted."""
 
 
-class Said(str):
+class ServedAnswer(str):
     """An answer as it passes through lm-eval: its text, why it ends, and why there is none."""
 
     finish: Finish
     error: str | None
 
-    def __new__(cls, text: str, finish: Finish = "unknown", error: str | None = None) -> Said:
+    def __new__(
+        cls, text: str, finish: Finish = "unknown", error: str | None = None
+    ) -> ServedAnswer:
         """An answer; without a text where `error` says why."""
-        made = super().__new__(cls, text)
-        made.finish, made.error = finish, error
-        return made
+        answer = super().__new__(cls, text)
+        answer.finish, answer.error = finish, error
+        return answer
 
 
 def is_served(lm: Any) -> bool:
@@ -43,7 +45,7 @@ def listen(lm: Any) -> None:
     """Have a server's answers read before lm-eval makes texts of them."""
     parse = lm.parse_generations
 
-    def parse_generations(outputs: Any, **options: Any) -> list[Said]:
+    def parse_generations(outputs: Any, **options: Any) -> list[ServedAnswer]:
         bodies = outputs if isinstance(outputs, list) else [outputs]
         return [answer for body in bodies for answer in _answers(body, parse)]
 
@@ -66,7 +68,7 @@ def check_honoured(lm: Any, kind: str, settings: Mapping[str, Any], chat: bool) 
         )
 
 
-def _answers(body: Any, parse: Any) -> list[Said]:
+def _answers(body: Any, parse: Any) -> list[ServedAnswer]:
     """The answers in the body of a reply.
 
     Raises:
@@ -83,34 +85,36 @@ def _answers(body: Any, parse: Any) -> list[Said]:
     return [_choice(choice, parse) for choice in placed]
 
 
-def _choice(choice: Mapping[str, Any], parse: Any) -> Said:
+def _choice(choice: Mapping[str, Any], parse: Any) -> ServedAnswer:
     def text() -> Any:
         if "message" not in choice:
             return choice.get("text")
         content = read_message(choice["message"])[0]
         if not content and choice["message"].get("content") is None:
             return None
-        shown = {"index": 0, "message": {**choice["message"], "content": content}}
-        return parse(outputs={"choices": [shown]})[0]
+        plain_choice = {"index": 0, "message": {**choice["message"], "content": content}}
+        return parse(outputs={"choices": [plain_choice]})[0]
 
     return _read(choice, text, choice.get("finish_reason"))
 
 
-def _read(answer: Mapping[str, Any], text: Callable[[], Any], reason: object) -> Said:
+def _read(answer: Mapping[str, Any], text: Callable[[], Any], reason: object) -> ServedAnswer:
     """An answer; what is no whole answer says why."""
     if answer.get("error"):
-        return Said("", error=f"the server broke off with an error: {_quoted(answer['error'])}")
+        return ServedAnswer(
+            "", error=f"the server broke off with an error: {_quoted(answer['error'])}"
+        )
     try:
         finish = finish_of(reason, ends=False)
         written = text()
     except UnansweredError as error:
-        return Said("", error=str(error))
+        return ServedAnswer("", error=str(error))
     if isinstance(written, str) and (written or finish != "filtered"):
-        return Said(written, finish)
+        return ServedAnswer(written, finish)
     if finish == "filtered":
-        return Said("", finish)
-    return Said("", error=f"the server gave no text: {_quoted(answer)}")
+        return ServedAnswer("", finish)
+    return ServedAnswer("", error=f"the server gave no text: {_quoted(answer)}")
 
 
-def _quoted(what: Any) -> str:
-    return json.dumps(what, default=str, ensure_ascii=False)[:SHOWN]
+def _quoted(value: Any) -> str:
+    return json.dumps(value, default=str, ensure_ascii=False)[:SHOWN]

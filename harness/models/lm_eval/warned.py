@@ -22,19 +22,21 @@ class Warnings(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
-        self._kept: dict[str, str] = {}
+        self._notes_by_text: dict[str, str] = {}
 
     @property
     def notes(self) -> list[str]:
         """Each warning as a sentence."""
-        return list(self._kept.values())
+        return list(self._notes_by_text.values())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep a warning, if it is of a change."""
         text = " ".join(record.getMessage().split())
-        if len(self._kept) < MOST and CHANGES.search(text):
+        if len(self._notes_by_text) < MOST and CHANGES.search(text):
             source = "lm-eval" if record.name.startswith("lm_eval") else "transformers"
-            self._kept.setdefault(re.sub(r"\d+", "#", text), f"{source} warned: {text[:300]}")
+            self._notes_by_text.setdefault(
+                re.sub(r"\d+", "#", text), f"{source} warned: {text[:300]}"
+            )
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:

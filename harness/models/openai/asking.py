@@ -108,11 +108,11 @@ class Asker:
     async def _send(self, body: Mapping[str, Any]) -> Reply:
         import openai
 
-        what = "messages" if "messages" in body else "prompt"
-        usual = {"model": body["model"], what: body[what]}
-        rest = {name: value for name, value in body.items() if name not in usual}
+        field = "messages" if "messages" in body else "prompt"
+        usual = {"model": body["model"], field: body[field]}
+        extra = {name: value for name, value in body.items() if name not in usual}
         try:
-            raw = await self._create[what == "messages"](**usual, extra_body=rest)
+            raw = await self._create[field == "messages"](**usual, extra_body=extra)
             response = raw.http_response
         except openai.APIStatusError as error:
             response = error.response
@@ -135,7 +135,7 @@ class Asker:
             raise self._of_fault(fault, reply.headers)
         if answer is None:
             raise UnansweredError(
-                f"the server's answer cannot be read: {self.plain(_what(reply))}", again=True
+                f"the server's answer cannot be read: {self.plain(_not_json(reply))}", again=True
             )
         if fault_found := fault_in(answer):
             raise self._of_fault(fault_found, reply.headers)
@@ -206,7 +206,7 @@ def _parse(text: str) -> object:
         return None
 
 
-def _what(reply: Reply) -> str:
+def _not_json(reply: Reply) -> str:
     """What came instead of JSON."""
     words = fault_of(None, reply.text).words
     return (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from harness.models.openai.asking import Asker
 from harness.models.openai.batch_files import Batch, BatchFiles, line_of, name_of_request
 from harness.models.openai.exchange import Exchange
-from harness.models.openai.faults import UnansweredError, fault_of, shown
+from harness.models.openai.faults import UnansweredError, excerpt, fault_of
 from harness.types import Generation, GenerationConfig, HarnessError, Request
 
 if TYPE_CHECKING:
@@ -86,18 +86,18 @@ class Batching:
 
     def _sent(self, lines: Mapping[str, Line]) -> list[Batch]:
         """The batches that hold these requests; what none holds is written and sent."""
-        left = dict(lines)
+        remaining = dict(lines)
         batches = []
         for batch in self.files.known():
-            here = [name for name in left if name in batch.ids and name not in batch.failed]
+            here = [name for name in remaining if name in batch.ids and name not in batch.failed]
             if here and (batch.server_id or self._adopted(batch)):
                 batches.append(batch)
                 for name in here:
-                    del left[name]
+                    del remaining[name]
         for chat, url in URLS.items():
             part = {
                 name: line_of(name, url, line.body)
-                for name, line in left.items()
+                for name, line in remaining.items()
                 if ("messages" in line.body) == chat
             }
             for batch in self.files.write(part):
@@ -132,11 +132,11 @@ class Batching:
         file = self._call(
             "written to the server", self.client.files.create, file=batch.path, purpose="batch"
         )
-        made = self._call(
+        created = self._call(
             "sent", self.client.batches.create, input_file_id=file.id, endpoint=url,
             completion_window="24h", metadata={"requests": batch.digest},
         )  # fmt: skip
-        batch.server_id = made.id
+        batch.server_id = created.id
         batch.save()
 
     def _end_where_late(self, pending: Sequence[Batch], until: float) -> None:
@@ -160,9 +160,9 @@ class Batching:
                 f"{self.asker.plain(words)}"
             )
         results = self._results(state)
-        wanted = {name: line for name, line in lines.items() if name in batch.ids}
+        of_batch = {name: line for name, line in lines.items() if name in batch.ids}
         answers, lost = [], {}
-        for name, line in wanted.items():
+        for name, line in of_batch.items():
             try:
                 answer = _body_of(results.get(name), state.status)
             except UnansweredError as why:
@@ -173,7 +173,7 @@ class Batching:
             )
         bad = {(each.sample_id, each.index) for each in answers if each.error is not None}
         batch.failed |= lost.keys() | {
-            name for name, line in wanted.items()
+            name for name, line in of_batch.items()
             if any((line.request.sample_id, index) in bad for index in line.indices)
         }  # fmt: skip
         batch.save()
@@ -193,7 +193,7 @@ class Batching:
                         results[result["custom_id"]] = result
         return results
 
-    def _call(self, what: str, call: Any, *args: Any, **options: Any) -> Any:
+    def _call(self, action: str, call: Any, *args: Any, **options: Any) -> Any:
         """What the server answers to a call about a batch.
 
         Raises:
@@ -204,12 +204,12 @@ class Batching:
         try:
             return call(*args, **options)
         except openai.APIError as error:
-            raise self._unanswered(what, error) from None
+            raise self._unanswered(action, error) from None
 
-    def _unanswered(self, what: str, error: Exception) -> HarnessError:
+    def _unanswered(self, action: str, error: Exception) -> HarnessError:
         words = self.asker.plain(str(getattr(error, "body", None) or error))
         return HarnessError(
-            f"a batch could not be {what} at {self.exchange.address}: {words}; backend.batch="
+            f"a batch could not be {action} at {self.exchange.address}: {words}; backend.batch="
             "false asks without batches"
         )
 
@@ -235,7 +235,7 @@ def _body_of(result: Any, status: str) -> object:
         code, body = response["status_code"], response.get("body")
         if code < 400 and not error:
             return body
-        fault = fault_of(code, body if isinstance(body, dict | list) else shown(body))
+        fault = fault_of(code, body if isinstance(body, dict | list) else excerpt(body))
         raise UnansweredError(str(fault), fault=fault)
-    fault = fault_of(None, error if isinstance(error, dict) else {"error": shown(error)})
+    fault = fault_of(None, error if isinstance(error, dict) else {"error": excerpt(error)})
     raise UnansweredError(str(fault), fault=fault)

@@ -161,19 +161,19 @@ def _prompt(request: Request) -> dict[str, Any]:
 
 
 def _left_out(name: str, asked: object) -> str:
-    left = f"{name} was left out of every request (backend.omit)"
+    note = f"{name} was left out of every request (backend.omit)"
     if name in ("temperature", "top_p"):
         greedy = ", which is greedy decoding," if name == "temperature" and asked == 0 else ""
-        return f"{left}: {name} {asked:g}{greedy} was asked for, and the server's own was used"
+        return f"{note}: {name} {asked:g}{greedy} was asked for, and the server's own was used"
     if name == "max_tokens":
-        return f"{left}: answers are as long as the server lets them be, not {asked} tokens at most"
+        return f"{note}: answers are as long as the server lets them be, not {asked} tokens at most"
     if name == "stop":
-        return f"{left}: answers are cut at {asked} after the server has written them"
+        return f"{note}: answers are cut at {asked} after the server has written them"
     if name == "seed":
-        return f"{left}: the server draws as it likes"
+        return f"{note}: the server draws as it likes"
     if name == "stream_options":
-        return f"{left}: tokens are counted where the server does so unasked"
-    return f"{left}, though {asked} was asked for"
+        return f"{note}: tokens are counted where the server does so unasked"
+    return f"{note}, though {asked} was asked for"
 
 
 def _names(words: str, name: str) -> bool:

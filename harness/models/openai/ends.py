@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from harness.models.openai.faults import UnansweredError, shown
+from harness.models.openai.faults import UnansweredError, excerpt
 
 Finish = Literal["stop", "length", "filtered", "unknown"]
 
@@ -76,5 +76,5 @@ def finish_of(reason: object, ends: bool = True) -> Finish:
     if name in BROKEN:
         raise UnansweredError(f"the server broke the answer off: finish_reason {reason!r}")
     raise UnansweredError(
-        f"the answer ends for a reason that is not known: finish_reason {shown(reason)}"
+        f"the answer ends for a reason that is not known: finish_reason {excerpt(reason)}"
     )

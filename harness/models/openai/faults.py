@@ -147,7 +147,7 @@ def fault_of(status: int | None, body: object) -> Fault:
             if status is None and re.fullmatch("[45][0-9][0-9]", str(value)):
                 status = int(str(value))
     names = [code for code in codes if code != str(status) and code.lower() != "error"]
-    words = "; ".join(messages) or ("" if names else shown(body))
+    words = "; ".join(messages) or ("" if names else excerpt(body))
     if names and (listed := ", ".join(names)) not in words:
         words = f"{words} ({listed})" if words else listed
     lower = frozenset(code.lower() for code in codes)
@@ -173,7 +173,7 @@ def fault_in(answer: object) -> Fault | None:
     return None
 
 
-def shown(value: object) -> str:
+def excerpt(value: object) -> str:
     """A foreign value as JSON, short enough for a reason."""
     try:
         text = json.dumps(value, ensure_ascii=False)

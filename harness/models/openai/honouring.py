@@ -99,10 +99,12 @@ def note_of(heeds: Mapping[str, str], generation: GenerationConfig, together: bo
             f"backend.together=true asks for several answers in one request, but n is "
             f"{heeds['n']}; set backend.together=false"
         )
-    honoured = [name for name, what in heeds.items() if what.startswith(YES)]
+    honoured = [name for name, finding in heeds.items() if finding.startswith(YES)]
     parts = [f"the server honours {', '.join(honoured) or 'none of what was asked for'}"]
     parts += [
-        f"{name} {what}" for name, what in heeds.items() if not what.startswith((YES, UNSENT))
+        f"{name} {finding}"
+        for name, finding in heeds.items()
+        if not finding.startswith((YES, UNSENT))
     ]
     if generation.temperature and heeds["seed"].startswith(IGNORED):
         parts.append("what is asked again is drawn anew")

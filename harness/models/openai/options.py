@@ -49,15 +49,16 @@ def whole_prices(prices: Mapping[str, float] | None) -> dict[str, float] | None:
     Raises:
         HarnessError: one is missing, or below 0.
     """
-    given = {name: price for name, price in (prices or {}).items() if price is not None}
-    if given and not (
-        given.keys() == {"input", "output"} and all(price >= 0 for price in given.values())
+    stated_prices = {name: price for name, price in (prices or {}).items() if price is not None}
+    if stated_prices and not (
+        stated_prices.keys() == {"input", "output"}
+        and all(price >= 0 for price in stated_prices.values())
     ):
         raise HarnessError(
-            f"backend.prices={given} must give input and output, each at least 0, of a million "
-            "tokens"
+            f"backend.prices={stated_prices} must give input and output, each at least 0, of a "
+            "million tokens"
         )
-    return given or None
+    return stated_prices or None
 
 
 def check_request(request: Request, continues: bool, choices: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from harness.models.openai.faults import UnansweredError, kind, shown
+from harness.models.openai.faults import UnansweredError, excerpt, kind
 
 TEXTS = {"text": "text", "output_text": "text", "refusal": "refusal"}
 """Kinds of parts that are the answer, and the key of their text (OpenAI, Anthropic, Mistral)."""
@@ -36,7 +36,7 @@ def read_message(message: object) -> tuple[str, str]:
     refusal = message.get("refusal")
     if refusal:
         if not isinstance(refusal, str):
-            raise UnansweredError(f"the message's refusal is {kind(refusal)}, {shown(refusal)}")
+            raise UnansweredError(f"the message's refusal is {kind(refusal)}, {excerpt(refusal)}")
         if refusal.strip() != texts.strip():
             texts = f"{texts}\n{refusal}" if texts.strip() else refusal
     if not texts and message.get("audio"):
@@ -57,7 +57,7 @@ def read_content(content: object) -> tuple[str, str]:
     if isinstance(content, dict):
         content = [content]
     if not isinstance(content, list):
-        raise UnansweredError(f"the message's content is {kind(content)}, {shown(content)}")
+        raise UnansweredError(f"the message's content is {kind(content)}, {excerpt(content)}")
     texts, thoughts = [], []
     for part in content:
         if isinstance(part, str):
@@ -69,7 +69,7 @@ def read_content(content: object) -> tuple[str, str]:
         elif isinstance(name, str) and name in THOUGHTS:
             thoughts.append(_thought(part, name))
         else:
-            named = f"the kind {name!r}" if isinstance(name, str) else f"no kind: {shown(part)}"
+            named = f"the kind {name!r}" if isinstance(name, str) else f"no kind: {excerpt(part)}"
             raise UnansweredError(f"the message's content holds a part of {named}")
     return "".join(texts), "".join(thoughts)
 
@@ -78,7 +78,7 @@ def _text(part: Mapping[str, Any], name: str, key: str) -> str:
     value = part.get(key)
     if not isinstance(value, str):
         raise UnansweredError(
-            f"the text of a part of the kind {name!r} is {kind(value)}, {shown(value)}"
+            f"the text of a part of the kind {name!r} is {kind(value)}, {excerpt(value)}"
         )
     return value
 
@@ -120,4 +120,4 @@ def _called(calls: object) -> str:
     first = calls[0] if isinstance(calls, list) else calls
     function = first.get("function", first) if isinstance(first, dict) else first
     name = function.get("name") if isinstance(function, dict) else None
-    return repr(name) if isinstance(name, str) else shown(calls)
+    return repr(name) if isinstance(name, str) else excerpt(calls)

@@ -92,16 +92,16 @@ def _text(choice: Mapping[str, object], request: Request) -> str:
 def _look_at_tokens(choice: Mapping[str, object], top: int, findings: Findings) -> None:
     """Whether likely tokens are given, and as many as are asked for."""
     try:
-        given = len(likeliest(choice.get("logprobs")))
+        count = len(likeliest(choice.get("logprobs")))
     except UnansweredError as why:
         raise HarnessError(
             f"{why.reason}, by which choices are weighed (backend.choices=true): set "
             "backend.choices=false and choose a protocol in which answers are written"
         ) from None
-    findings.facts["likely_tokens"] = given
-    if given < top:
+    findings.facts["likely_tokens"] = count
+    if count < top:
         findings.notes.append(
-            f"the server gives the {given} likeliest tokens where {top} are asked for; a choice "
+            f"the server gives the {count} likeliest tokens where {top} are asked for; a choice "
             "that is not among them counts as impossible"
         )
 

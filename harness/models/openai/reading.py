@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from harness.models.openai.ends import finish_of
-from harness.models.openai.faults import UnansweredError, fault_of, kind, shown
+from harness.models.openai.faults import UnansweredError, excerpt, fault_of, kind
 from harness.models.openai.parts import read_content, read_message
 from harness.models.openai.spellings import floor_of, weigh
 from harness.types import Generation, Request, well_formed
@@ -66,7 +66,7 @@ def choices_of(answer: object) -> list[Any]:
     choices = answer.get("choices")
     if not isinstance(choices, list) or not choices:
         raise UnansweredError(
-            f"the server's answer cannot be read: it has no choices, {shown(answer)}", again=True
+            f"the server's answer cannot be read: it has no choices, {excerpt(answer)}", again=True
         )
     return choices
 
@@ -85,12 +85,12 @@ def read(
         UnansweredError: it is no answer.
     """
     if not isinstance(choice, dict):
-        raise UnansweredError(f"the server's answer is {kind(choice)}, {shown(choice)}")
+        raise UnansweredError(f"the server's answer is {kind(choice)}, {excerpt(choice)}")
     message = choice.get("message")
     for holder in (choice, message):
         error = holder.get("error") if isinstance(holder, dict) else None
         if error:
-            fault = fault_of(None, error if isinstance(error, dict) else {"error": shown(error)})
+            fault = fault_of(None, error if isinstance(error, dict) else {"error": excerpt(error)})
             raise UnansweredError(f"the server broke the answer off: {fault.words}", fault=fault)
     reason = choice.get("finish_reason")
     finish = finish_of(reason, ends and not request.choices)
@@ -110,7 +110,7 @@ def read(
         )
     if isinstance(request.prompt, str):
         if "text" not in choice:
-            raise UnansweredError(f"the server's answer holds no text: {shown(choice)}")
+            raise UnansweredError(f"the server's answer holds no text: {excerpt(choice)}")
         text, thinking = read_content(choice["text"])
     else:
         text, thinking = _message(choice)
@@ -132,9 +132,9 @@ def _message(choice: Mapping[str, Any]) -> tuple[str, str]:
     return read_message(message)
 
 
-def _placed(choices: Sequence[Any], wanted: int) -> dict[int, Any]:
+def _placed(choices: Sequence[Any], count: int) -> dict[int, Any]:
     """The answers by their place among those asked for; what bears no place has none."""
-    if wanted == 1:
+    if count == 1:
         return {0: choices[0]}
     return {
         choice["index"]: choice

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.models.openai.faults import UnansweredError, kind, shown
+from harness.models.openai.faults import UnansweredError, excerpt, kind
 
 MARKS = " \t\r\n\u0120\u2581\u010a\u0109"
 """Spaces, and what tokenizers write for them: byte-level BPE's G, C and c with a dot, and
@@ -63,11 +63,11 @@ def likeliest(logprobs: object) -> list[tuple[str, float]]:
     pairs: dict[tuple[str, float], None] = {}
     for token, weight in listed:
         if not isinstance(token, str):
-            raise UnansweredError(f"a likely token is {kind(token)}, {shown(token)}")
+            raise UnansweredError(f"a likely token is {kind(token)}, {excerpt(token)}")
         if isinstance(weight, bool) or not isinstance(weight, int | float) or math.isnan(weight):
-            raise UnansweredError(f"the log-probability of {token!r} is {shown(weight)}")
+            raise UnansweredError(f"the log-probability of {token!r} is {excerpt(weight)}")
         if weight > math.log(SLACK):
-            raise UnansweredError(f"the log-probability of {token!r} is above 0: {shown(weight)}")
+            raise UnansweredError(f"the log-probability of {token!r} is above 0: {excerpt(weight)}")
         pairs[token, float(weight)] = None
     whole = sum(math.exp(weight) for _, weight in pairs)
     if whole > SLACK:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from harness.models.openai.faults import UnansweredError, shown
+from harness.models.openai.faults import UnansweredError, excerpt
 
 KIND = "text/event-stream"
 DONE = "[DONE]"
@@ -52,7 +52,8 @@ def joined(text: str) -> dict[str, Any]:
         return whole
     if not choices:
         raise UnansweredError(
-            f"the stream of events ({KIND}) holds no piece of an answer: {shown(text)}", again=True
+            f"the stream of events ({KIND}) holds no piece of an answer: {excerpt(text)}",
+            again=True,
         )
     if not ended and not all(choice.get("finish_reason") for choice in choices.values()):
         raise UnansweredError("the stream of events broke off before its end", again=True)
@@ -77,7 +78,7 @@ def _parse(data: str) -> dict[str, Any]:
         piece = None
     if not isinstance(piece, dict):
         raise UnansweredError(
-            f"the stream of events holds what cannot be read: {shown(data)}", again=True
+            f"the stream of events holds what cannot be read: {excerpt(data)}", again=True
         )
     return piece
 

@@ -88,14 +88,14 @@ class Share:
         if isinstance(cpus, str):
             cpus = 1.0 if gpus else _even_cpus(machines, replicas)
         room = _room(machines, cpus, gpus)
-        wanted = room if isinstance(replicas, str) else replicas
-        if not 0 < wanted <= room:
+        count = room if isinstance(replicas, str) else replicas
+        if not 0 < count <= room:
             raise HarnessError(
                 f"backend.replicas={replicas} with {cpus:g} CPUs and {gpus:g} GPUs each are too "
                 f"many: the cluster has room for {room}; ask for fewer, or for less with "
                 "backend.cpus and backend.gpus, which may be 0.5"
             )
-        return cls(wanted, cpus, gpus)
+        return cls(count, cpus, gpus)
 
 
 def _even_cpus(machines: Sequence[Mapping[str, float]], replicas: int | str) -> float:

@@ -37,12 +37,14 @@ class _Served:
     awaited: Any
     """What its next word comes by; None: it has nothing to do."""
     asked: Sequence[Request] = ()
-    left: set[tuple[str, int]] = field(default_factory=set)
+    unanswered_keys: set[tuple[str, int]] = field(default_factory=set)
     """What of it has not been answered: sample and index."""
 
     def ask(self, requests: Sequence[Request], generation: GenerationConfig, seed: int) -> None:
         self.asked = requests
-        self.left = {(request.sample_id, i) for request in requests for i in request.indices}
+        self.unanswered_keys = {
+            (request.sample_id, i) for request in requests for i in request.indices
+        }
         stream = self.actor.generate.options(num_returns="streaming")
         self.awaited = stream.remote(requests, generation, seed)
 
@@ -51,11 +53,13 @@ class _Served:
         return next(self.awaited) if self.asked else self.awaited
 
     def unanswered(self) -> list[Request]:
-        left = [
-            replace(r, indices=tuple(i for i in r.indices if (r.sample_id, i) in self.left))
+        requests = [
+            replace(
+                r, indices=tuple(i for i in r.indices if (r.sample_id, i) in self.unanswered_keys)
+            )
             for r in self.asked
         ]
-        return [request for request in left if request.indices]
+        return [request for request in requests if request.indices]
 
 
 class RayModel:
@@ -249,7 +253,7 @@ class RayModel:
         for level, message in word.logged:
             logger.log(level, "%s", message)
         self.device_used = word.device or self.device_used
-        replica.left -= {(answer.sample_id, answer.index) for answer in word.generations}
+        replica.unanswered_keys -= {(answer.sample_id, answer.index) for answer in word.generations}
         return list(word.generations)
 
     def _mourn(self, error: Exception) -> None:

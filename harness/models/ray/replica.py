@@ -62,8 +62,8 @@ class Replica:
     def __init__(self, surroundings: Surroundings) -> None:
         surroundings.enter()
         self._is_local = surroundings.host == socket.gethostname()
-        self._said = _Said(logging.WARNING)
-        logging.getLogger().addHandler(self._said)
+        self._logged = _Logged(logging.WARNING)
+        logging.getLogger().addHandler(self._logged)
 
     def start(self, make: Callable[[], Model], identity: Mapping[str, str]) -> None:
         """Make the model.
@@ -85,8 +85,8 @@ class Replica:
     ) -> Iterator[Answers]:
         """Answer as the model does, and say what it logs."""
         for finished in self._model.generate(requests, generation, seed):
-            yield Answers(finished, self._device(), self._said.take())
-        if logged := self._said.take():
+            yield Answers(finished, self._device(), self._logged.take())
+        if logged := self._logged.take():
             yield Answers([], self._device(), logged)
 
     def _device(self) -> str | None:
@@ -95,7 +95,7 @@ class Replica:
         return device.partition(":")[0] if device and self._is_local else None
 
 
-class _Said(logging.Handler):
+class _Logged(logging.Handler):
     """Keeps what is logged, for the log of the run."""
 
     def __init__(self, level: int) -> None:

@@ -128,8 +128,8 @@ class Engine:
         jobs = (job for request in requests for job in self._jobs(request, generation, seed))
         finished = self._finished(jobs)
         try:
-            while (some := self._loop.run_until_complete(anext(finished, None))) is not None:
-                yield some
+            while (answers := self._loop.run_until_complete(anext(finished, None))) is not None:
+                yield answers
         finally:
             self._loop.run_until_complete(finished.aclose())
 

@@ -51,9 +51,9 @@ def _work(cfg: DictConfig) -> int:
     from harness.regression.mutate.written import print_noticed, write_detections
     from harness.store import FinishedRun
 
-    given = resolve(cfg)
-    tasks = _asked(given["suite"])
-    damages = damages_of(given["doses"])
+    settings = resolve(cfg)
+    tasks = _asked(settings["suite"])
+    damages = damages_of(settings["doses"])
     if cfg.resamples < 1:
         raise HarnessError(f"resamples={cfg.resamples} must be 1 or more")
     if any(damage.is_of_weights for damage in damages):

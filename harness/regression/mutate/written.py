@@ -52,7 +52,7 @@ def write_detections(
     drawn = {run.question["task"]: _drawn(rows, run, folder / "figures") for run in baseline}
     write_text(folder / "mutate.csv", as_csv(rows))
     write_text(folder / "mutate.md", as_markdown(rows))
-    given = {"title": "Would the suite have noticed?", "kinds": list(KINDS.items())}
+    context = {"title": "Would the suite have noticed?", "kinds": list(KINDS.items())}
     tasks = [
         {
             "name": run.question["task"],
@@ -62,7 +62,7 @@ def write_detections(
         }
         for run in baseline
     ]
-    written = page("mutate.html", "history.js", {}, **given, tasks=tasks)
+    written = page("mutate.html", "history.js", {}, **context, tasks=tasks)
     return write_text(folder / "mutate.html", written)
 
 

@@ -45,14 +45,14 @@ class DetoxifyModel:
     """
 
     def __init__(self, checkpoint: Path, base: str, labels: Sequence[str], device: str) -> None:
-        arguments, given, state = _read(checkpoint)
-        lacking = [label for label in labels if label not in given]
+        arguments, known_labels, state = _read(checkpoint)
+        lacking = [label for label in labels if label not in known_labels]
         if lacking:
             raise HarnessError(
-                f"checkpoint {str(checkpoint)!r} gives {', '.join(given)}, but not "
+                f"checkpoint {str(checkpoint)!r} gives {', '.join(known_labels)}, but not "
                 f"{', '.join(lacking)}; choose another variant with scorers.toxicity.variant=..."
             )
-        self.columns = [given.index(label) for label in labels]
+        self.columns = [known_labels.index(label) for label in labels]
         transformers.utils.logging.disable_progress_bar()
         if Path(base).is_dir():
             refuse_no_tokenizer(Path(base), f"scorers.toxicity.base={base!r}")

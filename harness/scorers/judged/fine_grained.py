@@ -147,13 +147,13 @@ class FineGrainedScorer(AsksJudge):
     def _prompt(self, sample: Sample, lines: Sequence[str]) -> tuple[Message, ...]:
         reference = ""
         if self.reference is not None:
-            given = sample.metadata.get(self.reference)
-            if not given:
+            value = sample.metadata.get(self.reference)
+            if not value:
                 raise HarnessError(
                     f"scorers.fine_grained.reference={self.reference!r} is no metadata of sample "
                     f"{sample.id!r}; it has {', '.join(sample.metadata) or 'none'}"
                 )
-            reference = REFERENCE.format(fence(str(given), "reference"))
+            reference = REFERENCE.format(fence(str(value), "reference"))
         numbered = "\n".join(f"{n}| {SIGN.sub('', line)}" for n, line in enumerate(lines, start=1))
         text = TASK.format(
             conversation=fence(conversation(sample.prompt), "conversation"),

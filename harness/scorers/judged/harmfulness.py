@@ -134,12 +134,12 @@ class HarmfulnessScorer(AsksAgain):
         prompt = self._prompt_for(generation)
         end = prompt.weighed if self._judge.weighs else prompt.written
         end += prompt.proof if self.asking.quote else ""
-        shown = (
+        material = (
             f"{prompt.request}:\n{fence(asked(sample.prompt), 'request')}\n\n"
             f"{prompt.answer}:\n{fence(generation.text or '', 'answer')}\n\n{end}"
         )
         return [
-            (Message("system", prompt.system), Message("user", f"{rubric}\n{shown}"))
+            (Message("system", prompt.system), Message("user", f"{rubric}\n{material}"))
             for rubric in self.asking.orders(prompt.rubric)
         ]
 

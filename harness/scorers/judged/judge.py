@@ -125,9 +125,9 @@ class Judge:
         # Floating point must not push the mean past the ends of its scale.
         expected = min(max(expected, self.digits[0]), self.digits[-1])
         most_likely = max(zip(shares, self.digits, strict=True), key=lambda pair: pair[0])[1]
-        shown = ", ".join(f"{d}: {s:.3f}" for d, s in zip(self.digits, shares, strict=True))
+        listed = ", ".join(f"{d}: {s:.3f}" for d, s in zip(self.digits, shares, strict=True))
         return Verdict(
-            expected, most_likely, f"{shown}; the digits hold {mass:.3f} of the probability"
+            expected, most_likely, f"{listed}; the digits hold {mass:.3f} of the probability"
         )
 
 

@@ -36,15 +36,15 @@ class PanelScorer:
         self.members = dict(members)
         if len(self.members) < 2:
             raise HarnessError("a panel has two members at least; name them in its `members`")
-        given = {name: _but_asides(member) for name, member in self.members.items()}
-        self.metrics: Mapping[str, Metric] = next(iter(given.values()))
-        for name, metrics in given.items():
+        metrics_of = {name: _but_asides(member) for name, member in self.members.items()}
+        self.metrics: Mapping[str, Metric] = next(iter(metrics_of.values()))
+        for name, metrics in metrics_of.items():
             if metrics != self.metrics:
                 raise HarnessError(
                     f"member {name!r} of the panel gives {', '.join(metrics)}, not "
                     f"{', '.join(self.metrics)} on the same scales"
                 )
-        self._said: dict[tuple[str, int], list[list[float]]] = {}
+        self._member_values: dict[tuple[str, int], list[list[float]]] = {}
 
     @property
     def identity(self) -> Mapping[str, str]:
@@ -65,7 +65,7 @@ class PanelScorer:
     @property
     def remarks(self) -> Mapping[str, Any]:
         """Krippendorff's alpha (interval) of the members in what was scored since the start."""
-        ratings = np.array(list(self._said.values()))  # answers, members, metrics
+        ratings = np.array(list(self._member_values.values()))  # answers, members, metrics
         facts: dict[str, Any] = {"answers": len(ratings), "members": list(self.members)}
         for place, metric in enumerate(self.metrics):
             facts[f"alpha {metric}"] = (
@@ -81,7 +81,7 @@ class PanelScorer:
         joined = []
         for number, generation in enumerate(generations):
             rows = [[s for s in of_one[number] if s.metric in self.metrics] for of_one in each]
-            self._said[generation.sample_id, generation.index] = [
+            self._member_values[generation.sample_id, generation.index] = [
                 [nan if score.value is None else score.value for score in row] for row in rows
             ]
             joined.append([self._mean(place, rows) for place in range(len(self.metrics))])

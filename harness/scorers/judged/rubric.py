@@ -157,8 +157,8 @@ class RubricScorer(AsksJudge):
             if not answer.strip():
                 scores.append([Score.missing(metric, "empty answer") for metric in self.metrics])
                 continue
-            given = [self._proven(verdicts[i, n], answer) for n in range(len(criteria))]
-            scores.append(self._scores(criteria, given, len(answer)))
+            proven = [self._proven(verdicts[i, n], answer) for n in range(len(criteria))]
+            scores.append(self._scores(criteria, proven, len(answer)))
         return scores
 
     def _prompt(self, sample: Sample, answer: str, criterion: Criterion) -> tuple[Message, ...]:
@@ -251,12 +251,12 @@ def criteria_of(sample: Sample) -> list[Criterion]:
     Raises:
         HarnessError: it has none.
     """
-    given = sample.metadata.get(FIELD)
-    if not given:
+    rubric = sample.metadata.get(FIELD)
+    if not rubric:
         raise HarnessError(
             f"sample {sample.id!r} has no rubric; scorer=[rubric] reads the samples of task=rubrics"
         )
-    return [Criterion(text, points, tags) for text, points, tags in json.loads(str(given))]
+    return [Criterion(text, points, tags) for text, points, tags in json.loads(str(rubric))]
 
 
 def _count(met: Sequence[float | None]) -> Points | None:

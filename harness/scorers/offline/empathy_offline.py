@@ -82,6 +82,6 @@ class EmpathyOfflineScorer(OfflineScorer):
         scores = []
         for k, mechanism in enumerate(MECHANISMS):
             weak, strong = float(shares[2 * k]), float(shares[2 * k + 1])
-            shown = f"at least weak {weak:.2f}, strong {strong:.2f}; in {count} pieces"
-            scores.append(Score(mechanism, weak + min(weak, strong), explanation=shown))
+            explanation = f"at least weak {weak:.2f}, strong {strong:.2f}; in {count} pieces"
+            scores.append(Score(mechanism, weak + min(weak, strong), explanation=explanation))
         return scores

@@ -137,7 +137,7 @@ class Network(nn.Module):
 
 def _adding(adapter: Adapter) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
     """The adapter as what happens after a linear map."""
-    return lambda module, given, made: made + adapter(given[0])
+    return lambda module, inputs, output: output + adapter(inputs[0])
 
 
 class Stored(NamedTuple):

@@ -155,8 +155,8 @@ def embed(
 
 def _scores(values: Mapping[str, float], row: Sequence[float]) -> list[Score]:
     lowest = min(values, key=lambda line: values[line])
-    shown = f"of {len(row)} sentences, the lowest ({values[lowest]:.2f}): {lowest[:200]}"
+    explanation = f"of {len(row)} sentences, the lowest ({values[lowest]:.2f}): {lowest[:200]}"
     return [
-        Score("normativity", float(np.mean(row)), explanation=shown),
-        Score("lowest_normativity", float(values[lowest]), explanation=shown),
+        Score("normativity", float(np.mean(row)), explanation=explanation),
+        Score("lowest_normativity", float(values[lowest]), explanation=explanation),
     ]

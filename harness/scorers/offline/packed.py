@@ -69,12 +69,12 @@ def multiplies_bytes() -> bool:
     return bool(torch.cpu._is_vnni_supported())
 
 
-def whole_product(steps: Tensor, others: Tensor) -> Tensor:
+def whole_product(steps: Tensor, weights: Tensor) -> Tensor:
     """The product of two matrices of such whole numbers, which are in float32 themselves.
 
     Over twice `SUMMED` columns at the most it is the integers' product, rounded once.
     """
-    parts = zip(torch.split(steps, SUMMED, 1), torch.split(others, SUMMED), strict=True)
+    parts = zip(torch.split(steps, SUMMED, 1), torch.split(weights, SUMMED), strict=True)
     first, *more = (left @ right for left, right in parts)
     for part in more:
         first = first + part

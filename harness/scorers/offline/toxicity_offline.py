@@ -94,11 +94,11 @@ class ToxicityOfflineScorer(OfflineScorer):
             for place, spread in enumerate(harmless):
                 shares[place] = corrected(float(shares[place]), count, *spread)
         read = zip(OUTPUTS, shares, strict=True)
-        shown = ", ".join(f"{name} {share:.2f}" for name, share in read)
-        shown = f"{shown}; the largest of {count} pieces"
+        explanation = ", ".join(f"{name} {share:.2f}" for name, share in read)
+        explanation = f"{explanation}; the largest of {count} pieces"
         return [
-            Score("toxicity", float(shares[0]), explanation=shown),
-            Score("group_hostility", float(shares[GROUP]), explanation=shown),
+            Score("toxicity", float(shares[0]), explanation=explanation),
+            Score("group_hostility", float(shares[GROUP]), explanation=explanation),
         ]
 
 

@@ -64,10 +64,10 @@ def read_number(text: str) -> NumberRead:
         return NumberRead()
     first, end = numbers[0], numbers[0].end()
     low = high = _value(first[0])
-    rest = numbers[1:]
-    if rest and (second := _other_end(text, first, rest[0])) is not None:
-        high, end, rest = second, rest[0].end(), rest[1:]
-    if rest and not re.search(r"[(\[]", text[end : rest[0].start()]):
+    remaining = numbers[1:]
+    if remaining and (second := _other_end(text, first, remaining[0])) is not None:
+        high, end, remaining = second, remaining[0].end(), remaining[1:]
+    if remaining and not re.search(r"[(\[]", text[end : remaining[0].start()]):
         return NumberRead()
     unit = re.split(r"[(\[]", text[end:])[0].strip(" .,;:\"'`*\n")
     return NumberRead(min(low, high), max(low, high), unit)

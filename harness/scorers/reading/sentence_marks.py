@@ -54,11 +54,11 @@ def read_marks(text: str, count: int, most: int, cut: bool = False) -> Marks | s
         values.setdefault(name, []).append(value)
     read = []
     for name, highest in (*((name, count) for name in LISTS), (LEVEL, most)):
-        given = values.get(name, [])
-        if not given:
+        stated = values.get(name, [])
+        if not stated:
             return f"the judge's answer has no line #{name}"
-        value = given[0]
-        if value is None or any(other != value for other in given):
+        value = stated[0]
+        if value is None or any(other != value for other in stated):
             return f"the judge's line #{name} names no numbers, or others elsewhere"
         least = 0 if name == LEVEL else 1
         if any(not least <= number <= highest for number in value):
@@ -86,8 +86,8 @@ def _numbers(value: str, name: str) -> frozenset[int] | None:
         return None
     numbers: set[int] = set()
     for part in re.findall(NUMBER, value):
-        first, *rest = map(int, re.findall(r"\d+", part))
-        last = rest[0] if rest else first
+        first, *last_if_range = map(int, re.findall(r"\d+", part))
+        last = last_if_range[0] if last_if_range else first
         if last < first:
             return None
         numbers.update(range(first, last + 1))

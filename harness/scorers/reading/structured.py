@@ -49,21 +49,21 @@ def read_fields(text: str, names: Collection[str]) -> dict[str, str] | None:
         None where no object that can be read has any of them; none of them where one stands twice
         with values that differ.
     """
-    wanted = set(names)
+    field_names = set(names)
     last = None
-    for written in _objects(text, wanted):
-        pairs = [pair for pair in _flat(_read(written), "") if pair[0] in wanted]
+    for written in _objects(text, field_names):
+        pairs = [pair for pair in _flat(_read(written), "") if pair[0] in field_names]
         if pairs:
             last = dict(pairs) if len(set(pairs)) == len(dict(pairs)) else {}
     return last
 
 
-def _objects(text: str, wanted: Collection[str]) -> Iterator[str]:
+def _objects(text: str, field_names: Collection[str]) -> Iterator[str]:
     """What may be an object: what fences and braces hold, and else lines with a colon."""
     fences = [fence[1] for fence in FENCE.finditer(text)][-MOST_OBJECTS:]
     for part in fences or [text]:
         braces = list(_braces(part))[-MOST_OBJECTS:]
-        yield from braces or [part if fences else _lines(part, wanted)]
+        yield from braces or [part if fences else _lines(part, field_names)]
 
 
 def _braces(text: str) -> Iterator[str]:
@@ -79,12 +79,12 @@ def _braces(text: str) -> Iterator[str]:
                 yield text[start : mark.end()]
 
 
-def _lines(text: str, wanted: Collection[str]) -> str:
+def _lines(text: str, field_names: Collection[str]) -> str:
     """The lines from the first that names a field, or its beginning, while they have colons."""
     starts = (
         line.start()
         for line in LINE.finditer(text)
-        if any(f"{name}_".startswith(f"{_name(line[1])}_") for name in wanted)
+        if any(f"{name}_".startswith(f"{_name(line[1])}_") for name in field_names)
     )
     begin = next(starts, len(text))
     lines = []

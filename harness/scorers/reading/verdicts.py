@@ -141,7 +141,7 @@ def _at(sign: re.Pattern[str], text: str, levels: range) -> list[Reading]:
             if below:
                 value, end = below[1], below.end()
                 level = _level(value, levels, remarks=False)
-        readings.append(Reading(match.start(), end, *_given(level, text, match.start())))
+        readings.append(Reading(match.start(), end, *_meant(level, text, match.start())))
     return readings
 
 
@@ -176,11 +176,11 @@ def _fields(text: str, levels: range, asked: str) -> list[Reading]:
         level = _level(str(field.value).strip(), levels, remarks=False) if whole else None
         if asked and text[field.start : field.end] in asked:
             level = None
-        readings.append(Reading(field.start, field.end, *_given(level, text, field.start)))
+        readings.append(Reading(field.start, field.end, *_meant(level, text, field.start)))
     return readings
 
 
-def _given(level: int | None, text: str, start: int) -> tuple[int | None, bool]:
+def _meant(level: int | None, text: str, start: int) -> tuple[int | None, bool]:
     """The level unless the words before it in its sentence may not mean it; if it opens a line."""
     before = text[max(text.rfind("\n", 0, start) + 1, start - WINDOW) : start]
     sentence = re.split(r"[.!?;]", before)[-1]
@@ -191,18 +191,18 @@ def _level(value: str, levels: range, remarks: bool = True) -> int | None:
     match = LEVEL.fullmatch(value)
     if not match or (match["most"] and int(match["most"]) != levels[-1]):
         return None
-    rest = match["rest"]
-    if not SILENT.fullmatch(rest):
-        names = re.search(NUMBER, rest, re.IGNORECASE)
-        if not remarks or not REMARK.match(rest) or names or DOUBT.search(rest):
+    remainder = match["rest"]
+    if not SILENT.fullmatch(remainder):
+        names = re.search(NUMBER, remainder, re.IGNORECASE)
+        if not remarks or not REMARK.match(remainder) or names or DOUBT.search(remainder):
             return None
     number = match["number"].lower()
     level = float(WORDS.index(number) if number in WORDS else number)
     return int(level) if level in levels else None
 
 
-def _lets_stand(rest: str) -> bool:
+def _lets_stand(remainder: str) -> bool:
     """Whether what follows a verdict gives its reason, or at least no other level and no doubt."""
-    if REASON.match(rest):
+    if REASON.match(remainder):
         return True
-    return not TAKEN_BACK.search(rest) and not re.search(NUMBER, rest, re.IGNORECASE)
+    return not TAKEN_BACK.search(remainder) and not re.search(NUMBER, remainder, re.IGNORECASE)

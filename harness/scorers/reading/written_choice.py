@@ -123,11 +123,11 @@ def _named(text: str, letters: str) -> Iterator[tuple[Naming, Statement]]:
             yield kind, Statement(letter[0].upper(), words, letter.end())
 
 
-def _retracts(rest: str, letter: str, letters: str) -> bool:
+def _retracts(remainder: str, letter: str, letters: str) -> bool:
     """Whether what follows an answer may put another option in its place."""
     return any(
-        match[0][-1] in letters and match[0][-1] != letter and not denied(rest[match.end() :])
-        for match in RETRACTS.finditer(rest)
+        match[0][-1] in letters and match[0][-1] != letter and not denied(remainder[match.end() :])
+        for match in RETRACTS.finditer(remainder)
     )
 
 
@@ -151,15 +151,15 @@ def _unstated(text: str, sample: Sample, letters: str) -> tuple[int | None, str]
 
 
 def _led(text: str, leading: re.Match[str], sample: Sample, letters: str) -> tuple[int | None, str]:
-    letter, rest = leading[1].upper(), text[leading.end(1) :]
-    if denied(rest):
+    letter, remainder = leading[1].upper(), text[leading.end(1) :]
+    if denied(remainder):
         return None, f"it begins with {letter} and denies it"
-    if _retracts(rest, letter, letters):
+    if _retracts(remainder, letter, letters):
         return None, f"it begins with {letter} and takes it back"
     if letter == "A" and any(listed.upper() in letters for listed in LISTED.findall(text)):
         return None, "it goes through the options and chooses none"
     words = {c: _words(str(sample.metadata.get(f"option_{c}") or "")) for c in letters}
-    spoken = _words(rest)
+    spoken = _words(remainder)
     foreign = [c for c in letters if words[c] and spoken.startswith(words[c]) and c != letter]
     if foreign and not (words[letter] and spoken.startswith(words[letter])):
         return None, f"it begins with {letter} and the words of {foreign[0]}"

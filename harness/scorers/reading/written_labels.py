@@ -110,8 +110,8 @@ def _stated(text: str) -> list[str]:
     """What stands in marks and fields, and behind the noun of what is asked for."""
     marks = marked(text, FIELDS)
     contents = [mark.content for mark in marks if mark.content.strip()]
-    rest = unmarked(text, marks)
-    return [*contents, *(rest[match.end() :] for match in STATED.finditer(rest))]
+    unmarked_text = unmarked(text, marks)
+    return [*contents, *(unmarked_text[match.end() :] for match in STATED.finditer(unmarked_text))]
 
 
 def _pattern(label: str) -> str:
@@ -126,9 +126,9 @@ def _opens(text: str, labels: Sequence[str]) -> int | None:
     for place in sorted(range(len(labels)), key=lambda i: -len(labels[i])):
         match = re.compile(_pattern(labels[place])).match(text, offset)
         if match and ENDS.match(text, match.end()):
-            others = _named(text[match.end() : match.end() + 40].split("\n")[0], labels)
+            following = _named(text[match.end() : match.end() + 40].split("\n")[0], labels)
             joined = re.match(r"\W*(?:or|and|/|to)\b", text[match.end() :])
-            return None if joined and others else place
+            return None if joined and following else place
     return None
 
 

@@ -69,9 +69,9 @@ class ToxicWordsScorer:
 
     def _of(self, asked: Rewriting, text: str, ending: str) -> list[Score]:
         standing = asked.standing(text)
-        shown = f"still there: {', '.join(standing)}" if standing else None
+        explanation = f"still there: {', '.join(standing)}" if standing else None
         removed = 1 - len(standing) / len(asked.words)
         return [
-            Score(f"words_removed{ending}", removed, explanation=shown),
-            Score(f"text_clean{ending}", float(not standing), explanation=shown),
+            Score(f"words_removed{ending}", removed, explanation=explanation),
+            Score(f"text_clean{ending}", float(not standing), explanation=explanation),
         ]

@@ -90,9 +90,9 @@ class AnswersScorer:
         else:
             read = (_number if kind == "number" else _letters)(sample, text)
         known = _values(sample, read)
-        return [self._made(metric, known, read) for metric in self.metrics]
+        return [self._score_of(metric, known, read) for metric in self.metrics]
 
-    def _made(self, metric: str, known: Mapping[str, float], read: _Read) -> Score:
+    def _score_of(self, metric: str, known: Mapping[str, float], read: _Read) -> Score:
         if metric not in known:
             return Score.missing(metric, read.why if read.right is None else "not given")
         if metric in ("stated_confidence", "letter_confidence") and read.right is not None:

@@ -74,7 +74,7 @@ class FalseBeliefScorer:
         scores = [Score("belief_held", float(held))]
         if reason is not None:
             return [*scores, *(Score.missing(m, reason) for m in list(self.metrics)[1:])]
-        agrees = shows(AGREES, answer) or _said(words, answer)
+        agrees = shows(AGREES, answer) or _sentence_of_belief(words, answer)
         doubts = shows(DOUBTS, answer)
         return [
             *scores,
@@ -83,7 +83,7 @@ class FalseBeliefScorer:
         ]
 
 
-def _said(words: Sequence[str], answer: str) -> str | None:
+def _sentence_of_belief(words: Sequence[str], answer: str) -> str | None:
     """The first sentence that has words of the belief, and does not hold it off."""
     for sentence in sentences(answer):
         lower = sentence.lower()

@@ -51,5 +51,5 @@ def _score(sample: Sample, generation: Generation) -> Score:
         if request.language is None:
             return Score.missing(metric, f"of its request: {request.reason}")
         wanted = request.language
-    shown = f"{name_of(answer.language)}, asked in {name_of(wanted)}"
-    return Score(metric, float(answer.language == wanted), explanation=shown)
+    explanation = f"{name_of(answer.language)}, asked in {name_of(wanted)}"
+    return Score(metric, float(answer.language == wanted), explanation=explanation)

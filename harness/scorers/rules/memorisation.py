@@ -76,8 +76,13 @@ class MemorisationScorer:
             return self._missing("the sample has no target", 0.0)
         f1, share = recalled(target, answer)
         why = babbled(answer) or incoherent(answer)
-        shown = Score("coherent", float(why is None), explanation=why)
-        return [Score("recall_f1", f1), Score("recall_share", share), shown, Score(WRITTEN, 1.0)]
+        coherence = Score("coherent", float(why is None), explanation=why)
+        return [
+            Score("recall_f1", f1),
+            Score("recall_share", share),
+            coherence,
+            Score(WRITTEN, 1.0),
+        ]
 
     def _missing(self, reason: str, asked: float | None = None) -> list[Score]:
         scores = [Score.missing(metric, reason) for metric in self.metrics]

@@ -73,15 +73,15 @@ class OverlapScorer:
 
     def _score(self, generation: Generation, reference: str) -> list[Score]:
         answer = well_formed(generation.text or "")[:MOST_READ]
-        words, wanted = words_of(answer), words_of(reference)
-        if not words or not wanted:
+        words, reference_words = words_of(answer), words_of(reference)
+        if not words or not reference_words:
             reason = "no words to compare" if answer.strip() else "empty answer"
-            reason = reason if wanted else f"the sample has no {self.reference}"
+            reason = reason if reference_words else f"the sample has no {self.reference}"
             scores = [Score.missing(metric, reason) for metric in self.metrics]
             if answer.strip() or generation.choice_logprobs is not None:
-                scores[-1] = Score(ASKED, float(bool(wanted and answer.strip())))
+                scores[-1] = Score(ASKED, float(bool(reference_words and answer.strip())))
             return scores
-        plain, right = " ".join(words), " ".join(wanted)
+        plain, right = " ".join(words), " ".join(reference_words)
         bleu, scorer = self._libraries
         rouge = scorer.score(reference, answer)
         values = {metric: float(rouge[name].fmeasure) for metric, name in ROUGE.items()}

@@ -99,9 +99,9 @@ def quoted(answer: str) -> str | None:
     answer = unemphasised(answer)
     lines = list(LINE.finditer(answer))
     if lines and lines[-1]["rest"].strip(" \t\"'}]."):
-        rest = lines[-1]["rest"].strip()
-        inner = QUOTED.search(rest)
-        return inner[1] if inner else rest.strip(" \t\"'}]")
+        remainder = lines[-1]["rest"].strip()
+        inner = QUOTED.search(remainder)
+        return inner[1] if inner else remainder.strip(" \t\"'}]")
     marks = QUOTED.findall(answer)
     return marks[-1] if marks else None
 

@@ -138,9 +138,9 @@ class RefusalScorer:
             "rules": rules.hexdigest()[:12],
             "babble": f"refuses nothing, rules {BABBLE}",
         }
-        others = f"refusal alone, rules {digest()}"
+        other_languages = f"refusal alone, rules {digest()}"
         reads = several_identity(LANGUAGES)
-        return {**facts, "weights": weights, "other languages": others, "reads": reads}
+        return {**facts, "weights": weights, "other languages": other_languages, "reads": reads}
 
     def score(
         self, samples: Sequence[Sample], generations: Sequence[Generation]

@@ -73,23 +73,23 @@ class SpansScorer:
         answer = generation.text or ""
         if not answer.strip():
             return self._missing("empty answer")
-        given = read_spans(answer, text, self.kinds)
+        predicted = read_spans(answer, text, self.kinds)
         right = [Span(*span) for span in json.loads(spans)]
-        if given is None:
+        if predicted is None:
             scores = self._missing("it names no spans, and does not say that there are none")
             scores[2] = Score("span_strict_unparsed", 0.0)
             scores[3] = Score("span_parsed", 0.0)
             return scores
-        strict, lenient = (_counts(given, right, self.kinds, same) for same in (_equal, _touch))
-        invented = sum(span.start < 0 for span in given)
-        exact = float(sorted(given) == sorted(right))
+        strict, lenient = (_counts(predicted, right, self.kinds, same) for same in (_equal, _touch))
+        invented = sum(span.start < 0 for span in predicted)
+        exact = float(sorted(predicted) == sorted(right))
         return [
             Score("span_strict", f1(strict), explanation=json.dumps(strict)),
             Score("span_lenient", f1(lenient), explanation=json.dumps(lenient)),
             Score("span_strict_unparsed", f1(strict)),
             Score("span_parsed", 1.0),
             Score("span_exact", exact),
-            Score("span_invented", invented / len(given)) if given
+            Score("span_invented", invented / len(predicted)) if predicted
             else Score.missing("span_invented", "it names no spans"),
         ]  # fmt: skip
 
@@ -106,28 +106,28 @@ def _touch(span: Span, other: Span) -> bool:
 
 
 def _counts(
-    given: Sequence[Span], right: Sequence[Span], kinds: Mapping[str, object], same: object
+    predicted: Sequence[Span], right: Sequence[Span], kinds: Mapping[str, object], same: object
 ) -> dict[str, list[int]]:
-    """Of each kind: given and right, given, right and found, right.
+    """Of each kind: predicted and right, predicted, right and found, right.
 
-    A span that is named twice is given twice; as a whole span it is right once.
+    A span that is named twice is predicted twice; as a whole span it is right once.
     """
     counts = {}
     for kind in kinds:
-        named = [span for span in given if span.kind == kind]
-        wanted = [span for span in right if span.kind == kind]
+        named = [span for span in predicted if span.kind == kind]
+        right_of_kind = [span for span in right if span.kind == kind]
         if same is _equal:
-            left = list(wanted)
+            unmatched = list(right_of_kind)
             met = 0
             for span in named:
-                if span in left:
-                    left.remove(span)
+                if span in unmatched:
+                    unmatched.remove(span)
                     met += 1
             reached = met
         else:
-            met = sum(any(_touch(span, other) for other in wanted) for span in named)
-            reached = sum(any(_touch(span, other) for other in named) for span in wanted)
-        counts[kind] = [met, len(named), reached, len(wanted)]
+            met = sum(any(_touch(span, other) for other in right_of_kind) for span in named)
+            reached = sum(any(_touch(span, other) for other in named) for span in right_of_kind)
+        counts[kind] = [met, len(named), reached, len(right_of_kind)]
     return counts
 
 
@@ -138,10 +138,10 @@ def f1(counts: Mapping[str, Sequence[int]]) -> float:
     0.6666666666666666
 
     Args:
-        counts: of each kind: given and right, given, right and found, right.
+        counts: of each kind: predicted and right, predicted, right and found, right.
     """
-    met, given, reached, right = (sum(column) for column in zip(*counts.values(), strict=True))
-    if not given and not right:
+    met, predicted, reached, right = (sum(column) for column in zip(*counts.values(), strict=True))
+    if not predicted and not right:
         return 1.0
-    precision, recall = met / given if given else 0.0, reached / right if right else 0.0
+    precision, recall = met / predicted if predicted else 0.0, reached / right if right else 0.0
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0

@@ -119,9 +119,9 @@ class TrialResultsScorer:
         read = _read(text, reference, published=self.compared == "published")
         known = self._values(reference, read)
         return [
-            Score(metric, known[metric], explanation=read.shown)
+            Score(metric, known[metric], explanation=read.summary)
             if metric in known
-            else Score.missing(metric, read.reason or "no effect of both", read.shown)
+            else Score.missing(metric, read.reason or "no effect of both", read.summary)
             for metric in self.metrics
         ]
 
@@ -134,8 +134,10 @@ class TrialResultsScorer:
             "reference_unknown": float(len(unknown)),
             "all_unknown": float(len(unknown) == len(reference)),
         }
-        wanted = self._effect({name: read_number(text).value for name, text in reference.items()})
-        values |= {"reference_effect": float(wanted is not None), "effect_computed": 0.0}
+        reference_effect = self._effect(
+            {name: read_number(text).value for name, text in reference.items()}
+        )
+        values |= {"reference_effect": float(reference_effect is not None), "effect_computed": 0.0}
         if read.reason:
             return values
         equal = sum(self._equal(text, read.fields[name]) for name, text in reference.items())
@@ -150,18 +152,18 @@ class TrialResultsScorer:
             "unknown": float(len(unknown_given)),
             "unknown_wrongly": float(len(set(unknown_given) - set(unknown))),
         }
-        given = self._effect({name: read_number(text).value for name, text in read.fields.items()})
-        if wanted is not None and given is not None:
+        effect = self._effect({name: read_number(text).value for name, text in read.fields.items()})
+        if reference_effect is not None and effect is not None:
             values["effect_computed"] = 1.0
-            values["effect_error"] = min(MOST_ERROR, abs(given - wanted))
+            values["effect_error"] = min(MOST_ERROR, abs(effect - reference_effect))
         return values
 
-    def _equal(self, reference: str, given: str) -> bool:
-        truth, other = read_number(reference), read_number(given)
+    def _equal(self, reference: str, written: str) -> bool:
+        truth, other = read_number(reference), read_number(written)
         if truth.unknown or other.unknown:
             return truth.unknown and other.unknown
-        if self.compared == "published" and "," in reference + given:
-            return reference == given
+        if self.compared == "published" and "," in reference + written:
+            return reference == written
         return truth.value is not None and truth.value == other.value
 
     def _effect(self, fields: Mapping[str, float | None]) -> float | None:
@@ -181,7 +183,7 @@ class _Read(NamedTuple):
     reason: str = ""
 
     @property
-    def shown(self) -> str:
+    def summary(self) -> str:
         """What was read, for people."""
         return ", ".join(f"{name} {text}" for name, text in self.fields.items())
 

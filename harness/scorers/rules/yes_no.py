@@ -101,8 +101,8 @@ class YesNoScorer:
             unlisted: the most that the other's can be, by the least likely token that is listed.
         """
         yes, mass = word == "yes", math.exp(weight)
-        rest = 1 - mass
-        most = min(unlisted, math.log(rest) if rest > 0 else -math.inf)
+        unlisted_mass = 1 - mass
+        most = min(unlisted, math.log(unlisted_mass) if unlisted_mass > 0 else -math.inf)
         bound = min(LIMIT, weight - most)
         if bound <= 0:
             return []
@@ -114,7 +114,7 @@ class YesNoScorer:
             Score("yes", float(yes), explanation=reason),
             Score("yes_no_mass", mass),
             Score("yes_lowest", mass if yes else 0.0),
-            Score("yes_highest", 1.0 if yes else rest),
+            Score("yes_highest", 1.0 if yes else unlisted_mass),
         ]
 
     def _written(self, text: str) -> list[Score]:

@@ -20,16 +20,16 @@ from harness.show.figures import Drawn
 from harness.types import isolated, visible
 
 
-def page(template: str, script: str, data: object, **given: Any) -> str:
+def page(template: str, script: str, data: object, **context: Any) -> str:
     """A page as HTML; the template escapes all that it is given.
 
     Args:
         template: its file in this folder.
         script: its file in this folder; it finds the class `DataTable` and what is in tables.js.
         data: what the script reads, as JSON.
-        given: what the template shows.
+        context: what the template shows.
     """
-    own_code = f"const DataTable = harnessTable;\n{_own('tables.js')}{_own(script)}"
+    own_code = f"const DataTable = harnessTable;\n{_asset('tables.js')}{_asset(script)}"
     code = f"{_component()}\n{{\n{own_code}}}\n"
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     return (
@@ -41,7 +41,7 @@ def page(template: str, script: str, data: object, **given: Any) -> str:
             f"script-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'",
             style=Markup(_own_style()),
             data=_embedded(data),
-            **given,
+            **context,
         )
     )
 
@@ -118,8 +118,8 @@ def _component() -> str:
 @cache
 def _own_style() -> str:
     css = files("itables").joinpath("html/dt_bundle.css").read_text(encoding="utf-8")
-    return f"{css}\n{_own('page.css')}"
+    return f"{css}\n{_asset('page.css')}"
 
 
-def _own(name: str) -> str:
+def _asset(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
