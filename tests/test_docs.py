@@ -13,7 +13,10 @@ from pathlib import Path
 
 import pytest
 from hydra._internal.hydra import Hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
+from harness.command import start
 from harness.testing import check_model, check_scorer, check_task
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,12 +58,22 @@ def test_every_command_is_one_that_composes(command, tmp_path, monkeypatch, caps
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "1")
     monkeypatch.setattr(Hydra, "get_mode", lambda *_, **__: None)  # which composes all once more
-    monkeypatch.setattr(sys, "argv", [module, "--cfg", "job", "--resolve", *arguments])
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    resolved = []
+    monkeypatch.setattr(start, "configure_log", lambda *_: None)
+    monkeypatch.setattr(
+        start, "_job", lambda cfg, *_: resolved.append(OmegaConf.to_yaml(cfg, resolve=True))
+    )
+    if any("hydra" in argument for argument in arguments):  # Hydra itself would start it
+        arguments = ["--cfg", "job", "--resolve", *arguments]
+    monkeypatch.setattr(sys, "argv", [module, *arguments])
     package = find_spec(module).submodule_search_locations is not None
-    start = import_module(f"{module}.__main__" if package else module).main
+    main = import_module(f"{module}.__main__" if package else module).main
     with pytest.raises(SystemExit) as ended:
-        start()
-    assert not ended.value.code, capsys.readouterr().err
+        main()
+    said = capsys.readouterr()
+    assert not ended.value.code, said.err
+    assert resolved or said.out
 
 
 def write_examples(folder: Path) -> None:

@@ -51,16 +51,22 @@ def test_a_planted_difference_of_two_logs_comes_out_of_the_gate_and_none_does_no
     before, worse = log_of(tmp_path / "before.json", 57), log_of(tmp_path / "worse.json", 30)
     same = log_of(tmp_path / "same.json", 57, [f"other-{n}" for n in range(60)])
     wide = "+margins.answers.match=0.3"
-    told = {}
-    for name, path in {"worse": worse, "same": same}.items():
-        done = command(
-            "harness.regression", f"baseline={before}", f"candidate={path}", wide,
-            f"to={tmp_path / name}", cwd=tmp_path,
-        )  # fmt: skip
-        told[name] = (done.returncode, done.stdout)
-    assert (told["worse"][0], told["same"][0]) == (1, 0), told
-    assert "paired by id: 60 questions stand in both" in told["worse"][1].replace("\n", " ")
-    assert "paired by what was asked: 60 questions" in told["same"][1].replace("\n", " ")
+    done = command(
+        "harness.regression", f"baseline={before}", f"candidate={worse}", wide, cwd=tmp_path
+    )
+    assert done.returncode == 1, done.stderr
+    assert "paired by id: 60 questions stand in both" in done.stdout.replace("\n", " ")
+    runs = []  # by hand, as the gate does it itself
+    for path, opposite in ((before, same), (same, before)):
+        options = ["max_unmeasured=1", "report=false", f"results={tmp_path / path.stem}"]
+        options += [f"answers={path}", f"paired_with={opposite}"]
+        done = command("harness.score", *options, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert "paired by what was asked: 60 questions" in done.stdout.replace("\n", " ")
+        runs += (tmp_path / path.stem / "runs").iterdir()
+    sides = [f"{side}={run}" for side, run in zip(("baseline", "candidate"), runs, strict=True)]
+    done = command("harness.regression", *sides, wide, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
 
 
 def test_an_end_without_a_bound_stands_on_the_page_as_in_the_tables(command, tmp_path):
