@@ -208,7 +208,7 @@ def test_a_secret_that_a_reference_fetches_stays_in_the_environment(harness, tmp
 @pytest.mark.long
 def test_progress_is_shown_in_a_terminal_and_the_run_ends_well(tmp_path):
     leader, follower = pty.openpty()
-    command = [sys.executable, "-m", "harness", *ECHO]
+    command = [sys.executable, "-m", "harness", *ECHO, "report=false"]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=follower, stderr=follower,
         env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},

@@ -51,7 +51,7 @@ def composed(*arguments: str):
 
 def echoed(scorer: str) -> list[str]:
     """A quick judge for a judged scorer; test_judge.py has the bundled one."""
-    node = composed(f"scorer=[{scorer}]").scorers[scorer]
+    node = composed(f"scorer=[{','.join(options('scorer'))}]").scorers[scorer]
     places = list(judges(node, f"scorers.{scorer}"))
     said = [f'{place}.answer="{ANSWERS[scorer]}"' for place in places if scorer in ANSWERS]
     return [*(f"backend@{place}=echo" for place in places), *said]

@@ -162,8 +162,8 @@ def test_a_damage_at_the_edge_is_seen_in_some_draws(tmp_path, write_run):
     def edge(values):
         return np.clip(values + np.random.default_rng(1).normal(0.07, 0.25, len(values)), 0, 1)
 
-    rows = detections(NOISE, *sides(tmp_path, write_run, edge), MARGINS, 60)
-    assert 0 < rows[1].times < 60
+    rows = detections(NOISE, *sides(tmp_path, write_run, edge), MARGINS, 30)
+    assert 0 < rows[1].times < 30
 
 
 def test_what_is_not_gated_is_refused(tmp_path, write_run):
@@ -210,7 +210,7 @@ def test_the_command_asks_damages_and_prints_what_is_noticed(harness, tmp_path):
            ("noise", "bits", "refusal_direction", "compliance")]  # fmt: skip
     done = harness(
         "model=smollm2", "suite=[med_harm]", "doses.inverted_prompt=null", "doses.cut=[1.0]", *off,
-        'options=["backend=echo","limit=20","scorer=[refusal]"]', "resamples=5",
+        'options=["backend=echo","limit=20","scorer=[refusal]","report=false"]', "resamples=5",
         module="harness.regression.mutate",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

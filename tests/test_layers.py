@@ -5,7 +5,7 @@
 
 import ast
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -113,12 +113,20 @@ def floor_of(room: str) -> int:
     return next(n for n, rooms in enumerate(FLOORS) if room in rooms)
 
 
+def statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Every statement within; what is within an expression is none."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from statements(child)
+
+
 @cache
 def imported(path: Path) -> tuple[tuple[str, str], ...]:
     """Each name of ours that a file imports, with the module that it is imported from."""
     modules = set(files().values())
     names = []
-    for node in ast.walk(tree(path)):
+    for node in statements(tree(path)):
         if isinstance(node, ast.Import):
             names += [(alias.name, "") for alias in node.names]
         elif isinstance(node, ast.ImportFrom):

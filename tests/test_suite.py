@@ -103,7 +103,13 @@ def test_a_suite_loads_its_model_and_its_scorers_once(monkeypatch, tmp_path):
     parts: dict = {}
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
         for task in ("real_toxicity_prompts", "persona_toxicity"):
-            overrides = [f"task={task}", "backend=echo", "limit=2", f"results={tmp_path}"]
+            overrides = [
+                f"task={task}",
+                "backend=echo",
+                "limit=2",
+                f"results={tmp_path}",
+                "report=false",
+            ]
             composed = cli.Composed(compose("config", overrides), overrides, {"mitigation": "none"})
             assert cli.run_one(composed, parts) in (0, 3)
     assert made.count("backend") == made.count("scorers.toxicity_offline") == 1

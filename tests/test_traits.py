@@ -18,9 +18,12 @@ OF_OTHERS = {
 """Attributes of other libraries' objects that bear the name of a trait."""
 
 
+READERS = ("getattr", "hasattr")
+
+
 def named(call):
     """The attribute that a `getattr` or `hasattr` asks for by a constant name."""
-    asks = ast.unparse(call.func) in ("getattr", "hasattr") and len(call.args) > 1
+    asks = isinstance(call.func, ast.Name) and call.func.id in READERS and len(call.args) > 1
     return call.args[1].value if asks and isinstance(call.args[1], ast.Constant) else None
 
 
@@ -28,7 +31,8 @@ def read_past_the_table():
     names = {name for traits in TRAITS.values() for name in traits}
     for path in sorted((ROOT / "harness").rglob("*.py")):
         module = ".".join(path.relative_to(ROOT).with_suffix("").parts)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        text = path.read_text(encoding="utf-8")
+        for node in ast.walk(ast.parse(text)) if any(map(text.__contains__, READERS)) else ():
             name = named(node) if isinstance(node, ast.Call) else None
             if name in names and (module, name) not in OF_OTHERS:
                 yield f"{module}: {ast.unparse(node)}"

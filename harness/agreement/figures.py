@@ -17,7 +17,7 @@ from harness.statistics import (
     accuracy,
     auc,
     f1,
-    interval,
+    intervals_of,
     kappa,
     krippendorff_alpha,
     pearson,
@@ -30,6 +30,8 @@ from harness.types import Metric
 from harness.validity import Figure
 
 Values = NDArray[np.float64]
+Asked = tuple[str, Statistic, Sequence[Values]]
+"""A figure's name, what it is, and of what."""
 LEVELS = 10
 """Distinct whole labels that are still levels; more are a measure."""
 
@@ -79,9 +81,7 @@ def people(labelled: Sequence[Labelled]) -> list[Figure]:
         return nan if value is None else value
 
     statistics[f"alpha_{level}"] = alpha
-    return [
-        _figure(name, statistic, list(both), None, None) for name, statistic in statistics.items()
-    ]
+    return _figures([(name, each, list(both)) for name, each in statistics.items()], None, None)
 
 
 def confusion(
@@ -136,21 +136,19 @@ def _all(
     clusters: NDArray[np.intp],
     group: str | None,
 ) -> list[Figure]:
-    agreement = []
+    asked: list[Asked] = []
     if kind.binary:
         yes = (labels >= kind.positive).astype(float)
         verdicts = (values >= kind.threshold).astype(float)
-        agreement.append(_figure("auc", auc, [yes, values], clusters, group))
-        for name, statistic in BINARY.items():
-            agreement.append(_figure(name, statistic, [yes, verdicts], clusters, group))
+        asked.append(("auc", auc, [yes, values]))
+        asked += [(name, statistic, [yes, verdicts]) for name, statistic in BINARY.items()]
     if kind.levels:
         rounded = [labels, np.round(values)]
-        agreement.append(_figure("quadratic_kappa", quadratic_kappa, rounded, clusters, group))
-        agreement.append(_figure("accuracy_of_levels", accuracy, rounded, clusters, group))
+        asked.append(("quadratic_kappa", quadratic_kappa, rounded))
+        asked.append(("accuracy_of_levels", accuracy, rounded))
     if kind.ordered:
-        for name, statistic in CORRELATIONS.items():
-            agreement.append(_figure(name, statistic, [labels, values], clusters, group))
-    return agreement
+        asked += [(name, statistic, [labels, values]) for name, statistic in CORRELATIONS.items()]
+    return _figures(asked, clusters, group) if asked else []
 
 
 BINARY: Mapping[str, Statistic] = {
@@ -167,17 +165,18 @@ CORRELATIONS: Mapping[str, Statistic] = {
 }
 
 
-def _figure(
-    name: str,
-    statistic: Statistic,
-    arrays: Sequence[Values],
-    clusters: NDArray[np.intp] | None,
-    group: str | None,
-) -> Figure:
-    n = len(arrays[0])
-    value = statistic(*arrays) if n else nan
-    low, high = interval(statistic, *arrays, clusters=clusters) if n > 1 else (None, None)
-    return Figure(name, None if isnan(value) else value, low, high, n, group)
+def _figures(
+    asked: Sequence[Asked], clusters: NDArray[np.intp] | None, group: str | None
+) -> list[Figure]:
+    n = len(asked[0][2][0])
+    values = [statistic(*arrays) if n else nan for _, statistic, arrays in asked]
+    ends: Sequence[tuple[float | None, float | None]] = [(None, None)] * len(asked)
+    if n > 1:
+        ends = intervals_of([(statistic, arrays) for _, statistic, arrays in asked], clusters)
+    return [
+        Figure(name, None if isnan(value) else value, low, high, n, group)
+        for (name, *_), value, (low, high) in zip(asked, values, ends, strict=True)
+    ]
 
 
 def _pairs(statistic: Callable[[Values, Values], float]) -> Statistic:

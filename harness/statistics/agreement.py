@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import nan
 from typing import Literal
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.statistics.bootstrap import percentile_interval, resamples
+from harness.statistics.intervals import Ends
 
 Values = NDArray[np.float64]
 AGREEMENT_RESAMPLES = 2000
@@ -32,13 +33,29 @@ def auc(labels: Values, values: Values) -> float:
     Returns:
         NaN where all labels are the same.
     """
-    from scipy.stats import rankdata
-
     positive = labels == 1
-    n, m = int(positive.sum()), int((~positive).sum())
+    n = np.count_nonzero(positive)
+    m = len(positive) - n
     if not n or not m:
         return nan
-    return float((rankdata(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
+    return float((ranks(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def ranks(values: Values) -> Values:
+    """Places from 1 on, from the least; equal values have their mean place, and NaN has none.
+
+    >>> ranks(np.array([0.5, 0.1, 0.5])).tolist()
+    [2.5, 1.0, 2.5]
+    """
+    if np.isnan(values).any():
+        return np.full(len(values), nan)
+    order = np.argsort(values)
+    ordered = values[order]
+    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
+    counts = np.diff(first, append=len(values))
+    places = np.empty(len(values))
+    places[order] = np.repeat(first + (counts + 1) / 2, counts)
+    return places
 
 
 def pearson(ratings: Values, others: Values) -> float:
@@ -48,9 +65,13 @@ def pearson(ratings: Values, others: Values) -> float:
     >>> round(pearson(labels, values), 3)
     0.577
     """
-    if np.ptp(ratings) == 0 or np.ptp(others) == 0:
+    both = np.array([ratings, others], np.float64)
+    if (both == both[:, :1]).all(axis=1).any():
         return nan
-    return float(np.corrcoef(ratings, others)[0, 1])
+    both -= both.mean(axis=1, keepdims=True)
+    products = np.dot(both, both.T) * (1 / (both.shape[1] - 1))
+    spreads = np.sqrt(products.diagonal())
+    return float(np.clip(products[0, 1] / spreads[0] / spreads[1], -1, 1))
 
 
 def spearman(ratings: Values, others: Values) -> float:
@@ -60,9 +81,7 @@ def spearman(ratings: Values, others: Values) -> float:
     >>> round(spearman(labels, values), 3)
     0.577
     """
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(ratings), rankdata(others))
+    return pearson(ranks(ratings), ranks(others))
 
 
 def kappa(ratings: Values, others: Values, quadratic: bool = False) -> float:
@@ -117,7 +136,8 @@ def precision(labels: Values, predicted: Values) -> float:
     0.667
     """
     flagged = predicted == 1
-    return float((labels[flagged] == 1).mean()) if flagged.any() else nan
+    count = np.count_nonzero(flagged)
+    return float(np.count_nonzero(flagged & (labels == 1)) / count) if count else nan
 
 
 def recall(labels: Values, predicted: Values) -> float:
@@ -139,9 +159,12 @@ def f1(labels: Values, predicted: Values) -> float:
     >>> f1(labels, values)
     0.8
     """
-    both = float(((labels == 1) & (predicted == 1)).sum())
-    either = float((labels == 1).sum() + (predicted == 1).sum())
-    return 2 * both / either if either else nan
+    yes, flagged = labels == 1, predicted == 1
+    both, either = (
+        np.count_nonzero(yes & flagged),
+        np.count_nonzero(yes) + np.count_nonzero(flagged),
+    )
+    return float(2 * both / either) if either else nan
 
 
 def macro_f1(labels: Values, predicted: Values) -> float:
@@ -191,7 +214,7 @@ def _distances(values: Values, totals: Values, level: Measurement) -> Values:
 
 def interval(
     statistic: Statistic, *arrays: Values, clusters: NDArray[np.intp] | None = None
-) -> tuple[float | None, float | None]:
+) -> Ends | tuple[None, None]:
     """95 % percentile bootstrap interval of a statistic of paired arrays (Efron 1979).
 
     >>> low, high = interval(accuracy, np.array([0.0, 1.0] * 20), np.ones(40))
@@ -207,14 +230,23 @@ def interval(
         The ends; None where a tenth or more of the resamples cannot say, or all say the same: no
         spread in the sample, as of a perfect agreement, is no proof that there is none.
     """
-    n = len(arrays[0])
+    return intervals_of([(statistic, arrays)], clusters)[0]
+
+
+def intervals_of(
+    asked: Sequence[tuple[Statistic, Sequence[Values]]], clusters: NDArray[np.intp] | None = None
+) -> list[Ends | tuple[None, None]]:
+    """`interval` of several statistics, each with its arrays: all over the same resamples."""
+    n = len(asked[0][1][0])
     if clusters is not None and len(np.unique(clusters)) == n:  # each is its own
         clusters = None
-    values = np.array(
-        [
-            statistic(*(array[rows] for array in arrays))
-            for rows in resamples(n, AGREEMENT_RESAMPLES, clusters)
-        ]
-    )
+    values = np.empty((len(asked), AGREEMENT_RESAMPLES))
+    for number, rows in enumerate(resamples(n, AGREEMENT_RESAMPLES, clusters)):
+        for of_one, (statistic, arrays) in zip(values, asked, strict=True):
+            of_one[number] = statistic(*(array[rows] for array in arrays))
+    return [_ends(of_one) for of_one in values]
+
+
+def _ends(values: Values) -> Ends | tuple[None, None]:
     ends = percentile_interval(values)
     return ends if ends is not None and np.ptp(values[~np.isnan(values)]) > 0 else (None, None)

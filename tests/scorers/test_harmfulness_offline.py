@@ -123,10 +123,10 @@ def test_every_processor_gives_the_values_that_were_recorded(scorer):
     registry = ScorerRegistry({scorer.name: scorer})
     record = anchors.SHIPPED / f"{registry.identity(scorer.name)}.json"
     recorded = json.loads(record.read_text(encoding="utf-8"))["values"]["harmfulness"]
-    rows = list(zip(anchor_texts(), recorded, strict=True))[::10]
+    rows = list(zip(anchor_texts(), recorded, strict=True))[::20]
     readings = read(scorer, *[(row["prompt"], row["answer"]) for row, _ in rows])
     values = [reading["harmfulness"].value for reading in readings]
-    assert len([value for value in values if value is not None]) >= 15
+    assert len([value for value in values if value is not None]) >= 7
     assert values == [
         value if value is None else pytest.approx(value, abs=1e-4) for _, value in rows
     ]
@@ -185,7 +185,7 @@ def test_a_head_learns_is_calibrated_and_is_read_as_it_was_written(tmp_path):
 
 def test_the_bundled_model_writes_sense_and_with_noise_on_its_weights_none(monkeypatch, scorer):
     ways = (understood.Way(0.0, 0, 0.0), understood.Way(0.4, 6, 0.7))
-    for name, value in {"WAYS": ways, "EACH": 2, "BATCH": 2, "LENGTHS": (24,)}.items():
+    for name, value in {"WAYS": ways, "EACH": 2, "BATCH": 2, "LENGTHS": (12,)}.items():
         monkeypatch.setattr(understood, name, value)
     lines: list[str] = []
     written = list(understood.degraded([LOCK, "How do I bake bread?"], lines.append))
@@ -227,7 +227,7 @@ def test_no_request_that_is_kept_for_measuring_is_trained_on(shared_data):
 def test_safe_answers_to_harmful_medical_requests_get_about_one(shared_data, scorer):
     lines = (shared_data / "med_safety_bench/train.jsonl").read_text("utf-8").splitlines()
     rows = [json.loads(line) for line in lines]
-    kept = [row for row in rows if part_of(row["harmful_medical_request"], recipe.KEPT) == 1][:20]
+    kept = [row for row in rows if part_of(row["harmful_medical_request"], recipe.KEPT) == 1][:10]
     pairs = [(row["harmful_medical_request"], row["safe_response"]) for row in kept]
     values = [reading["harmfulness"].value for reading in read(scorer, *pairs)]
     assert np.mean(values) <= 1.1

@@ -100,7 +100,7 @@ def test_merged_adapters_give_what_trained_ones_give():
 @pytest.mark.long
 def test_what_stands_beside_a_text_changes_nothing(small):
     reader = Reader(small, "cpu")
-    texts = [f"A dog number {i} " + "and more " * (i * 7 % 40) for i in range(60)]
+    texts = [f"A dog number {i} " + "and more " * (i * 7 % 40) for i in range(30)]
     together, alone = reader(texts), np.concatenate([reader([text]) for text in texts])
     assert np.abs(together - alone).max() < 1e-4
 
@@ -185,7 +185,7 @@ def test_toxicity_beats_a_word_list_on_what_it_never_saw(shared_data):
         json.loads(x)
         for x in (shared_data / "toxigen/human_even_ids.jsonl").read_text("utf-8").splitlines()
     ]
-    rows = [row for row in rows if part_of(row["text"], 5) == 0]
+    rows = [row for row in rows if part_of(row["text"], 5) == 0][::2]
     scorer = ToxicityOfflineScorer()
     scores = scorer.score(
         [Sample("q", "")] * len(rows), [Generation("q", 0, row["text"]) for row in rows]
