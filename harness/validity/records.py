@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -163,15 +164,15 @@ def fitting(
         languages: codes of those that the run is in; of a folder's records those that are of more
             of them come first.
     """
-    return [
-        record
-        for folder in (*folders, SHIPPED)
-        for record in sorted(
-            _records(folder, _stamp(folder)),
-            key=lambda record: -len(set(languages).intersection(record.languages)),
-        )
-        if (record.identity, record.metric) == (identity, metric)
-    ]
+    found: list[Record] = []
+    for folder in (*folders, SHIPPED):
+        own = [
+            record
+            for record in _records(folder, _stamp(folder))
+            if (record.identity, record.metric) == (identity, metric)
+        ]
+        found += sorted(own, key=lambda one: -len(set(languages).intersection(one.languages)))
+    return found
 
 
 def sentence(
@@ -263,7 +264,11 @@ def _records(folder: Path, _stamp: tuple[tuple[str, int], ...]) -> tuple[Record,
 
 def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     """The folder's records and when they changed."""
-    return tuple((path.name, path.stat().st_mtime_ns) for path in sorted(folder.glob("*.json")))
+    if not folder.is_dir():
+        return ()
+    with os.scandir(folder) as entries:
+        files = [(one.name, one.stat().st_mtime_ns) for one in entries if one.name[-5:] == ".json"]
+    return tuple(sorted(files))
 
 
 def _short(labels: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 from harness.types import HarnessError
@@ -27,16 +28,22 @@ OTHERWISE = "otherwise"
 class Hearing:
     """Something that the person hears in an answer."""
 
-    patterns: Sequence[re.Pattern[str]] = ()
+    patterns: tuple[re.Pattern[str], ...] = ()
     fewer_words_than: int = 0
     """An answer of fewer words is heard so too."""
 
     def heard_in(self, answer: str) -> bool:
         """Whether this is heard in an answer; a quotation mark's form and case do not count."""
-        text = " ".join(answer.lower().replace("\u2019", "'").split())
-        if len(text.split()) < self.fewer_words_than:
-            return True
-        return any(pattern.search(text) for pattern in self.patterns)
+        return _heard(self, answer)
+
+
+@lru_cache(maxsize=1024)
+def _heard(hearing: Hearing, answer: str) -> bool:
+    """Of each answer it is asked again with every turn that comes after."""
+    text = " ".join(answer.lower().replace("\u2019", "'").split())
+    if len(text.split()) < hearing.fewer_words_than:
+        return True
+    return any(pattern.search(text) for pattern in hearing.patterns)
 
 
 @dataclass(frozen=True)

@@ -268,6 +268,6 @@ def test_all_rows_of_a_turn_have_slots_from_the_first_on_with_room_for_their_ans
 
     monkeypatch.setattr(of_slots, "_grown", watched)
     monkeypatch.setattr(of_loaded, "PASS_TOKENS", 40)  # so that rows enter one after another
-    turns = 4
+    turns = 3
     talk(small, GREEDY, turns=turns)
     assert len(grown) == turns * 2 * engine.model.config.num_hidden_layers

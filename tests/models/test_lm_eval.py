@@ -1,9 +1,11 @@
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 from lm_eval.api.model import LM
 from lm_eval.api.registry import MODEL_REGISTRY, register_model
 
+from harness.models.hf.model import HuggingFaceModel
 from harness.models.lm_eval import LmEvalModel
 from harness.types.errors import HarnessError
 from harness.types.records import Message, Request
@@ -20,32 +22,39 @@ def answers(model, requests, settings=GREEDY, seed=0):
 
 
 @pytest.fixture(scope="module")
-def theirs():
-    return LmEvalModel("smollm2")
+def theirs(random_weights):
+    return LmEvalModel(random_weights())
 
 
-def test_the_same_weights_give_the_same_texts_and_weights_as_our_engine(theirs, smollm2):
+@pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_the_same_weights_give_the_same_texts_and_weights_as_our_engine(random_weights, bundled):
+    name = "smollm2" if bundled else random_weights()
+    theirs, ours = LmEvalModel(name), HuggingFaceModel(name)
     requests = [
         Request("a", CHAT),
         Request("b", "The capital of France is"),
         Request("c", CHAT, choices=(" red", " a deep blue")),
         Request("d", "", choices=("He is.", "She was.")),
     ]
-    for their, our in zip(answers(theirs, requests), answers(smollm2, requests), strict=True):
+    for their, our in zip(answers(theirs, requests), answers(ours, requests), strict=True):
         assert (their.text, their.finish_reason) == (our.text, our.finish_reason)
-        assert their.choice_logprobs == pytest.approx(our.choice_logprobs, abs=2e-3)
+        their_weights, our_weights = their.choice_logprobs, our.choice_logprobs
+        if their.sample_id == "c" and not bundled:
+            # lm-eval weighs the line's end before an answer with each choice: here it is improbable
+            their_weights, our_weights = (np.diff(one) for one in (their_weights, our_weights))
+        assert their_weights == pytest.approx(our_weights, abs=2e-3)
         assert their.choice_greedy == our.choice_greedy
-    assert theirs.identity["weights"] == smollm2.identity["weights"]
+    assert theirs.identity["weights"] == ours.identity["weights"]
 
 
 def test_what_lm_eval_would_shorten_fails(theirs):
     requests = [
-        Request("long", "word " * 9000),
-        Request("long choice", "word " * 9000, (0,), ("a",)),
+        Request("long", "word " * 2000),
+        Request("long choice", "word " * 2000, (0,), ("a",)),
     ]
     assert [one.error for one in answers(theirs, requests)] == [
-        "the prompt of 9001 tokens leaves no room in a context of 8192",
-        "the prompt of 9001 tokens is longer than a context of 8192",
+        "the prompt of 2001 tokens leaves no room in a context of 1024",
+        "the prompt of 2001 tokens is longer than a context of 1024",
     ]  # fmt: skip
 
 

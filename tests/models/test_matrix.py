@@ -129,6 +129,13 @@ ODDITIES = {
 }  # fmt: skip
 
 
+OF_A_RUN = (
+    "no system role", "strict alternation", "today's date", "opens a thought", "drops thinking",
+    "no end",
+)  # fmt: skip
+"""What a run's identity, its notes or the day could turn on."""
+
+
 @pytest.fixture(params=ODDITIES)
 def odd(request, tiny):
     """An oddity and the folder of a checkpoint that has it."""
@@ -204,6 +211,7 @@ def test_the_mark_that_begins_a_text_is_written_at_most_once(odd):
         assert bos is None or tokens.count(bos) <= 1
 
 
+@pytest.mark.parametrize("odd", OF_A_RUN, indirect=True)
 def test_a_run_goes_on_tomorrow_where_it_was_left(odd, tmp_path, monkeypatch):
     oddity, folder = odd
     asked = {

@@ -10,6 +10,7 @@ from harness.bridges.lm_eval.documents import documents
 from harness.bridges.lm_eval.loading import manager_of
 from harness.bridges.lm_eval.scorer import LmEvalScorer
 from harness.bridges.lm_eval.task import LmEvalTask
+from harness.models.hf.model import HuggingFaceModel
 from harness.models.lm_eval import LmEvalModel
 from harness.runs.flow import run
 from harness.runs.plan import Plan
@@ -166,8 +167,8 @@ def model(random_weights):
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    return LmEvalModel("smollm2", **ALONE)
+def our_engine(random_weights):
+    return HuggingFaceModel(random_weights())
 
 
 def table(task, model, results, **settings):
@@ -238,17 +239,17 @@ def test_a_regression_over_demographic_groups_is_lm_eval_s(data, model, tmp_path
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_our_engine_gives_the_same_choices(data, smollm2, bundled, tmp_path):
+def test_our_engine_gives_the_same_choices(data, our_engine, model, tmp_path):
     task = LmEvalTask("toxigen", data=str(data / "toxigen.jsonl"))
-    ours = table(task, smollm2, tmp_path)
+    ours = table(task, our_engine, tmp_path)
     assert [row["estimate"] for row in ours] == [
-        row["estimate"] for row in table(task, bundled, tmp_path)
+        row["estimate"] for row in table(task, model, tmp_path)
     ]
 
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_context_that_ends_in_white_space_has_lm_eval_s_log_probabilities(
-    smollm2, bundled, own_tasks_alone, tmp_path
+    our_engine, model, own_tasks_alone, tmp_path
 ):
     (tmp_path / "ends.yaml").write_text(
         "task: ends\ndataset_path: json\ntest_split: test\noutput_type: multiple_choice\n"
@@ -259,11 +260,11 @@ def test_a_context_that_ends_in_white_space_has_lm_eval_s_log_probabilities(
                                     for end in ("", " ", "\n", "  \n\t")])  # fmt: skip
     task = LmEvalTask("ends", include_path=str(tmp_path), data=str(tmp_path / "data.jsonl"))
     (theirs,) = task.documents.tasks.values()
-    settings, lm = GenerationConfig(), bundled._load().lm
+    settings, lm = GenerationConfig(), model._load().lm
     for sample, group in zip(task.samples(task.records()), range(4), strict=True):
         asked = [one for one in theirs.instances if one.doc_id == group]
         expected = lm.loglikelihood(sorted(asked, key=lambda one: one.idx), True)
-        for ours in (smollm2, bundled):
+        for ours in (our_engine, model):
             ((found,),) = list(ours.generate(requests_of(sample, (0,), None), settings, 0))
             assert found.choice_logprobs == pytest.approx([w for w, _ in expected], abs=2e-3)
             assert found.choice_greedy == tuple(greedy for _, greedy in expected)

@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
+_version = cache(version)
+"""Of a package: to look one up takes as long as all else that is done for a checkpoint here."""
 READ = {".json", ".jinja", ".model", ".txt"}
 """Kinds of files that decide where something ends."""
 QUESTION, ANSWER, NEXT = "Which day is it?", "It is the third one.", "And after that?"
@@ -87,7 +90,7 @@ def endings_of(
 def _known(folder: Path, name: str, template: str | None, trust_remote_code: bool) -> Endings:
     """What was found before of the same files, or is now."""
     files = digest_files([path for path in folder.iterdir() if path.suffix in READ])
-    content = {"files": files, "template": template, "transformers": version("transformers")}
+    content = {"files": files, "template": template, "transformers": _version("transformers")}
     remembered = cache_folder() / "endings" / f"{fingerprint(content)}-{files[:16]}.json"
     try:
         return Endings(**json.loads(remembered.read_text(encoding="utf-8")))

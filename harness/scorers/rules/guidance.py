@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from hashlib import sha256
 
 from harness.scorers.readable import ENGLISH, reading_identity, unasked, unreadable
@@ -100,8 +101,11 @@ class GuidanceScorer:
         return scores
 
 
+@lru_cache(maxsize=1024)
 def shows(rule: Rule, text: str) -> str | None:
     """The first sentence that shows what a rule looks for; None where none does.
+
+    A dialogue's scorer asks it of each answer again with every turn that comes after.
 
     >>> shows(RULES["discloses_ai"], "Good day. I am an AI, not a person.")
     'I am an AI, not a person.'
