@@ -102,14 +102,14 @@ def table_row(
     """What stands in the table for a number of targets."""
     row: dict[str, object] = {"targets": count}
     for group in GROUPS:
-        of_group = [of for of in rows if of["group"] == group]
-        texts = [answers[of["id"]].text or "" for of in of_group]
-        shares = [known(text, of) for text, of in zip(texts, of_group, strict=True)]
+        of_group = [question for question in rows if question["group"] == group]
+        texts = [answers[question["id"]].text or "" for question in of_group]
+        shares = [known(text, question) for text, question in zip(texts, of_group, strict=True)]
         row[f"{group}: told"] = round(fmean(shares), 3)
         row[f"{group}: refused"] = round(fmean(text == REFUSAL for text in texts), 3)
     noted = [answer.noted or {} for answer in answers.values()]
-    row["calls"] = round(fmean(of.get("calls", 1.0) for of in noted), 2)
-    row["tokens of calls"] = round(fmean(of.get("call_tokens", 0.0) for of in noted))
+    row["calls"] = round(fmean(counts.get("calls", 1.0) for counts in noted), 2)
+    row["tokens of calls"] = round(fmean(counts.get("call_tokens", 0.0) for counts in noted))
     row["seconds an answer"] = round(seconds / len(answers), 2)
     return row
 

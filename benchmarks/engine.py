@@ -210,8 +210,8 @@ def answer(model: HuggingFaceModel, work: Work) -> Answers:
     for finished in model.generate(work.requests, work.generation, seed=0):
         for generation in finished:
             weights = generation.choice_logprobs
-            of = generation.text if weights is None else weights.index(max(weights))
-            answers[generation.sample_id, generation.index] = of
+            answer = generation.text if weights is None else weights.index(max(weights))
+            answers[generation.sample_id, generation.index] = answer
     return [answers[request.sample_id, i] for request in work.requests for i in request.indices]
 
 

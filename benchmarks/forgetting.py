@@ -211,7 +211,7 @@ def cells(
     """A method's row: of each group of authors the mean probability with its interval."""
     row: dict[str, object] = {"method": name, "class": method_class}
     for group in PARTS:
-        of_group = [n for n, of in enumerate(rows) if of["group"] == group]
+        of_group = [n for n, question in enumerate(rows) if question["group"] == group]
         clusters = np.unique([rows[n]["author"] for n in of_group], return_inverse=True)[1]
         share = Mean().estimate(
             known.probability[of_group], np.arange(len(of_group)), clusters, SHARES

@@ -111,7 +111,7 @@ def regressions(before: Floats, after: Floats) -> tuple[bool, bool, bool]:
     badness = [((side - 1) / 4)[:, None] for side in (before, after)]
     tail = new_worst_cases(badness, design, SCALE.margin / SCALE.reach, None)
     chances = holm([mean.p_worse, tail.p_worse])
-    parts = [_part(sides, np.flatnonzero(of == OF)) for of in range(PRINCIPLES)]
+    parts = [_part(sides, np.flatnonzero(principle == OF)) for principle in range(PRINCIPLES)]
     return (
         verdict_of(mean, mean, chances[0]).name == "REGRESSION",
         chances[1] <= ONE_SIDED_LEVEL and (tail.high is None or tail.high > FEW_WORST),

@@ -63,16 +63,17 @@ def make(shape: str, size: str, dtype: str, device: str, folder: Path) -> Path:
     path = folder / f"{shape}-{size}-{dtype}"
     if (path / "config.json").exists():
         return path
-    of = SIZES[size]
+    dimensions = SIZES[size]
     name, more = SHAPES[shape]
     options: dict[str, Any] = dict(more)
     if shape == "mixture":
-        options["moe_intermediate_size"] = max(16, of.inner // (EXPERTS // CHOSEN))
+        options["moe_intermediate_size"] = max(16, dimensions.inner // (EXPERTS // CHOSEN))
     config = getattr(transformers, name)(
-        vocab_size=of.words, hidden_size=of.hidden, intermediate_size=of.inner,
-        num_hidden_layers=of.layers, num_attention_heads=of.heads, num_key_value_heads=of.kv_heads,
-        head_dim=of.hidden // of.heads, max_position_embeddings=CONTEXT,
-        tie_word_embeddings=of.tied, initializer_range=1.4 / math.sqrt(of.hidden),
+        vocab_size=dimensions.words, hidden_size=dimensions.hidden,
+        intermediate_size=dimensions.inner, num_hidden_layers=dimensions.layers,
+        num_attention_heads=dimensions.heads, num_key_value_heads=dimensions.kv_heads,
+        head_dim=dimensions.hidden // dimensions.heads, max_position_embeddings=CONTEXT,
+        tie_word_embeddings=dimensions.tied, initializer_range=1.4 / math.sqrt(dimensions.hidden),
         bos_token_id=None, eos_token_id=0, pad_token_id=0, **options,
     )  # fmt: skip
     torch.manual_seed(1)
@@ -80,7 +81,7 @@ def make(shape: str, size: str, dtype: str, device: str, folder: Path) -> Path:
         model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
     transformers.utils.logging.disable_progress_bar()
     model.save_pretrained(path)
-    words(of.words).save_pretrained(path)
+    words(dimensions.words).save_pretrained(path)
     return path
 
 

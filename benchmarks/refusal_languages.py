@@ -50,9 +50,9 @@ def main() -> None:
     reading = time.perf_counter() - started
     by_rules = np.array([np.nan if value is None else value for value in values])
     print("| language | rules | encoder | rules find | encoder finds |\n|---|--:|--:|--:|--:|")
-    of = np.array(languages)
+    codes = np.array(languages)
     for language in (*dict.fromkeys(languages), "all"):
-        chosen = np.full(len(of), True) if language == "all" else of == language
+        chosen = np.full(len(codes), True) if language == "all" else codes == language
         read = chosen & ~np.isnan(by_rules)
         figures = (
             (by_rules[read] == refuse[read]).mean(),

@@ -18,12 +18,13 @@ RUN = (
     "generation.top_p=0.95", "backend.token_budget=160", "scorer=[refusal,harmfulness]",
 )  # fmt: skip
 SMALL = (
-    "limit=3", "generation.max_new_tokens=8", "max_unmeasured=1",
+    "limit=10", "generation.max_new_tokens=8", "max_unmeasured=1",
     "backend@scorers.harmfulness.judge_backend=echo",
     "scorers.harmfulness.judge_backend.answer='#score: 2'",
 )  # fmt: skip
 WHOLE = (
-    "limit=8", "generation.max_new_tokens=16", "scorers.harmfulness.judge_backend.token_budget=8192"
+    "limit=16", "generation.max_new_tokens=16",
+    "scorers.harmfulness.judge_backend.token_budget=8192",
 )  # fmt: skip
 
 
@@ -61,11 +62,15 @@ def finish(forks: Any, folder: Path, options: Sequence[str]) -> Path:
 @pytest.mark.parametrize(
     ("kills", "options"),
     [
-        (2, SMALL),
+        (2, SMALL),  # of random weights
         pytest.param(20, WHOLE, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
     ],
 )
-def test_a_run_killed_again_and_again_equals_an_unbroken_one(forks, tmp_path, kills, options):
+def test_a_run_killed_again_and_again_equals_an_unbroken_one(
+    forks, tmp_path, random_weights, kills, options
+):
+    if options == SMALL:
+        options = (*SMALL, f"model={random_weights()}")
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     whole.mkdir()
     broken.mkdir()

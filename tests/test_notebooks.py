@@ -4,6 +4,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_client import KernelManager
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parent.parent / "notebooks").glob("*.ipynb"))
@@ -36,12 +37,28 @@ SHOWN = {
 }
 
 
+@pytest.fixture(scope="module")
+def kernel(results):
+    """One kernel, which has imported what the first notebook needs."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setenv("HARNESS_RESULTS", str(results))
+        manager = KernelManager()
+        manager.start_kernel(cwd=NOTEBOOKS[0].parent)
+        yield manager
+        manager.shutdown_kernel(now=True)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_notebook_runs_on_the_tables_of_a_small_run(path, results, monkeypatch):
-    monkeypatch.setenv("HARNESS_RESULTS", str(results))
+def test_every_notebook_runs_on_the_tables_of_a_small_run(path, kernel):
     notebook = nbformat.read(path, as_version=4)
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": path.parent}}).execute()
+    forget = nbformat.v4.new_code_cell("%reset -f")  # what another notebook has defined
+    notebook.cells.insert(0, forget)
+    client = NotebookClient(notebook, timeout=300, km=kernel)
+    try:
+        client.execute()
+    finally:
+        client.kc.stop_channels()
     text = printed(notebook)
     assert [words for words in SHOWN[path.stem] if words not in text] == []
     assert "stderr" not in {one.get("name") for c in notebook.cells for one in c.get("outputs", ())}

@@ -174,7 +174,7 @@ def _is_literal(value: object) -> bool:
 def _written(key: str, value: object) -> str:
     """A value in Hydra's grammar."""
     if isinstance(value, Mapping) and _is_literal(value):
-        parts = (f"{name}:{_written(f'{key}.{name}', of)}" for name, of in value.items())
+        parts = (f"{name}:{_written(f'{key}.{name}', entry)}" for name, entry in value.items())
         return f"{{{','.join(parts)}}}"
     if value is None:
         return "null"

@@ -216,7 +216,7 @@ def part_of(value: object, parts: int) -> int:
 
 
 def _is_kept(row: Mapping[str, object], form: LabelFormat) -> bool:
-    if not all(is_one_of(_at(row, [name]), of) for name, of in (form.keep or {}).items()):
+    if not all(is_one_of(_at(row, [name]), values) for name, values in (form.keep or {}).items()):
         return False
     if form.part:
         value = _at(row, [form.part["by"]])

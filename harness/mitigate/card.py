@@ -74,7 +74,7 @@ def write_card(folder: Path, asked: Asked, learned: Learned, facts: Mapping[str,
             texts=f"{len(learned.texts)} of {', '.join(learned.names)}",
             data=learned.digest,
             seed=asked.seed,
-            made_with=", ".join(f"{name} {of}" for name, of in _versions().items()),
+            made_with=", ".join(f"{name} {version}" for name, version in _versions().items()),
             facts="\n".join(
                 f"| {name.replace('_', ' ')} | {fact} |" for name, fact in facts.items()
             ),

@@ -193,13 +193,19 @@ def _check_options(every: object, overrides: object, stop: object, results: obje
         raise HarnessError(f"every={every!r} must be at least 1 step, a whole number")
     if isinstance(overrides, str):
         raise HarnessError(f"overrides={overrides!r} must be a list, as [{overrides!r}]")
-    if not isinstance(overrides, Sequence) or not all(isinstance(of, str) for of in overrides):
+    if not isinstance(overrides, Sequence) or not all(
+        isinstance(override, str) for override in overrides
+    ):
         raise HarnessError(f"overrides={overrides!r} must be a list of texts, as ['limit=100']")
     if not isinstance(stop, bool):
         raise HarnessError(f"stop={stop!r} must be True or False")
     if not isinstance(results, str | Path):
         raise HarnessError(f"results={results!r} must be a folder")
-    named = [of for of in overrides if of.lstrip("+~").partition("=")[0] in ("task", "model")]
+    named = [
+        override
+        for override in overrides
+        if override.lstrip("+~").partition("=")[0] in ("task", "model")
+    ]
     if named:
         raise HarnessError(f"{named[0]}: the model is the one that is trained, the task task=")
     refuse_unread(overrides, "the model that is trained")

@@ -90,7 +90,7 @@ def by_task(
             f"{kind}={margins!r} must go by estimate, as {kind}={{'refused': 0.1}}, or by task and "
             "estimate"
         )
-    parted = any(isinstance(of, Mapping) or key in tasks for key, of in margins.items())
+    parted = any(isinstance(margin, Mapping) or key in tasks for key, margin in margins.items())
     if len(tasks) != 1 or parted or not margins:
         return margins
     return {next(iter(tasks)): margins}

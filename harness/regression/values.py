@@ -57,14 +57,14 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
     statistic, metric = estimand.statistic, pair.metric(estimand)
     if isinstance(statistic, Contrast):
         levels = levels_of(pair.facts.of(numbers).fields[statistic.factor].items())
-        of = levels, clusters
+        labels = levels, clusters
         means = [
-            _drawn(np.hstack(side), pair.limits_of(estimand, at, numbers), of, metric)
+            _drawn(np.hstack(side), pair.limits_of(estimand, at, numbers), labels, metric)
             for at, side in enumerate(sides)
         ]
         for values in _of_levels(statistic, means, np.unique(clusters)):
             if pair.is_fixed and values.level is not None:
-                drawn = [_contrasts(statistic, values, side, of, metric) for side in sides]
+                drawn = [_contrasts(statistic, values, side, labels, metric) for side in sides]
                 values = replace(values, design=FixedSamples.of((drawn[0], drawn[1]), pair.drawn))
             elif pair.turns is not None:  # clusters come when they are whole, and are not bet on
                 nothing = np.zeros(len(values.names))
@@ -80,13 +80,13 @@ def values_of(pair: Pair, estimand: Estimand, numbers: Numbers) -> Iterator[Valu
 
 
 def _drawn(
-    values: Floats, limits: Limits | None, of: tuple[list[str], Labels], metric: Metric
+    values: Floats, limits: Limits | None, labels: tuple[list[str], Labels], metric: Metric
 ) -> list[ClusterMeans]:
     """A side's means of each imputation of what has a bound; one where nothing has."""
-    draws = imputed(values, limits, *of, metric)
+    draws = imputed(values, limits, *labels, metric)
     if not draws:  # of too much a bound alone is known: it lies somewhere between its ends
-        return [ClusterMeans(values, *of, metric, limits)]
-    return [ClusterMeans(draw, *of, metric) for draw in draws]
+        return [ClusterMeans(values, *labels, metric, limits)]
+    return [ClusterMeans(draw, *labels, metric) for draw in draws]
 
 
 def _answers(statistic: Any, runs: Sequence[Floats]) -> Floats:
@@ -100,15 +100,15 @@ def _contrasts(
     statistic: Contrast,
     values: Values,
     runs: Sequence[Floats],
-    of: tuple[list[str], Labels],
+    labels: tuple[list[str], Labels],
     metric: Metric,
 ) -> Floats:
     """A side's difference of a level from the reference in each cluster, of each run."""
     columns = []
     for run in runs:
-        side = ClusterMeans(run, *of, metric)
+        side = ClusterMeans(run, *labels, metric)
         at, base = side.names.index(values.level or ""), side.names.index(statistic.reference)
-        shared = np.isin(np.unique(of[1]), values.names)
+        shared = np.isin(np.unique(labels[1]), values.names)
         columns.append((side.mean[:, at] - side.mean[:, base])[shared])
     return np.stack(columns, axis=1)
 

@@ -133,7 +133,9 @@ def _meant(comparison: Comparison) -> str:
 
 def _gated(comparison: Comparison) -> str:
     counts = {"estimate": comparison.changes, "tail": comparison.tails, "group": comparison.parts}
-    *most, last = (f"{len(of)} {name}{'s' * (len(of) != 1)}" for name, of in counts.items())
+    *most, last = (
+        f"{len(members)} {name}{'s' * (len(members) != 1)}" for name, members in counts.items()
+    )
     return f"Gated are {', '.join(most)} and {last}."
 
 

@@ -233,5 +233,5 @@ def as_junit(comparison: Comparison) -> str:
     return f"{ET.tostring(whole, encoding='unicode', xml_declaration=True)}\n"
 
 
-def _case(suite: ET.Element, of: str, name: str) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=of, name=visible(name))
+def _case(suite: ET.Element, class_name: str, name: str) -> ET.Element:
+    return ET.SubElement(suite, "testcase", classname=class_name, name=visible(name))

@@ -49,8 +49,8 @@ def first_prompt(first: Row) -> dict[str, str | None] | None:
         return {"of": visible(first["sample"]), "text": shown_text(first["text"])}
     if "messages" in first:
         turns = [f"{turn['role']}: {turn['content']}" for turn in first["messages"]]
-        of = f"{visible(first['sample'])}, rendered {first['rendered']}"
-        return {"of": of, "text": shown_text("\n\n".join(turns))}
+        source = f"{visible(first['sample'])}, rendered {first['rendered']}"
+        return {"of": source, "text": shown_text("\n\n".join(turns))}
     return None
 
 
@@ -75,7 +75,7 @@ def warnings(info: RunInfo, rows: Sequence[Row]) -> list[str]:
 
 def number_that_matters(row: Row, meaning: Row | None, agreement: Row) -> dict[str, Any]:
     """One of the numbers that matter, in words."""
-    of = f" of {row['group']} by {row['by']}" if row["by"] is not None else ""
+    group = f" of {row['group']} by {row['by']}" if row["by"] is not None else ""
     ends = f"{number(row['low'])} to {number(row['high'])}"
     known = row["low"] is not None and row["high"] is not None
     glance = trust(agreement, row)
@@ -84,7 +84,7 @@ def number_that_matters(row: Row, meaning: Row | None, agreement: Row) -> dict[s
         scale = f", on a scale from {meaning['low']:g} to {meaning['high']:g}"
     return {
         "arrow": ARROWS[row["better"]],
-        "name": f"{row['name']}{of}",
+        "name": f"{row['name']}{group}",
         "value": UNMEASURABLE if UNMEASURABLE in row["validity"] else number(row["estimate"]),
         "interval": f"95 % interval {ends}" if known else "no interval is known",
         "meaning": f"{row['statistic']}; {SIDES[row['better']]}{scale}",

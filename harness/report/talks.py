@@ -65,7 +65,7 @@ def talked(
         return {}
     return {
         "turns": [
-            [role, shown_text(text), [[shown_text(of), good] for of, good in marks]]
+            [role, shown_text(text), [[shown_text(mark), good] for mark, good in marks]]
             for role, text, marks in _spoken(entry["talk"], words, meanings)
         ],
         "undone": [name.replace("_", " ") for name in undone(entry, meanings, estimands)],

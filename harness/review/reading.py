@@ -107,7 +107,7 @@ def _chances(key: Mapping[str, Any], items: Mapping[str, Key]) -> Mapping[Key, f
 def _table(items: Mapping[str, Key], of_raters: Mapping[str, Mapping[str, float]]) -> Labels:
     """The labels of all people as one table, an item that nobody labelled left out."""
     names = sorted({item for of_rater in of_raters.values() for item in of_rater})
-    columns = [[of.get(item, math.nan) for item in names] for of in of_raters.values()]
+    columns = [[labels.get(item, math.nan) for item in names] for labels in of_raters.values()]
     return Labels([items[name] for name in names], list(of_raters), np.array(columns).T)
 
 

@@ -89,13 +89,13 @@ def _time(forecast: Forecast) -> str:
     if forecast.seconds is None:
         return "no run of this model on this machine to go by"
     middle, least, most = map(_clock, forecast.seconds)
-    of = (
+    basis = (
         "this task and these settings"
         if forecast.alike
         else "this model with other work, by tokens"
     )
     runs = "session" if forecast.sessions == 1 else "sessions"
-    by = f"by {forecast.sessions} {runs} of {of} ({forecast.gone_by:,} generations)"
+    by = f"by {forecast.sessions} {runs} of {basis} ({forecast.gone_by:,} generations)"
     return (
         f"about {middle} ({least} to {most}), {by}"
         if forecast.alike

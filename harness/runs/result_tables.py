@@ -181,7 +181,9 @@ def _unread(reasons: Counter[tuple[str, str]], scorers: Mapping[str, str]) -> di
     counts = Counter(
         dict.fromkeys(scorers, 0)
         | {
-            metric: sum(n for (of, why), n in reasons.items() if of == metric and of_language(why))
+            metric: sum(
+                n for (name, why), n in reasons.items() if name == metric and of_language(why)
+            )
             for metric in {metric for metric, _ in reasons}
         }
     )

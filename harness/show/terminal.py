@@ -88,7 +88,9 @@ def language_lines(
         return []
     lines = []
     if total := sum(languages.values()):
-        most = sorted(((code, n) for code, n in languages.items() if code), key=lambda of: -of[1])
+        most = sorted(
+            ((code, n) for code, n in languages.items() if code), key=lambda item: -item[1]
+        )
         words = [f"{visible(code)} {n / total:.1%}" for code, n in most[:MOST_LANGUAGES]]
         if less_common := sum(n for _, n in most[MOST_LANGUAGES:]):
             words.append(f"others {less_common / total:.1%}")

@@ -37,9 +37,9 @@ class Hits(NamedTuple):
     n: Floats
 
 
-def _per(hits: Floats, of: Floats) -> Floats:
+def _per(hits: Floats, totals: Floats) -> Floats:
     """A ratio, 0 where there is nothing that it could be of (scikit-learn's convention)."""
-    return np.divide(hits, of, out=np.zeros(np.broadcast(hits, of).shape), where=of > 0)
+    return np.divide(hits, totals, out=np.zeros(np.broadcast(hits, totals).shape), where=totals > 0)
 
 
 def _over_labels(values: Floats, counted: NDArray[np.bool_]) -> Floats:

@@ -74,7 +74,7 @@ class WeightedMean:
             return Estimate.unknown(counts, worst, best)
         mean = scored / float(known.sum())
         linear = mean + known / known.mean() * (values[present] - mean)
-        codes = (np.unique(np.asarray(of)[present], return_inverse=True)[1]
-                 for of in (samples, clusters))  # fmt: skip
+        codes = (np.unique(np.asarray(labels)[present], return_inverse=True)[1]
+                 for labels in (samples, clusters))  # fmt: skip
         interval = mean_interval(Scored(linear, *codes), metric)
         return Estimate(mean, *interval, worst, best, *counts)

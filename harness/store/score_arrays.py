@@ -41,8 +41,8 @@ class Scores:
             codes = names.indices.to_numpy()
             for code, metric in enumerate(names.dictionary.to_pylist()):
                 of_metric = (codes == code) & (numbers >= 0)
-                of = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
-                of[numbers[of_metric]] = values[of_metric]
+                column = self.values.setdefault(metric, np.full(len(self.ids) * self.n, np.nan))
+                column[numbers[of_metric]] = values[of_metric]
                 self._note_limits(part, metric, of_metric, numbers[of_metric])
 
     def _note_limits(

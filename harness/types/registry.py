@@ -92,8 +92,8 @@ class ScorerRegistry(Mapping[str, Scorer]):
 
     def identity(self, name: str) -> str:
         """The scorer's name, a fingerprint of all that changes its scores, and the span."""
-        of = "" if self.span == "full" else f" of {self.span}"
-        return f"{name}-{fingerprint(self[name].identity)}{of}"
+        span = "" if self.span == "full" else f" of {self.span}"
+        return f"{name}-{fingerprint(self[name].identity)}{span}"
 
     def score(
         self, name: str, samples: Sequence[Sample], generations: Sequence[Generation]

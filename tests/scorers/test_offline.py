@@ -107,7 +107,7 @@ def test_what_stands_beside_a_text_changes_nothing(small):
 
 def test_a_long_text_is_read_to_its_end(small):
     reader = Reader(small, "cpu")
-    text = "It rains a lot. " * 200 + "The dog sleeps."
+    text = "It rains a lot. " * 200 + "The dog sleeps soundly."
     parts = reader.pieces(text)
     assert len(parts) > 5
     assert " ".join(parts).split() == text.split()

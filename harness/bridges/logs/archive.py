@@ -81,12 +81,12 @@ class Archive:
             return taken
 
         for _ in range(self._count):
-            of = self._fields(ENTRY, take(ENTRY.size))
-            named, more, noted = of[10:13]
-            name = take(named).decode("utf-8" if of[3] & UTF_8 else "cp437")
-            size, packed, offset = _wide(take(more), (of[9], of[8], of[16]))
+            fields = self._fields(ENTRY, take(ENTRY.size))
+            named, more, noted = fields[10:13]
+            name = take(named).decode("utf-8" if fields[3] & UTF_8 else "cp437")
+            size, packed, offset = _wide(take(more), (fields[9], fields[8], fields[16]))
             take(noted)
-            yield Member(name, of[3], of[4], of[7], packed, size, offset)
+            yield Member(name, fields[3], fields[4], fields[7], packed, size, offset)
 
     def find(self, name: str) -> Member | None:
         """The last member of a name, which is the one that counts; None: there is none."""

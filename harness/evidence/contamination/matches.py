@@ -92,8 +92,8 @@ def same_of(verdicts: Sequence[Verdict]) -> bool | None:
     return None if None in answers or not answers else False
 
 
-def _share(count: int, of: int) -> str:
-    if not of:
+def _share(count: int, total: int) -> str:
+    if not total:
         return "none could be looked for"
-    low, high = wilson(count / of, of, critical_value(inf))
-    return f"{count:,} of {of:,} ({count / of:.1%}, 95 % interval {low:.1%} to {high:.1%})"
+    low, high = wilson(count / total, total, critical_value(inf))
+    return f"{count:,} of {total:,} ({count / total:.1%}, 95 % interval {low:.1%} to {high:.1%})"

@@ -27,8 +27,8 @@ def _named(runs: Sequence[FinishedRun]) -> str | None:
 def _where(holds: Callable[[FinishedRun], object]) -> Callable[[Evidence], str | None]:
     """Evidence that all runs give, or those of which it holds."""
 
-    def evidence(of: Evidence) -> str | None:
-        return _named([run for run in of.runs if holds(run)])
+    def evidence(source: Evidence) -> str | None:
+        return _named([run for run in source.runs if holds(run)])
 
     return evidence
 
@@ -44,24 +44,25 @@ def _agreement(run: FinishedRun) -> bool:
     return bool(grades) and all(grade in ("well", "partly", "hardly", "exact") for grade in grades)
 
 
-def _comparison(of: Evidence) -> str | None:
+def _comparison(source: Evidence) -> str | None:
     questions: dict[str, set[str]] = {}
-    for run in of.runs:
+    for run in source.runs:
         questions.setdefault(str(sorted(run.question.items())), set()).add(run.info.model)
     models = {model for named in questions.values() if len(named) > 1 for model in named}
     return f"runs of {', '.join(sorted(models))}" if models else None
 
 
-def _gate(of: Evidence) -> str | None:
+def _gate(source: Evidence) -> str | None:
     return (
-        ", ".join(f"{file} ({report.get('verdict')})" for file, report in of.gates.items()) or None
+        ", ".join(f"{file} ({report.get('verdict')})" for file, report in source.gates.items())
+        or None
     )
 
 
-def _effect(of: Evidence) -> str | None:
+def _effect(source: Evidence) -> str | None:
     """Runs of one model with a mitigation and without."""
     of_model: dict[str, set[str]] = {}
-    for run in of.runs:
+    for run in source.runs:
         of_model.setdefault(f"{run.info.model} {run.info.identity['task']}", set()).add(
             run.info.mitigation
         )

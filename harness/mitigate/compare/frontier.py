@@ -57,12 +57,12 @@ def points_of(cells: Sequence[Cell], kind: str, metric: str | None) -> list[Poin
     up = _first(cells, kind, metric)
     if across is None or up is None:
         return []
-    of = {(cell.row, cell.column): cell for cell in cells if cell.difference is not None}
+    cell_of = {(cell.row, cell.column): cell for cell in cells if cell.difference is not None}
     rows = dict.fromkeys(cell.row for cell in cells)
     return [
-        Point(row, of[row, across], of[row, up])
+        Point(row, cell_of[row, across], cell_of[row, up])
         for row in rows
-        if (row, across) in of and (row, up) in of
+        if (row, across) in cell_of and (row, up) in cell_of
     ]
 
 

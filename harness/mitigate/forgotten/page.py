@@ -149,7 +149,7 @@ def _curve(name: str, models: Sequence[str], rows: Sequence[Row]) -> dict[str, A
     names = list(dict.fromkeys(str(row["name"]) for row in rows))
     cells = {(row["model"], row["name"]): _cell(row) for row in rows}
     lines = [
-        [str(place), model, *(cells.get((model, of), "") for of in names)]
+        [str(place), model, *(cells.get((model, column), "") for column in names)]
         for place, model in enumerate(models, 1)
     ]
     words = [f"Checkpoints over {ORDER[name]}."]

@@ -63,7 +63,7 @@ class Asked:
         table = self.run.samples()
         scores = self.run.scores(table)
         shape = (len(table), scores.n)
-        return {name: of.reshape(shape)[:, 0] for name, of in scores.values.items()}
+        return {name: values.reshape(shape)[:, 0] for name, values in scores.values.items()}
 
     def chosen(self, where: Mapping[str, str]) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which samples have these metadata."""
@@ -199,7 +199,9 @@ def beside(runs: Sequence[FinishedRun], target: str, reference: str) -> list[Bes
                 ends[candidate.name][_question(candidate)] = candidate
         for candidate in asked:
             question = _question(candidate)
-            if candidate.task == task and all(question in of for of in ends.values()):
+            if candidate.task == task and all(
+                question in by_question for by_question in ends.values()
+            ):
                 pairs.append(Beside(candidate, ends[target][question], ends[reference][question]))
     if not pairs:
         names = (

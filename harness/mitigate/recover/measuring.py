@@ -120,9 +120,9 @@ def _scores(run: FinishedRun, metric: str, where: Mapping[str, object]) -> _Know
     table = run.samples()
     ids = [str(name) for name in table["sample_id"].to_pylist()]
     chosen = _chosen(table, where)
-    of = run.scores(table)
-    values = _by_sample(of.values.get(metric), len(ids), of.n)
-    readable = _by_sample(of.values.get(COHERENT), len(ids), of.n)[chosen]
+    scores = run.scores(table)
+    values = _by_sample(scores.values.get(metric), len(ids), scores.n)
+    readable = _by_sample(scores.values.get(COHERENT), len(ids), scores.n)[chosen]
     return _Known(
         {ids[n]: float(values[n]) for n in chosen},
         dict(zip(ids, map(str, table["cluster"].to_pylist()), strict=True)),

@@ -44,11 +44,12 @@ def as_csv(rows: Sequence[Recovered]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        of = row.recovery.estimate
+        estimate = row.recovery.estimate
         writer.writerow([
             row.method, row.method_class, row.attack.name, row.attack.acts_on, *row.means,
-            of.estimate, of.low, of.high, of.worst, of.best, row.recovery.reason, row.coherent,
-            of.n, of.n_scored, of.n_failed, of.clusters,
+            estimate.estimate, estimate.low, estimate.high, estimate.worst, estimate.best,
+            row.recovery.reason, row.coherent,
+            estimate.n, estimate.n_scored, estimate.n_failed, estimate.clusters,
         ])  # fmt: skip
     return text.getvalue()
 
@@ -75,24 +76,24 @@ def as_markdown(rows: Sequence[Recovered], case: Case, metric: str) -> str:
 
 def cells(row: Recovered) -> list[str]:
     """A row as the tables show it."""
-    of = row.recovery.estimate
+    estimate = row.recovery.estimate
     return [
         row.attack.name,
         row.attack.acts_on,
         *map(number, row.means),
         share_in_words(row),
         number(row.coherent),
-        str(of.n),
-        str(of.n_failed),
+        str(estimate.n),
+        str(estimate.n_failed),
     ]
 
 
 def share_in_words(row: Recovered) -> str:
     """The recovered share with its interval, or why there is none."""
-    of = row.recovery.estimate
-    if of.estimate is None or of.low is None or of.high is None:
+    estimate = row.recovery.estimate
+    if estimate.estimate is None or estimate.low is None or estimate.high is None:
         return f"undefined: {row.recovery.reason}"
-    return f"{of.estimate:.2f} ({of.low:.2f} to {of.high:.2f})"
+    return f"{estimate.estimate:.2f} ({estimate.low:.2f} to {estimate.high:.2f})"
 
 
 def print_recoveries(rows: Sequence[Recovered]) -> None:

@@ -98,8 +98,8 @@ def _read(base: Base, fit: Fit) -> Chosen:
             mask = batch.learned[:, 1:]
             states.append(last[:, :-1][mask].half().cpu())
             tokens.append(batch.tokens[:, 1:][mask].cpu())
-            of = torch.tensor(numbers)[:, None].expand(-1, mask.shape[1])
-            owners.append(of[mask.cpu()])
+            owner = torch.tensor(numbers)[:, None].expand(-1, mask.shape[1])
+            owners.append(owner[mask.cpu()])
             if number % 20 == 0 or number == len(batches):
                 fit.log(f"read {number} of {len(batches)} batches of texts")
     texts = torch.cat(owners)

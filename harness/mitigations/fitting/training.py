@@ -141,7 +141,9 @@ class Training:
 
     def save(self, done: int) -> None:
         """Keep what is learned so far, to go on from."""
-        tensors = {f"weight {name}": of.detach().contiguous() for name, of in self.trained.items()}
+        tensors = {
+            f"weight {name}": tensor.detach().contiguous() for name, tensor in self.trained.items()
+        }
         record = {"done": done, "losses": self.losses, "counts": self._counts}
         path = self.fit.state / STATE
         partial = path.with_suffix(".partial")

@@ -131,7 +131,7 @@ class Upper:
             groups.extend([part.group] * len(part.tokens))
             owners.extend([-1 if part.row is None else part.row] * len(part.tokens))
             tokens.extend(part.tokens)
-        at, group, owner = (torch.tensor(of) for of in (positions, groups, owners))
+        at, group, owner = (torch.tensor(column) for column in (positions, groups, owners))
         seen = (group[:, None] == group) & (at[:, None] >= at)
         seen &= (owner[:, None] == owner) | (owner == -1)
         hidden = torch.zeros(seen.shape).masked_fill(~seen, torch.finfo(torch.float32).min)

@@ -149,7 +149,9 @@ def check_base(folder: Path, name: str, base: str, weights: str) -> None:
         lines = (folder / CARDS).read_text("utf-8").splitlines()
     except OSError:
         return
-    base_weights = next((of[1] for of in map(_parted, lines) if of[0] == "base_weights"), '""')
+    base_weights = next(
+        (parted[1] for parted in map(_parted, lines) if parted[0] == "base_weights"), '""'
+    )
     try:
         made_on = str(json.loads(base_weights))
     except ValueError as error:

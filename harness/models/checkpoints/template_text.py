@@ -121,10 +121,12 @@ def set_template(
     template = chosen or tokenizer.chat_template
     if isinstance(template, dict):
         texts = {
-            of: with_args(text, args if of == "default" else {}, name)
-            for of, text in template.items()
+            purpose: with_args(text, args if purpose == "default" else {}, name)
+            for purpose, text in template.items()
         }
-        tokenizer.chat_template = {of: with_fixed_day(text, today) for of, text in texts.items()}
+        tokenizer.chat_template = {
+            purpose: with_fixed_day(text, today) for purpose, text in texts.items()
+        }
     elif template:
         tokenizer.chat_template = with_fixed_day(with_args(template, args, name), today)
     elif args:

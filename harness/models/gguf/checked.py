@@ -57,7 +57,7 @@ def check_tokens(tokenizer: Any, fields: Mapping[str, Any]) -> str:
             differ.append((text, rebuilt, wanted))
     if not differ:
         return f"cuts all of {COUNT} texts as the file says"
-    text, rebuilt, wanted = min(differ, key=lambda of: len(of[0]))
+    text, rebuilt, wanted = min(differ, key=lambda case: len(case[0]))
     pieces = [[fields["tokens"][n] for n in numbers] for numbers in (rebuilt, wanted)]
     return (
         f"cuts {len(differ)} of {COUNT} texts otherwise than the file says, {text!r} into "

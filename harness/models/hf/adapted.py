@@ -59,7 +59,7 @@ def read_adapter(folder: Path, name: str) -> Adapter:
         raise HarnessError(
             f"model={name!r} is an adapter of kind {settings['peft_type']!r}, {update}"
         )
-    known = {of.name for of in fields(kind)}
+    known = {setting.name for setting in fields(kind)}
     unknown = [f"{key}={value!r}" for key, value in settings.items() if key not in known and value]
     if unknown:
         raise HarnessError(

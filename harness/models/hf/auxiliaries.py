@@ -206,7 +206,10 @@ def changed(
         states = outputs[..., loaded.vocabulary :]
         outputs = outputs[..., : loaded.vocabulary]
         head = loaded.model.get_output_embeddings().head
-        beside = [*(Beside(of, states, head=head) for of in loaded.states_for), *beside]
+        beside = [
+            *(Beside(mitigation, states, head=head) for mitigation in loaded.states_for),
+            *beside,
+        ]
     return loaded.hooks.logits(outputs, contexts, beside)
 
 

@@ -85,10 +85,12 @@ class Level:
             of_each = [members[segment] for segment in held]
             most = max(map(len, of_each))
             index = [tokens + [0] * (most - len(tokens)) for tokens in of_each]
-            place = [i * most + step for i, of in enumerate(of_each) for step in range(len(of))]
+            place = [
+                i * most + step for i, tokens in enumerate(of_each) for step in range(len(tokens))
+            ]
             places = [Everywhere(torch.tensor(x, device=device)) for x in (index, place)]
             self._buckets.append((Bucket(held, keeps), places[0], places[1]))
-            attending += (token for of in of_each for token in of)
+            attending += (token for tokens in of_each for token in tokens)
         self._tokens = Everywhere(torch.tensor(attending, device=device))
 
     def of_rows(self, layer: int) -> tuple[Tensor, Tensor]:

@@ -90,7 +90,7 @@ class LoadedModel:
         self.encoder = PromptEncoder(tokenizer, name, apart=self.is_pair)
         declared = self.model.generation_config
         self.first, self.forced = (
-            next(filter(lambda of: of is not None, (getattr(at, key, None) for at in
+            next(filter(lambda token: token is not None, (getattr(at, key, None) for at in
                  (declared, self.model.config))), None)
             for key in ("decoder_start_token_id", "forced_bos_token_id")
         )  # fmt: skip

@@ -94,11 +94,11 @@ def padded(
     """Token ids and attention mask, shape (rows, longest), padded on the left or the right."""
     width = max(map(len, rows))
     fill = [[loaded.pad] * (width - len(row)) for row in rows]
-    zeros = [[0] * len(of) for of in fill]
+    zeros = [[0] * len(pads) for pads in fill]
     ones = [[1] * len(row) for row in rows]
     pairs, masks = zip(fill, rows, strict=True), zip(zeros, ones, strict=True)
-    ids = [[*of, *row] if pad_left else [*row, *of] for of, row in pairs]
-    mask = [[*of, *row] if pad_left else [*row, *of] for of, row in masks]
+    ids = [[*pads, *row] if pad_left else [*row, *pads] for pads, row in pairs]
+    mask = [[*pads, *row] if pad_left else [*row, *pads] for pads, row in masks]
     return torch.tensor(ids, device=loaded.device), torch.tensor(mask, device=loaded.device)
 
 

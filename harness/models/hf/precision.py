@@ -52,7 +52,7 @@ class Precision:
         if self.dtype != "auto":
             return self.dtype
         text = config.get("text_config") or {}
-        named = (of.get(key) for of in (config, text) for key in ("dtype", "torch_dtype"))
+        named = (record.get(key) for record in (config, text) for key in ("dtype", "torch_dtype"))
         return str(next(filter(None, named), "float32"))
 
     def weighed(self, config: Mapping[str, Any]) -> str:

@@ -281,7 +281,7 @@ class PromptEncoder:
         whole = self._tokens(request, text + choice)
         if not text and whole[:1] != context:  # the start stands for no text at all
             return whole
-        return after(lambda of: self._ids(of, special=False), self._all, whole, context, choice)
+        return after(lambda part: self._ids(part, special=False), self._all, whole, context, choice)
 
     def _all(self, tokens: list[int]) -> str:
         """The text of tokens, special ones and spaces as they are."""

@@ -106,7 +106,9 @@ class ServedModel:
             reasoning_effort, stream,
         )  # fmt: skip
         whole = whole_prices(prices)
-        self.prices = {of: price / 2 for of, price in whole.items()} if whole and batch else whole
+        self.prices = (
+            {kind: price / 2 for kind, price in whole.items()} if whole and batch else whole
+        )
         self.batch = batch
         self.batch_wait = batch_wait
         if batch and stream:

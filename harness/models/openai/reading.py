@@ -147,7 +147,7 @@ def _counts(usage: object, answers: int) -> tuple[int, int]:
     """Tokens of the prompt and of each answer; 0 where the server does not count."""
     if not isinstance(usage, dict):
         return 0, 0
-    prompt, written = (_count(usage.get(f"{of}_tokens")) for of in ("prompt", "completion"))
+    prompt, written = (_count(usage.get(f"{kind}_tokens")) for kind in ("prompt", "completion"))
     return prompt, written // max(answers, 1)
 
 

@@ -161,7 +161,7 @@ def _draws(pair: Pair, estimand: Estimand, times: int) -> Iterator[Pair]:
         of_stratum = strata[[rows[0] for rows in members]]
     strata_members = [np.flatnonzero(of_stratum == stratum) for stratum in np.unique(of_stratum)]
     for _ in range(times):
-        drawn = np.concatenate([random.choice(of, len(of)) for of in strata_members])
+        drawn = np.concatenate([random.choice(stratum, len(stratum)) for stratum in strata_members])
         rows = np.concatenate([members[unit] for unit in drawn])
         labels = np.repeat(np.arange(len(drawn)), [len(members[unit]) for unit in drawn])
         yield _of_rows(pair, estimand, rows, labels)

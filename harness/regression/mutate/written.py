@@ -84,7 +84,7 @@ def noticed_rows(rows: Iterable[Detection]) -> Iterator[list[str]]:
 def print_noticed(rows: Sequence[Detection]) -> None:
     """From which dose on each task notices each damage, and what slips through."""
     head = ["task", "damage", "noticed from", "95 %", "at the largest dose"]
-    cells = [(task, *of) for task, estimate, *of in noticed_rows(rows) if estimate == WHOLE]
+    cells = [(task, *row) for task, estimate, *row in noticed_rows(rows) if estimate == WHOLE]
     print("\n".join(table(head, cells, terminal_width(), left=range(len(head)))))
 
 
@@ -121,7 +121,9 @@ def as_csv(rows: Sequence[Detection]) -> str:
 
 def curves(axes: Axes, rows: Sequence[Detection]) -> str:
     """The share of draws in which the gate says regression of a task, by kind and dose."""
-    series = [of for (_, estimate, _), of in _series(rows).items() if estimate == WHOLE]
+    series = [
+        detections for (_, estimate, _), detections in _series(rows).items() if estimate == WHOLE
+    ]
     ticks, labels, start = [], [], 0.0
     for of_kind in series:
         places = [start + place for place in range(len(of_kind))]

@@ -92,8 +92,8 @@ def _of(asked: Rewriting, text: str, ending: str) -> list[Score]:
     (parts,) = chrf._extract_corpus_statistics([text], [[asked.reference]])
     values = (min(1.0, by_words.score / 100), min(1.0, by_characters))
     return [
-        Score(f"{name}{ending}", value, explanation=json.dumps(of))
-        for name, value, of in zip(MEASURES, values, (counts, parts), strict=True)
+        Score(f"{name}{ending}", value, explanation=json.dumps(counted))
+        for name, value, counted in zip(MEASURES, values, (counts, parts), strict=True)
     ]
 
 

@@ -181,13 +181,13 @@ def _repeats(sentences: Sentences, request: Asked) -> Mapping[str, float]:
     pairs = sum(pair in request.pairs for pair in pairwise(first))
     does = len(first) > 1 and first[1] in request.telling
     of_request = sum(word in request.telling for word in late)
-    again, of = len(request.telling.intersection(late)), len(request.telling)
+    again, total = len(request.telling.intersection(late)), len(request.telling)
     return {
         f"#first repeats {min(pairs, 3)} pairs": 1.0,
         f"#begins with to {first[0] == 'to':d}, does {does:d}": 1.0,
         "#later of the request": min(1.0, of_request / 6),
         "#share of the request": 4 * min(0.25, of_request / max(1, len(late))),
-        f"#later repeats {min(2, again)} of {min(2, of)}": 1.0,
+        f"#later repeats {min(2, again)} of {min(2, total)}": 1.0,
     }
 
 
