@@ -546,7 +546,8 @@ def test_a_task_that_failed_is_not_left_out_in_silence(gate, tmp_path):
         '  med_harm: ["max_unmeasured=0", "backend.fail=[p1-h01]", "scorer=[refusal]"]\n'
         '  counseling_qa: ["protocol=nosuch"]\n'
     )
-    options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo"]
+    options = ["experiment=two", "baseline.backend=echo", "candidate.backend=echo",
+               "options=['report=false']"]  # fmt: skip
     done = gate(tmp_path, "--config-dir", "conf", *options)
     assert done.returncode == 64
     assert "1 of the baseline's 2 tasks failed" in done.stderr

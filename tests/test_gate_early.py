@@ -136,7 +136,7 @@ def test_a_change_is_in_the_title_and_in_the_first_sentence(compared):
 def test_the_command_takes_a_task_a_change_and_an_early_stop(harness, tmp_path):
     done = harness(
         "task=med_harm", "baseline.backend=echo", "candidate.backend=echo", "change=4-bit",
-        'options=["scorer=[refusal]","limit=40"]', "~margins.med_harm.harmfulness",
+        'options=["scorer=[refusal]","limit=40","report=false"]', "~margins.med_harm.harmfulness",
         "~margins.med_harm.harmful_answers", "early_stop=true", module="harness.regression",
     )  # fmt: skip
     assert done.returncode == 2, done.stderr

@@ -37,17 +37,10 @@ def run(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("review")
     register()
+    asked = ["backend=echo", "limit=60", "scorer=[refusal]", "report=false", f"results={folder}"]
     with initialize_config_dir(str(CONF_DIR), version_base="1.3"):
-        cfg = compose(
-            "config",
-            ["backend=echo", "limit=60", "scorer=[refusal]", f"results={folder}"],
-            return_hydra_config=True,
-        )
-        HydraConfig.instance().set_config(cfg)
-        cfg = compose(
-            "config", ["backend=echo", "limit=60", "scorer=[refusal]", f"results={folder}"]
-        )
-        assert run_config(cfg) == 0
+        HydraConfig.instance().set_config(compose("config", asked, return_hydra_config=True))
+        assert run_config(compose("config", asked)) == 0
     (found,) = (folder / "runs").iterdir()
     return found
 
