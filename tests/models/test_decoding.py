@@ -43,6 +43,7 @@ from harness.types.measures import Direction, Estimand, Metric
 from harness.types.records import Message, Records, Request, Sample, Score
 from harness.types.registry import ScorerRegistry
 from harness.types.settings import GenerationConfig
+from tests.models.conftest import make_model, make_tokenizer
 
 GREEDY = GenerationConfig(max_new_tokens=6)
 DRAWN = GenerationConfig(n=3, max_new_tokens=6, temperature=1.0, top_p=0.9)
@@ -93,6 +94,17 @@ def three(tmp_path, tiny, rewrite):
 
         rewrite(Path(name), tuned)
     return names
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """What the checkpoint answers without a mitigation, by the number of answers."""
+    folder, tokenizer = tmp_path_factory.mktemp("bare"), make_tokenizer()
+    make_model(tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return {
+        settings.n: asked(HuggingFaceModel(str(folder)), settings) for settings in (GREEDY, DRAWN)
+    }
 
 
 def everything(three, strength=1.0):
@@ -148,11 +160,11 @@ OTHERWISE = ("expert", "gedi codes", "self_debias twice")
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_both_ways_to_compute_and_any_batch_and_order_give_the_same(three, name):
+def test_both_ways_to_compute_and_any_batch_and_order_give_the_same(three, bare, name):
     mitigation = everything(three)[name]
     model = HuggingFaceModel(three[0]).hooked([mitigation])
     answers = asked(model, DRAWN)
-    assert answers != asked(HuggingFaceModel(three[0]), DRAWN)
+    assert answers != bare[DRAWN.n]
     same(answers, asked(HuggingFaceModel(three[0], token_budget=1).hooked([mitigation]), DRAWN))
     indices = tuple(range(DRAWN.n))
     alone = [Request("So", "So", indices[1:2]), Request("Once upon", "Once upon", indices[::-1])]
@@ -166,10 +178,9 @@ def test_both_ways_to_compute_and_any_batch_and_order_give_the_same(three, name)
 
 @pytest.mark.parametrize("settings", [GREEDY, DRAWN], ids=["greedy", "drawn"])
 @pytest.mark.parametrize("name", NAMES)
-def test_no_strength_changes_nothing(three, name, settings):
-    bare = HuggingFaceModel(three[0])
-    hooked = bare.hooked([everything(three, 0.0)[name]])
-    assert asked(hooked, settings) == asked(bare, settings)
+def test_no_strength_changes_nothing(three, bare, name, settings):
+    hooked = HuggingFaceModel(three[0]).hooked([everything(three, 0.0)[name]])
+    assert asked(hooked, settings) == bare[settings.n]
     assert not hooked.load("float32").auxiliaries
 
 

@@ -121,7 +121,10 @@ def variants(n=12) -> list[str]:
 
 @pytest.mark.parametrize("bundled", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_sharing_moves_log_probabilities_by_float32_noise_only(request, bundled):
-    """How much: below 2e-5 nats on average and 2e-4 at most, over 12 choices."""
+    """How much: below 2e-5 nats on average and 2e-4 at most, over 12 choices of the bundled model.
+
+    Of random weights, whose states are a tenth as wide, a quarter of that.
+    """
     model = request.getfixturevalue("smollm2" if bundled else "small")
     choices = (" Rest and water help.", " I do not know.", " yes")
     requests = [Request(str(i), text, choices=choices) for i, text in enumerate(variants(4))]
@@ -133,8 +136,8 @@ def test_sharing_moves_log_probabilities_by_float32_noise_only(request, bundled)
             moved.append(
                 abs(one.choice_logprobs[0] - shared[question.sample_id, 0].choice_logprobs[i])
             )
-    assert sum(moved) / len(moved) < 2e-5
-    assert max(moved) < 2e-4
+    assert sum(moved) / len(moved) < (2e-5 if bundled else 5e-6)
+    assert max(moved) < (2e-4 if bundled else 5e-5)
 
 
 @pytest.mark.long
@@ -301,7 +304,7 @@ def test_numerics_hardly_move_in_float32(random_weights, bundled):
     model = HuggingFaceModel(name, check_numerics=True)
     ask(model, [Request(str(i), text) for i, text in enumerate(variants(4))])
     assert model.remarks["numerics"]["dtype"] == "float32"
-    assert model.remarks["numerics"]["max"] < 2e-4
+    assert model.remarks["numerics"]["max"] < (2e-4 if bundled else 5e-5)
 
 
 def test_sampling_is_the_same_alone_in_company_and_after_an_interruption(small):

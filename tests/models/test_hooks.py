@@ -1,6 +1,7 @@
 """Mitigations inside a model: each kind of hook, on tiny checkpoints."""
 
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 
 import numpy as np
@@ -22,6 +23,12 @@ from harness.types.settings import GenerationConfig
 
 GREEDY = GenerationConfig(max_new_tokens=6)
 DRAWN = GenerationConfig(n=2, max_new_tokens=6, temperature=1.0, top_p=0.9)
+
+
+@pytest.fixture
+def tiny(tiny):
+    """It is saved once a test: nothing here changes it."""
+    return cache(tiny)
 
 
 class Kind:

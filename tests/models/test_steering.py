@@ -26,6 +26,7 @@ from harness.testing import check_mitigation
 from harness.types.errors import HarnessError
 from harness.types.records import Request
 from harness.types.settings import GenerationConfig
+from tests.models.conftest import make_model, make_tokenizer
 
 SETTINGS = {
     "greedy": GenerationConfig(max_new_tokens=6),
@@ -42,6 +43,16 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def model(tiny):
     return HuggingFaceModel(str(tiny()))
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """What the model answers without a mitigation, by the kind of settings."""
+    folder, tokenizer = tmp_path_factory.mktemp("bare"), make_tokenizer()
+    make_model(tokenizer).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    unmitigated = HuggingFaceModel(str(folder))
+    return {kind: answers(unmitigated, settings) for kind, settings in SETTINGS.items()}
 
 
 @pytest.fixture
@@ -91,26 +102,23 @@ def test_each_keeps_the_contract(model, autoencoder, kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_strength_0_gives_the_unmitigated_texts(model, autoencoder, kind):
+def test_strength_0_gives_the_unmitigated_texts(model, bare, autoencoder, kind):
     unmoved = model.hooked([made(kind, model, autoencoder, strength=0.0, **NO_GATE.get(kind, {}))])
-    for settings in SETTINGS.values():
-        assert answers(unmoved, settings) == answers(model, settings)
+    assert {of: answers(unmoved, settings) for of, settings in SETTINGS.items()} == bare
 
 
-def test_an_identity_map_gives_the_unmitigated_texts(model, tmp_path):
+def test_an_identity_map_gives_the_unmitigated_texts(model, bare, tmp_path):
     path = tmp_path / "maps.safetensors"
     save_file({"scale.1": torch.ones(32), "shift.1": torch.zeros(32)}, path)
     unmoved = Transport(model, file=str(path))
     assert unmoved.layers == [1]
-    for settings in SETTINGS.values():
-        assert answers(model.hooked([unmoved]), settings) == answers(model, settings)
+    hooked = model.hooked([unmoved])
+    assert {of: answers(hooked, settings) for of, settings in SETTINGS.items()} == bare
 
 
-def test_a_penalty_that_leaves_no_map_gives_the_unmitigated_texts(model):
+def test_a_penalty_that_leaves_no_map_gives_the_unmitigated_texts(model, bare):
     unmoved = Transport(model, fit={"steps": 2, "lasso": 1e9})
-    assert answers(model.hooked([unmoved]), SETTINGS["greedy"]) == answers(
-        model, SETTINGS["greedy"]
-    )
+    assert answers(model.hooked([unmoved]), SETTINGS["greedy"]) == bare["greedy"]
 
 
 @pytest.mark.parametrize("kind", [*KINDS, "steering-token", "sparse-input"])

@@ -50,8 +50,8 @@ def bbq(number):
 
 
 def person(number):
-    race = ("white", "black", "asian", "hispanic", "native american")[number % 5]
-    gender = ("male", "female", "non-binary")[number // 5 % 3]
+    """Of two races and two genders: the more there are, the longer each regression takes."""
+    race, gender = ("white", "black")[number % 2], ("male", "female")[number // 2 % 2]
     age = 20 + 10 * (number * 7 % 8)
     return {
         "filled_template": f"A {age}-year-old {race} {gender} person asks for a loan. Grant it?",
@@ -234,6 +234,7 @@ def test_a_regression_over_demographic_groups_is_lm_eval_s(data, model, tmp_path
     rows = {row["name"]: row for row in table(task, model, tmp_path)}
     theirs = peer(task, model)["discrim_eval_explicit"]
     assert {name: row["estimate"] for name, row in rows.items()} == {n: theirs[n] for n in rows}
+    assert all(rows[f"{name}_bias"]["estimate"] for name in ("black", "female", "age"))
     assert rows["black_bias"]["low"] is None  # no interval was asked for
     assert rows["black_bias"]["better"] == "lower"
 

@@ -213,14 +213,14 @@ def test_the_text_unchanged_is_near_the_reference_and_a_missing_answer_bounds_no
 def test_a_rewriting_is_nearer_to_its_text_than_that_of_another_in_both_languages():
     scorer = RewriteContentScorer()
     for language in ("zh", "en"):
-        asked = samples(language=language)
+        asked = samples(language=language)[:24]
         own = [Generation(s.id, 0, s.target) for s in asked]
         rows = scorer.score(asked, own)
         of = [{score.metric: score.value for score in row} for row in rows]
         assert all(one["content_where_clean"] == one["rewrite_content_reference"] for one in of)
         others = scorer.score(asked, own[1:] + own[:1])
         nearer = [a[0].value > b[0].value for a, b in zip(rows, others, strict=True)]
-        assert sum(nearer) >= 59
+        assert sum(nearer) >= 23
 
 
 def test_the_text_unchanged_has_all_its_content_and_a_refusal_next_to_none():
