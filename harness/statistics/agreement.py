@@ -236,15 +236,28 @@ def interval(
 def intervals_of(
     asked: Sequence[tuple[Statistic, Sequence[Values]]], clusters: NDArray[np.intp] | None = None
 ) -> list[Ends | tuple[None, None]]:
-    """`interval` of several statistics, each with its arrays: all over the same resamples."""
+    """`interval` of several statistics, each with its arrays: all over the same resamples.
+
+    >>> labels, guesses = np.array([0.0, 1.0] * 20), np.ones(40)
+    >>> ends = intervals_of([(accuracy, (labels, guesses)), (accuracy, (guesses, labels))])
+    >>> ends == [interval(accuracy, labels, guesses)] * 2
+    True
+
+    Args:
+        asked: each statistic, and its arrays; all arrays are of one length.
+        clusters: as `interval` takes them.
+
+    Returns:
+        The ends of each, as `interval` gives them.
+    """
     n = len(asked[0][1][0])
     if clusters is not None and len(np.unique(clusters)) == n:  # each is its own
         clusters = None
     values = np.empty((len(asked), AGREEMENT_RESAMPLES))
     for number, rows in enumerate(resamples(n, AGREEMENT_RESAMPLES, clusters)):
-        for of_one, (statistic, arrays) in zip(values, asked, strict=True):
-            of_one[number] = statistic(*(array[rows] for array in arrays))
-    return [_ends(of_one) for of_one in values]
+        for drawn, (statistic, arrays) in zip(values, asked, strict=True):
+            drawn[number] = statistic(*(array[rows] for array in arrays))
+    return [_ends(drawn) for drawn in values]
 
 
 def _ends(values: Values) -> Ends | tuple[None, None]:

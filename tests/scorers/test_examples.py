@@ -9,7 +9,7 @@ import pytest
 from harness.types.records import Generation, Sample
 
 MODULES = [
-    "justification.scorer", "justification.words", "languages", "likelihood.min_k",
+    "justification.scorer", "justification.words", "readable", "likelihood.min_k",
     "likelihood.truth_ratio", "reading.fields",
     "reading.letters", "reading.marks", "reading.naming", "reading.numbers", "reading.structured",
     "reading.verdicts", "reading.winners", "reading.written_choice", "reading.written_labels",
