@@ -26,6 +26,7 @@ import os
 import runpy
 import select
 import socket
+import subprocess
 import sys
 import threading
 import traceback
@@ -154,6 +155,29 @@ def compose_before() -> None:
         OmegaConf.to_container(cfg.task, resolve=True)
 
 
+def fork_for_commands(address: str, out: str, err: str) -> None:
+    """Give a command that starts `python -m MODULE` a fresh fork for it, not an interpreter.
+
+    The test of the gate's example for GitHub starts interpreters, as users do.
+    """
+    start = subprocess.run
+
+    def forked(command: list[str], **options: Any) -> subprocess.CompletedProcess[Any]:
+        python = command[:2] == [sys.executable, "-m"] and options == {"check": False}
+        if not python:
+            return start(command, **options)
+        request = {"module": command[2], "args": command[3:], "cwd": str(Path.cwd()),
+                   "env": dict(os.environ), "out": out, "err": err}  # fmt: skip
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(address)
+            with connection.makefile("rw") as replies:
+                print(json.dumps(request), file=replies, flush=True)
+                _, code = replies.readline(), int(replies.readline())
+        return subprocess.CompletedProcess(command, code)
+
+    subprocess.run = forked
+
+
 def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, err: str) -> None:
     """Become `python -m MODULE ARGS`."""
     os.setsid()
@@ -199,14 +223,16 @@ def main() -> None:
     read_what_rules_need()
     compose_before()
     gc.freeze()  # so that a fork's collector copies no page of what stands here
-    listener, starter = (int(number) for number in numbers)
-    connection = accept(socket.socket(fileno=listener), starter)
+    listener, starter = socket.socket(fileno=int(numbers[0])), int(numbers[1])
+    address = listener.getsockname()
+    connection = accept(listener, starter)
     if connection is None:
         return
     requests, replies = (connection.makefile(mode) for mode in "rw")
     connection.close()
     request = serve(requests, replies)
     if request:
+        fork_for_commands(address, request["out"], request["err"])
         run(**request)
 
 
