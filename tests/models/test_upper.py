@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from harness.mitigations.fitting import upper
+from harness.mitigations.fitting import losses, upper
 from harness.mitigations.fitting.base import Base
 from harness.mitigations.fitting.losses import text_loss
 from harness.mitigations.fitting.method import Fit
@@ -48,6 +48,13 @@ def test_texts_that_begin_alike_share_that_and_give_the_whole_model_s_loss_and_g
     assert trained
     for name, weight in trained.items():
         torch.testing.assert_close(weight.grad, theirs[name].grad, atol=2e-3, rtol=5e-2)
+
+
+def test_the_rounding_of_wide_logits_is_no_fault(random_weights, monkeypatch):
+    """They round to some tenths in bfloat16, in which a processor that has it computes losses."""
+    monkeypatch.setattr(losses, "fast_halves", lambda base: True)
+    base, rows, fit = begun(random_weights())
+    Upper(base, rows, 1).read(fit)
 
 
 def test_no_weight_but_those_of_the_last_layers_is_trained(tiny, tmp_path):

@@ -16,9 +16,10 @@ TRAIN_TOKENS = 512
 
 
 @contextmanager
-def halves(base: Base) -> Iterator[None]:
-    """Compute in bfloat16 where that is faster; weights and losses stay float32."""
-    with torch.autocast(base.network.device.type, torch.bfloat16, enabled=fast_halves(base)):
+def halves(base: Base, exact: bool = False) -> Iterator[None]:
+    """Compute in bfloat16 where that is faster, unless `exact`; weights and losses stay float32."""
+    faster = not exact and fast_halves(base)
+    with torch.autocast(base.network.device.type, torch.bfloat16, enabled=faster):
         yield
 
 
@@ -32,9 +33,15 @@ def log_probabilities(base: Base, batch: Batch) -> Tensor:
     return -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
 
 
-def learned_logits(base: Base, batch: Batch) -> Tensor:
-    """Logits from which each learned token is chosen; float32, shape (tokens, vocabulary)."""
-    with halves(base):
+def learned_logits(base: Base, batch: Batch, exact: bool = False) -> Tensor:
+    """Logits from which each learned token is chosen; float32, shape (tokens, vocabulary).
+
+    Args:
+        base: the model.
+        batch: what it reads.
+        exact: computed in float32 as well, wherever.
+    """
+    with halves(base, exact):
         states = base.network.base_model(
             input_ids=batch.tokens, attention_mask=batch.mask, use_cache=False
         ).last_hidden_state

@@ -156,10 +156,10 @@ class Upper:
             handle.remove()
         return states[0][0].float()
 
-    def _logits(self, pack: Pack) -> Tensor:
+    def _logits(self, pack: Pack, exact: bool = False) -> Tensor:
         """Logits that the learned tokens are chosen from, shape (tokens, vocabulary)."""
         states = torch.cat([self._states[part.row, part.group] for part in pack.parts])
-        with self._upper_alone(), halves(self.base):
+        with self._upper_alone(), halves(self.base, exact):
             last = self._run(pack, inputs_embeds=states[None]).last_hidden_state[0]
             logits: Tensor = self.base.network.get_output_embeddings()(last[pack.places])
         return logits.float()
@@ -187,10 +187,11 @@ class Upper:
 
     @torch.no_grad()
     def _check(self, pack: Pack) -> None:
-        """Hold the first pack's logits against the model's."""
+        """Hold the first pack's logits against the model's, in float32: rounding is no fault."""
         numbers = [part.row for part in pack.parts if part.row is not None]
-        expected = learned_logits(self.base, self.base.batch([self.rows[n] for n in numbers]))
-        far = float((self._logits(pack) - expected).abs().max())
+        batch = self.base.batch([self.rows[n] for n in numbers])
+        expected = learned_logits(self.base, batch, exact=True)
+        far = float((self._logits(pack, exact=True) - expected).abs().max())
         if far > SAME:
             raise HarnessError(
                 f"method.layers={len(self._trained)}: these layers of model={self.base.name!r} by "
