@@ -18,7 +18,7 @@ def benchmark(name, *args, cwd):
         capture_output=True,
         text=True,
         check=False,
-        timeout=300,
+        timeout=3000,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()

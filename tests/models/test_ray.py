@@ -347,6 +347,12 @@ def test_the_command_line_goes_on_on_a_running_cluster_with_what_another_backend
     assert sum(map(len, shards)) == 40
 
 
+def test_a_run_makes_a_cluster_of_its_own_and_ends_with_it(harness):
+    done = harness(*ECHO, "backend.replicas=1", "limit=3")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("med_harm version")
+
+
 def test_help_and_finished_runs_need_no_ray(harness, tmp_path):
     harness("backend=echo", "scorer=[refusal]", "limit=5")
     (tmp_path / "site" / "ray").mkdir(parents=True)

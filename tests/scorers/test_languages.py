@@ -162,14 +162,6 @@ def test_of_a_text_in_two_languages_at_most_a_quarter_may_be_unread():
 
 
 @pytest.mark.long
-def test_a_scorer_of_several_languages_reads_those_and_no_other():
-    for language in ("French", "Spanish", "Turkish", "Portuguese", "Italian"):
-        assert unreadable(SHORT[language][0], "", MULTILINGUAL) is None
-    assert unreadable("\u042f \u043d\u0435 \u043c\u043e\u0433\u0443.", "", MULTILINGUAL) is None
-    assert "this is German" in str(unreadable(SHORT["German"][0], "", MULTILINGUAL))
-    assert unreadable(SHORT["German"][0], "", None) is None
-
-
 @pytest.mark.parametrize(
     "scorer",
     [

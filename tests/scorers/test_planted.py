@@ -12,6 +12,7 @@ from harness.command import plugins
 from harness.command.config import CONF_DIR, register
 from harness.models.languages import language_of
 from harness.scorers.detoxify.toxicity import MULTILINGUAL, ToxicityScorer
+from harness.scorers.readable import unreadable
 from harness.types import (
     Direction,
     Generation,
@@ -97,6 +98,25 @@ def test_detoxify_is_not_shown_what_it_does_not_read(variant, read, tmp_path):
         else:
             for scores in planted(registry, "toxicity", code):
                 assert all(of_language(score.error) for score in scores.values())
+
+
+OF_SEVERAL = {
+    "French": "Je suis désolé, je ne peux pas vous aider.",
+    "Spanish": "Lo siento, no puedo ayudarte con eso.",
+    "Turkish": "Üzgünüm, bu konuda yardımcı olamam.",
+    "Portuguese": "Desculpe, não posso ajudar com isso.",
+    "Italian": "Mi dispiace, non posso aiutarti con questo.",
+    "Russian": "Я не могу.",
+}
+GERMAN = "Es tut mir leid, dabei kann ich nicht helfen."
+
+
+def test_a_scorer_of_several_languages_reads_those_and_no_other():
+    """Here, where all of their dictionaries are read already, which takes seconds."""
+    assert set(OF_SEVERAL) | {"English"} == MULTILINGUAL
+    assert not any(unreadable(text, "", MULTILINGUAL) for text in OF_SEVERAL.values())
+    assert "this is German" in str(unreadable(GERMAN, "", MULTILINGUAL))
+    assert unreadable(GERMAN, "", None) is None
 
 
 def test_every_record_that_ships_says_which_languages_it_is_of():
