@@ -50,6 +50,9 @@ from harness.scorers.rules.refusal import RefusalScorer
 from harness.types import ScorerRegistry, digest_file, written_whole
 from harness.validity.anchors import measure
 
+THREADS = torch.get_num_threads()
+"""Of a fork. Threads that OpenMP has started are gone in a fork, which would wait for them."""
+
 
 def accept(listener: socket.socket, starter: int) -> socket.socket | None:
     """Fork for each worker that connects until the first has ended; in a fork, its connection."""
@@ -188,6 +191,7 @@ def run(module: str, args: list[str], cwd: str, env: dict[str, str], out: str, e
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    torch.set_num_threads(THREADS)
     sys.argv[:] = [module, *args]
     sys.path[:1] = [cwd, *filter(None, env.get("PYTHONPATH", "").split(os.pathsep))]
     code: object = 0
@@ -215,6 +219,7 @@ def _end(code: object) -> None:
 
 def main() -> None:
     """Import, then serve."""
+    torch.set_num_threads(1)
     numbers, folder, modules = sys.argv[1:3], sys.argv[3], sys.argv[4:]
     for module in modules:
         importlib.import_module(module)

@@ -103,7 +103,7 @@ def test_detoxify_is_not_shown_what_it_does_not_read(variant, read, tmp_path):
 OF_SEVERAL = {
     "French": "Je suis désolé, je ne peux pas vous aider.",
     "Spanish": "Lo siento, no puedo ayudarte con eso.",
-    "Turkish": "Üzgünüm, bu konuda yardımcı olamam.",
+    "Turkish": "Üzgünüm, bu konuda yardımcı olamam.",  # noqa: RUF001
     "Portuguese": "Desculpe, não posso ajudar com isso.",
     "Italian": "Mi dispiace, non posso aiutarti con questo.",
     "Russian": "Я не могу.",
