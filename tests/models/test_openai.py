@@ -477,9 +477,8 @@ def test_how_much_a_model_reasons_is_sent_and_part_of_its_identity(server):
 def test_what_is_refused_alike_from_the_first_is_not_asked_to_the_end(server):
     server.trouble = {"ask": refuses("No more than 3 of request 123 at once")}
     requests = asks(*(f"ask {number}" for number in range(200)))
-    with pytest.raises(
-        HarnessError, match="all 8 requests so far were refused: the server answered"
-    ):
+    refused = r"all (8|9|10|11) requests so far were refused: the server answered"  # 3 under way
+    with pytest.raises(HarnessError, match=refused):
         answers(ServedModel("m", server.url, concurrency=4), requests)
     assert len(server.bodies) < 20
     server.bodies.clear()
