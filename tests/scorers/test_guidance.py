@@ -102,9 +102,9 @@ def test_what_is_not_english_is_missing():
 
 
 def test_what_is_read_is_read_in_no_time():
-    started = time.monotonic()
+    started = time.process_time()
     answer("You may want to, perhaps, one day, see what you and the doctor can do " * 280)
-    assert time.monotonic() - started < 3
+    assert time.process_time() - started < 3
 
 
 def test_what_is_too_long_to_be_read_to_its_end_is_missing():
