@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 from safetensors.torch import load_file
 
 from harness.mitigations.answers.cut_answers import CutAnswers
@@ -12,7 +13,7 @@ from harness.regression.mutate.checkpoint import damaged, noised, rounded, witho
 from harness.regression.mutate.damages import PROMPTS, Damage, damages_of
 from harness.regression.mutate.detection import GROUPS, WHOLE, Detection, detections, noticed_from
 from harness.regression.mutate.learned import CONSENT, requests_of
-from harness.regression.mutate.written import as_csv, as_markdown, write_detections
+from harness.regression.mutate.written import as_csv, as_markdown, curves, write_detections
 from harness.store.finished import FinishedRun
 from harness.testing import check_mitigation
 from harness.types.errors import HarnessError
@@ -185,6 +186,12 @@ def test_a_damage_is_noticed_from_the_dose_after_which_none_is_missed():
     assert doses(90, 10, 85, 100) == [0.3, 0.3, 0.4]  # of 85 in 100 Wilson's interval begins at .77
     assert doses(0, 10) == [None, None, None]
     assert doses(99, 99) == [0.1, 0.1, 0.1]
+
+
+def test_doses_stand_below_the_curves_as_they_were_asked():
+    axes = Figure().add_subplot()
+    curves(axes, [*rows_of(0, 100), *rows_of(0, 10, kind="cut")])
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["0.1", "0.2"] * 2
 
 
 def test_what_slips_through_stands_in_each_file(tmp_path, write_run):

@@ -16,7 +16,6 @@ from harness.show import (
     INK,
     ORANGE,
     Drawn,
-    number,
     page,
     picture,
     safe,
@@ -135,7 +134,7 @@ def curves(axes: Axes, rows: Sequence[Detection]) -> str:
         heading = KINDS_SHORT.get(of_kind[0].damage.kind, of_kind[0].damage.kind)
         axes.text(places[0] - 0.3, 1.07, heading, fontsize=7)
         ticks += places
-        labels += [number(row.damage.dose) for row in of_kind]
+        labels += [f"{row.damage.dose:g}" for row in of_kind]
         start = places[-1] + 1.6
     axes.axhline(NOTICED, color=INK, linestyle="--", linewidth=1)
     axes.set_xlim(-0.7, start - 0.6)
