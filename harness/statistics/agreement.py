@@ -33,29 +33,14 @@ def auc(labels: Values, values: Values) -> float:
     Returns:
         NaN where all labels are the same.
     """
+    from scipy.stats import rankdata
+
     positive = labels == 1
     n = np.count_nonzero(positive)
     m = len(positive) - n
     if not n or not m:
         return nan
-    return float((ranks(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
-
-
-def ranks(values: Values) -> Values:
-    """Places from 1 on, from the least; equal values have their mean place, and NaN has none.
-
-    >>> ranks(np.array([0.5, 0.1, 0.5])).tolist()
-    [2.5, 1.0, 2.5]
-    """
-    if np.isnan(values).any():
-        return np.full(len(values), nan)
-    order = np.argsort(values)
-    ordered = values[order]
-    first = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1])[: len(values)])
-    counts = np.diff(first, append=len(values))
-    places = np.empty(len(values))
-    places[order] = np.repeat(first + (counts + 1) / 2, counts)
-    return places
+    return float((rankdata(values)[positive].sum() - n * (n + 1) / 2) / (n * m))
 
 
 def pearson(ratings: Values, others: Values) -> float:
@@ -65,13 +50,9 @@ def pearson(ratings: Values, others: Values) -> float:
     >>> round(pearson(labels, values), 3)
     0.577
     """
-    both = np.array([ratings, others], np.float64)
-    if (both == both[:, :1]).all(axis=1).any():
+    if np.ptp(ratings) == 0 or np.ptp(others) == 0:
         return nan
-    both -= both.mean(axis=1, keepdims=True)
-    products = np.dot(both, both.T) * (1 / (both.shape[1] - 1))
-    spreads = np.sqrt(products.diagonal())
-    return float(np.clip(products[0, 1] / spreads[0] / spreads[1], -1, 1))
+    return float(np.corrcoef(ratings, others)[0, 1])
 
 
 def spearman(ratings: Values, others: Values) -> float:
@@ -81,7 +62,9 @@ def spearman(ratings: Values, others: Values) -> float:
     >>> round(spearman(labels, values), 3)
     0.577
     """
-    return pearson(ranks(ratings), ranks(others))
+    from scipy.stats import rankdata
+
+    return pearson(rankdata(ratings), rankdata(others))
 
 
 def kappa(ratings: Values, others: Values, quadratic: bool = False) -> float:

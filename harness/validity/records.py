@@ -164,15 +164,15 @@ def fitting(
         languages: codes of those that the run is in; of a folder's records those that are of more
             of them come first.
     """
-    found: list[Record] = []
+    records: list[Record] = []
     for folder in (*folders, SHIPPED):
-        own = [
+        of_scorer = [
             record
             for record in _records(folder, _stamp(folder))
             if (record.identity, record.metric) == (identity, metric)
         ]
-        found += sorted(own, key=lambda one: -len(set(languages).intersection(one.languages)))
-    return found
+        records += sorted(of_scorer, key=lambda record: -len({*languages} & {*record.languages}))
+    return records
 
 
 def sentence(
@@ -267,8 +267,8 @@ def _stamp(folder: Path) -> tuple[tuple[str, int], ...]:
     if not folder.is_dir():
         return ()
     with os.scandir(folder) as entries:
-        files = [(one.name, one.stat().st_mtime_ns) for one in entries if one.name[-5:] == ".json"]
-    return tuple(sorted(files))
+        files = [(file.name, file.stat().st_mtime_ns) for file in entries]
+    return tuple(sorted(file for file in files if file[0].endswith(".json")))
 
 
 def _short(labels: str) -> str:
